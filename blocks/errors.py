@@ -1,0 +1,111 @@
+"""Every error that Labelline raises on purpose, in one tree, so a caller can catch as much as it means to.
+
+    LabellingError
+    ├── BadInput                 what came from outside cannot be used
+    │   ├── UnreadableImage      an image file that does not decode, or not whole
+    │   ├── ImageTooLarge        more pixels than this machine is allowed to decode
+    │   ├── UnknownClass         a class name that the label config or the detector does not have
+    │   ├── BadWeights           a weights file that is missing, corrupt or for another task
+    │   ├── BadTruth             a truth folder (YOLO, COCO, VOC) that cannot be read
+    │   ├── BadRegion            a region in an answer that is no box of the question
+    │   └── BadOption            an option that contradicts another one or the data
+    ├── PlugError                an outside system does not do what was asked
+    │   ├── StoreUnavailable     the object store cannot be reached, or refuses
+    │   ├── ObjectMissing        the object store has no such key
+    │   ├── CatalogUnavailable   the database cannot be opened, is locked for good, or is of another version
+    │   ├── LabelStudioUnavailable   Label Studio does not answer
+    │   ├── LabelStudioRefused   Label Studio answers, and says no (wrong token, wrong config)
+    │   └── TrackingUnavailable  MLflow cannot be reached, or refuses
+    ├── NotEnoughData            too few items, labels or groups for what was asked
+    └── StackError               the local stack cannot start, or is not there
+        └── PortTaken            a port that was asked for by name is in use
+
+A message says what, which value, what was expected and what to do.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class LabellingError(Exception):
+    """Root of all errors that Labelline raises on purpose."""
+
+
+class BadInput(LabellingError):
+    """What came from outside cannot be used."""
+
+
+class UnreadableImage(BadInput):
+    """An image file that does not decode, or not whole."""
+
+
+class ImageTooLarge(BadInput):
+    """An image with more pixels than this machine is allowed to decode."""
+
+
+class UnknownClass(BadInput):
+    """A class name that is not among the known ones."""
+
+    @classmethod
+    def named(cls, name: str, known: Iterable[str], where: str) -> "UnknownClass":
+        """Build the error for one unknown name, with the closest known name as a hint."""
+        names = list(known)
+        close = difflib.get_close_matches(name, names, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        return cls(f"class {name!r} is not in {where} (known: {', '.join(names) or 'none'}).{hint}")
+
+
+class BadWeights(BadInput):
+    """A weights file that is missing, corrupt or for another task."""
+
+
+class BadTruth(BadInput):
+    """A truth folder that cannot be read."""
+
+
+class BadRegion(BadInput):
+    """A region in an answer that is no box of the question."""
+
+
+class BadOption(BadInput):
+    """An option that contradicts another option or the data."""
+
+
+class PlugError(LabellingError):
+    """An outside system does not do what was asked."""
+
+
+class StoreUnavailable(PlugError):
+    """The object store cannot be reached, or refuses."""
+
+
+class ObjectMissing(PlugError):
+    """The object store has no such key."""
+
+
+class CatalogUnavailable(PlugError):
+    """The catalogue's database cannot be opened or used."""
+
+
+class LabelStudioUnavailable(PlugError):
+    """Label Studio does not answer."""
+
+
+class LabelStudioRefused(PlugError):
+    """Label Studio answers and says no."""
+
+
+class TrackingUnavailable(PlugError):
+    """MLflow cannot be reached, or refuses."""
+
+
+class NotEnoughData(LabellingError):
+    """Too few items, labels or groups for what was asked."""
+
+
+class StackError(LabellingError):
+    """The local stack cannot start, or is not there."""
+
+
+class PortTaken(StackError):
+    """A port that was asked for by name is in use."""

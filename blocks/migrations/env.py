@@ -1,0 +1,12 @@
+"""Alembic's entry: migrate the engine that `blocks.catalog.migrate` hands over."""
+
+from alembic import context
+from sqlmodel import SQLModel
+
+import blocks.tables  # noqa: F401  (fills the metadata)
+
+engine = context.config.attributes["engine"].execution_options(writes=True)
+with engine.connect() as connection:
+    context.configure(connection=connection, target_metadata=SQLModel.metadata, render_as_batch=True)
+    with context.begin_transaction():
+        context.run_migrations()

@@ -1,0 +1,1 @@
+"""The lines: one flow per file, composition only."""

@@ -1,0 +1,1 @@
+"""Station `dataset`: splits, snapshots, formats."""

@@ -1,0 +1,1 @@
+"""Station `detect`: tiles, model back ends, seams."""

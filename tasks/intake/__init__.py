@@ -1,0 +1,1 @@
+"""Station `intake`: bring items in."""

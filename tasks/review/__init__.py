@@ -1,0 +1,1 @@
+"""Station `review`: questions, queues, answers, ask."""

@@ -1,0 +1,1 @@
+"""Station `train`: fine-tune, evaluate, promote."""

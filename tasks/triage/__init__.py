@@ -1,0 +1,1 @@
+"""Station `triage`: sure, unsure, odd."""
