@@ -1,0 +1,1 @@
+"""Station `settle`: verdicts and answers become labels."""

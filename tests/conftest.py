@@ -1,0 +1,34 @@
+"""Fixtures that every test may use: an empty catalogue, an empty store, and where the real data lie."""
+
+import os
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from blocks.catalog import migrate
+from blocks.database import open_engine
+from blocks.stores import FolderStore, Store
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    """A migrated, empty catalogue in a file of its own."""
+    url = f"sqlite:///{tmp_path / 'catalog.sqlite'}"
+    migrate(url)
+    return open_engine(url)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """An empty object store in a folder of its own."""
+    return FolderStore(tmp_path / "objects")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real pictures and weights; skips where it is absent."""
+    folder = Path(os.environ.get("LABELLINE_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"real data are not on this machine (looked in {folder}; set LABELLINE_DATA)")
+    return folder
