@@ -1,16 +1,26 @@
-"""What plain code needs to talk to Label Studio, without Prefect; secrets stay out of its repr."""
+"""What plain code needs to talk to Label Studio, without Prefect; secrets stay out of its repr and its errors."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from blocks.errors import LabelStudioRefused, LabelStudioUnavailable, PlugError
 from blocks.links import Box, image_link
 
 if TYPE_CHECKING:
+    from httpx import Response
     from label_studio_sdk import LabelStudio as Client
 
 DOORBELL_HEADER = "X-Labelline-Doorbell"
 """The header in which Label Studio's webhooks carry the doorbell secret."""
+
+CALL_TIMEOUT_S = 120.0
+"""A bulk import of a thousand tasks takes 1 to 3 s on an idle machine; a busy one gets its time."""
+
+DETAIL_CHARACTERS = 400
+"""How much of Label Studio's own explanation an error quotes."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +35,59 @@ class AnnotationServer:
 
     @cached_property
     def client(self) -> "Client":
-        """The SDK's client, made once; it refreshes personal access tokens by itself."""
-        from label_studio_sdk import LabelStudio as Client
+        """The SDK's client, made once; it refreshes personal access tokens by itself.
 
-        return Client(base_url=self.url, api_key=self.api_token)
+        Raises:
+            LabelStudioRefused: The personal access token has expired.
+        """
+        from label_studio_sdk import LabelStudio as Client
+        from label_studio_sdk.core.api_error import ApiError
+
+        try:
+            return Client(base_url=self.url, api_key=self.api_token)
+        except ApiError:
+            raise self._token_refused("has expired") from None
+
+    def call(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, body: object = None) -> Any:
+        """Send one request over the SDK's connection and return the JSON of the answer (None where it is empty).
+
+        The SDK's typed methods are not used for bulk: they cost 0.4 s per thousand tasks, and they repeat a request
+        whose answer was lost, which for an import means every task twice. Here only what reads is repeated.
+
+        Args:
+            method: HTTP method.
+            path: Path under the server's address, such as `api/projects/3/import`.
+            params: Query parameters.
+            body: Anything that JSON can say, or JSON as bytes; None for no body.
+
+        Raises:
+            LabelStudioUnavailable: It does not answer, answers too late, or fails inside. Waiting may help.
+            LabelStudioRefused: It says no: a wrong token, a wrong config. Waiting does not help.
+        """
+        import httpx
+        from label_studio_sdk.core.api_error import ApiError
+
+        content = body if body is None or isinstance(body, bytes) else json.dumps(body, allow_nan=False).encode()
+        connection = self.client._client_wrapper.httpx_client
+        try:
+            response = connection.request(
+                path,
+                method=method,
+                params=dict(params or {}),
+                content=content,
+                headers={"content-type": "application/json"} if content is not None else {},
+                request_options={"max_retries": 2 if method == "GET" else 0, "timeout_in_seconds": CALL_TIMEOUT_S},
+            )
+        except httpx.HTTPError as error:
+            raise LabelStudioUnavailable(
+                f"Label Studio at {self.url} does not answer ({type(error).__name__} on {method} {path}). Start it "
+                "(`labelline up`) or correct its address in the block; then run again: it goes on where it stopped."
+            ) from None
+        except ApiError as error:  # raised by the exchange of a personal access token, not by the request itself
+            raise self._token_refused(f"was not exchanged (HTTP {error.status_code})") from None
+        if response.status_code >= 400:
+            raise self._error_of(response, f"{method} {path}")
+        return response.json() if response.content else None
 
     @property
     def doorbell_url(self) -> str:
@@ -38,3 +97,23 @@ class AnnotationServer:
     def image_link(self, item_id: str, crop: Box | None = None) -> str:
         """Return the address under which an annotator's browser sees an item, or a part of it."""
         return image_link(self.gateway_url, self.link_secret, item_id, crop)
+
+    def _error_of(self, response: "Response", asked: str) -> PlugError:
+        if response.status_code == 401:
+            return self._token_refused("is not accepted")
+        detail = response.text[:DETAIL_CHARACTERS].replace(self.api_token, "***")
+        if response.status_code >= 500 or response.status_code == 429:
+            return LabelStudioUnavailable(
+                f"Label Studio at {self.url} failed (HTTP {response.status_code} on {asked}): {detail} "
+                "Look at its log; then run again: it goes on where it stopped."
+            )
+        return LabelStudioRefused(
+            f"Label Studio at {self.url} refused {asked} (HTTP {response.status_code}, expected 2xx): {detail}"
+        )
+
+    def _token_refused(self, what: str) -> LabelStudioRefused:
+        return LabelStudioRefused(
+            f"the token for Label Studio at {self.url} {what} (expected a legacy token of 40 hex digits, or a personal "
+            "access token that is still valid). Copy one from Account & Settings in Label Studio into the block "
+            "`labelline-label-studio`; then run again: it goes on where it stopped."
+        )

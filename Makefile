@@ -1,0 +1,53 @@
+# One front door: what a person types is what CI runs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LABEL_STUDIO_VENV := .venv-label-studio
+LABEL_STUDIO_VERSION := 1.23.2
+PIP := pip install --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo real test lint format bench screenshots up down clean browser
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+setup: $(VENV)/installed $(LABEL_STUDIO_VENV)/installed ## Create the two environments (about 3 minutes, 7 GB)
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/$(PIP) --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+# Label Studio pins an older Django and friends, so it lives alone.
+$(LABEL_STUDIO_VENV)/installed: Makefile
+	$(PYTHON) -m venv $(LABEL_STUDIO_VENV)
+	$(LABEL_STUDIO_VENV)/bin/$(PIP) label-studio==$(LABEL_STUDIO_VERSION)
+	@touch $@
+
+demo: setup ## Draw parking lots and run the whole line on them (KEEP=1 leaves the servers up)
+	$(BIN)/labelline demo $(if $(KEEP),--keep)
+
+real: setup ## The same on real aerial pictures (LABELLINE_DATA, or ../shared/data)
+	$(BIN)/python -m infra.demo.real $(if $(KEEP),--keep)
+
+test: setup browser s3 ## Run all tests
+	$(BIN)/pytest
+
+lint: setup ## ruff, mypy --strict, and no outputs left in notebooks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup ## Let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+up: setup ## Start the local stack
+	$(BIN)/labelline up
+
+down: ## Stop the local stack
+	$(BIN)/labelline down
+
+clean: down ## Remove environments and state
+	rm -rf $(VENV) $(LABEL_STUDIO_VENV) .venv-s3 .labelline

@@ -1,0 +1,27 @@
+"""The intake line: a folder of images becomes items of a collection."""
+
+from prefect import flow, unmapped
+
+from tasks.intake.folders import IntakeReport
+from tasks.intake.steps import find_shards, merge_reports, publish_intake, split_sequences, take_in_shard
+
+
+@flow(flow_run_name="intake-{collection}", log_prints=False)
+def intake(folder: str, collection: str, sequence_pattern: str | None = None, plugs: str = "local") -> IntakeReport:
+    """Take a folder of images into a collection.
+
+    Every file ends as taken, duplicate or set aside with its reason; running it again takes in only what is new.
+
+    Args:
+        folder: The folder on the worker's machine, searched with all its subfolders.
+        collection: The name under which the line will find these images.
+        sequence_pattern: A regular expression whose first group names the sequence in a file's path. Images of one
+            sequence never part between training and test. Empty: the path without its last number.
+        plugs: The name under which the four blocks are saved.
+    """
+    shards = find_shards(folder, plugs)
+    reports = take_in_shard.map(shards, unmapped(collection), unmapped(sequence_pattern), unmapped(plugs)).result()
+    report = merge_reports(reports)
+    split_sequences(collection, plugs)
+    publish_intake(collection, report)
+    return report

@@ -1,0 +1,39 @@
+"""The options of a line. Each field's description is the text of the Prefect run form."""
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from tasks.detect.options import TilingOptions
+from tasks.review.rules import Until
+from tasks.train.options import TrainOptions
+from tasks.triage.options import TriageOptions
+
+Name = Annotated[str, StringConstraints(pattern=r"^[\w][\w .-]*$", max_length=60)]
+
+
+class LineOptions(BaseModel):
+    """What one line labels, with which detector, and when people are asked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    collection: Name = Field(description="The collection of items to label; `intake` fills it.")
+    classes: tuple[Name, ...] = Field(min_length=1, max_length=200, description="Classes that people may give a box.")
+    detector: str = Field(default="champion", description="`champion`, a path to weights (.pt), or a version.")
+    kinds: dict[Name, tuple[Name, ...]] = Field(
+        default_factory=dict, description="Per class, the exact kinds that a second queue of other people names."
+    )
+    batch_size: int = Field(default=1000, ge=1, le=100_000, description="Items in one run, at most.")
+    tiling: TilingOptions = Field(default=TilingOptions(), description="How images are cut for the detector.")
+    triage: TriageOptions = Field(default=TriageOptions(), description="What is accepted, asked and dropped.")
+    until: Until = Field(default=Until(), description="When a queue has been answered enough.")
+    retrain_after: int = Field(default=500, ge=1, description="New labels after which `retrain` is started.")
+    retrain: TrainOptions = Field(default=TrainOptions(), description="How the challenger is trained.")
+
+    @model_validator(mode="after")
+    def kinds_belong_to_classes(self) -> Self:
+        """Refuse kinds of a class that the line does not have."""
+        unknown = sorted(set(self.kinds) - set(self.classes))
+        if unknown:
+            raise ValueError(f"kinds are given for {unknown}, which are not among the classes {list(self.classes)}")
+        return self

@@ -1,0 +1,172 @@
+"""The desk at which simulated people sit: open questions come in through Label Studio's API, answers go out.
+
+What a browser sends is sent here too: untouched prefilled regions keep their id, score and `origin: "prediction"`,
+changed ones say so, new ones are `manual`, and the annotation carries its seconds as `lead_time`.
+"""
+
+import itertools
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from xml.etree import ElementTree
+
+import numpy as np
+
+from blocks.annotation_server import AnnotationServer
+from infra.annotators.boxes import PrefilledBox, SaidBox
+from infra.annotators.people import Person
+from infra.annotators.truth import Corners
+from tasks.review.configs import BOX, IMAGE, KIND
+from tasks.review.projects import TITLE_CHARACTERS
+from tasks.review.regions import ShownBox, read_boxes, to_regions
+from tasks.review.twins import list_tasks
+
+UNANSWERED = {
+    "filters": {
+        "conjunction": "and",
+        "items": [
+            {"filter": f"filter:tasks:{name}", "operator": "equal", "type": "Number", "value": 0}
+            for name in ("total_annotations", "cancelled_annotations")
+        ],
+    },
+    "ordering": ["tasks:id"],
+}
+PAGE_SIZE = 100
+"""Questions taken from a queue at once: predictions of large pictures are heavy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A queue of ours in Label Studio: its project and what it offers to choose from."""
+
+    project_id: int
+    queue: str
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenQuestion:
+    """A question that nobody has answered yet."""
+
+    task_id: int
+    question_id: str
+    desk: Desk
+    item_id: str
+    crop: Corners | None
+    choices: tuple[str, ...]
+    regions: tuple[dict[str, Any], ...]
+
+    @property
+    def key(self) -> str:
+        """What the question is about, the same in every run of the line: seeds the person's chance."""
+        return f"{self.desk.queue}|{self.item_id}|{self.crop}"
+
+    def prefilled(self, size_wh: tuple[int, int]) -> list[PrefilledBox]:
+        """Return the boxes that the question shows, in pixels of a picture of this size."""
+        sure = {region["id"] for region in self.regions if region["from_name"] == BOX}
+        shown = read_boxes(self.regions, *size_wh, classes=self.desk.classes, shown=())
+        return [
+            PrefilledBox(box.id, box.class_name, (box.x_min, box.y_min, box.x_max, box.y_max), box.id in sure)
+            for box in shown
+        ]
+
+
+def find_desks(server: AnnotationServer, collection: str) -> list[Desk]:
+    """Return the queues of a collection that exist in Label Studio."""
+    found = server.call("GET", "api/projects/", params={"page_size": 1000})
+    desks = []
+    for project in found["results"]:
+        name, separator, queue = project["title"].rpartition(": ")
+        if separator and name == collection[-(TITLE_CHARACTERS - len(queue) - 2) :]:
+            desks.append(Desk(int(project["id"]), queue, _classes_of(project["label_config"])))
+    return desks
+
+
+def _classes_of(label_config: str) -> tuple[str, ...]:
+    root = ElementTree.fromstring(label_config)  # noqa: S314  # our own config, from our own server
+    return tuple(label.get("value", "") for label in root.findall(f".//RectangleLabels[@name='{BOX}']/Label"))
+
+
+def open_questions(server: AnnotationServer, desk: Desk, passed_over: Collection[int] = ()) -> list[OpenQuestion]:
+    """Return some of a queue's unanswered questions, in the order in which they were asked; empty: there is none.
+
+    Args:
+        server: Label Studio.
+        desk: The queue.
+        passed_over: Tasks to leave out.
+    """
+    include = ("id", "data", "predictions", "total_annotations")
+    for page in itertools.count(1):
+        tasks = list_tasks(server, desk.project_id, UNANSWERED, include=include, page=page, page_size=PAGE_SIZE)
+        ours = [task for task in tasks if "question_id" in task["data"] and task["id"] not in passed_over]
+        if ours or len(tasks) < PAGE_SIZE:
+            return [_question_of(task, desk) for task in ours]
+    raise AssertionError("pages never end")
+
+
+def _question_of(task: dict[str, Any], desk: Desk) -> OpenQuestion:
+    data = task["data"]
+    link = urlsplit(data[IMAGE])
+    crop = parse_qs(link.query).get("crop")
+    x_min, y_min, x_max, y_max = (float(edge) for edge in crop[0].split(",")) if crop else (0.0, 0.0, 0.0, 0.0)
+    return OpenQuestion(
+        task_id=int(task["id"]),
+        question_id=data["question_id"],
+        desk=desk,
+        item_id=link.path.rpartition("/")[2],
+        crop=(x_min, y_min, x_max, y_max) if crop else None,
+        choices=tuple(choice["value"] for choice in data.get("choices", [])),
+        regions=tuple(task["predictions"][0]["result"]) if task.get("predictions") else (),
+    )
+
+
+def ensure_accounts(server: AnnotationServer, people: Sequence[Person]) -> dict[str, int]:
+    """Make the accounts that are missing; return the user number by e-mail."""
+    numbers = {user["email"]: int(user["id"]) for user in server.call("GET", "api/users/")}
+    for person in people:
+        if person.email not in numbers:
+            account = {"email": person.email, "username": person.email, "first_name": person.name}
+            numbers[person.email] = int(server.call("POST", "api/users/", body=account)["id"])
+    return {person.email: numbers[person.email] for person in people}
+
+
+def submit(server: AnnotationServer, task_id: int, result: Sequence[dict[str, Any]], user: int, seconds: float) -> None:
+    """Submit an annotation in somebody's name."""
+    body = {"result": list(result), "completed_by": user, "lead_time": round(seconds, 2)}
+    server.call("POST", f"api/tasks/{task_id}/annotations/", body=body)
+
+
+def boxes_result(
+    question: OpenQuestion, said: Sequence[SaidBox], size_wh: tuple[int, int], rng: np.random.Generator
+) -> list[dict[str, Any]]:
+    """Return the result of an annotation as the browser would send it."""
+    shown = {region["id"]: region for region in question.regions}
+    result = []
+    for box in said:
+        before = shown.get(box.region) if box.region else None
+        if before is not None and not box.changed:
+            result.append({**before, "origin": "prediction"})
+            continue
+        identity = box.region or _new_id(rng)
+        score = 0.0 if before is None else float(before.get("score") or 0.0)
+        x_min, y_min, x_max, y_max = box.xyxy
+        drawn = ShownBox(
+            id=identity, class_name=box.class_name, score=score, x_min=x_min, y_min=y_min, x_max=x_max, y_max=y_max
+        )
+        region = to_regions([drawn], *size_wh)[0]
+        if before is None:
+            del region["score"]  # only machines give scores
+        result.append({**region, "origin": "manual" if before is None else "prediction-changed"})
+    return result
+
+
+def kind_result(choice: str) -> list[dict[str, Any]]:
+    """Return the result of a choice as the browser would send it."""
+    chosen = {"id": "kind", "type": "choices", "from_name": KIND, "to_name": IMAGE, "value": {"choices": [choice]}}
+    return [{**chosen, "origin": "manual"}]
+
+
+def _new_id(rng: np.random.Generator) -> str:
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+    return "".join(letters[int(index)] for index in rng.integers(0, len(letters), 10))

@@ -1,0 +1,65 @@
+"""Who answers, how skilled they are, and the mistakes that a skill below 1 makes.
+
+A skill of 0.97 means: of 100 objects that need a person's eye or hand, 3 come out wrong. Which way is drawn from
+`MISTAKES`. All chance is seeded by (seed, person, question): the same question gets the same answer again.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from infra.annotators.times import Drawing
+
+Mistake = Literal["missed", "confused", "sloppy", "false"]
+
+MISTAKES: dict[Mistake, float] = {"missed": 0.4, "confused": 0.25, "sloppy": 0.25, "false": 0.1}
+"""How mistakes divide: an object overlooked, a wrong class, bad edges, a box around nothing."""
+
+FIRST_NAMES = ("Ada", "Ben", "Chi", "Dina", "Emre", "Fay", "Gus", "Hana", "Ivo", "Jia", "Kofi", "Lea")
+MAIL_DOMAIN = "people.invalid"
+"""Reserved by RFC 2606: no mail ever leaves for it."""
+
+
+class People(BaseModel):
+    """The simulated people of a line and how they work."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    count: int = Field(default=3, ge=1, le=len(FIRST_NAMES), description="People per queue, each with an own account")
+    skill: float = Field(default=0.97, ge=0, le=1, description="Share of objects that come out right")
+    drawing: Drawing = Field(default="extreme-clicking", description="How boxes are drawn, hence how long it takes")
+    seed: int = Field(default=0, ge=0, description="The same seed makes the same mistakes")
+
+    def named(self, queue: str) -> tuple["Person", ...]:
+        """Return the people of a queue: other accounts for other queues, since other people have other skills."""
+        slug = "".join(letter if letter.isalnum() else "-" for letter in queue.lower())
+        return tuple(Person(name, f"{name.lower()}.{slug}@{MAIL_DOMAIN}", self) for name in FIRST_NAMES[: self.count])
+
+    def for_question(self, queue: str, question: str) -> "Person":
+        """Return who of a queue answers a question: chance, but always the same person for the same question."""
+        people = self.named(queue)
+        return people[int(hashlib.sha256(f"{queue}|{question}".encode()).hexdigest(), 16) % len(people)]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One simulated person."""
+
+    name: str
+    email: str
+    habits: People
+
+    def chance(self, question: str) -> np.random.Generator:
+        """Return this person's source of chance for one question."""
+        digest = hashlib.sha256(f"{self.habits.seed}|{self.email}|{question}".encode()).digest()
+        return np.random.default_rng(int.from_bytes(digest[:8], "big"))
+
+    def mistakes(self, rng: np.random.Generator, objects: int) -> list[Mistake | None]:
+        """Draw, for each object, which mistake this person makes with it, if any."""
+        kinds = list(MISTAKES)
+        drawn = rng.choice(len(kinds), objects, p=list(MISTAKES.values()))
+        wrong = rng.random(objects) >= self.habits.skill
+        return [kinds[int(kind)] if is_wrong else None for kind, is_wrong in zip(drawn, wrong, strict=True)]

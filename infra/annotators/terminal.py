@@ -1,0 +1,65 @@
+"""`labelline simulate` in a terminal: who answers what is shown while it happens, and a table at the end."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from blocks.annotation_server import AnnotationServer
+from infra.annotators.people import People
+from infra.annotators.simulate import Simulation, SimulationReport
+from infra.annotators.truth import read_world
+from tasks.dataset.truth import TruthFormat
+
+
+def simulate_in_terminal(
+    server: AnnotationServer,
+    truth: Path,
+    collection: str,
+    people: People,
+    *,
+    fmt: TruthFormat = "auto",
+    once: bool = False,
+    stop: Callable[[], bool] | None = None,
+) -> SimulationReport:
+    """Let simulated people answer a collection's questions.
+
+    Args:
+        server: Label Studio.
+        truth: A folder of pictures and labels in YOLO, COCO or VOC format; the same pictures as those of the line.
+        collection: Whose questions.
+        people: Who answers, and how well.
+        fmt: The format of the truth; "auto" finds it out.
+        once: End when nothing is open; otherwise wait for more until `stop` says so, or Ctrl-C.
+        stop: When to end, where `once` is not given.
+    """
+    world = read_world(truth, fmt)
+    console = Console()
+    console.print(f"{people.count} people of skill {people.skill:g} know {len(world.pictures)} pictures of {truth}")
+    simulation = Simulation(server, world, collection, people)
+    ends = (lambda: True) if once else (stop or (lambda: False))
+    with Live(report_table(simulation.report), console=console, refresh_per_second=4) as live:
+        try:
+            simulation.run(ends, on_answer=lambda report: live.update(report_table(report)))
+        except KeyboardInterrupt:
+            console.print("stopped; what was answered stays answered")
+    if simulation.report.unknown_pictures:
+        console.print(
+            f"{simulation.report.unknown_pictures} questions stay open: the truth does not know their pictures"
+        )
+    return simulation.report
+
+
+def report_table(report: SimulationReport) -> Table:
+    """Return what people have done so far as a table, one row per queue."""
+    table = Table("queue", "answers", "human seconds", "seconds per answer", title="Simulated people")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for queue, answers in sorted(report.answers_by_queue.items()):
+        seconds = report.seconds_by_queue.get(queue, 0.0)
+        table.add_row(queue, str(answers), f"{seconds:,.0f}", f"{seconds / answers:,.1f}")
+    table.add_section()
+    table.add_row("all", str(report.answers), f"{report.human_seconds:,.0f}", "")
+    return table

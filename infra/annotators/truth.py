@@ -1,0 +1,84 @@
+"""What simulated people see on a picture: the boxes of a truth folder, and exact kinds where the folder has them.
+
+Pictures are known by the SHA-256 of their bytes, as items are: a question's picture link names the item, so no file
+name has to travel through Label Studio.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from blocks.errors import BadTruth
+from tasks.dataset.truth import TruthBox, TruthFormat, read_truth
+from tasks.dataset.truth_formats import upright_size
+
+KINDS_FILE = "kinds.json"
+"""Beside the pictures and labels: file name of a picture to a list, parallel to its boxes, of kind or null."""
+
+Corners = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class TrueBox:
+    """An object of the truth: its class, pixels x_min, y_min, x_max, y_max, and its exact kind where one is known."""
+
+    class_name: str
+    xyxy: Corners
+    kind: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TruePicture:
+    """One picture of the truth."""
+
+    name: str
+    size_wh: tuple[int, int]
+    boxes: tuple[TrueBox, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownWorld:
+    """Everything that simulated people know: pictures by the SHA-256 of their bytes, and the class names."""
+
+    pictures: Mapping[str, TruePicture]
+    classes: tuple[str, ...]
+
+
+def read_world(folder: Path, fmt: TruthFormat = "auto") -> KnownWorld:
+    """Read a truth folder in YOLO, COCO or VOC format, and `kinds.json` where there is one.
+
+    Raises:
+        BadTruth: The folder cannot be read, or its kinds are not parallel to its boxes.
+    """
+    truth = read_truth(folder, fmt)
+    kinds = _read_kinds(folder / KINDS_FILE)
+    pictures = {}
+    for name, path in truth.pictures.items():
+        with path.open("rb") as file:
+            item_id = hashlib.file_digest(file, "sha256").hexdigest()
+        boxes = _with_kinds(name, truth.boxes[name], kinds)
+        pictures[item_id] = TruePicture(name, upright_size(path), boxes)
+    return KnownWorld(pictures, truth.classes)
+
+
+def _read_kinds(path: Path) -> dict[str, list[str | None]]:
+    if not path.is_file():
+        return {}
+    try:
+        kinds = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BadTruth(f"{path} is not JSON: {error}") from error
+    if not isinstance(kinds, dict) or not all(isinstance(names, list) for names in kinds.values()):
+        raise BadTruth(f"{path} is not a table of file name → list of kinds or null")
+    return kinds
+
+
+def _with_kinds(name: str, boxes: tuple[TruthBox, ...], kinds: Mapping[str, list[str | None]]) -> tuple[TrueBox, ...]:
+    named = kinds.get(name, [None] * len(boxes))
+    if len(named) != len(boxes):
+        raise BadTruth(
+            f"{KINDS_FILE} has {len(named)} kinds for {name}, which has {len(boxes)} boxes: give one for each, or null"
+        )
+    return tuple(TrueBox(box.class_name, box.box_xyxy_px, kind) for box, kind in zip(boxes, named, strict=True))

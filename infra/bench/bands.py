@@ -1,0 +1,162 @@
+"""Do certified bands keep their promise, and do they accept anything? Many worlds with a known error rate.
+
+In a world, a hidden state of each item (its light, its crowd) makes all its boxes better or worse: within an item, wrong boxes
+are beta-binomial with correlation ρ, and crowded items are worse. `python -m infra.bench.bands` prints the table.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from scipy.stats import beta
+
+from tasks.audit.bands import Promise, certify
+from tasks.audit.evidence import Drawn, Evidence, Floats, Ints
+from tasks.audit.bands import ThresholdGrid
+from tasks.audit.scope import Scope, Stream, WholeBatch
+
+LEVELS = np.linspace(0.025, 0.975, 39)
+STATES = 48
+SMALL, LARGE = (2, 9), (14, 24)
+"""Boxes of a small item and of a crowded one, both ends included."""
+
+CURVES: Mapping[str, Callable[[Floats], Floats]] = {
+    "perfect": lambda scores: np.full_like(scores, 1e-6),
+    "good": lambda scores: np.full_like(scores, 0.004),
+    "mostly good": lambda scores: 0.3 * (1 - scores) ** 3,
+    "usable": lambda scores: 0.25 * (1 - scores) ** 1.5,
+    "just too bad": lambda scores: np.full_like(scores, 0.0201),
+    "upside down": lambda scores: 0.001 + 0.03 * scores**4,
+    "bad": lambda scores: 0.4 * (1 - scores) + 0.02,
+}
+"""Share of wrong boxes by score."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A detector and its pictures: how scores, crowds and errors go together."""
+
+    level_weight: Floats
+    """Shape (levels,), sums to 1."""
+    wrong_share: Floats
+    """Shape (levels, states), probability that a box is wrong by score level and state of its item."""
+    crowded: Floats
+    """Shape (states,), probability that an item is crowded."""
+
+    def true_rate(self, threshold: float) -> float:
+        """Return the exact share of wrong boxes among all boxes at or above a threshold."""
+        size = np.mean(SMALL) * (1 - self.crowded) + np.mean(LARGE) * self.crowded
+        taken = self.level_weight * (LEVELS >= threshold - 1e-9)
+        by_state = taken @ self.wrong_share / taken.sum()
+        return float(by_state @ size / size.sum())
+
+    def draw(self, items: int, rng: np.random.Generator) -> tuple[Ints, Floats, "np.ndarray[tuple[int], np.dtype[np.bool_]]"]:
+        """Draw items; returns the item, score and wrongness of each of their boxes, shapes (boxes,)."""
+        state = rng.integers(STATES, size=items)
+        crowded = rng.random(items) < self.crowded[state]
+        sizes = np.where(crowded, rng.integers(*LARGE, items, endpoint=True), rng.integers(*SMALL, items, endpoint=True))
+        item = np.repeat(np.arange(items), sizes)
+        level = rng.choice(len(LEVELS), size=len(item), p=self.level_weight)
+        return item, LEVELS[level], rng.random(len(item)) < self.wrong_share[level, state[item]]
+
+
+@lru_cache(maxsize=64)
+def build_world(curve: str, correlation: float) -> World:
+    """Build the world with a curve of `CURVES` and a correlation of wrong boxes within an item, 0 to below 1."""
+    places = (np.arange(STATES) + 0.5) / STATES
+    mean = CURVES[curve](LEVELS)
+    weight = LEVELS**1.5
+    crowded = 0.1 + 0.5 * places
+    if correlation == 0:
+        share = np.repeat(mean[:, None], STATES, axis=1)
+    else:
+        total = 1 / correlation - 1
+        share = beta.ppf(places[None, :], mean[:, None] * total, (1 - mean[:, None]) * total)
+        share *= np.minimum(mean / np.maximum(share.mean(axis=1), 1e-12), 1 / np.maximum(share.max(axis=1), 1e-12))[:, None]
+    return World(weight / weight.sum(), share, crowded)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of many worlds of one kind."""
+
+    worlds: int
+    broken: int
+    """Worlds in which, at any look, a band was certified whose true error is above ε."""
+    accepted: float
+    """Mean share of boxes accepted at the last look."""
+    oracle: float
+    """Mean share that somebody who knows the true error would accept."""
+
+    @property
+    def power(self) -> float:
+        """Share of what the oracle accepts; 1 where it accepts nothing."""
+        return self.accepted / self.oracle if self.oracle else 1.0
+
+
+def stream_outcome(curve: str, correlation: float, worlds: int, looks: tuple[int, ...], seed: int) -> Outcome:
+    """Audit whole items of a stream, looking after given numbers of items."""
+    world, promise = build_world(curve, correlation), Promise()
+    rng = np.random.default_rng(seed)
+    grid = ThresholdGrid.of(rng.choice(LEVELS, 20_000, p=world.level_weight))
+    rates = np.array([world.true_rate(threshold) for threshold in grid.thresholds])
+    shares = np.array([world.level_weight[threshold - 1e-9 <= LEVELS].sum() for threshold in grid.thresholds])
+    broken, accepted = 0, 0.0
+    for _ in range(worlds):
+        item, scores, wrong = world.draw(looks[-1], rng)
+        places = []
+        for look in looks:
+            seen = item < look
+            evidence = Evidence.of(item[seen].tolist(), scores[seen], wrong[seen], Drawn.ITEMS)
+            places.append(_place(evidence, grid, promise, Stream(largest_item=LARGE[1])))
+        broken += any(place is not None and rates[place] > promise.epsilon for place in places)
+        accepted += 0.0 if places[-1] is None else shares[places[-1]]
+    oracle = shares[rates <= promise.epsilon].max(initial=0.0)
+    return Outcome(worlds, broken, accepted / worlds, float(oracle))
+
+
+def batch_outcome(curve: str, correlation: float, worlds: int, items: int, looks: tuple[int, ...], seed: int) -> Outcome:
+    """Audit single boxes of a batch, looking after given numbers of boxes; the truth is that of the batch itself."""
+    world, promise = build_world(curve, correlation), Promise()
+    rng = np.random.default_rng(seed)
+    broken, accepted, oracle = 0, 0.0, 0.0
+    for _ in range(worlds):
+        item, scores, wrong = world.draw(items, rng)
+        batch = WholeBatch.of(item.tolist(), scores)
+        grid = ThresholdGrid.of(scores)
+        rates = np.array([wrong[scores >= threshold].mean() for threshold in grid.thresholds])
+        shares = np.array([(scores >= threshold).mean() for threshold in grid.thresholds])
+        drawn = rng.permutation(len(item))[: looks[-1]]
+        places = []
+        for look in looks:
+            seen = drawn[:look]
+            evidence = Evidence.of(item[seen].tolist(), scores[seen], wrong[seen], Drawn.BOXES)
+            places.append(_place(evidence, grid, promise, batch))
+        broken += any(place is not None and rates[place] > promise.epsilon for place in places)
+        accepted += 0.0 if places[-1] is None else shares[places[-1]]
+        oracle += shares[rates <= promise.epsilon].max(initial=0.0)
+    return Outcome(worlds, broken, accepted / worlds, oracle / worlds)
+
+
+def _place(evidence: Evidence, grid: ThresholdGrid, promise: Promise, scope: Scope) -> int | None:
+    band = certify("car", [evidence], grid, promise, scope)
+    return None if band.accept_from is None else int(np.flatnonzero(grid.thresholds == band.accept_from)[0])
+
+
+def main(worlds: int = 400) -> None:
+    """Print how often the promise was broken, and how much was accepted, for every kind of world."""
+    print(f"{'detector':14} {'corr.':>5} | {'stream, 600 items':>28} | {'batch of 300 items, 400 boxes':>30}")
+    print(f"{'':14} {'':5} | {'broken':>8} {'accepted':>9} {'oracle':>9} | {'broken':>9} {'accepted':>10} {'oracle':>9}")
+    for curve in CURVES:
+        for correlation in (0.0, 0.1, 0.4):
+            one = stream_outcome(curve, correlation, worlds, (150, 300, 600), seed=1)
+            two = batch_outcome(curve, correlation, worlds, 300, (200, 400), seed=2)
+            print(
+                f"{curve:14} {correlation:5.1f} | {one.broken / worlds:8.1%} {one.accepted:9.1%} {one.oracle:9.1%} | "
+                f"{two.broken / worlds:9.1%} {two.accepted:10.1%} {two.oracle:9.1%}"
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""Bench: posting questions through the outbox against one bare bulk import of the same payload, side by side.
+
+Run it where a Label Studio is up, for example `labelline up`:
+`python -m infra.bench.posting --url http://127.0.0.1:8080 --token TOKEN --questions 10000 --boxes 10`.
+"""
+
+import argparse
+import json
+import random
+import tempfile
+import time
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+from sqlalchemy import Engine
+from sqlmodel import select
+
+from blocks.annotation_server import AnnotationServer
+from blocks.catalog import migrate
+from blocks.database import open_engine, reading, upsert, writing
+from blocks.tables import Batch, Item, Question
+from tasks.review.outbox import Draft, post_questions, write_questions
+from tasks.review.projects import ensure_project
+from tasks.review.queues import Queue, mark_missed_queue
+from tasks.review.task_data import to_task
+
+WIDTH, HEIGHT = 1920, 1280
+
+
+def main() -> None:
+    """Measure both ways and print rates and their ratio."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--url", required=True, help="address of a running Label Studio")
+    parser.add_argument("--token", required=True, help="token of its administrator")
+    parser.add_argument("--questions", type=int, default=10_000)
+    parser.add_argument("--boxes", type=int, default=10, help="boxes per question")
+    parser.add_argument("--trials", type=int, default=1, help="pairs of measurements; the order alternates")
+    parser.add_argument("--json", type=Path, help="also write the result here")
+    options = parser.parse_args()
+    server = AnnotationServer(options.url, options.token, "http://127.0.0.1:9", "bench", "bench")
+    ratios = []
+    for trial in range(options.trials):
+        measured = measure(server, options.questions, options.boxes, bare_first=trial % 2 == 0)
+        ratios.append(measured["outbox_per_s"] / measured["bare_per_s"])
+        print(
+            f"trial {trial}: bare bulk import {measured['bare_per_s']:.0f}/s, outbox {measured['outbox_per_s']:.0f}/s, "
+            f"ratio {ratios[-1]:.2f} (target 0.80)"
+        )
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps({**measured, "ratios": ratios, "questions": options.questions}, indent=2))
+
+
+def measure(server: AnnotationServer, questions: int, boxes: int, bare_first: bool) -> dict[str, float]:
+    """Post the same questions both ways into two new projects and return both rates."""
+    queue = mark_missed_queue(["car", "van", "truck", "bus"])
+    with tempfile.TemporaryDirectory() as folder:
+        engine = _catalogue(f"sqlite:///{folder}/catalog.sqlite")
+        batch_id = f"bench-{uuid4().hex[:8]}"
+        _write(engine, queue, batch_id, questions, boxes)
+        rates: dict[str, float] = {}
+        for name in ("bare", "outbox") if bare_first else ("outbox", "bare"):
+            measure_one = _bare_import if name == "bare" else _outbox
+            rates[f"{name}_per_s"] = questions / measure_one(engine, server, queue, batch_id)
+        engine.dispose()
+    return rates
+
+
+def _outbox(engine: Engine, server: AnnotationServer, queue: Queue, batch_id: str) -> float:
+    started = time.perf_counter()
+    post_questions(engine, server, queue, batch_id)
+    return time.perf_counter() - started
+
+
+def _bare_import(engine: Engine, server: AnnotationServer, queue: Queue, batch_id: str) -> float:
+    """One request with everything in it, encoded before the clock starts: as fast as Label Studio can be fed."""
+    project_id = ensure_project(engine, server, queue, f"bare {batch_id}")
+    with reading(engine) as session:
+        tasks = [to_task(server, queue, row) for row in session.exec(select(Question))]
+    body = json.dumps(tasks).encode()
+    headers = {"Authorization": f"Token {server.api_token}", "Content-Type": "application/json"}
+    started = time.perf_counter()
+    address = f"{server.url}/api/projects/{project_id}/import?return_task_ids=true"
+    httpx.post(address, content=body, headers=headers, timeout=900).raise_for_status()
+    return time.perf_counter() - started
+
+
+def _catalogue(url: str) -> Engine:
+    migrate(url)
+    return open_engine(url)
+
+
+def _write(engine: Engine, queue: Queue, batch_id: str, questions: int, boxes: int) -> None:
+    dice = random.Random(7)
+    ids = [f"{number:064x}" for number in range(questions)]
+    item = {"name": "x.jpg", "sequence": "s", "media_type": "image/jpeg", "size_bytes": 1, "plain": True}
+    with writing(engine) as session:
+        size = {"width": WIDTH, "height": HEIGHT}
+        upsert(session, Batch, [{"id": batch_id, "collection": batch_id}])
+        upsert(session, Item, [{"id": id_, "key": f"items/{id_}", **size, **item} for id_ in ids])
+    for start in range(0, questions, 1000):
+        drafts = [
+            Draft(batch_id, id_, _payload(dice, id_, boxes), priority=dice.random()) for id_ in ids[start:][:1000]
+        ]
+        write_questions(engine, queue, drafts)
+
+
+def _payload(dice: random.Random, item_id: str, boxes: int) -> dict[str, object]:
+    shown = []
+    for number in range(boxes):
+        x, y = dice.uniform(0, WIDTH - 90), dice.uniform(0, HEIGHT - 60)
+        box = {"x_min": x, "y_min": y, "x_max": x + 80, "y_max": y + 45}
+        shown.append(
+            {"id": f"{item_id[-12:]}-{number}", "class_name": "car", "score": dice.random(), "sure": True, **box}
+        )
+    return {"type": "boxes", "width": WIDTH, "height": HEIGHT, "prefill": [box["id"] for box in shown], "boxes": shown}
+
+
+if __name__ == "__main__":
+    main()

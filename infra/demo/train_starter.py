@@ -1,0 +1,128 @@
+"""Train the starter detector of the demo from scratch, on drawn scenes that the demo never shows.
+
+Its world is honest but narrow: noon light only, hardly any trucks and buses, few vans, few trees. So it starts the demo
+with errors that people must mend, and there is something for the retrained detector to gain.
+
+    python -m infra.demo.train_starter          # writes infra/demo/starter.pt
+
+MEASURED
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from infra.demo.drawn_truth import DrawnBox
+from infra.demo.scenes import DrawnScenes, draw_scenes
+from infra.demo.traffic import SceneStyle
+from infra.demo.vehicles import CLASSES
+
+NARROW_WORLD = SceneStyle(
+    lights=("noon",), van_share=0.08, heavy_on_roads=0.08, long_stalls_taken=0.05, bus_share=0.4, leafiness=0.25
+)
+SEEDS = {"train": 7001, "val": 7002}
+SCENES = {"train": 30, "val": 6}
+TILE_PX = 320
+EPOCHS = 20
+BACKGROUND_SHARE = 0.1
+"""Tiles without any vehicle that are kept, as a share of all kept."""
+
+MIN_CLIPPED_SHARE = 0.4
+"""A box that a tile's edge cuts stays in the tile's truth where at least this share of it is inside."""
+
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    """Draw, cut, train, measure on held-out tiles, and write the weights without anything of this machine."""
+    with tempfile.TemporaryDirectory() as scratch:
+        os.environ["YOLO_OFFLINE"] = "1"
+        os.environ["YOLO_CONFIG_DIR"] = scratch
+        data = cut_dataset(Path(scratch))
+        best, map50 = _train(data, Path(scratch))
+        keep_bare_weights(best, HERE / "starter.pt")
+    print(f"starter.pt: {(HERE / 'starter.pt').stat().st_size / 1e6:.2f} MB, mAP50 {map50:.3f} on held-out tiles")
+
+
+def cut_dataset(folder: Path) -> Path:
+    """Draw the narrow world and cut it into tiles in YOLO format; return the data set's YAML file."""
+    for split, seed in SEEDS.items():
+        scenes = draw_scenes(folder / "scenes" / split, SCENES[split], seed, NARROW_WORLD)
+        _cut(scenes, folder / "tiles" / split, np.random.default_rng(seed))
+    names = "".join(f"  {number}: {name}\n" for number, name in enumerate(CLASSES))
+    data = folder / "tiles" / "data.yaml"
+    data.write_text(f"path: {folder / 'tiles'}\ntrain: train/images\nval: val/images\nnames:\n{names}")
+    return data
+
+
+def _cut(scenes: DrawnScenes, folder: Path, rng: np.random.Generator) -> None:
+    for part in ("images", "labels"):
+        (folder / part).mkdir(parents=True)
+    for name, boxes in scenes.truth.items():
+        picture = cv2.imread(str(scenes.images / name))
+        assert picture is not None, name  # drawn a moment ago
+        height, width = picture.shape[:2]
+        for top in range(0, height, TILE_PX):
+            for left in range(0, width, TILE_PX):
+                lines = tile_lines(boxes, left, top)
+                if not lines and rng.random() > BACKGROUND_SHARE:
+                    continue
+                stem = f"{Path(name).stem}-{left}-{top}"
+                cv2.imwrite(str(folder / "images" / f"{stem}.jpg"), picture[top : top + TILE_PX, left : left + TILE_PX])
+                (folder / "labels" / f"{stem}.txt").write_text("".join(lines))
+
+
+def tile_lines(boxes: tuple[DrawnBox, ...], left: int, top: int) -> list[str]:
+    """Return the YOLO lines of a tile with its corner at (left, top): boxes clipped to it, mostly cut ones left out."""
+    lines = []
+    for box in boxes:
+        x_min, x_max = (min(max(x - left, 0.0), TILE_PX) for x in (box.x_min, box.x_max))
+        y_min, y_max = (min(max(y - top, 0.0), TILE_PX) for y in (box.y_min, box.y_max))
+        area = (box.x_max - box.x_min) * (box.y_max - box.y_min)
+        if (x_max - x_min) * (y_max - y_min) < MIN_CLIPPED_SHARE * area:
+            continue
+        middle = f"{(x_min + x_max) / 2 / TILE_PX:.6f} {(y_min + y_max) / 2 / TILE_PX:.6f}"
+        size = f"{(x_max - x_min) / TILE_PX:.6f} {(y_max - y_min) / TILE_PX:.6f}"
+        lines.append(f"{CLASSES.index(box.class_name)} {middle} {size}\n")
+    return lines
+
+
+def _train(data: Path, scratch: Path) -> tuple[Path, float]:
+    from ultralytics import YOLO, settings
+
+    settings.update({"sync": False, "mlflow": False})
+    model = YOLO(str(HERE / "starter.yaml"), task="detect")
+    model.train(
+        data=str(data), epochs=EPOCHS, imgsz=TILE_PX, batch=16, optimizer="AdamW", lr0=0.002, workers=0, seed=0,
+        device="cpu", close_mosaic=3, degrees=0.0, fliplr=0.5, flipud=0.5, hsv_h=0.02, plots=False, cache="ram",
+        project=str(scratch / "runs"), name="starter", exist_ok=True, verbose=False,
+    )  # fmt: skip
+    best = scratch / "runs" / "starter" / "weights" / "best.pt"
+    found = YOLO(best).val(data=str(data), imgsz=TILE_PX, workers=0, plots=False, verbose=False, project=str(scratch))
+    return best, float(found.box.map50)
+
+
+def keep_bare_weights(trained: Path, target: Path) -> None:
+    """Copy a checkpoint without its optimizer, paths, dates and results: only what detecting needs."""
+    import torch
+
+    checkpoint = torch.load(trained, map_location="cpu", weights_only=False)
+    model = checkpoint["model"].half()
+    model.args = {"imgsz": TILE_PX, "task": "detect"}
+    model.yaml = {key: value for key, value in model.yaml.items() if key != "yaml_file"}
+    model.yaml_file = "starter.yaml"
+    bare = {
+        "model": model,
+        "ema": None,
+        "optimizer": None,
+        "epoch": -1,
+        "train_args": {"imgsz": TILE_PX, "task": "detect"},
+    }
+    torch.save({**bare, "version": checkpoint.get("version"), "license": checkpoint.get("license")}, target)
+
+
+if __name__ == "__main__":
+    main()

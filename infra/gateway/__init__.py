@@ -1,0 +1,1 @@
+"""The gateway: pictures for annotators' browsers, and the doorbell for Label Studio's webhooks."""

@@ -1,0 +1,58 @@
+"""The gateway's application: what it needs is given to it, so tests and servers make it alike."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from fastapi import FastAPI
+from sqlalchemy import Engine
+
+from blocks.stores import Store
+from infra.gateway.bell import Bell
+from infra.gateway.images import image_routes
+from infra.gateway.pictures import Pictures
+from infra.gateway.webhooks import doorbell_route
+
+
+@dataclass(frozen=True)
+class GatewayParts:
+    """What a gateway works with.
+
+    Attributes:
+        engine: The catalogue, which says what items there are.
+        store: Where their bytes are.
+        link_secret: Signs links to pictures.
+        doorbell_secret: By which Label Studio's webhooks are known.
+        hear: Notes one webhook's answer in the catalogue.
+        wake: Wakes the runs whose rule is met.
+    """
+
+    engine: Engine
+    store: Store
+    link_secret: str = field(repr=False)
+    doorbell_secret: str = field(repr=False)
+    hear: Callable[[dict[str, Any]], object]
+    wake: Callable[[], object]
+
+
+def create_app(parts: GatewayParts) -> FastAPI:
+    """Return the gateway: pictures, doorbell and health."""
+    bell = Bell(parts.hear, parts.wake)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        bell.stop()
+
+    app = FastAPI(title="Labelline gateway", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.bell = bell
+    app.include_router(image_routes(Pictures(parts.engine, parts.store), parts.link_secret))
+    app.router.routes.insert(0, doorbell_route(bell, parts.doorbell_secret))
+
+    @app.get("/health")
+    async def health() -> dict[str, Any]:
+        """Say that the gateway is there, and what became of the rings."""
+        return {"status": "ok", "rings": asdict(bell.counts)}
+
+    return app

@@ -1,0 +1,127 @@
+"""The doorbell's back room: what rang is worked off by one thread, so no annotator waits for it.
+
+A ring that is lost (too many wait, a crash) is no loss: the sweep reads the same answers from Label Studio.
+"""
+
+import hashlib
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from threading import Lock
+from typing import Any
+
+logger = logging.getLogger(__name__)
+
+WAITING_LIMIT = 10_000
+REMEMBERED = 20_000
+"""Fingerprints of rings that are known as doubles."""
+
+QUIET_S = 0.03
+PATIENCE_S = 1.0
+"""Work begins when nobody has rung for `QUIET_S`, or has rung all the time for `PATIENCE_S`: the two share one
+interpreter, and the annotators who are ringing come first."""
+
+
+@dataclass(slots=True)
+class RingCounts:
+    """What became of the rings since the start."""
+
+    rung: int = 0
+    doubled: int = 0
+    overflowed: int = 0
+    heard: int = 0
+    failed: int = 0
+    waiting: int = 0
+
+
+class Bell:
+    """A bounded line of webhook payloads and the one thread that works them off, in their order.
+
+    Args:
+        hear: Notes the answer of one payload in the catalogue.
+        wake: Wakes the runs whose rule is met; called once for a burst of answers, after them.
+        waiting_limit: Payloads that may wait; one more is left to the sweep.
+    """
+
+    def __init__(
+        self, hear: Callable[[dict[str, Any]], object], wake: Callable[[], object], waiting_limit: int = WAITING_LIMIT
+    ) -> None:
+        self.counts = RingCounts()
+        self._hear = hear
+        self._wake = wake
+        self._waiting_limit = waiting_limit
+        self._wake_is_due = False
+        self._last_ring_s = 0.0
+        self._seen: OrderedDict[bytes, None] = OrderedDict()
+        self._lock = Lock()
+        # An executor keeps its thread when a job fails, and its queue is first in, first out.
+        self._room = ThreadPoolExecutor(max_workers=1, thread_name_prefix="doorbell")
+
+    def ring(self, body: bytes, payload: dict[str, Any]) -> None:
+        """Note a payload and return at once; a double of an earlier one is dropped, and so is one too many.
+
+        Args:
+            body: The payload's bytes, by which doubles are known.
+            payload: The same, parsed.
+        """
+        fingerprint = hashlib.blake2b(body, digest_size=16).digest()
+        with self._lock:
+            self.counts.rung += 1
+            self._last_ring_s = time.monotonic()
+            if fingerprint in self._seen:
+                self.counts.doubled += 1
+                return
+            if self.counts.waiting >= self._waiting_limit:
+                self.counts.overflowed += 1
+                return
+            self.counts.waiting += 1
+            self._seen[fingerprint] = None
+            if len(self._seen) > REMEMBERED:
+                self._seen.popitem(last=False)
+        self._room.submit(self._hear_when_quiet, payload, self._last_ring_s).add_done_callback(
+            partial(self._note_heard, fingerprint)
+        )
+
+    def stop(self) -> None:
+        """Finish what is in hand and end; what still waits is left to the sweep."""
+        self._room.shutdown(wait=True, cancel_futures=True)
+
+    def _hear_when_quiet(self, payload: dict[str, Any], rung_s: float) -> None:
+        now = time.monotonic()
+        while now - self._last_ring_s < QUIET_S and now - rung_s < PATIENCE_S:
+            time.sleep(QUIET_S)
+            now = time.monotonic()
+        self._hear(payload)
+
+    def _note_heard(self, fingerprint: bytes, job: "Future[object]") -> None:
+        if job.cancelled():
+            return
+        error = job.exception()
+        with self._lock:
+            self.counts.waiting -= 1
+            if error is None:
+                self.counts.heard += 1
+            else:
+                self.counts.failed += 1
+                self._seen.pop(fingerprint, None)  # the same ring may be tried again
+            wake = error is None and not self._wake_is_due
+            self._wake_is_due = self._wake_is_due or wake
+        if error is not None:
+            logger.warning("a ring was not heard, the sweep will: %s", error, exc_info=error)
+        if wake:
+            # Queued behind every ring that waits by now, so a burst wakes once.
+            self._room.submit(self._wake_once).add_done_callback(_note_woken)
+
+    def _wake_once(self) -> None:
+        with self._lock:
+            self._wake_is_due = False
+        self._wake()
+
+
+def _note_woken(job: "Future[None]") -> None:
+    if not job.cancelled() and (error := job.exception()) is not None:
+        logger.warning("could not wake runs, the sweep will: %s", error, exc_info=error)

@@ -1,0 +1,117 @@
+"""`GET /images/{item}`: signed links to pictures, for browsers that know nothing of the store."""
+
+import re
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import FileResponse, PlainTextResponse, RedirectResponse
+
+from blocks.errors import BadInput, ObjectMissing, StoreUnavailable, UnreadableImage
+from blocks.links import Box, format_crop, is_signed
+from infra.gateway.pictures import CropOutsideImage, KnownItem, Pictures
+
+ITEM_ID = re.compile(r"[0-9a-f]{64}")
+CROP = re.compile(r"-?[0-9]{1,6}(,-?[0-9]{1,6}){3}")
+
+SHOWN_AS_STORED = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp"})
+"""Everything else is drawn anew: no stored byte is ever a script to a browser."""
+
+PRESIGNED_S = 3600
+
+OPEN_HEADERS = {
+    # Label Studio loads pictures with crossorigin="anonymous": without this header the browser refuses them.
+    "Access-Control-Allow-Origin": "*",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+}
+FOR_EVER = "public, max-age=31536000, immutable"
+"""An item is named by its content, so what a link shows never changes."""
+
+
+class LinkRefused(BadInput):
+    """A link that shows nothing.
+
+    Attributes:
+        status: The HTTP status that says so.
+    """
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+def image_routes(pictures: Pictures, link_secret: str) -> APIRouter:
+    """Return the routes that show items.
+
+    Args:
+        pictures: The items.
+        link_secret: By which links are signed.
+    """
+    router = APIRouter()
+
+    @router.api_route("/images/{item_id:path}", methods=["GET", "HEAD"])
+    def show_image(request: Request, item_id: str, crop: str = "", signature: str = "") -> Response:
+        try:
+            box = check_link(link_secret, item_id, crop, signature)
+            item = pictures.find_item(item_id)
+            if item is None:
+                raise LinkRefused(404, "no such item")
+            return _show(pictures, item, box, request.headers.get("if-none-match", ""))
+        except LinkRefused as refusal:
+            return _refuse(refusal.status, str(refusal))
+        except CropOutsideImage as error:
+            return _refuse(400, str(error))
+        except (ObjectMissing, UnreadableImage):
+            return _refuse(410, "the item's bytes are gone from the store, or damaged")
+        except StoreUnavailable:
+            return _refuse(503, "the object store does not answer: try again")
+
+    return router
+
+
+def check_link(secret: str, item_id: str, crop: str, signature: str) -> Box | None:
+    """Return the crop that a link asks for; None for the whole item.
+
+    Raises:
+        LinkRefused: 404 no item has such a name; 400 the crop is malformed; 403 the signature is another one's.
+    """
+    if not ITEM_ID.fullmatch(item_id):
+        raise LinkRefused(404, "no such item: an item is named by 64 hex digits")
+    if crop and not CROP.fullmatch(crop):
+        raise LinkRefused(400, "crop is four whole numbers: x_min,y_min,x_max,y_max")
+    box = parse_crop(crop)
+    if not is_signed(secret, item_id, box, signature):
+        raise LinkRefused(403, "the signature does not fit this item and crop")
+    return box
+
+
+def parse_crop(text: str) -> Box | None:
+    """Return the box of a crop's text; None for ''."""
+    if not text:
+        return None
+    x_min, y_min, x_max, y_max = (int(edge) for edge in text.split(","))
+    return x_min, y_min, x_max, y_max
+
+
+def _show(pictures: Pictures, item: KnownItem, crop: Box | None, known_etags: str) -> Response:
+    etag = f'"{item.id}{"-" + format_crop(crop) if crop else ""}"'
+    headers = {**OPEN_HEADERS, "ETag": etag, "Cache-Control": FOR_EVER}
+    if etag in known_etags:
+        return Response(status_code=304, headers=headers)
+    if crop is None and item.plain and item.media_type in SHOWN_AS_STORED:
+        return _as_stored(pictures, item, headers)
+    return Response(pictures.render(item, crop), media_type="image/jpeg", headers=headers)
+
+
+def _refuse(status: int, reason: str) -> Response:
+    # Kept by no cache: what is refused now may be shown later.
+    return PlainTextResponse(reason, status, headers={**OPEN_HEADERS, "Cache-Control": "no-store"})
+
+
+def _as_stored(pictures: Pictures, item: KnownItem, headers: dict[str, str]) -> Response:
+    if presigned := pictures.store.link(item.key, PRESIGNED_S):
+        # The signed address dies within the hour, so a browser may keep the redirect for half of it only.
+        kept = {**headers, "Cache-Control": f"private, max-age={PRESIGNED_S // 2}"}
+        return RedirectResponse(presigned, 302, headers=kept)
+    path = pictures.store.local_path(item.key)
+    return FileResponse(path, media_type=item.media_type, headers=headers)

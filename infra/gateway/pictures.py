@@ -1,0 +1,111 @@
+"""From an item to what a browser shows: the stored bytes where they are plain, else a rendered JPEG.
+
+Plain code without HTTP; `images.py` speaks it.
+"""
+
+from dataclasses import dataclass
+from threading import BoundedSemaphore
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Engine
+
+from blocks.database import reading
+from blocks.errors import BadInput
+from blocks.links import Box
+from blocks.stores import Store
+from blocks.tables import Item
+from infra.gateway.cache import SizedCache
+from tasks.intake.images import decode_upright, encode_jpeg
+
+RENDERED_BYTES = 64_000_000
+DECODED_BYTES = 200_000_000
+"""Decoded whole images: the crops of one image are asked for one after the other."""
+
+JPEG_QUALITY = 92
+MAX_RENDERINGS = 2
+"""At a time: a decoded image can weigh a gigabyte."""
+
+
+class CropOutsideImage(BadInput):
+    """A crop that shows nothing of its image."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownItem:
+    """What the gateway needs of an item; rows never change, so it may be kept."""
+
+    id: str
+    key: str
+    media_type: str
+    plain: bool
+    width: int
+    height: int
+
+
+class Pictures:
+    """Items of one catalogue and store, as pictures.
+
+    Args:
+        engine: The catalogue.
+        store: Where the items' bytes are.
+    """
+
+    def __init__(self, engine: Engine, store: Store) -> None:
+        self.store = store
+        self._engine = engine
+        self._known: SizedCache[KnownItem] = SizedCache(50_000, weigh=lambda _item: 1)
+        self._rendered: SizedCache[bytes] = SizedCache(RENDERED_BYTES, weigh=len)
+        self._decoded: SizedCache[npt.NDArray[np.uint8]] = SizedCache(DECODED_BYTES, weigh=lambda image: image.nbytes)
+        self._renderings = BoundedSemaphore(MAX_RENDERINGS)
+
+    def find_item(self, item_id: str) -> KnownItem | None:
+        """Return an item of the catalogue, or None."""
+        known = self._known.find(item_id)
+        if known is None:
+            with reading(self._engine) as session:
+                row = session.get(Item, item_id)
+            if row is None:
+                return None
+            known = KnownItem(row.id, row.key, row.media_type, row.plain, row.width, row.height)
+            self._known.keep(item_id, known)
+        return known
+
+    def render(self, item: KnownItem, crop: Box | None) -> bytes:
+        """Return an item, or a part of it, upright and as the detector sees it, as a JPEG.
+
+        Args:
+            item: From `find_item`.
+            crop: Pixels of the upright item; what lies outside the image is cut off. None: all of it.
+
+        Raises:
+            CropOutsideImage: Nothing of the crop lies in the image.
+            UnreadableImage: The stored bytes do not decode.
+            ObjectMissing: The store has lost the bytes.
+        """
+        box = _clip(crop, item) if crop else None
+        key = (item.id, box)
+        found = self._rendered.find(key)
+        if found is None:
+            with self._renderings:
+                found = self._rendered.find(key) or self._draw(item, box)
+            self._rendered.keep(key, found)
+        return found
+
+    def _draw(self, item: KnownItem, box: Box | None) -> bytes:
+        image = self._decoded.find(item.id)
+        if image is None:
+            image = decode_upright(self.store.get(item.key))
+            self._decoded.keep(item.id, image)
+        if box:
+            x_min, y_min, x_max, y_max = box
+            image = np.ascontiguousarray(image[y_min:y_max, x_min:x_max])
+        return encode_jpeg(image, quality=JPEG_QUALITY)
+
+
+def _clip(crop: Box, item: KnownItem) -> Box:
+    x_min, y_min, x_max, y_max = crop
+    box = (max(0, x_min), max(0, y_min), min(item.width, x_max), min(item.height, y_max))
+    if box[0] >= box[2] or box[1] >= box[3]:
+        raise CropOutsideImage(f"crop {crop} shows nothing of an image of {item.width}×{item.height} pixels")
+    return box

@@ -1,0 +1,156 @@
+"""How sure audits make us: a bet against the claim that too much is wrong, valid at every look and for clustered boxes.
+
+The claim to refute is "of all accepted boxes a share `rate` or more is wrong". A draw (an item, or a single box) brings
+`judged` accepted boxes of which `wrong` are wrong; the claim says that the deviation `wrong - rate * judged` is not negative on
+average. A gambler who stakes a share of his wealth against the claim at every draw multiplies it by
+`1 - stake * deviation`: if the claim holds he cannot expect to gain, so a wealth of 1/δ comes up at any time with probability δ
+at most (Ville). Why this and nothing else:
+
+- The unit is the draw. Nothing is assumed of how the boxes of an item depend on each other, so a bound by box (Clopper-Pearson
+  over boxes) that breaks its promise on correlated boxes is never used.
+- The error rate is a ratio of sums over items, what a user of the labels meets. One random box per item with an exact binomial bound
+  is simpler, but bounds the mean of per-item rates, which is another number when crowded items are worse.
+- It holds at every look, and audits never stop. With single boxes the price for that is small: with nothing wrong and 2 % at 95 %, 178
+  draws instead of 149 (Clopper-Pearson, one look). Hoeffding would need 3,745, since it ignores that errors are rare.
+- Without replacement from a known population (`population`), the claim fixes what the remaining draws must average.
+
+Assumed: draws are random, from the population they speak of (a batch), or independent and alike (a stream of items).
+
+Source:
+    Waudby-Smith and Ramdas, "Estimating means of bounded random variables by betting", JRSS B 2024, and "Confidence sequences for
+    sampling without replacement", NeurIPS 2020; Waudby-Smith, Stark and Ramdas, "RiLACS: risk-limiting audits", 2021.
+"""
+
+import numpy as np
+from scipy.special import logsumexp
+
+from tasks.audit.evidence import Floats
+
+BET_SIZES = (0.99, 0.75, 0.5, 0.25)
+"""Stakes as shares of the largest safe one. For single boxes, 1 - p/rate is best when a share p is wrong."""
+BET_WEIGHTS = (0.4, 0.3, 0.2, 0.1)
+"""Wealth at the start by stake: most on nearly error-free detectors, the only ones that a band pays for."""
+MOST_DRAWS = 10_000_000
+"""Above this, "so many more audits" is no advice."""
+
+
+def log_evidence_below(
+    wrong: Floats,
+    judged: Floats,
+    rate: Floats | float,
+    largest: Floats | float,
+    population: Floats | float | None = None,
+) -> Floats:
+    """Return the log of the gambler's wealth against "a share `rate` or more is wrong".
+
+    Args:
+        wrong: Shape (..., n), wrong boxes of each draw, in drawing order. n may be 0: the wealth is 1.
+        judged: Shape (..., n), accepted boxes of each draw; draws with 0 are no draws and change nothing.
+        rate: The claim, above 0 and below 1; a number, or shape (...).
+        largest: The most boxes that a draw can bring; a number, or shape (...).
+        population: How many draws with accepted boxes there are at all, drawn without replacement; None: a stream.
+
+    Returns:
+        Shape (...); at least log(1/δ) refutes the claim with confidence 1 - δ. Infinite where the claim has become impossible.
+    """
+    rate_, largest_ = np.asarray(rate, float)[..., None], np.asarray(largest, float)[..., None]
+    deviation = wrong - rate_ * judged
+    ceiling = (1 - rate_) * largest_
+    is_draw = judged > 0
+    if population is None:
+        expected = np.zeros_like(deviation)
+        refuted = np.zeros(deviation.shape[:-1], bool)
+    else:
+        left = np.asarray(population, float)[..., None] - (np.cumsum(is_draw, -1) - is_draw)
+        before = np.cumsum(deviation, -1) - deviation
+        expected = np.where(left > 0, -before / np.maximum(left, 1), 0.0)
+        left_at_end = np.asarray(population, float) - is_draw.sum(-1)
+        refuted = deviation.sum(-1) + left_at_end * ceiling[..., 0] < -1e-9
+    room = ceiling - expected
+    playable = is_draw & (room > 1e-12)
+    surprise = np.where(playable, (deviation - expected) / np.where(playable, room, 1.0), 0.0)
+    wealth = np.stack([np.log1p(-bet * surprise).sum(-1) + np.log(share) for bet, share in _bets()])
+    return np.where(refuted, np.inf, logsumexp(wealth, axis=0))
+
+
+def upper_bound(wrong: Floats, judged: Floats, delta: float, largest: float, population: float | None = None) -> float:
+    """Return the share that is wrong at most, with confidence 1 - δ, at every look.
+
+    Args:
+        wrong: Shape (n,), see `log_evidence_below`.
+        judged: Shape (n,).
+        delta: Allowed probability of a broken promise.
+        largest: The most boxes of a draw.
+        population: See `log_evidence_below`.
+
+    Returns:
+        The smallest share that is refuted; 1.0 where nothing is (no draws, all wrong).
+    """
+    needed = np.log(1 / delta)
+    low, high = 0.0, 1.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        if log_evidence_below(wrong, judged, middle, largest, population) >= needed:
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def log_evidence_above(wrong: Floats, judged: Floats, rate: float, largest: float) -> Floats:
+    """Return the log wealth, after every draw, of a gambler against "at most a share `rate` is wrong".
+
+    He spreads his bets over the draw at which things went bad, since most detectors do not fail on the first day.
+
+    Args:
+        wrong: Shape (n,), wrong boxes of each draw, in drawing order.
+        judged: Shape (n,), boxes of each draw, at most `largest`.
+        rate: The promise.
+        largest: The most boxes of a draw.
+
+    Returns:
+        Shape (n,). The chance that it ever reaches log(1/α) while the promise holds is at most α.
+
+    Source:
+        Shin, Ramdas and Rinaldo, "E-detectors", New England Journal of Statistics in Data Science 2024.
+    """
+    stakes = np.geomspace(0.5, 0.5 / rate, 6) / largest
+    growth = np.log1p(stakes[:, None] * (wrong - rate * judged)[None, :])
+    wealth = np.full(len(stakes), -np.inf)
+    out = np.empty(growth.shape[1])
+    for draw in range(growth.shape[1]):
+        begun = np.log(1 / ((draw + 1) * (draw + 2)))
+        wealth = np.logaddexp(wealth, begun) + growth[:, draw]
+        out[draw] = np.logaddexp(logsumexp(wealth) - np.log(len(stakes)), np.log(1 / (draw + 2)))
+    return out
+
+
+def draws_needed(wrong: Floats, judged: Floats, rate: float, largest: float, delta: float) -> int | None:
+    """Estimate how many draws it takes in all to refute "a share `rate` or more is wrong", if they go on as they began.
+
+    Args:
+        wrong: Shape (n,). With n = 0, full draws without a wrong box are imagined: then it is the least it can take.
+        judged: Shape (n,).
+        rate: The claim.
+        largest: The most boxes of a draw.
+        delta: Allowed probability of a broken promise.
+
+    Returns:
+        The number of draws, or None where more audits of this detector would not help: too much is wrong.
+    """
+    is_draw = judged > 0
+    deviation = (wrong - rate * judged)[is_draw] if is_draw.any() else np.array([-rate * largest])
+    surprise = deviation / ((1 - rate) * largest)
+    growth = np.array([np.log1p(-bet * surprise).mean() for bet, _ in _bets()])
+    start = np.log([share for _, share in _bets()])
+    low, high = 0, MOST_DRAWS
+    if logsumexp(start + high * growth) < np.log(1 / delta):
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if logsumexp(start + middle * growth) >= np.log(1 / delta) else (middle, high)
+    return high
+
+
+def _bets() -> list[tuple[float, float]]:
+    return list(zip(BET_SIZES, BET_WEIGHTS, strict=True))

@@ -1,0 +1,137 @@
+"""What audits saw: judged proposals, how they were drawn, and of what they speak.
+
+Two ways to draw, with different powers. `Drawn.ITEMS`: items are drawn at random and all their proposals are judged; boxes
+of one item share its light, its blur and its mistakes, so the item is the unit. `Drawn.BOXES`: single proposals are drawn
+at random from all of a batch; whatever the boxes of an item share, each draw is a fair draw, so the box is the unit and
+far fewer judgements suffice, but they speak of that batch only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blocks.errors import BadInput
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class Drawn(StrEnum):
+    """What was drawn at random."""
+
+    ITEMS = "items"  # an item at a time, all its proposals judged
+    BOXES = "boxes"  # one proposal at a time, from all proposals of a batch, without replacement
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Judged proposals of one class, in the order in which they were drawn; build it with `Evidence.of`."""
+
+    drawn: Drawn
+    unit: Ints
+    """Shape (n,): which draw a proposal belongs to, from 0, never decreasing."""
+    scores: Floats
+    """Shape (n,), 0 to 1, or NaN: a proposal without a score, which no threshold ever accepts."""
+    wrong: NDArray[np.bool_]
+    """Shape (n,): the person found no such object there, or another class."""
+
+    @classmethod
+    def of(
+        cls,
+        item_ids: Sequence[str],
+        scores: Sequence[float] | Floats,
+        was_wrong: Sequence[bool | None] | NDArray[np.bool_],
+        drawn: Drawn,
+    ) -> "Evidence":
+        """Build evidence from parallel lists in drawing order.
+
+        Args:
+            item_ids: The item of each proposal. With `Drawn.ITEMS` pass the sequence instead where frames look alike and
+                sequences were drawn.
+            scores: Of each proposal, 0 to 1 or NaN.
+            was_wrong: What the person said; None while the question is open. Answers that come late are harder ones, so
+                everything drawn after the first open question waits with it. Count a skipped or closed question as wrong.
+            drawn: How they were drawn.
+
+        Raises:
+            BadInput: Lists of unequal length, a score outside 0 to 1, or a judgement that is neither true, false nor None.
+        """
+        score = np.asarray(scores, dtype=np.float64).reshape(-1)
+        if not len(item_ids) == len(score) == len(was_wrong):
+            raise BadInput(
+                f"judgements do not line up: {len(item_ids)} items, {len(score)} scores, {len(was_wrong)} answers "
+                "(expected as many of each)"
+            )
+        check_scores(score)
+        unit = np.arange(len(score)) if drawn is Drawn.BOXES else unit_codes(item_ids)
+        order = np.argsort(unit, kind="stable")
+        answered = [_answer(value) for value in was_wrong]
+        open_units = [unit[place] for place, value in enumerate(answered) if value is None]
+        kept = order[unit[order] < min(open_units)] if open_units else order
+        wrong = np.array([bool(answered[place]) for place in kept], dtype=bool)
+        return cls(drawn, unit[kept].astype(np.int64), score[kept], wrong)
+
+    def after(self, units: int) -> "Evidence":
+        """Return what was drawn after the first `units` draws: the later audits."""
+        later = self.unit >= units
+        return Evidence(self.drawn, self.unit[later] - units, self.scores[later], self.wrong[later])
+
+    @property
+    def units(self) -> int:
+        """How many draws have judged proposals."""
+        return int(self.unit[-1]) + 1 if len(self.unit) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Judged and wrong proposals per threshold and draw, both of shape (thresholds, units)."""
+
+    judged: Floats
+    wrong: Floats
+
+
+def tally(evidence: Evidence, thresholds: Floats) -> Tally:
+    """Count, for every threshold and draw, the proposals at or above it and the wrong ones among them.
+
+    Args:
+        evidence: Possibly empty.
+        thresholds: Shape (t,), any order.
+
+    Returns:
+        Counts of shape (t, units); NaN scores are above no threshold.
+    """
+    accepted = evidence.scores[None, :] >= thresholds[:, None]
+    shape = (len(thresholds), evidence.units)
+    judged, wrong = np.zeros(shape), np.zeros(shape)
+    for row in range(len(thresholds)):
+        taken = accepted[row]
+        judged[row] = np.bincount(evidence.unit[taken], minlength=evidence.units)
+        wrong[row] = np.bincount(evidence.unit[taken & evidence.wrong], minlength=evidence.units)
+    return Tally(judged, wrong)
+
+
+def unit_codes(names: Sequence[str]) -> Ints:
+    """Number names from 0 in order of first appearance; shape (n,)."""
+    codes: dict[str, int] = {}
+    return np.array([codes.setdefault(name, len(codes)) for name in names], dtype=np.int64)
+
+
+def check_scores(scores: Floats) -> None:
+    """Refuse scores outside 0 to 1; NaN passes, since it is never accepted.
+
+    Raises:
+        BadInput: A score is below 0, above 1 or infinite.
+    """
+    outside = (scores < 0) | (scores > 1)
+    if outside.any():
+        place = int(np.flatnonzero(outside)[0])
+        raise BadInput(f"score {scores[place]} at place {place} is outside 0 to 1; is it a logit or a percentage?")
+
+
+def _answer(value: object) -> bool | None:
+    if value is None or isinstance(value, bool | np.bool_):
+        return None if value is None else bool(value)
+    raise BadInput(f"judgement {value!r} is neither True (wrong), False (right) nor None (still open)")

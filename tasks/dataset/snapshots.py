@@ -1,0 +1,180 @@
+"""Snapshots: immutable dataset versions, named by the hash of what is in them.
+
+Only settled items are in one. The same truth gives the same manifest, hence the same id, so taking a snapshot twice
+changes nothing. Splits come from `SequenceSplit`: a whole sequence is in one split, for good.
+"""
+
+import hashlib
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import Engine, Row, Select, and_, select
+from sqlmodel import Session, col
+
+from blocks.database import reading, upsert, writing
+from blocks.errors import NotEnoughData, ObjectMissing
+from blocks.stores import Store
+from blocks.tables import Batch, BatchItem, Item, Label, SequenceSplit, Snapshot
+from tasks.dataset.manifest import Manifest, ManifestItem, ManifestLabel, head_line, item_line, read_head, tail_line
+
+ROWS_AT_ONCE = 2_000
+"""Rows fetched from the catalogue at a time; memory does not grow beyond them."""
+
+
+class SnapshotRef(BaseModel):
+    """A snapshot by its id, with its counts."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    collection: str
+    items: int
+    labels: int
+    classes: tuple[str, ...]
+    splits: dict[str, int]
+
+
+def take_snapshot(engine: Engine, store: Store, collection: str) -> SnapshotRef:
+    """Write down all settled items of a collection with their labels in force, as an immutable version.
+
+    Args:
+        engine: The catalogue.
+        store: Where the manifest goes, under `snapshots/<id>.json`.
+        collection: Whose items.
+
+    Returns:
+        The snapshot; an earlier one when nothing has changed since.
+
+    Raises:
+        NotEnoughData: No item of the collection is settled, or a sequence has no split yet.
+    """
+    with tempfile.TemporaryDirectory(prefix="labelline-snapshot-") as folder:
+        body = Path(folder) / "body"
+        counts = _write_items(engine, collection, body)
+        if not counts["items"]:
+            raise NotEnoughData(
+                f"collection {collection!r} has no settled item yet, and a snapshot needs at least one: "
+                "label a batch first (labelline label FOLDER), and let it settle."
+            )
+        classes = sorted(name.removeprefix("class:") for name in counts if name.startswith("class:"))
+        manifest = Path(folder) / "manifest.json"
+        snapshot_id = _assemble(manifest, head_line(collection, classes), body)
+        ref = SnapshotRef(
+            id=snapshot_id,
+            collection=collection,
+            items=counts["items"],
+            labels=counts["labels"],
+            classes=tuple(classes),
+            splits={split: counts[f"split:{split}"] for split in ("train", "val", "test")},
+        )
+        _keep(engine, store, ref, manifest)
+    return ref
+
+
+def read_snapshot(store: Store, snapshot_id: str) -> Manifest:
+    """Open a snapshot's manifest.
+
+    Raises:
+        ObjectMissing: There is no such snapshot, or its manifest is damaged.
+    """
+    key = manifest_key(snapshot_id)
+    path = store.local_path(key)
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != snapshot_id:
+        raise ObjectMissing(
+            f"{key} has the hash {digest[:12]}…, which is not its name: the manifest was changed or cut short. "
+            "Take the snapshot again (an unchanged catalogue gives the same one)."
+        )
+    with path.open(encoding="utf-8") as lines:
+        collection, classes = read_head(lines.readline())
+    return Manifest(snapshot_id, collection, classes, path)
+
+
+def manifest_key(snapshot_id: str) -> str:
+    """Return where a snapshot's manifest is in the object store."""
+    return f"snapshots/{snapshot_id}.json"
+
+
+def _write_items(engine: Engine, collection: str, body: Path) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    with reading(engine) as session, body.open("w", encoding="utf-8") as file:
+        for item in _settled_items(session, collection):
+            file.write((",\n" if counts["items"] else "") + item_line(item))
+            counts.update({"items": 1, "labels": len(item.labels), f"split:{item.split}": 1})
+            counts.update(f"class:{label.class_name}" for label in item.labels)
+    return counts
+
+
+def _assemble(manifest: Path, head: str, body: Path) -> str:
+    # The head names the classes, which are known only once all items are written: hence two files.
+    digest = hashlib.sha256()
+    with manifest.open("wb") as out, body.open("rb") as items:
+        for chunk in (head.encode(), *iter(lambda: items.read(1 << 20), b""), tail_line().encode()):
+            digest.update(chunk)
+            out.write(chunk)
+    return digest.hexdigest()
+
+
+def _keep(engine: Engine, store: Store, ref: SnapshotRef, manifest: Path) -> None:
+    # Bytes before the row: a row without its manifest would be a promise broken by a crash.
+    key = manifest_key(ref.id)
+    if not store.has(key):
+        store.put(key, manifest, "application/json")
+    with writing(engine) as session:
+        row = {**ref.model_dump(), "classes": list(ref.classes), "manifest_key": key}
+        upsert(session, Snapshot, [row])
+
+
+def _settled_items(session: Session, collection: str) -> Iterator[ManifestItem]:
+    rows = session.execute(_settled_rows(collection), execution_options={"yield_per": ROWS_AT_ONCE})
+    for _, group in groupby(rows, key=lambda row: row.Item.id):
+        yield _manifest_item(collection, list(group))
+
+
+def _manifest_item(collection: str, rows: list[Row[Any]]) -> ManifestItem:
+    item: Item = rows[0].Item
+    if rows[0].split is None:
+        raise NotEnoughData(
+            f"sequence {item.sequence!r} of collection {collection!r} is in no split yet, so its items could leak from "
+            "training into the test: assign splits first (the intake flow does)."
+        )
+    newest = {row.Label.region: row.Label for row in rows if row.Label is not None}  # the last revision stays
+    labels = tuple(_manifest_label(label) for label in newest.values() if not label.retracted)
+    facts = item.model_dump(include={"id", "key", "name", "sequence", "width", "height"})
+    return ManifestItem(**facts, split=rows[0].split, labels=labels)
+
+
+def _manifest_label(label: Label) -> ManifestLabel:
+    fields = set(ManifestLabel.model_fields) - {"box_xyxy_px"}
+    box = (label.x_min, label.y_min, label.x_max, label.y_max)
+    return ManifestLabel(**label.model_dump(include=fields), box_xyxy_px=box)
+
+
+def _settled_rows(collection: str) -> Select[Item, Label, str]:
+    """One statement for items and labels together, so that it sees one moment of the catalogue on any database.
+
+    All revisions come, in order: picking the newest here costs less than a window over the whole table. Labels count by
+    the collection of their batch: the same image may be labelled for another collection with other classes, and its
+    truth there is not truth here.
+    """
+    batches = select(col(Batch.id)).where(col(Batch.collection) == collection)
+    settled = select(col(BatchItem.item_id)).where(
+        col(BatchItem.batch_id).in_(batches),
+        col(BatchItem.settled_at).is_not(None),
+        col(BatchItem.set_aside).is_(None),
+    )
+    in_split = and_(col(SequenceSplit.collection) == collection, col(SequenceSplit.sequence) == col(Item.sequence))
+    return (
+        select(Item, Label, col(SequenceSplit.split).label("split"))
+        .select_from(Item)
+        .outerjoin(Label, and_(col(Label.item_id) == col(Item.id), col(Label.batch_id).in_(batches)))
+        .outerjoin(SequenceSplit, in_split)
+        .where(col(Item.id).in_(settled))
+        .order_by(col(Item.id), col(Label.region), col(Label.revision))
+    )

@@ -1,0 +1,144 @@
+"""Detectors behind one small protocol, each loaded once per process and kept warm for all shards and runs.
+
+A back end is a class with the shape of `Detector` and a line in `_open`; everything around it (tiles, batches, seams,
+proposals) knows only the protocol.
+"""
+
+import logging
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from blocks.errors import BadWeights, UnknownClass
+from blocks.stores import Store
+from tasks.detect.refs import DetectorRef
+from tasks.detect.weights import version_of
+from tasks.intake.images import Pixels
+
+if TYPE_CHECKING:
+    import supervision as sv
+
+logger = logging.getLogger(__name__)
+
+EMBEDDING = "embedding"
+"""Key in `Detections.metadata` under which a back end leaves an image's features, where they cost it nothing."""
+
+WARM_AT_MOST = 4
+"""Detectors kept loaded; the one unused for longest goes first."""
+
+Embeddings = npt.NDArray[np.float32]
+
+
+class Detector(Protocol):
+    """A model that finds boxes in pictures. Safe to call from several threads."""
+
+    @property
+    def version(self) -> str:
+        """First 12 hex digits of the SHA-256 of its weights."""
+        ...
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names by class id."""
+        ...
+
+    @property
+    def imgsz(self) -> int:
+        """Side in pixels of the square pictures that its network sees."""
+        ...
+
+    def predict(self, images: Sequence[Pixels], min_score: float = 0.1) -> "list[sv.Detections]":
+        """Find boxes, in pixels of each image, best score first; images of other shapes are letterboxed.
+
+        The results equal those of `ultralytics.YOLO.predict(rect=False)` with the same threshold. May leave a vector
+        (d,) float32 in `metadata["embedding"]`.
+        """
+        ...
+
+    def embed(self, images: Sequence[Pixels]) -> Embeddings:
+        """Return pooled features of whole images, shape (n, d), float32."""
+        ...
+
+
+_warm: OrderedDict[tuple[str, int], Detector] = OrderedDict()
+_lock = threading.Lock()
+_loads: Counter[str] = Counter()
+
+
+def load_detector(weights: Path, version: str, imgsz: int = 640) -> Detector:
+    """Return the detector of a weights file, loaded at most once per process for a version and input size.
+
+    Args:
+        weights: A .pt file that ultralytics saved; see `tasks.detect.weights` for how it is distrusted.
+        version: What `version_of` says of the file; the key under which it stays warm.
+        imgsz: Side of the network's input in pixels, a multiple of 32.
+
+    Raises:
+        BadWeights: The file is missing, corrupt, unsafe or for another task.
+    """
+    with _lock:  # held while loading: a second thread waits for the first one's model instead of loading its own
+        key = (version, imgsz)
+        if key not in _warm:
+            _warm[key] = _open(weights, version, imgsz)
+            _loads[version] += 1
+            while len(_warm) > WARM_AT_MOST:
+                _warm.popitem(last=False)
+        _warm.move_to_end(key)
+        return _warm[key]
+
+
+def open_detector(store: Store, ref: DetectorRef, imgsz: int = 640) -> Detector:
+    """Return the warm detector that a reference names, its weights fetched from the store and checked by hash.
+
+    Raises:
+        BadWeights: The stored file is not the one that the reference names, or cannot be used.
+        ObjectMissing: The store has no such weights.
+    """
+    with _lock:
+        if (warm := _warm.get((ref.version, imgsz))) is not None:
+            return warm
+    weights = store.local_path(ref.weights_key)
+    found = version_of(weights)
+    if found != ref.version:
+        raise BadWeights(
+            f"the weights at {ref.weights_key} have version {found}, not {ref.version}: they were overwritten or half "
+            "fetched. Store and register them again."
+        )
+    return load_detector(weights, ref.version, imgsz)
+
+
+def loads_of(version: str) -> int:
+    """Return how often this process has loaded a version; 1 in a run that keeps it warm."""
+    return _loads[version]
+
+
+def forget_detectors() -> None:
+    """Let go of all warm detectors, to free their memory."""
+    with _lock:
+        _warm.clear()
+
+
+def known_classes(detector: Detector, asked: Sequence[str]) -> tuple[str, ...]:
+    """Return those of the asked classes that a detector can find.
+
+    Raises:
+        UnknownClass: It can find none of them, or none was asked for.
+    """
+    shared = tuple(name for name in dict.fromkeys(asked) if name in detector.classes)
+    if not shared:
+        where = f"detector {detector.version}, and neither is any other class that was asked for"
+        raise UnknownClass.named(asked[0] if asked else "", detector.classes, where)
+    return shared
+
+
+def _open(weights: Path, version: str, imgsz: int) -> Detector:
+    from tasks.detect.ultralytics_model import UltralyticsDetector
+
+    detector = UltralyticsDetector(weights, version, imgsz)
+    logger.info("loaded detector %s on %s: %d classes, %d px", version, detector.device, len(detector.classes), imgsz)
+    return detector

@@ -1,0 +1,65 @@
+"""How a line looks at its images: tile size, overlap, thresholds. These fields become part of the Prefect run form."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+SCAN_VERSION = 1
+"""Part of every recipe: raise it when the same options would find other boxes, so that nothing stale is reused."""
+
+_EXECUTION_ONLY = {"batch_size", "decode_threads", "decoded_megapixels"}
+"""Fields that change how fast boxes are found, not which: no part of the recipe."""
+
+
+class TilingOptions(BaseModel):
+    """How images are cut into tiles, and how what the detector sees in them becomes one set of boxes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tile_px: int = Field(
+        default=640, ge=64, le=4096, multiple_of=32, description="Side of a tile, and of the network's input, in pixels"
+    )
+    overlap_share: float = Field(
+        default=0.2, ge=0.0, le=0.75, description="Least overlap of neighbouring tiles, as a share of a tile's side"
+    )
+    whole_image: bool = Field(
+        default=True, description="Also look at the whole image, made smaller: finds what is larger than a tile"
+    )
+    min_score: float = Field(default=0.1, ge=0.001, le=1.0, description="Boxes that score less are not kept at all")
+    show_score: float = Field(
+        default=0.25, ge=0.001, le=1.0, description="Score from which the whole image's own boxes are counted"
+    )
+    merge_iou: float = Field(
+        default=0.5, ge=0.1, le=1.0, description="Boxes of one class that overlap by this IoU are one object"
+    )
+    rival_iou: float = Field(
+        default=0.8, ge=0.1, le=1.0, description="Boxes of different classes that overlap by this IoU are one object"
+    )
+    seam_iou: float = Field(
+        default=0.35, ge=0.05, le=1.0, description="How well two views must agree, where both see, on a box that is cut"
+    )
+    batch_size: int = Field(default=8, ge=1, le=512, description="Tiles that go through the network at once")
+    decode_threads: int = Field(default=2, ge=1, le=64, description="Threads that read images ahead of the detector")
+    decoded_megapixels: int = Field(
+        default=200, ge=1, le=100_000, description="Images read ahead hold at most this; a larger image goes alone"
+    )
+
+    @model_validator(mode="after")
+    def _scores_in_order(self) -> "TilingOptions":
+        if self.show_score < self.min_score:
+            raise ValueError(
+                f"show_score {self.show_score} is below min_score {self.min_score}: boxes that are not kept cannot be "
+                "counted. Raise show_score or lower min_score."
+            )
+        return self
+
+    def recipe(self, classes: Sequence[str]) -> str:
+        """Return 12 hex digits that name these options with these classes, whatever the order of the classes.
+
+        Two scans of one item by one detector under one recipe find the same boxes, so the second need not be made.
+        """
+        fields = self.model_dump(exclude=_EXECUTION_ONLY)
+        text = json.dumps([SCAN_VERSION, fields, sorted(set(classes))], sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,243 @@
+"""From items to proposals in the catalogue: what each detector saw, box by box, with where it saw it.
+
+An item is scanned once per detector and recipe. Its boxes and the note that it was scanned are written together, so a
+run that was killed finds each item done or not begun.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Engine
+from sqlmodel import Session, col, select
+
+from blocks.database import reading, upsert, writing
+from blocks.stores import Store
+from blocks.tables import Item, Proposal, Scan
+from tasks.detect.options import TilingOptions
+from tasks.detect.refs import DetectorRef
+
+if TYPE_CHECKING:
+    from tasks.detect.stream import Found, Source
+
+SCANS_AT_ONCE = 16
+"""Items whose boxes are written in one transaction: at most this many are looked at again after a crash."""
+
+IDS_AT_ONCE = 500
+
+
+class SetAside(BaseModel):
+    """An item that could not be looked at, and why."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    item_id: str
+    reason: str
+
+
+class ProposalCounts(BaseModel):
+    """What scanning some items came to. Counts cover items scanned earlier too, so a second run reports the same."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    items: int = Field(default=0, description="items with a scan")
+    proposals: int = Field(default=0, description="boxes after merging")
+    whole_frame: int = Field(default=0, description="boxes that the whole-image pass alone shows")
+    tiles: int = Field(default=0, description="tiles looked at")
+    scanned_now: int = Field(default=0, description="items that this call looked at")
+    dropped: int = Field(default=0, description="detections in them that were no boxes: NaN, without area, no class")
+    lacking: tuple[str, ...] = Field(default=(), description="classes asked for that the detector does not know")
+    set_aside: tuple[SetAside, ...] = ()
+
+    def __str__(self) -> str:
+        """Say it in one line, as logs do."""
+        now, aside = self.scanned_now, len(self.set_aside)
+        return (
+            f"{self.items} items scanned ({now} now, {aside} set aside), {self.tiles} tiles, "
+            f"{self.proposals} proposals (on whole frames {self.whole_frame})"
+        )
+
+    def __add__(self, other: "ProposalCounts") -> "ProposalCounts":
+        """Return the counts of two sets of items together."""
+        return ProposalCounts(
+            items=self.items + other.items,
+            proposals=self.proposals + other.proposals,
+            whole_frame=self.whole_frame + other.whole_frame,
+            tiles=self.tiles + other.tiles,
+            scanned_now=self.scanned_now + other.scanned_now,
+            dropped=self.dropped + other.dropped,
+            lacking=tuple(dict.fromkeys(self.lacking + other.lacking)),
+            set_aside=self.set_aside + other.set_aside,
+        )
+
+
+def propose(  # noqa: PLR0917  # the order every station uses: where to write, where to read, what, how
+    engine: Engine,
+    store: Store,
+    items: Sequence[Item],
+    ref: DetectorRef,
+    classes: Sequence[str],
+    options: TilingOptions,
+) -> ProposalCounts:
+    """Scan items that this detector has not yet scanned under this recipe, and write what it proposes.
+
+    An item that cannot be read is reported in `set_aside` and left without a scan; the rest goes on.
+
+    Args:
+        engine: The catalogue.
+        store: Where items and weights are.
+        items: What to scan. Where nothing is left to do, neither weights nor torch are loaded.
+        ref: The detector.
+        classes: Names of the classes wanted; others that the detector knows are not written.
+        options: Tiling and thresholds.
+
+    Raises:
+        BadWeights: The detector's file is missing, corrupt, or not the one that the reference names.
+        UnknownClass: The detector knows none of the classes.
+        StoreUnavailable: The store does not answer.
+        CatalogUnavailable: The catalogue cannot be written.
+    """
+    recipe = options.recipe(classes)
+    ids = [item.id for item in items]
+    with reading(engine) as session:
+        done = {scan.item_id for scan in _scans(session, ids, ref.version, recipe)}
+    todo = [item for item in items if item.id not in done]
+    scanner = _Scanner(engine, store, ref, options, recipe)
+    fresh = scanner.scan(todo, classes) if todo else ProposalCounts()
+    with reading(engine) as session:
+        scans = _scans(session, ids, ref.version, recipe)
+    return fresh.model_copy(
+        update={
+            "items": len(scans),
+            "proposals": sum(scan.proposals for scan in scans),
+            "whole_frame": sum(scan.whole_frame for scan in scans),
+            "tiles": sum(scan.tiles for scan in scans),
+        }
+    )
+
+
+def proposals_of(engine: Engine, item_ids: Sequence[str], detector: str, recipe: str) -> dict[str, list[Proposal]]:
+    """Return the proposals of one detector under one recipe by item, best score first; an empty list where none."""
+    found: dict[str, list[Proposal]] = {item_id: [] for item_id in item_ids}
+    with reading(engine) as session:
+        for some in _chunks(list(found)):
+            query = select(Proposal).where(
+                col(Proposal.item_id).in_(some), Proposal.detector == detector, Proposal.recipe == recipe
+            )
+            for proposal in session.exec(query.order_by(col(Proposal.score).desc(), col(Proposal.id))):
+                found[proposal.item_id].append(proposal)
+    return found
+
+
+def proposal_id(item_id: str, detector: str, recipe: str, rank: int) -> str:
+    """Return the id of a box: the same scan made again gives the same ids."""
+    return hashlib.sha256(f"{item_id}|{detector}|{recipe}|{rank}".encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class _Scanner:
+    """What stays the same for all items of one call."""
+
+    engine: Engine
+    store: Store
+    ref: DetectorRef
+    options: TilingOptions
+    recipe: str
+
+    def scan(self, items: Sequence[Item], classes: Sequence[str]) -> ProposalCounts:
+        """Look at items and write what is found; return what happened now."""
+        from tasks.detect.models import known_classes, open_detector
+        from tasks.detect.stream import Unseen, find_objects
+
+        detector = open_detector(self.store, self.ref, self.options.tile_px)
+        wanted = known_classes(detector, classes)
+        class_ids = [number for number, name in enumerate(detector.classes) if name in wanted]
+        unseen: list[SetAside] = []
+        waiting: list[Found] = []
+        scanned = dropped = 0
+        for each in find_objects(self._sources(items), detector, class_ids, self.options):
+            if isinstance(each, Unseen):
+                unseen.append(SetAside(item_id=each.name, reason=each.reason))
+                continue
+            scanned, dropped = scanned + 1, dropped + each.dropped
+            waiting.append(each)
+            if len(waiting) == SCANS_AT_ONCE:
+                self._write(waiting, detector.classes)
+                waiting.clear()
+        self._write(waiting, detector.classes)
+        lacking = tuple(sorted(set(classes) - set(wanted)))
+        return ProposalCounts(scanned_now=scanned, dropped=dropped, lacking=lacking, set_aside=tuple(unseen))
+
+    def _sources(self, items: Iterable[Item]) -> Iterator["Source"]:
+        from tasks.detect.stream import Source
+        from tasks.intake.images import read_item
+
+        for item in items:
+            yield Source(item.id, (item.width, item.height), partial(read_item, self.store, item.key))
+
+    def _write(self, found: Sequence["Found"], names: Sequence[str]) -> None:
+        key = {"detector": self.ref.version, "recipe": self.recipe}
+        scans = [
+            {
+                "item_id": each.name,
+                **key,
+                "proposals": len(each.merged),
+                "whole_frame": each.seen_whole(self.options.show_score),
+                "tiles": int((~each.regions.whole).sum()),
+                "embedding": None if each.embedding is None else each.embedding.astype("float16").tobytes(),
+            }
+            for each in found
+        ]
+        boxes = [
+            {**key, **row, "id": proposal_id(each.name, self.ref.version, self.recipe, rank)}
+            for each in found
+            for rank, row in enumerate(_rows(each, names))
+        ]
+        with writing(self.engine) as session:
+            upsert(session, Proposal, boxes)
+            upsert(session, Scan, scans)
+
+
+def _rows(found: "Found", names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    merged, seen, regions = found.merged, found.seen, found.regions
+    for rank, parts in enumerate(merged.parts()):
+        x_min, y_min, x_max, y_max = (round(float(edge), 2) for edge in merged.boxes_xyxy_px[rank])
+        view = int(seen.views[merged.best[rank]])
+        yield {
+            "item_id": found.name,
+            "class_name": names[merged.class_ids[rank]],
+            "score": round(float(merged.scores[rank]), 5),
+            "x_min": x_min,
+            "y_min": y_min,
+            "x_max": x_max,
+            "y_max": y_max,
+            "view": regions.kind(view),
+            "tile": regions.name(view),
+            "seam": bool(merged.seam[rank]),
+            "merged_from": [_part(found, int(part), names) for part in parts],
+        }
+
+
+def _part(found: "Found", index: int, names: Sequence[str]) -> dict[str, Any]:
+    view = int(found.seen.views[index])
+    return {
+        "index": index,
+        "view": found.regions.kind(view),
+        "tile": found.regions.name(view),
+        "class_name": names[found.seen.class_ids[index]],
+        "score": round(float(found.seen.scores[index]), 5),
+        "box": [round(float(edge), 2) for edge in found.seen.boxes_xyxy_px[index]],
+    }
+
+
+def _scans(session: Session, item_ids: Sequence[str], detector: str, recipe: str) -> list[Scan]:
+    found: list[Scan] = []
+    for some in _chunks(item_ids):
+        query = select(Scan).where(col(Scan.item_id).in_(some), Scan.detector == detector, Scan.recipe == recipe)
+        found.extend(session.exec(query))
+    return found
+
+
+def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (ids[start : start + IDS_AT_ONCE] for start in range(0, len(ids), IDS_AT_ONCE))

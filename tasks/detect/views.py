@@ -1,0 +1,88 @@
+"""From an image to the square pictures a network sees, and their boxes back to pixels of the image.
+
+A tile is a view into the image's memory (no copy until its batch is stacked) at native resolution; the whole image is
+made smaller as ultralytics' letterbox does it, so a detector sees what it was trained on.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from tasks.detect.tiles import Floats, Regions
+from tasks.intake.images import Pixels
+
+GREY = 114
+"""What ultralytics pads with; networks have learnt to see nothing in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """How a part of an image lies in a square picture: `picture = (image − offset) × gain + pad`, by axis."""
+
+    size_wh: tuple[int, int]
+    offset_xy: tuple[float, float] = (0.0, 0.0)
+    gain_xy: tuple[float, float] = (1.0, 1.0)
+    pad_xy: tuple[float, float] = (0.0, 0.0)
+
+    def to_picture(self, boxes_xyxy_px: Floats) -> Floats:
+        """Return boxes (n, 4) of the image in pixels of the picture."""
+        moved: Floats = boxes_xyxy_px - np.tile(self.offset_xy, 2)
+        return np.asarray(moved * np.tile(self.gain_xy, 2) + np.tile(self.pad_xy, 2))
+
+    def to_image(self, boxes_xyxy_px: Floats) -> Floats:
+        """Return boxes (n, 4) of the picture in pixels of the image, cut at the edges of the part that is seen."""
+        boxes: Floats = (boxes_xyxy_px - np.tile(self.pad_xy, 2)) / np.tile(self.gain_xy, 2)
+        boxes = np.clip(boxes, 0.0, np.tile(np.asarray(self.size_wh, dtype=np.float64), 2))
+        return np.asarray(boxes + np.tile(self.offset_xy, 2))
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One picture for the network: `pixels` (h, w, 3), at most square, to be padded when its batch is stacked."""
+
+    pixels: Pixels
+    placement: Placement
+
+
+def cut_views(image: Pixels, regions: Regions, side_px: int) -> list[View]:
+    """Return the views of an image in the order of its regions; tiles share the image's memory."""
+    views = []
+    for edges, whole in zip(regions.xyxy_px.astype(np.int64), regions.whole, strict=True):
+        if whole:
+            views.append(letterbox(image, side_px))
+            continue
+        x_min, y_min, x_max, y_max = (int(edge) for edge in edges)
+        placement = Placement(size_wh=(x_max - x_min, y_max - y_min), offset_xy=(float(x_min), float(y_min)))
+        views.append(View(image[y_min:y_max, x_min:x_max], placement))
+    return views
+
+
+def letterbox(image: Pixels, side_px: int) -> View:
+    """Fit an image into a square, keeping its shape, centred on grey.
+
+    Source:
+        `ultralytics.data.augment.LetterBox` and `ultralytics.utils.ops.scale_boxes`, 8.4.190: the same rounding.
+    """
+    height, width = image.shape[:2]
+    gain = min(side_px / height, side_px / width)
+    new_w, new_h = max(round(width * gain), 1), max(round(height * gain), 1)
+    if (new_w, new_h) != (width, height):
+        image = np.asarray(cv2.resize(image, (new_w, new_h), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+    left, top = round((side_px - new_w) / 2 - 0.1), round((side_px - new_h) / 2 - 0.1)
+    picture = image
+    if (new_w, new_h) != (side_px, side_px):
+        picture = np.full((side_px, side_px, 3), GREY, dtype=np.uint8)
+        picture[top : top + new_h, left : left + new_w] = image
+    placement = Placement((width, height), (0.0, 0.0), (new_w / width, new_h / height), (float(left), float(top)))
+    return View(picture, placement)
+
+
+def squared(pixels: Pixels, side_px: int) -> Pixels:
+    """Return a picture padded with grey at the right and below to a square; itself where it is one already."""
+    height, width = pixels.shape[:2]
+    if (height, width) == (side_px, side_px):
+        return pixels
+    square = np.full((side_px, side_px, 3), GREY, dtype=np.uint8)
+    square[:height, :width] = pixels
+    return square

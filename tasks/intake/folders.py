@@ -1,0 +1,167 @@
+"""A folder of images into the catalogue and the store: every file offered ends as one source row, with its reason.
+
+Bytes go first and rows after, so what the catalogue names, the store has. A crash in between leaves bytes without a
+row; the next run finds them in place.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Engine
+
+from blocks.errors import BadOption
+from blocks.stores import Store
+from blocks.tables import utc_now
+from tasks.intake.files import examine, uri_of
+from tasks.intake.reports import IntakeReport, SetAside
+from tasks.intake.sequences import compile_pattern
+from tasks.intake.sources import known_sources, write_sources
+
+__all__ = ["FileShard", "IntakeReport", "SetAside", "find_images", "list_files", "paths_of", "take_in", "walk_images"]
+
+CHUNK = 256
+"""Files that are examined, and then written in one transaction."""
+
+THREADS = min(4, os.cpu_count() or 1)
+"""Reading, hashing and decoding leave Python's lock. Each thread holds one file."""
+
+SIDECARS = frozenset({".txt", ".xml", ".json", ".names", ".yaml", ".yml", ".csv"})
+"""What lies beside images and is none: truth, class names, notes."""
+
+
+class FileShard(BaseModel):
+    """A run of files of a folder, listed in the object store: what one intake step works on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    folder: str
+    listing: str = Field(description="key of the list of paths below the folder, as JSON")
+    files: int = Field(ge=1)
+
+
+def walk_images(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder and its subfolders that may be images, in the order of their names.
+
+    Every file counts whatever its suffix, but for hidden ones and `SIDECARS`. Links and subfolders that cannot be
+    listed are yielded too, not followed, so that intake reports them. Memory holds one folder's names at a time.
+
+    Raises:
+        BadOption: The folder does not exist, is no folder, cannot be listed, or has no file that may be an image.
+    """
+    root = _checked_folder(folder)
+    empty = True
+    folders = [root]
+    while folders:
+        here = folders.pop()
+        try:
+            with os.scandir(here) as entries:
+                found = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda e: e.name)
+        except OSError:
+            empty = False
+            yield here
+            continue
+        folders.extend(Path(entry) for entry in reversed(found) if entry.is_dir(follow_symlinks=False))
+        for entry in found:
+            if not entry.is_dir(follow_symlinks=False) and Path(entry.name).suffix.lower() not in SIDECARS:
+                empty = False
+                yield Path(entry)
+    if empty:
+        raise BadOption(
+            f"the folder {folder} holds no images (hidden files and {', '.join(sorted(SIDECARS))} do not count): "
+            "put images there, or name the folder that has them"
+        )
+
+
+def find_images(folder: Path) -> list[Path]:
+    """Return what `walk_images` yields, and raise what it raises."""
+    return list(walk_images(folder))
+
+
+def list_files(store: Store, folder: Path, size: int = CHUNK) -> list[FileShard]:
+    """Cut the files of a folder into shards, listed in the store, so that steps pass on a key and not the names.
+
+    Raises:
+        BadOption: See `walk_images`; or the size is not positive.
+    """
+    if size < 1:
+        raise BadOption(f"shards of {size} files cannot be made: expected 64 to 512")
+    root = _checked_folder(folder)
+    files = walk_images(root)
+    shards = []
+    while names := [str(path.relative_to(root)) for path in islice(files, size)]:
+        content = json.dumps(names).encode()
+        key = f"listings/{hashlib.sha256(content).hexdigest()[:32]}.json"
+        store.put(key, content, "application/json")
+        shards.append(FileShard(folder=str(root), listing=key, files=len(names)))
+    return shards
+
+
+def paths_of(store: Store, shard: FileShard) -> list[Path]:
+    """Return the paths that a shard lists."""
+    return [Path(shard.folder, name) for name in json.loads(store.get(shard.listing))]
+
+
+def take_in(
+    engine: Engine,
+    store: Store,
+    collection: str,
+    paths: Iterable[Path],
+    sequence_pattern: str | None = None,
+    *,
+    folder: Path | None = None,
+) -> IntakeReport:
+    """Take files into a collection: hash, decode in full, store, and write one source row for each.
+
+    A file that was taken before and has not changed since costs one look at its size and times. One that was set aside
+    is tried again.
+
+    Args:
+        engine: The catalogue.
+        store: Where the bytes go.
+        collection: The set of sources that one line labels.
+        paths: Files; may be many, they are taken `CHUNK` by `CHUNK`.
+        sequence_pattern: See `sequence_of`; None for its rule.
+        folder: Below which the paths that `sequence_of` sees begin; None for each file's own folder.
+
+    Raises:
+        BadOption: The pattern is no regular expression.
+        StoreUnavailable: The store cannot be reached or written.
+        CatalogUnavailable: The catalogue cannot be written.
+    """
+    if sequence_pattern:
+        compile_pattern(sequence_pattern)
+    root = folder.resolve() if folder else None
+    report = IntakeReport()
+    remaining = iter(paths)
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="intake") as pool:
+        while chunk := {uri_of(path): path for path in islice(remaining, CHUNK)}:
+            seen_at = utc_now()
+            known = known_sources(engine, collection, list(chunk))
+            names = [_relative(path, root) for path in chunk.values()]
+            look = partial(examine, store=store, sequence_pattern=sequence_pattern)
+            # map, unlike submit, drops what has not begun when one file finds the store unavailable
+            examined = list(pool.map(look, chunk.values(), map(known.get, chunk), names))
+            report += write_sources(engine, collection, examined, seen_at)
+    return report
+
+
+def _relative(path: Path, root: Path | None) -> Path:
+    return path.relative_to(root) if root and path.is_relative_to(root) else Path(path.name)
+
+
+def _checked_folder(folder: Path) -> Path:
+    try:
+        root = folder.expanduser().resolve(strict=True)
+        with os.scandir(root):
+            return root
+    except OSError as error:
+        raise BadOption(
+            f"cannot list the folder {folder}: {error.strerror or error}. Name an existing folder of images that this "
+            "user may read."
+        ) from error

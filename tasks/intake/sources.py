@@ -1,0 +1,88 @@
+"""The catalogue's side of intake: what is known of a source, and one row for every file offered."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlmodel import Session, col, select
+
+from blocks.database import reading, upsert, writing
+from blocks.tables import Item, Source
+from tasks.intake.files import Examined, Known
+from tasks.intake.reports import IntakeReport, SetAside
+
+TAKEN = "taken"
+DUPLICATE = "duplicate"
+SET_ASIDE = "set_aside"
+
+
+def known_sources(engine: Engine, collection: str, uris: Sequence[str]) -> dict[str, Known]:
+    """Return what the catalogue knows of sources, by uri; those never seen are absent."""
+    query = (
+        select(Source.uri, Source.item_id, Item.size_bytes, Source.seen_at)
+        .join(Item, col(Item.id) == col(Source.item_id), isouter=True)
+        .where(Source.collection == collection, col(Source.uri).in_(uris))
+    )
+    with reading(engine) as session:
+        return {uri: Known(item_id, size_bytes, seen) for uri, item_id, size_bytes, seen in session.exec(query)}
+
+
+def write_sources(engine: Engine, collection: str, examined: Sequence[Examined], seen_at: datetime) -> IntakeReport:
+    """Write the items and source rows of examined files in one transaction, and report on them.
+
+    The first source of an item in a collection is taken, every later one a duplicate of it. Rows that say so already
+    are left alone.
+
+    Args:
+        engine: The catalogue.
+        collection: The collection.
+        examined: Files, each uri once.
+        seen_at: A time before the first of them was read.
+    """
+    with writing(engine) as session:
+        items = [found.item.model_dump() for found in examined if found.item]
+        upsert(session, Item, items)
+        before = _rows_by_uri(session, collection, [found.uri for found in examined])
+        taken_from = _taken_from(session, collection, {found.item_id for found in examined if found.item_id})
+        rows = [_row(found, before.get(found.uri), taken_from, collection) for found in examined]
+        changed = [{**row, "seen_at": seen_at} for row in rows if not _says_so(before.get(row["uri"]), row)]
+        upsert(session, Source, changed, update=("item_id", "state", "reason", "seen_at"))
+    return IntakeReport(
+        offered=len(rows),
+        taken=sum(row["state"] == TAKEN for row in rows),
+        duplicates=sum(row["state"] == DUPLICATE for row in rows),
+        set_aside=tuple(SetAside(uri=row["uri"], reason=row["reason"]) for row in rows if row["state"] == SET_ASIDE),
+        changed=len(changed),
+    )
+
+
+def _row(found: Examined, before: Source | None, taken_from: dict[str, str], collection: str) -> dict[str, Any]:
+    row: dict[str, Any] = {"collection": collection, "uri": found.uri, "item_id": found.item_id}
+    if found.item_id is None:
+        return {**row, "state": SET_ASIDE, "reason": found.reason}
+    first = taken_from.setdefault(found.item_id, found.uri)
+    if first != found.uri:
+        return {**row, "state": DUPLICATE, "reason": f"same bytes as {first}"}
+    replaced = before.item_id if before and before.item_id != found.item_id else None
+    reason = f"replaces item {replaced[:12]}, which stays in its batches" if replaced else None
+    return {**row, "state": TAKEN, "reason": reason}
+
+
+def _says_so(before: Source | None, row: dict[str, Any]) -> bool:
+    if before is None or (before.state, before.item_id) != (row["state"], row["item_id"]):
+        return False
+    # Why a taken file once replaced another stays on record.
+    return bool(row["state"] == TAKEN or before.reason == row["reason"])
+
+
+def _rows_by_uri(session: Session, collection: str, uris: Sequence[str]) -> dict[str, Source]:
+    query = select(Source).where(Source.collection == collection, col(Source.uri).in_(uris))
+    return {row.uri: row for row in session.exec(query)}
+
+
+def _taken_from(session: Session, collection: str, item_ids: set[str]) -> dict[str, str]:
+    query = select(Source.item_id, Source.uri).where(
+        Source.collection == collection, Source.state == TAKEN, col(Source.item_id).in_(item_ids)
+    )
+    return {item_id: uri for item_id, uri in session.exec(query) if item_id}

@@ -1,0 +1,99 @@
+"""Intake as Prefect steps: shards of files in, splits drawn, batches opened. Names and keys travel, never bytes."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.tasks import Task
+from sqlalchemy import Engine
+
+from blocks.catalog import Catalog
+from blocks.errors import CatalogUnavailable, StoreUnavailable
+from blocks.object_store import ObjectStore
+from blocks.stores import Store
+from tasks.intake import batches, folders, sequences
+from tasks.intake.reports import IntakeReport, as_markdown
+
+LOG = logging.getLogger(__name__)
+
+WAITS_S = [2.0, 10.0, 30.0]
+"""A store or a database that restarts is back within these."""
+
+
+async def _waiting_can_help(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    return isinstance(await state.aresult(raise_on_failure=False), StoreUnavailable | CatalogUnavailable)
+
+
+def _engine(plugs: str) -> Engine:
+    return cast(Catalog, Catalog.load(plugs)).open()  # typed as a coroutine too; it is one in async code only
+
+
+def _store(plugs: str) -> Store:
+    return cast(ObjectStore, ObjectStore.load(plugs)).open()
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=_waiting_can_help)
+def find_shards(folder: str, plugs: str = "local", *, size: int = folders.CHUNK) -> list[folders.FileShard]:
+    """List the files of a folder in shards."""
+    shards = folders.list_files(_store(plugs), Path(folder), size)
+    LOG.info("%s: %d files in %d shards", folder, sum(shard.files for shard in shards), len(shards))
+    return shards
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=_waiting_can_help)
+def take_in_shard(
+    shard: folders.FileShard, collection: str, sequence_pattern: str | None = None, plugs: str = "local"
+) -> IntakeReport:
+    """Take the files of one shard into a collection."""
+    store = _store(plugs)
+    paths = folders.paths_of(store, shard)
+    report = folders.take_in(_engine(plugs), store, collection, paths, sequence_pattern, folder=Path(shard.folder))
+    LOG.info("%s: %s", collection, report)
+    return report
+
+
+@task
+def merge_reports(reports: Sequence[IntakeReport]) -> IntakeReport:
+    """Make one report of those of all shards."""
+    report = sum(reports, IntakeReport())
+    LOG.info("%d shards: %s", len(reports), report)
+    return report
+
+
+@task
+def publish_intake(collection: str, report: IntakeReport) -> None:
+    """Show in the Prefect UI what became of the files, and why."""
+    create_markdown_artifact(as_markdown(collection, report), key="intake", description="What became of the files")
+    LOG.info("%s: %d files set aside, listed in the artifact", collection, len(report.set_aside))
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=_waiting_can_help)
+def split_sequences(
+    collection: str, plugs: str = "local", *, shares: tuple[float, float, float] = sequences.SHARES
+) -> sequences.SplitCounts:
+    """Give every new sequence of a collection its split, for good."""
+    counts = sequences.assign_splits(_engine(plugs), collection, shares)
+    LOG.info("%s: %d sequences got a split; items by split %s", collection, counts.assigned, dict(counts.items))
+    return counts
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=_waiting_can_help)
+def open_batch(
+    batch_id: str, collection: str, size: int, flow_run_id: str | None = None, plugs: str = "local"
+) -> batches.BatchRef:
+    """Open a batch with the collection's next items, or find it open already."""
+    batch = batches.open_batch(_engine(plugs), batch_id, collection, size, flow_run_id)
+    LOG.info("batch %s of %s: %d items", batch.id, collection, batch.size)
+    return batch
+
+
+@task
+def list_shards(batch_id: str, size: int = 64, plugs: str = "local") -> list[batches.Shard]:
+    """Cut a batch into shards."""
+    shards = batches.shards(_engine(plugs), batch_id, size)
+    LOG.info("batch %s: %d shards of up to %d items", batch_id, len(shards), size)
+    return shards

@@ -1,0 +1,78 @@
+"""Small facts this station must remember between runs, as bookmarks: one place that knows their names."""
+
+from collections.abc import Iterable, Mapping
+
+from sqlalchemy import Engine
+from sqlmodel import Session, col, select, update
+
+from blocks.database import reading, upsert, writing
+from blocks.tables import Answer, Bookmark, utc_now
+from tasks.review.queues import Queue
+
+
+def queue_of_project(project_id: int) -> str:
+    """Name the bookmark that holds the queue of a Label Studio project, as JSON."""
+    return f"review project {project_id} queue"
+
+
+def read_up_to(project_id: int) -> str:
+    """Name the bookmark that holds how far the changes of a project have been read."""
+    return f"review project {project_id} read up to"
+
+
+def deleted_annotation(annotation_id: int) -> str:
+    """Name the bookmark that says that an annotation was deleted, possibly before we heard of it."""
+    return f"review annotation {annotation_id} deleted"
+
+
+def progress_artifact(queue: str, batch_id: str, round_: int) -> str:
+    """Name the bookmark that holds the id of the progress artifact of a queue's batch."""
+    return f"review progress {queue} {batch_id} {round_}"
+
+
+def user_name(user_id: int) -> str:
+    """Name the bookmark that holds the e-mail of a Label Studio user."""
+    return f"review user {user_id}"
+
+
+def unknown_person(user_id: int) -> str:
+    """Return what stands for a person until their e-mail is known: webhooks carry only a number."""
+    return f"user {user_id}"
+
+
+def read_bookmarks(session: Session, names: Iterable[str]) -> dict[str, str]:
+    """Return the values of those of the named bookmarks that exist."""
+    wanted = select(Bookmark).where(col(Bookmark.name).in_(list(names)))
+    return {row.name: row.value for row in session.exec(wanted)}
+
+
+def write_bookmarks(session: Session, values: Mapping[str, str]) -> None:
+    """Write bookmarks, over older values."""
+    rows = [{"name": name, "value": value, "updated_at": utc_now()} for name, value in values.items()]
+    upsert(session, Bookmark, rows, update=["value", "updated_at"])
+
+
+def queues_by_project(session: Session, project_ids: Iterable[int]) -> dict[int, Queue]:
+    """Return the queues of those of the projects that are ours."""
+    names = {queue_of_project(project_id): project_id for project_id in project_ids}
+    return {names[name]: Queue.model_validate_json(value) for name, value in read_bookmarks(session, names).items()}
+
+
+def learn_people(engine: Engine, email_by_user: Mapping[int, str]) -> int:
+    """Remember who is behind Label Studio's user numbers, also for answers that came before we knew.
+
+    Returns:
+        How many people were new.
+    """
+    names = {user_name(user_id): email for user_id, email in email_by_user.items()}
+    with reading(engine) as session:
+        known = read_bookmarks(session, names)
+    news = {user_id: email for user_id, email in email_by_user.items() if known.get(user_name(user_id)) != email}
+    if not news:
+        return 0
+    with writing(engine) as session:
+        write_bookmarks(session, {user_name(user_id): email for user_id, email in news.items()})
+        for user_id, email in news.items():
+            nameless = col(Answer.person) == unknown_person(user_id)
+            session.exec(update(Answer).where(nameless).values(person=email))
+    return len(news)

@@ -1,0 +1,196 @@
+"""Which questions a batch gives rise to: whole items for mark-missed, crops of settled boxes for name-kind.
+
+Both yield drafts page by page, so that a batch of any size is written with the memory of one page.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+from sqlmodel import Session, col, select
+
+from blocks.database import reading
+from blocks.errors import UnknownClass
+from blocks.links import Box
+from blocks.tables import Answer, AnswerState, BatchItem, Item, Outcome, Proposal, Question, Route, Verdict
+from tasks.review.outbox import Draft
+from tasks.review.queues import MARK_MISSED, Queue
+from tasks.review.regions import SAME_PX, AnsweredBox, ShownBox
+from tasks.review.task_data import Payload
+
+PAGE_ITEMS = 200
+"""Items per page: at 100 boxes an item, 20,000 boxes in memory."""
+
+MIN_MARGIN_PX = 12
+"""A crop shows at least this much around its box, however small that is: context tells a van from a truck."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    item_id: str
+    width: int
+    height: int
+    route: str
+
+
+def draft_missed(engine: Engine, queue: Queue, batch_id: str) -> Iterator[list[Draft]]:
+    """Yield pages of questions about whole items: those triage sent to people, audits without boxes.
+
+    Highest priority have items with a box at the toss of a coin, and items in which the machine saw nothing.
+
+    Raises:
+        UnknownClass: A proposal has a class that the queue does not know.
+    """
+    for page in _pages(engine, batch_id, (Route.ASK, Route.AUDIT)):
+        with reading(engine) as session:
+            boxes = _proposed(session, batch_id, [place.item_id for place in page], (Outcome.ACCEPT, Outcome.ASK))
+        yield [_draft_item(queue, batch_id, place, boxes.get(place.item_id, [])) for place in page]
+
+
+def draft_kinds(
+    engine: Engine, batch_id: str, kinds: Mapping[str, Sequence[str]], margin_share: float = 0.5
+) -> Iterator[list[Draft]]:
+    """Yield pages of questions about single boxes: what people left in the first queue, and what machines accepted.
+
+    Args:
+        engine: The catalogue.
+        batch_id: Of which batch; its first queue should have been answered.
+        kinds: Class name to finer kinds; boxes of other classes are not asked about.
+        margin_share: How much of the box's longer side the crop shows around it.
+    """
+    for page in _pages(engine, batch_id, tuple(Route)):
+        ids = [place.item_id for place in page]
+        with reading(engine) as session:
+            answered = _answered(session, batch_id, ids)
+            sure = [place.item_id for place in page if place.route == Route.SURE]
+            accepted = _proposed(session, batch_id, sure, (Outcome.ACCEPT,))
+        drafts = []
+        for place in page:
+            for box in answered.get(place.item_id) or _as_answered(place, accepted.get(place.item_id, [])):
+                if box.class_name in kinds:
+                    drafts.append(_draft_box(batch_id, place, box, kinds[box.class_name], margin_share))
+        yield drafts
+
+
+def crop_around(box: AnsweredBox, width: int, height: int, margin_share: float) -> Box:
+    """Return the part of an item that shows a box and some of its surroundings, in whole pixels inside the item."""
+    margin = max(MIN_MARGIN_PX, margin_share * max(box.x_max - box.x_min, box.y_max - box.y_min))
+    x_min, y_min = max(0, int(box.x_min - margin)), max(0, int(box.y_min - margin))
+    return x_min, y_min, min(width, int(box.x_max + margin) + 1), min(height, int(box.y_max + margin) + 1)
+
+
+def _pages(engine: Engine, batch_id: str, routes: Sequence[Route]) -> Iterator[list[_Place]]:
+    wanted = (
+        select(Item.id, Item.width, Item.height, BatchItem.route)
+        .join(BatchItem, col(BatchItem.item_id) == col(Item.id))
+        .where(BatchItem.batch_id == batch_id, col(BatchItem.set_aside).is_(None))
+        .where(col(BatchItem.route).in_([route.value for route in routes]))
+        .order_by(col(BatchItem.position))
+    )
+    start = 0
+    while True:
+        with reading(engine) as session:
+            rows = session.exec(wanted.offset(start).limit(PAGE_ITEMS)).all()
+        if rows:
+            yield [_Place(id_, width, height, route or "") for id_, width, height, route in rows]
+        if len(rows) < PAGE_ITEMS:
+            return
+        start += PAGE_ITEMS
+
+
+def _proposed(
+    session: Session, batch_id: str, item_ids: Sequence[str], outcomes: Sequence[Outcome]
+) -> dict[str, list[tuple[Proposal, str]]]:
+    rows = session.exec(
+        select(Proposal, Verdict.outcome)
+        .join(Verdict, col(Verdict.proposal_id) == col(Proposal.id))
+        .where(Verdict.batch_id == batch_id, col(Proposal.item_id).in_(item_ids))
+        .where(col(Verdict.outcome).in_([outcome.value for outcome in outcomes]))
+        .order_by(col(Proposal.id))
+    )
+    boxes: dict[str, list[tuple[Proposal, str]]] = defaultdict(list)
+    for proposal, outcome in rows:
+        boxes[proposal.item_id].append((proposal, outcome))
+    return boxes
+
+
+def _answered(session: Session, batch_id: str, item_ids: Sequence[str]) -> dict[str, list[AnsweredBox]]:
+    rows = session.exec(
+        select(Question.item_id, Answer.raw)
+        .join(Answer, col(Answer.question_id) == col(Question.id))
+        .where(Question.queue == MARK_MISSED, Question.batch_id == batch_id, col(Question.item_id).in_(item_ids))
+        .where(Answer.state == AnswerState.COUNTED.value)
+        .order_by(col(Question.round))
+    )
+    return {item_id: [AnsweredBox.model_validate(box) for box in raw] for item_id, raw in rows}
+
+
+def _as_answered(place: _Place, accepted: Sequence[tuple[Proposal, str]]) -> list[AnsweredBox]:
+    return [
+        AnsweredBox(untouched=True, **box.model_dump(exclude={"score", "sure"})) for box in _shown(place, accepted)
+    ]
+
+
+def _shown(place: _Place, proposed: Sequence[tuple[Proposal, str]]) -> list[ShownBox]:
+    """Return proposals as boxes to show, cut at the item's edges: doubtful ones first, the lowest score first."""
+    boxes = [
+        ShownBox(
+            id=proposal.id,
+            class_name=proposal.class_name,
+            score=proposal.score,
+            sure=outcome == Outcome.ACCEPT,
+            x_min=max(0.0, proposal.x_min),
+            y_min=max(0.0, proposal.y_min),
+            x_max=min(float(place.width), proposal.x_max),
+            y_max=min(float(place.height), proposal.y_max),
+        )
+        for proposal, outcome in proposed
+    ]
+    visible = [box for box in boxes if min(box.x_max - box.x_min, box.y_max - box.y_min) > SAME_PX]
+    return sorted(visible, key=lambda box: (box.sure, box.score, box.id))
+
+
+def _draft_item(queue: Queue, batch_id: str, place: _Place, proposed: Sequence[tuple[Proposal, str]]) -> Draft:
+    blind = place.route == Route.AUDIT
+    boxes = [] if blind else _shown(place, proposed)
+    for box in boxes:
+        if box.class_name not in queue.classes:
+            raise UnknownClass.named(box.class_name, queue.classes, f"queue {queue.name!r}")
+    payload = Payload(
+        type="boxes",
+        width=place.width,
+        height=place.height,
+        blind=blind,
+        prefill=[box.id for box in boxes],
+        boxes=boxes,
+    )
+    priority = _spread(place.item_id) if blind else _doubt(boxes)
+    return Draft(batch_id, place.item_id, payload.model_dump(mode="json"), priority=priority)
+
+
+def _doubt(boxes: Sequence[ShownBox]) -> float:
+    """Return 1 for an item with a box at score 0.5 or with none at all, less the farther its doubtful boxes are."""
+    doubts = [1 - abs(2 * box.score - 1) for box in boxes if not box.sure]
+    if doubts:
+        return max(doubts)
+    return 0.5 if boxes else 1.0
+
+
+def _spread(item_id: str) -> float:
+    """Return a number from 0 to 1 that mixes audits evenly among the others, the same one every time."""
+    return int(hashlib.sha256(item_id.encode()).hexdigest()[:8], 16) / 0xFFFFFFFF
+
+
+def _draft_box(batch_id: str, place: _Place, box: AnsweredBox, kinds: Sequence[str], margin_share: float) -> Draft:
+    payload = Payload(
+        type="kind",
+        width=place.width,
+        height=place.height,
+        crop=crop_around(box, place.width, place.height, margin_share),
+        class_name=box.class_name,
+        kinds=list(kinds),
+    )
+    # Boxes of one item follow each other: the eye stays in one scene.
+    return Draft(batch_id, place.item_id, payload.model_dump(mode="json"), subject=box.id, priority=_spread(place.item_id))

@@ -1,0 +1,220 @@
+"""The outbox: questions are rows before they are tasks, so that a crash loses none and asks none twice.
+
+A row goes WRITTEN → (sent: its project is noted) → POSTED. A row that was sent but not noted as posted may or may not
+be in Label Studio: before anything else is sent, these, and only these, are looked up there by their question id.
+"""
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Engine, bindparam, case
+from sqlmodel import Session, col, select, update
+
+from blocks.annotation_server import AnnotationServer
+from blocks.database import reading, upsert, writing
+from blocks.errors import LabelStudioRefused
+from blocks.tables import Batch, Question, QuestionState, utc_now
+from tasks.review.projects import ensure_project
+from tasks.review.queues import Queue
+from tasks.review.task_data import to_task
+from tasks.review.twins import Twin, find_tasks, remove_twins
+
+CHUNK_SIZE = 1000
+"""Questions per import: large enough to be as fast as one big import, small enough to bound memory and lost work."""
+
+GRACE_S = 20.0
+"""How long after it was sent an import may still be running inside Label Studio although its sender has died."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One question before it is written. Its payload is what the answer needs to be read later."""
+
+    batch_id: str
+    item_id: str
+    payload: dict[str, Any]
+    subject: str = ""
+    round: int = 0
+    priority: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PostReport:
+    """What one posting did: sent now, found already there after a crash, duplicates removed."""
+
+    project_id: int | None
+    sent: int = 0
+    found: int = 0
+    removed: int = 0
+
+
+def question_id(queue: str, draft: Draft) -> str:
+    """Return the id of a question: a hash of its natural key, 32 hex digits."""
+    key = json.dumps([queue, draft.batch_id, draft.item_id, draft.subject, draft.round])
+    return hashlib.sha256(key.encode()).hexdigest()[:32]
+
+
+def write_questions(engine: Engine, queue: Queue, drafts: Sequence[Draft]) -> int:
+    """Write questions into the outbox; those already there stay as they are.
+
+    Args:
+        engine: The catalogue.
+        queue: Their queue.
+        drafts: Any number, also none.
+
+    Returns:
+        How many were new.
+    """
+    rows = [
+        {
+            "id": question_id(queue.name, draft),
+            "queue": queue.name,
+            "batch_id": draft.batch_id,
+            "item_id": draft.item_id,
+            "subject": draft.subject,
+            "round": draft.round,
+            "payload": draft.payload,
+            "priority": draft.priority,
+            "state": QuestionState.WRITTEN.value,
+            "created_at": utc_now(),
+        }
+        for draft in drafts
+    ]
+    with writing(engine) as session:
+        return upsert(session, Question, rows)
+
+
+def post_questions(
+    engine: Engine, server: AnnotationServer, queue: Queue, batch_id: str, round_: int = 0, *, grace_s: float = GRACE_S
+) -> PostReport:
+    """Send the written questions of a batch to Label Studio, highest priority first; a second call sends nothing.
+
+    Args:
+        engine: The catalogue.
+        server: Label Studio.
+        queue: Whose questions.
+        batch_id: Of which batch.
+        round_: Of which round.
+        grace_s: Seconds after which a dead sender's import is no longer waited for.
+
+    Raises:
+        LabelStudioUnavailable: It does not answer: run again, and it goes on where it stopped.
+        LabelStudioRefused: It says no.
+    """
+    waiting = _waiting(engine, queue, batch_id, round_)
+    if not waiting:
+        return PostReport(project_id=None)
+    with reading(engine) as session:
+        batch = session.get_one(Batch, batch_id)
+    project_id = ensure_project(engine, server, queue, batch.collection)
+    found, removed = _reconcile(engine, server, project_id, waiting, grace_s)
+    unsent = [entry.id for entry in waiting if entry.id not in found]
+    _send(engine, server, queue, project_id, unsent)
+    return PostReport(project_id=project_id, sent=len(unsent), found=len(found), removed=removed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    id: str
+    sent_to: int | None
+    sent_s_ago: float = field(default=0.0)
+
+
+def _waiting(engine: Engine, queue: Queue, batch_id: str, round_: int) -> list[_Waiting]:
+    columns = select(Question.id, Question.project_id, Question.posted_at).where(
+        Question.queue == queue.name,
+        Question.batch_id == batch_id,
+        Question.round == round_,
+        Question.state == QuestionState.WRITTEN.value,
+    )
+    now = utc_now()
+    with reading(engine) as session:
+        rows = session.exec(columns.order_by(col(Question.priority).desc(), col(Question.id))).all()
+    return [_Waiting(id_, project, (now - at).total_seconds() if at else 0.0) for id_, project, at in rows]
+
+
+def _reconcile(
+    engine: Engine, server: AnnotationServer, project_id: int, waiting: Sequence[_Waiting], grace_s: float
+) -> tuple[set[str], int]:
+    """Note what an earlier, interrupted posting did send; remove what it sent twice."""
+    doubtful = {entry.id: entry.sent_s_ago for entry in waiting if entry.sent_to is not None}
+    if not doubtful:
+        return set(), 0
+    since = utc_now() - timedelta(seconds=max(doubtful.values()), days=1)  # a day for clocks that differ
+    deadline = time.monotonic() + grace_s - min(doubtful.values())
+    tasks = find_tasks(server, project_id, since)
+    while not doubtful.keys() <= tasks.keys() and time.monotonic() < deadline:
+        time.sleep(1.0)
+        tasks = find_tasks(server, project_id, since)
+    kept = remove_twins(server, [Twin(id_, tuple(tasks[id_])) for id_ in doubtful if id_ in tasks])
+    _note(engine, project_id, kept.task_by_question)
+    log.info("found %d of %d doubtful questions in project %d", len(kept.task_by_question), len(doubtful), project_id)
+    return set(kept.task_by_question), kept.removed
+
+
+def _send(engine: Engine, server: AnnotationServer, queue: Queue, project_id: int, ids: Sequence[str]) -> None:
+    """Import in chunks; while Label Studio works on one, the next is read and encoded."""
+    in_flight: Future[dict[str, int]] | None = None
+    with ThreadPoolExecutor(max_workers=1) as sender:
+        for start in range(0, len(ids), CHUNK_SIZE):
+            chunk = ids[start : start + CHUNK_SIZE]
+            body = _encode(engine, server, queue, project_id, chunk)
+            if in_flight is not None:
+                _note(engine, project_id, in_flight.result())
+            in_flight = sender.submit(_import, server, project_id, chunk, body)
+        if in_flight is not None:
+            _note(engine, project_id, in_flight.result())
+
+
+def _encode(engine: Engine, server: AnnotationServer, queue: Queue, project_id: int, ids: Sequence[str]) -> bytes:
+    """Mark questions as sent, and return them as the body of an import."""
+    with writing(engine) as session:
+        mark = update(Question).where(col(Question.id).in_(ids))
+        session.exec(mark.values(project_id=project_id, posted_at=utc_now()))
+    with reading(engine) as session:
+        questions = {row.id: row for row in session.exec(select(Question).where(col(Question.id).in_(ids)))}
+    return json.dumps([to_task(server, queue, questions[id_]) for id_ in ids], allow_nan=False).encode()
+
+
+def _import(server: AnnotationServer, project_id: int, ids: Sequence[str], body: bytes) -> dict[str, int]:
+    answer = server.call("POST", f"api/projects/{project_id}/import", params={"return_task_ids": True}, body=body)
+    task_ids = answer.get("task_ids") or []
+    if len(task_ids) != len(ids):
+        raise LabelStudioRefused(
+            f"Label Studio took {len(task_ids)} of {len(ids)} questions into project {project_id} without a reason. "
+            "Run again: what is there is found by its id, the rest is sent."
+        )
+    return dict(zip(ids, task_ids, strict=True))
+
+
+def _note(engine: Engine, project_id: int, task_by_question: dict[str, int]) -> None:
+    with writing(engine) as session:
+        _note_posted(session, project_id, task_by_question)
+
+
+def _note_posted(session: Session, project_id: int, task_by_question: dict[str, int]) -> None:
+    rows = [{"question": question, "task": task} for question, task in task_by_question.items()]
+    if not rows:
+        return
+    written, posted = QuestionState.WRITTEN.value, QuestionState.POSTED.value
+    statement = (
+        update(Question)
+        .where(col(Question.id) == bindparam("question"))
+        .values(
+            # Somebody may have answered between the import and this note: their question stays answered.
+            state=case((col(Question.state) == written, posted), else_=col(Question.state)),
+            task_id=bindparam("task"),
+            project_id=project_id,
+            posted_at=utc_now(),
+        )
+    )
+    session.connection().execute(statement, rows)

@@ -1,0 +1,123 @@
+"""A queue's project in Label Studio: made once, kept as the queue says, with the webhook that rings our doorbell."""
+
+import logging
+from typing import Any
+
+from sqlalchemy import Engine
+
+from blocks.annotation_server import DOORBELL_HEADER, AnnotationServer
+from blocks.database import reading, writing
+from blocks.errors import LabelStudioRefused
+from tasks.review.bookmarks import learn_people, queue_of_project, queues_by_project, write_bookmarks
+from tasks.review.configs import label_config
+from tasks.review.queues import Queue
+
+HEARD_ACTIONS = ("ANNOTATION_CREATED", "ANNOTATIONS_CREATED", "ANNOTATION_UPDATED", "ANNOTATIONS_DELETED")
+"""The webhook actions that the doorbell understands."""
+
+MODEL_VERSION = "labelline"
+"""Under which name our boxes stand in Label Studio; which detector drew them is in the catalogue."""
+
+TITLE_CHARACTERS = 50
+"""Label Studio refuses longer titles, and ones shorter than 3."""
+
+log = logging.getLogger(__name__)
+
+
+def ensure_project(engine: Engine, server: AnnotationServer, queue: Queue, collection: str) -> int:
+    """Make or update the project of a queue, its webhook and our list of people; return the project's id.
+
+    Raises:
+        LabelStudioRefused: The token is wrong, or the label config is refused.
+        LabelStudioUnavailable: Label Studio does not answer.
+    """
+    title = title_of(queue, collection)
+    project = _find_project(server, title)
+    if project is not None:
+        with reading(engine) as session:
+            earlier = queues_by_project(session, [project["id"]]).get(project["id"])
+        queue = queue.merged_with(earlier) if earlier else queue
+    wanted = _settings_of(queue, title)
+    if project is None:
+        _refuse_bad_config(server, queue, wanted["label_config"])
+        project = server.call("POST", "api/projects/", body=wanted)
+        log.info("made Label Studio project %s for queue %s: %s", project["id"], queue.name, title)
+    elif any(project.get(name) != value for name, value in wanted.items()):
+        _refuse_bad_config(server, queue, wanted["label_config"])
+        server.call("PATCH", f"api/projects/{project['id']}/", body=wanted)
+    project_id = int(project["id"])
+    ensure_webhook(server, project_id)
+    with writing(engine) as session:
+        write_bookmarks(session, {queue_of_project(project_id): queue.model_dump_json()})
+    learn_people(engine, {user["id"]: user["email"] for user in server.call("GET", "api/users/")})
+    return project_id
+
+
+def title_of(queue: Queue, collection: str) -> str:
+    """Return the title of a queue's project; a long collection name is cut at its start, where names differ least."""
+    room = TITLE_CHARACTERS - len(queue.name) - 2
+    return f"{collection[-room:]}: {queue.name}"
+
+
+def ensure_webhook(server: AnnotationServer, project_id: int) -> None:
+    """Make the project's webhook ring our doorbell, once, at the gateway's present address."""
+    wanted = {
+        "url": server.doorbell_url,
+        "headers": {DOORBELL_HEADER: server.doorbell_secret},
+        "send_payload": True,
+        "send_for_all_actions": False,
+        "actions": list(HEARD_ACTIONS),
+        "is_active": True,
+    }
+    ours = [
+        webhook
+        for webhook in server.call("GET", "api/webhooks/", params={"project": project_id})
+        if DOORBELL_HEADER in (webhook.get("headers") or {})
+    ]
+    if not ours:
+        server.call("POST", "api/webhooks/", body={"project": project_id, **wanted})
+        return
+    if any(_differs(ours[0].get(name), value) for name, value in wanted.items()):
+        server.call("PATCH", f"api/webhooks/{ours[0]['id']}/", body=wanted)
+    for surplus in ours[1:]:
+        server.call("DELETE", f"api/webhooks/{surplus['id']}/")
+
+
+def _differs(present: object, wanted: object) -> bool:
+    if isinstance(present, list) and isinstance(wanted, list):
+        return sorted(present) != sorted(wanted)
+    return present != wanted
+
+
+def _find_project(server: AnnotationServer, title: str) -> dict[str, Any] | None:
+    # Label Studio's own title filter matches parts of titles: ask for it, then compare.
+    found = server.call("GET", "api/projects/", params={"title": title, "page_size": 1000})
+    same = [project for project in found["results"] if project["title"] == title]
+    return min(same, key=lambda project: int(project["id"]), default=None)
+
+
+def _settings_of(queue: Queue, title: str) -> dict[str, Any]:
+    return {
+        "title": title,
+        "description": f"Asked by Labelline. For: {', '.join(queue.annotators) or 'everybody'}.",
+        "label_config": label_config(queue),
+        "expert_instruction": queue.instructions,
+        "show_instruction": True,
+        "show_skip_button": True,
+        "enable_empty_annotation": queue.kind == "boxes",
+        "show_collab_predictions": queue.kind == "boxes",
+        "model_version": MODEL_VERSION,
+        # Questions are imported in the order of their priority. "Uncertainty sampling" would follow scores only as
+        # long as one person works: with two it draws at random (Label Studio 1.23.2, projects/functions/next_task.py).
+        "sampling": "Sequential sampling",
+        "skip_queue": "REQUEUE_FOR_OTHERS",
+    }
+
+
+def _refuse_bad_config(server: AnnotationServer, queue: Queue, config: str) -> None:
+    try:
+        server.call("POST", "api/projects/validate/", body={"label_config": config})
+    except LabelStudioRefused as error:
+        raise LabelStudioRefused(
+            f"Label Studio refuses the label config of queue {queue.name!r} with classes {list(queue.classes)}: {error}"
+        ) from error

@@ -1,0 +1,104 @@
+"""The kinds of questions that people are asked: each is a queue, a project of its own in Label Studio.
+
+Two exist: "mark-missed" shows a whole item with the machine's boxes, to be corrected; "name-kind" shows one box and
+asks which finer kind it is. A queue is small and frozen: it travels between steps as a parameter.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+MARK_MISSED = "mark-missed"
+NAME_KIND = "name-kind"
+
+CANNOT_TELL = "cannot tell"
+"""The choice of a person who cannot see it; an honest answer is worth more than a guess."""
+
+
+class Queue(BaseModel):
+    """A kind of question with its classes, its instructions and the people who may answer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=3, pattern=r"^[a-z0-9][a-z0-9-]*$", description="Short name, such as mark-missed")
+    kind: Literal["boxes", "kind"] = Field(description="boxes: draw and correct; kind: one choice about one box")
+    title: str = Field(min_length=1, description="What a person reads above the picture")
+    instructions: str = Field(description="What a person reads before the first question")
+    classes: tuple[str, ...] = Field(min_length=1, description="Classes of the boxes, in the order of their hotkeys")
+    kinds: dict[str, tuple[str, ...]] = Field(default_factory=dict, description="Finer kinds to choose from, by class")
+    annotators: tuple[str, ...] = Field(default=(), description="E-mails of who should answer; empty: everybody")
+
+    @model_validator(mode="after")
+    def _names_are_distinct(self) -> "Queue":
+        if len(set(self.classes)) != len(self.classes):
+            raise ValueError(f"a class is named twice in {list(self.classes)}")
+        for class_name, kinds in self.kinds.items():
+            taken = {CANNOT_TELL, not_an_object(class_name)} & set(kinds)
+            if taken or len(set(kinds)) != len(kinds) or not kinds:
+                raise ValueError(
+                    f"the kinds of {class_name!r} must be one or more different names, none of them "
+                    f"{CANNOT_TELL!r} or {not_an_object(class_name)!r} (got {list(kinds)})"
+                )
+        return self
+
+    def merged_with(self, earlier: "Queue") -> "Queue":
+        """Return this queue with the classes that an earlier form of it had: open questions still use them."""
+        missing = tuple(name for name in earlier.classes if name not in self.classes)
+        return self.model_copy(update={"classes": self.classes + missing})
+
+
+def not_an_object(class_name: str) -> str:
+    """Return the choice that says that a box of a class holds no such object."""
+    return f"not a {class_name}"
+
+
+def choices_of(class_name: str, kinds: Sequence[str]) -> list[str]:
+    """Return what a person may choose about a box: its kinds, and the two ways out."""
+    return [*kinds, not_an_object(class_name), CANNOT_TELL]
+
+
+def mark_missed_queue(classes: Sequence[str], annotators: Sequence[str] = ()) -> Queue:
+    """Build the queue in which people correct the boxes of whole items.
+
+    Args:
+        classes: Class names, in the order of their hotkeys.
+        annotators: E-mails of who should answer; empty means everybody.
+    """
+    names = ", ".join(classes)
+    return Queue(
+        name=MARK_MISSED,
+        kind="boxes",
+        title=f"Mark every object: {names}",
+        instructions=(
+            f"<p><b>Every object ({names}) needs one tight box.</b></p><ol>"
+            "<li>Thick outlines are boxes the machine is unsure of: look at these first. Correct, delete or keep.</li>"
+            "<li>Thin outlines are boxes it is sure of: a glance is enough.</li>"
+            "<li>Draw what is missing: press the class's number, then drag.</li>"
+            "<li>Box only what you can see, and all of it. Submit, also when nothing is there.</li></ol>"
+            "<p>Some pictures come without any boxes on purpose: mark everything there.</p>"
+        ),
+        classes=tuple(classes),
+        annotators=tuple(annotators),
+    )
+
+
+def name_kind_queue(kinds: Mapping[str, Sequence[str]], annotators: Sequence[str] = ()) -> Queue:
+    """Build the queue in which people who know name the exact kind of single boxes.
+
+    Args:
+        kinds: Class name to its finer kinds.
+        annotators: E-mails of who should answer, other people than in the first queue; empty means everybody.
+    """
+    return Queue(
+        name=NAME_KIND,
+        kind="kind",
+        title="Which kind is it?",
+        instructions=(
+            "<p><b>Choose the kind of the object in the middle.</b> One key, then submit.</p>"
+            "<p>Nothing of the sort in the middle? Say so. Too small or hidden? &ldquo;Cannot tell&rdquo; is right.</p>"
+        ),
+        classes=tuple(kinds),
+        kinds={name: tuple(finer) for name, finer in kinds.items()},
+        annotators=tuple(annotators),
+    )

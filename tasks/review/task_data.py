@@ -1,0 +1,50 @@
+"""What a question looks like as a Label Studio task: the picture's address, our question id, the prefilled boxes."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from blocks.annotation_server import AnnotationServer
+from blocks.tables import Question
+from tasks.review.configs import IMAGE, choice_list
+from tasks.review.projects import MODEL_VERSION
+from tasks.review.queues import Queue, choices_of
+from tasks.review.regions import ShownBox, to_regions
+
+
+class Payload(BaseModel):
+    """What a question row must hold to be posted, and later to make sense of its answer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: Literal["boxes", "kind"]
+    width: int
+    height: int
+    blind: bool = False
+    prefill: list[str] = []
+    boxes: list[ShownBox] = []
+    crop: tuple[int, int, int, int] | None = None
+    class_name: str | None = None
+    kinds: list[str] = []
+
+
+def to_task(server: AnnotationServer, queue: Queue, question: Question) -> dict[str, Any]:
+    """Return a question as the task that Label Studio imports, with its prediction inside."""
+    payload = Payload.model_validate(question.payload)
+    data: dict[str, Any] = {
+        IMAGE: server.image_link(question.item_id, payload.crop),
+        "question_id": question.id,
+    }
+    if payload.type == "kind":
+        class_name = payload.class_name or ""
+        data["question"] = f"{queue.title} ({class_name})"
+        data["choices"] = choice_list(choices_of(class_name, payload.kinds))
+        return {"data": data}
+    if not payload.boxes:
+        return {"data": data}
+    prediction = {
+        "model_version": MODEL_VERSION,
+        "score": min(box.score for box in payload.boxes),
+        "result": to_regions(payload.boxes, payload.width, payload.height),
+    }
+    return {"data": data, "predictions": [prediction]}

@@ -1,0 +1,117 @@
+"""Which of our questions are in Label Studio, and what to do where one is there twice.
+
+Twins arise when a sender dies while Label Studio is still importing, or when two senders race. The one that somebody
+has answered stays; a twin that holds work is never removed.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from blocks.annotation_server import AnnotationServer
+from blocks.errors import LabelStudioRefused
+
+PAGE_SIZE = 1000
+
+IDENTITY = ("id", "data", "total_annotations", "cancelled_annotations")
+"""The fields that tell which question a task carries, and whether it holds work."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class FoundTask:
+    """A task in Label Studio that carries one of our question ids."""
+
+    task_id: int
+    answers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """A question and the tasks that carry its id, one or more."""
+
+    question_id: str
+    tasks: tuple[FoundTask, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Which task stands for each question now, and how many twins were removed."""
+
+    task_by_question: dict[str, int]
+    removed: int
+
+
+def find_tasks(server: AnnotationServer, project_id: int, since: datetime) -> dict[str, list[FoundTask]]:
+    """Return the tasks of a project that were made since a time, by question id; tasks of others are left out."""
+    found: dict[str, list[FoundTask]] = defaultdict(list)
+    last_id = 0
+    while True:
+        query = {
+            "filters": {
+                "conjunction": "and",
+                "items": [
+                    _filter("created_at", "Datetime", since.strftime("%Y-%m-%dT%H:%M:%S.%fZ")),
+                    _filter("id", "Number", last_id),
+                ],
+            },
+            "ordering": ["tasks:id"],
+        }
+        page = list_tasks(
+            server, project_id, query, include=("id", "data", "total_annotations", "cancelled_annotations")
+        )
+        for task in page:
+            question_id = task["data"].get("question_id")
+            if isinstance(question_id, str):
+                answers = task["total_annotations"] + task["cancelled_annotations"]
+                found[question_id].append(FoundTask(task["id"], answers))
+        if len(page) < PAGE_SIZE:
+            return dict(found)
+        last_id = page[-1]["id"]
+
+
+def list_tasks(
+    server: AnnotationServer,
+    project_id: int,
+    query: dict[str, Any],
+    include: Sequence[str],
+    *,
+    page: int = 1,
+    page_size: int = PAGE_SIZE,
+) -> list[dict[str, Any]]:
+    """Return one page of a project's tasks with only the named fields (4,000 tasks a second; all fields: 400)."""
+    params = {
+        "project": project_id,
+        "page": page,
+        "page_size": page_size,
+        "fields": "all" if "annotations" in include else "task_only",
+        "include": ",".join(include),
+        "query": json.dumps(query),
+    }
+    try:
+        tasks: list[dict[str, Any]] = server.call("GET", "api/tasks/", params=params)["tasks"]
+    except LabelStudioRefused as error:
+        if "Invalid page" in str(error):  # the page after the last one
+            return []
+        raise
+    return tasks
+
+
+def remove_twins(server: AnnotationServer, twins: Sequence[Twin]) -> Kept:
+    """Keep one task per question (an answered one, else the oldest) and delete the unanswered others."""
+    task_by_question = {}
+    removed = 0
+    for twin in twins:
+        keep = min(twin.tasks, key=lambda task: (task.answers == 0, task.task_id))
+        task_by_question[twin.question_id] = keep.task_id
+        for task in twin.tasks:
+            if task != keep and task.answers == 0:
+                server.call("DELETE", f"api/tasks/{task.task_id}/")
+                removed += 1
+    return Kept(task_by_question, removed)
+
+
+def _filter(name: str, type_: str, value: object) -> dict[str, object]:
+    return {"filter": f"filter:tasks:{name}", "operator": "greater", "type": type_, "value": value}

@@ -1,0 +1,118 @@
+"""Settle a batch: verdicts and answers become labels, as revisions that are only ever added.
+
+Safe to call at any time and again: after an edited, deleted or late answer it adds what changed, else nothing.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Engine, update
+from sqlmodel import Session, col, select
+
+from blocks.database import reading, upsert, writing
+from blocks.errors import BadOption
+from blocks.tables import Batch, BatchItem, Label, utc_now
+from tasks.settle.evidence import Place, read_evidence, read_places
+from tasks.settle.report import SettleReport, Tally
+from tasks.settle.revisions import Home, new_revisions, newest_per_region
+from tasks.settle.truth import Standing, settle_item
+from tasks.triage.boxes import SHARD_ITEMS, Scope
+
+
+def settle(engine: Engine, batch_id: str, detector: str, recipe: str) -> SettleReport:
+    """Turn what triage and people said about a batch into labels.
+
+    Works shard by shard, each in one transaction. An item whose answer cannot be read is reported and left as it is.
+
+    Args:
+        engine: The catalogue.
+        batch_id: The batch, triaged.
+        detector: The version whose proposals were triaged.
+        recipe: The scan options whose proposals were triaged.
+
+    Returns:
+        What the labels in force of the batch are and how they came about. Items that a later batch of the same
+        collection has settled again are left out.
+
+    Raises:
+        BadOption: There is no such batch.
+    """
+    scope = Scope(batch_id, detector, recipe)
+    tally = Tally(batch_id)
+    with reading(engine) as session:
+        home, later = _home_of(session, batch_id)
+        places = read_places(session, batch_id)
+    for first in range(0, len(places), SHARD_ITEMS):
+        with writing(engine) as session:
+            _settle_shard(session, scope, home, _without(session, places[first : first + SHARD_ITEMS], later), tally)
+    report = tally.report()
+    if places and not report.items_waiting and not report.set_aside:
+        with writing(engine) as session:
+            _note_batch_settled(session, batch_id)
+    return report
+
+
+def _settle_shard(session: Session, scope: Scope, home: Home, places: Sequence[Place], tally: Tally) -> None:
+    evidence, broken = read_evidence(session, scope, places)
+    latest = newest_labels(session, [place.item_id for place in places])
+    for item_id, error in broken.items():
+        tally.set_aside(item_id, error)
+    rows = []
+    moved: dict[bool, list[str]] = {True: [], False: []}
+    for place in places:
+        known = evidence.get(place.item_id)
+        if known is None:
+            continue
+        settlement = settle_item(known)
+        added = new_revisions(home, place.item_id, settlement, latest.get(place.item_id, []))
+        tally.add(place, known, settlement, len(added))
+        rows += added
+        is_settled = settlement.standing is Standing.SETTLED
+        if is_settled != (place.settled_at is not None):
+            moved[is_settled].append(place.item_id)
+    upsert(session, Label, rows)
+    for is_settled, item_ids in moved.items():
+        _note_items_settled(session, scope.batch_id, item_ids, is_settled)
+
+
+def _note_items_settled(session: Session, batch_id: str, item_ids: Sequence[str], is_settled: bool) -> None:
+    if item_ids:
+        mine = (col(BatchItem.batch_id) == batch_id) & col(BatchItem.item_id).in_(item_ids)
+        session.connection().execute(update(BatchItem).where(mine).values(settled_at=utc_now() if is_settled else None))
+
+
+def _note_batch_settled(session: Session, batch_id: str) -> None:
+    open_batch = (col(Batch.id) == batch_id) & col(Batch.settled_at).is_(None)
+    session.connection().execute(update(Batch).where(open_batch).values(settled_at=utc_now()))
+
+
+def _home_of(session: Session, batch_id: str) -> tuple[Home, list[str]]:
+    """Return where the batch's labels belong, and the batches of its collection that were opened after it."""
+    batch = session.get(Batch, batch_id)
+    if batch is None:
+        raise BadOption(f"batch {batch_id!r} is not in the catalogue. Open it first, with `open_batch`.")
+    query = select(Batch.id, Batch.created_at).where(Batch.collection == batch.collection)
+    siblings = {sibling: (created_at, sibling) for sibling, created_at in session.exec(query).all()}
+    later = [sibling for sibling, age in siblings.items() if age > siblings[batch_id]]
+    return Home(batch_id, frozenset(siblings)), later
+
+
+def _without(session: Session, places: Sequence[Place], later: Sequence[str]) -> list[Place]:
+    """Leave out items that a later batch has settled: its word is newer."""
+    if not later:
+        return list(places)
+    query = select(BatchItem.item_id).where(
+        col(BatchItem.item_id).in_([place.item_id for place in places]),
+        col(BatchItem.batch_id).in_(later),
+        col(BatchItem.settled_at).is_not(None),
+    )
+    newer = set(session.exec(query).all())
+    return [place for place in places if place.item_id not in newer]
+
+
+def newest_labels(session: Session, item_ids: Sequence[str]) -> dict[str, list[Label]]:
+    """Return the rows of highest revision per region of some items, retracted ones included, by item id."""
+    query = select(Label).where(col(Label.item_id).in_(item_ids)).order_by(col(Label.item_id), col(Label.region))
+    found: dict[str, list[Label]] = {}
+    for label in newest_per_region(session.exec(query).all()):
+        found.setdefault(label.item_id, []).append(label)
+    return found

@@ -1,0 +1,101 @@
+"""What settling a batch came to."""
+
+from collections import Counter
+
+from pydantic import BaseModel, ConfigDict, Field, computed_field
+
+from blocks.errors import BadRegion
+from blocks.tables import Route
+from tasks.settle.evidence import Place
+from tasks.settle.truth import MACHINE, Evidence, Settlement, Standing
+
+
+class ItemAside(BaseModel):
+    """An item that could not be settled, and why."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    item_id: str
+    reason: str
+
+
+class SettleReport(BaseModel):
+    """Labels of a batch by origin and class, what people did to boxes, and what is still open."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")  # ignore: the computed share comes along when read back
+
+    batch_id: str
+    items_settled: int = 0
+    items_waiting: int = Field(default=0, description="A question is still open")
+    items_unsettled: int = Field(default=0, description="Nobody answered, and machines alone do not know")
+    labels: int = Field(default=0, description="Boxes in force")
+    by_origin: dict[str, int] = Field(default_factory=dict, description="machine, person")
+    by_class: dict[str, int] = Field(default_factory=dict)
+    by_kind: dict[str, int] = Field(default_factory=dict, description="Where the second queue named a kind")
+    accepted_without_people: int = Field(default=0, description="Accepted by triage, and no person changed them")
+    boxes_nobody_saw: int = Field(default=0, description="Accepted boxes of items that nobody looked at")
+    confirmed: int = Field(default=0, description="Asked about, and left as they were")
+    changed: int = Field(default=0, description="Proposed boxes that a person moved or renamed")
+    drawn: int = Field(default=0, description="Boxes that a person drew where none was proposed")
+    drawn_blind: int = Field(default=0, description="Boxes that a person drew without seeing proposals")
+    deleted: int = Field(default=0, description="Shown boxes that a person took away")
+    refused: int = Field(default=0, description="Boxes whose crop a second person called no object")
+    undecided: int = Field(default=0, description="Boxes asked about that nobody decided: no labels")
+    revisions_written: int = Field(default=0, description="Rows that this call added")
+    set_aside: tuple[ItemAside, ...] = Field(default=(), description="Items whose answer cannot be read")
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def share_accepted(self) -> float:
+        """Boxes accepted without people, over all boxes in force of the batch; 0 where there is none.
+
+        A box counts as accepted when triage's verdict on it is accept, its origin is the machine, and no person changed
+        it, also when it stands on an item that people looked at for other boxes. What people labelled blind for the
+        audit never counts as accepted, and stays in the denominator.
+        """
+        return self.accepted_without_people / self.labels if self.labels else 0.0
+
+
+class Tally:
+    """Counts item by item what becomes a report."""
+
+    def __init__(self, batch_id: str) -> None:
+        self._batch_id = batch_id
+        self._totals: Counter[str] = Counter()
+        self._by: dict[str, Counter[str]] = {"origin": Counter(), "class": Counter(), "kind": Counter()}
+        self._aside: list[ItemAside] = []
+
+    def add(self, place: Place, evidence: Evidence, settlement: Settlement, revisions: int) -> None:
+        """Count one item."""
+        standing = {Standing.SETTLED: "settled", Standing.WAITING: "waiting", Standing.UNSETTLED: "unsettled"}
+        self._totals[f"items_{standing[settlement.standing]}"] += 1
+        self._totals["labels"] += len(settlement.boxes)
+        self._totals["revisions_written"] += revisions
+        for name in ("undecided", "deleted", "refused"):
+            self._totals[name] += getattr(settlement, name)
+        answered = {box.id: box for box in evidence.answered}
+        for box in settlement.boxes:
+            self._by["origin"][box.origin] += 1
+            self._by["class"][box.class_name] += 1
+            if box.kind:
+                self._by["kind"][box.kind] += 1
+            if box.origin == MACHINE:
+                self._totals["accepted_without_people"] += 1
+                # Somebody who named its kind has seen it.
+                unseen = place.route == Route.SURE.value and box.kind_answer_id is None
+                self._totals["boxes_nobody_saw"] += unseen
+            elif place.route == Route.AUDIT.value:
+                self._totals["drawn_blind"] += 1
+            elif box.proposal_id is None:
+                self._totals["drawn"] += 1
+            else:
+                self._totals["confirmed" if answered[box.region].untouched else "changed"] += 1
+
+    def set_aside(self, item_id: str, error: BadRegion) -> None:
+        """Note an item whose answer cannot be read."""
+        self._aside.append(ItemAside(item_id=item_id, reason=str(error)))
+
+    def report(self) -> SettleReport:
+        """Return the counts as a report."""
+        by = {f"by_{name}": dict(sorted(counts.items())) for name, counts in self._by.items()}
+        return SettleReport(batch_id=self._batch_id, set_aside=tuple(self._aside), **self._totals, **by)

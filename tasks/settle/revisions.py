@@ -1,0 +1,113 @@
+"""From what is true now and what was written before to the rows that must be added: labels are append-only.
+
+Split from `labels.py` because this is arithmetic on rows, without a database.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from blocks.tables import Label
+from tasks.settle.truth import Settlement, Standing, TrueBox
+
+SAME_PX = 0.01
+"""Boxes whose corners differ by less are the same: percentages come back with rounding noise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where the labels of a batch belong: labels of other collections are none of its business."""
+
+    batch_id: str
+    batches_of_collection: frozenset[str]
+
+
+def label_id(item_id: str, region: str, revision: int) -> str:
+    """Return a label's id: the hash of its natural key."""
+    return hashlib.sha256(f"{item_id}|{region}|{revision}".encode()).hexdigest()
+
+
+def new_revisions(home: Home, item_id: str, settlement: Settlement, latest: Sequence[Label]) -> list[dict[str, Any]]:
+    """Return the rows that make the catalogue say what is true of an item.
+
+    A box that is as it was gets no row, so settling twice adds nothing; that an answer was submitted again without
+    changing a box is no change of the box. A box that is no longer true gets a retraction. An item that is not settled
+    loses what this batch said of it, and nothing else.
+
+    Args:
+        home: The batch, and all batches of its collection.
+        item_id: The item.
+        settlement: What is true now.
+        latest: The rows of highest revision of all regions of the item, retracted ones included.
+
+    Returns:
+        Rows for `Label`, at most one per region.
+    """
+    by_region = {label.region: label for label in latest}
+    rows, kept = [], set()
+    for box in settlement.boxes:
+        region = _free_region(box.region, by_region, home)
+        kept.add(region)
+        before = by_region.get(region)
+        if before is None or before.retracted or not _is_same(before, box):
+            rows.append(_row(home, item_id, region, before, box))
+    ours = home.batches_of_collection if settlement.standing is Standing.SETTLED else {home.batch_id}
+    for label in latest:
+        if label.region not in kept and not label.retracted and label.batch_id in ours:
+            rows.append(_retraction(home, label))
+    return rows
+
+
+def _free_region(region: str, by_region: Mapping[str, Label], home: Home) -> str:
+    # The same image in two collections, scanned by the same detector, has the same proposals: their labels must differ.
+    before = by_region.get(region)
+    if before is None or before.batch_id in home.batches_of_collection:
+        return region
+    return f"{region}@{home.batch_id}"
+
+
+def _is_same(before: Label, box: TrueBox) -> bool:
+    corners = zip((before.x_min, before.y_min, before.x_max, before.y_max), box.box_px, strict=True)
+    same_words = (before.class_name, before.kind, before.origin) == (box.class_name, box.kind, box.origin)
+    return same_words and all(abs(old - new) < SAME_PX for old, new in corners)
+
+
+def _row(home: Home, item_id: str, region: str, before: Label | None, box: TrueBox) -> dict[str, Any]:
+    revision = before.revision + 1 if before else 0
+    x_min, y_min, x_max, y_max = box.box_px
+    return {
+        "id": label_id(item_id, region, revision),
+        "item_id": item_id,
+        "region": region,
+        "revision": revision,
+        "retracted": False,
+        "class_name": box.class_name,
+        "kind": box.kind,
+        "x_min": x_min,
+        "y_min": y_min,
+        "x_max": x_max,
+        "y_max": y_max,
+        "origin": box.origin,
+        "batch_id": home.batch_id,
+        "proposal_id": box.proposal_id,
+        "answer_id": box.answer_id,
+        "kind_answer_id": box.kind_answer_id,
+    }
+
+
+def _retraction(home: Home, label: Label) -> dict[str, Any]:
+    row = label.model_dump(exclude={"created_at"})
+    revision = label.revision + 1
+    new_id = label_id(label.item_id, label.region, revision)
+    return {**row, "id": new_id, "revision": revision, "retracted": True, "batch_id": home.batch_id}
+
+
+def newest_per_region(labels: Iterable[Label]) -> list[Label]:
+    """Return the rows of highest revision of each (item, region), retracted ones included, in the order of the first."""
+    newest: dict[tuple[str, str], Label] = {}
+    for label in labels:
+        key = (label.item_id, label.region)
+        if key not in newest or label.revision > newest[key].revision:
+            newest[key] = label
+    return list(newest.values())

@@ -1,0 +1,166 @@
+"""What is true of one item, given what machines proposed and people answered: plain rules, no database.
+
+The person wins. A box that triage accepted is the machine's as long as no person changed it; a box that a person was
+asked about is that person's, even if left as it was; what a person deleted is no label.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from blocks.tables import Outcome, Route
+from tasks.review.regions import AnsweredBox, AnsweredKind
+
+Corners = tuple[float, float, float, float]
+"""x_min, y_min, x_max, y_max in pixels of the upright item."""
+
+MACHINE = "machine"
+PERSON = "person"
+
+
+class Asked(StrEnum):
+    """How far the question about a whole item has come."""
+
+    ANSWERED = "answered"  # an answer counts
+    CLOSED = "closed"  # ended without one: by the queue's rule, skipped, or never asked
+    OPEN = "open"  # somebody may still answer
+
+
+class Standing(StrEnum):
+    """Whether an item's truth is known."""
+
+    SETTLED = "settled"
+    WAITING = "waiting"  # a question is open
+    UNSETTLED = "unsettled"  # nobody answered, and the machine alone does not know
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """A box that a detector proposed and triage did not drop."""
+
+    id: str
+    class_name: str
+    box_px: Corners
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """What a person said about the kind of one region."""
+
+    answer_id: str
+    said: AnsweredKind
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is known of one item."""
+
+    route: str
+    proposals: Mapping[str, Proposed] = field(default_factory=dict)
+    asked: Asked = Asked.CLOSED
+    answer_id: str | None = None
+    answered: tuple[AnsweredBox, ...] = ()
+    prefill: frozenset[str] = frozenset()
+    namings: Mapping[str, Naming] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TrueBox:
+    """One object that is there."""
+
+    region: str
+    class_name: str
+    box_px: Corners
+    origin: str
+    proposal_id: str | None = None
+    answer_id: str | None = None
+    kind: str | None = None
+    kind_answer_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What is true of an item, and how it came about.
+
+    `undecided` counts boxes that a person should have decided and nobody did; `deleted` prefilled boxes that a person
+    took away; `refused` boxes whose crop a second person called no object.
+    """
+
+    standing: Standing
+    boxes: tuple[TrueBox, ...] = ()
+    undecided: int = 0
+    deleted: int = 0
+    refused: int = 0
+
+
+def settle_item(evidence: Evidence) -> Settlement:
+    """Decide what is true of an item.
+
+    - Route sure: the accepted proposals.
+    - Route ask, answered: the person's boxes. One that is a proposal's keeps the proposal's id; left untouched it stays
+      the machine's if triage had accepted it, and becomes the person's if triage had asked.
+    - Route audit, answered: the person's boxes; no proposal was shown, so none is behind them.
+    - Closed without an answer: an asked item settles from its accepted boxes, if it has any, and the others are
+      undecided. An audited item never does: it would flatter the machine.
+    - A box whose crop is called no object is taken out, whoever drew it.
+    """
+    accepted = tuple(_machine_box(p) for p in evidence.proposals.values() if p.outcome == Outcome.ACCEPT.value)
+    if evidence.route == Route.SURE.value:
+        return _with_kinds(Settlement(Standing.SETTLED, accepted), evidence.namings)
+    if evidence.asked is Asked.OPEN:
+        return Settlement(Standing.WAITING)
+    if evidence.asked is Asked.ANSWERED:
+        boxes = tuple(_answered_box(box, evidence) for box in evidence.answered)
+        deleted = len(evidence.prefill - {box.id for box in evidence.answered})
+        return _with_kinds(Settlement(Standing.SETTLED, boxes, deleted=deleted), evidence.namings)
+    if evidence.route == Route.AUDIT.value:
+        return Settlement(Standing.UNSETTLED)
+    undecided = sum(p.outcome == Outcome.ASK.value for p in evidence.proposals.values())
+    if not accepted:
+        # An empty label set would claim that nothing is there, and nobody has said so.
+        return Settlement(Standing.UNSETTLED, undecided=undecided)
+    return _with_kinds(Settlement(Standing.SETTLED, accepted, undecided=undecided), evidence.namings)
+
+
+def _machine_box(proposed: Proposed) -> TrueBox:
+    return TrueBox(proposed.id, proposed.class_name, proposed.box_px, MACHINE, proposal_id=proposed.id)
+
+
+def _answered_box(answered: AnsweredBox, evidence: Evidence) -> TrueBox:
+    shown = evidence.proposals.get(answered.id) if evidence.route == Route.ASK.value else None
+    if shown and answered.untouched and shown.outcome == Outcome.ACCEPT.value:
+        return _machine_box(shown)
+    return TrueBox(
+        region=answered.id,
+        class_name=answered.class_name,
+        box_px=(answered.x_min, answered.y_min, answered.x_max, answered.y_max),
+        origin=PERSON,
+        proposal_id=shown.id if shown else None,
+        answer_id=evidence.answer_id,
+    )
+
+
+def _with_kinds(settlement: Settlement, namings: Mapping[str, Naming]) -> Settlement:
+    boxes = []
+    for box in settlement.boxes:
+        naming = namings.get(box.region)
+        if naming is None:
+            boxes.append(box)
+        elif naming.said.verdict != "not_an_object":
+            boxes.append(_named(box, naming))
+    refused = len(settlement.boxes) - len(boxes)
+    return Settlement(settlement.standing, tuple(boxes), settlement.undecided, settlement.deleted, refused)
+
+
+def _named(box: TrueBox, naming: Naming) -> TrueBox:
+    return TrueBox(
+        region=box.region,
+        class_name=box.class_name,
+        box_px=box.box_px,
+        origin=box.origin,
+        proposal_id=box.proposal_id,
+        answer_id=box.answer_id,
+        kind=naming.said.kind,
+        kind_answer_id=naming.answer_id,
+    )

@@ -1,0 +1,53 @@
+"""How a detector is trained and when it becomes champion. These fields become part of the Prefect run form."""
+
+import hashlib
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tasks.dataset.yolo import ExportOptions
+from tasks.detect.options import TilingOptions
+
+
+class TrainOptions(BaseModel):
+    """How a detector is fine-tuned. The network's input is the line's tile, so its size is no option here."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epochs: int = Field(default=10, ge=1, le=1000, description="Passes over the training pictures")
+    batch: int = Field(default=16, ge=1, le=512, description="Pictures per step")
+    lr0: float = Field(default=0.001, gt=0.0, le=0.1, description="First learning rate (AdamW, falling as a cosine)")
+    freeze: int = Field(default=0, ge=0, le=22, description="Leave this many of the first layers as they are")
+    patience: int = Field(default=20, ge=1, le=1000, description="Stop after this many epochs without a better one")
+    time_limit_s: float | None = Field(
+        default=None, gt=0.0, description="Plan the epochs so that training ends within this time; empty: no limit"
+    )
+    mosaic: float = Field(default=0.5, ge=0.0, le=1.0, description="Share of pictures that are put together from four")
+    scale: float = Field(default=0.3, ge=0.0, le=0.9, description="Objects are made up to this share larger or smaller")
+    from_above: bool = Field(
+        default=False, description="Pictures are taken from above: turned upside down, they are as likely"
+    )
+    seed: int = Field(default=0, ge=0, le=2**31 - 1, description="Same seed, same training (on the same machine)")
+    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: the GPU, where there is one")
+    min_train_boxes: int = Field(
+        default=20, ge=1, le=1_000_000, description="Refuse to train on fewer settled labels in the train split"
+    )
+    export: ExportOptions = Field(default=ExportOptions(), description="Which tiles and boxes are trained on")
+
+    def job(self, snapshot_id: str, base_version: str, tiling: TilingOptions) -> str:
+        """Return 12 hex digits that name a training: the same job need not be done twice."""
+        parts = (snapshot_id, base_version, self.model_dump_json(), tiling.recipe(()))
+        return hashlib.sha256("|".join(parts).encode()).hexdigest()[:12]
+
+
+class PromoteOptions(BaseModel):
+    """When a challenger takes the champion's place."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    metric: Literal["map50", "map50_95", "map50_any_class", "map50_95_any_class"] = Field(
+        default="map50", description="What must be better on the frozen test items"
+    )
+    min_gain: float = Field(
+        default=0.005, ge=0.0, le=1.0, description="By how much it must be better: less than this is chance"
+    )

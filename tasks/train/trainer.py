@@ -1,0 +1,110 @@
+"""Ultralytics' training loop with what a line needs changed. Imports torch: import this module inside functions.
+
+What is changed: weights are opened with distrust, nothing is looked up or downloaded, no integration of ultralytics
+starts (our run is the only record), and the best weights are not evaluated once more at the end (`evaluate.py` does it
+the line's way).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ultralytics.models.yolo.detect import DetectionTrainer
+from ultralytics.utils.torch_utils import strip_optimizer
+
+from tasks.detect.weights import open_network
+from tasks.train.options import TrainOptions
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPictures:
+    """Where the pictures are, by split, and the class names by class id."""
+
+    train: Path
+    val: Path
+    classes: tuple[str, ...]
+
+
+# Ultralytics starts its MLflow, Comet, DVC and other integrations for every class with "Trainer" in its name.
+class LineTraining(DetectionTrainer):  # type: ignore[misc]  # ultralytics has no types
+    """A detection training whose data and first weights are given, not looked up."""
+
+    def __init__(self, base: Path, pictures: TrainingPictures, overrides: dict[str, Any]) -> None:
+        self.base = base
+        self.pictures = pictures
+        super().__init__(overrides=overrides)
+
+    def get_dataset(self) -> dict[str, Any]:
+        """Return the data as ultralytics wants to know them; its own check would look for fonts on the network."""
+        names = dict(enumerate(self.pictures.classes))
+        paths = {"train": str(self.pictures.train), "val": str(self.pictures.val)}
+        return {**paths, "names": names, "nc": len(names), "channels": 3}
+
+    def setup_model(self) -> None:
+        """Build the network for our classes and fill in what the first weights have of it.
+
+        Ultralytics keeps the head's rows of classes that have the same name, and starts the others anew.
+        """
+        base = open_network(self.base)
+        self.model = self.get_model(cfg=base.yaml, weights=base, verbose=False)
+
+    def final_eval(self) -> None:
+        """Make the weights small: without the optimizer, in half precision."""
+        for weights in (self.last, self.best):
+            if weights.exists():
+                strip_optimizer(weights)
+
+
+def overrides_of(options: TrainOptions, imgsz: int, folder: Path) -> dict[str, Any]:
+    """Return our options in ultralytics' words.
+
+    Source:
+        docs.ultralytics.com/modes/train, "Train Settings" and "Augmentation Settings".
+    """
+    on_gpu = _on_gpu(options)
+    return {
+        "task": "detect",
+        "mode": "train",
+        "model": "line.yaml",  # a name for its log; the network comes from the first weights
+        "data": "line.yaml",
+        "project": str(folder),
+        "name": "run",
+        "exist_ok": True,
+        "imgsz": imgsz,
+        "epochs": options.epochs,
+        "batch": options.batch,
+        "nbs": options.batch,  # a step for each batch: with few pictures there are few steps to waste
+        "optimizer": "AdamW",
+        "lr0": options.lr0,
+        "lrf": 0.05,
+        "cos_lr": True,
+        "momentum": 0.9,
+        "warmup_epochs": min(1.0, options.epochs / 10),
+        "warmup_bias_lr": options.lr0,
+        "patience": options.patience,
+        "freeze": options.freeze or None,
+        "mosaic": options.mosaic,
+        "close_mosaic": max(1, options.epochs // 5) if options.mosaic else 0,
+        "scale": options.scale,
+        "flipud": 0.5 if options.from_above else 0.0,
+        "seed": options.seed,
+        "deterministic": not on_gpu,  # on a GPU it costs a third of the speed and is not kept anyway
+        "device": "0" if on_gpu else "cpu",
+        "amp": "bf16" if on_gpu and _has_bfloat16() else False,
+        "workers": 8 if on_gpu else 0,
+        "plots": False,
+        "save_period": -1,
+        "verbose": False,
+    }
+
+
+def _on_gpu(options: TrainOptions) -> bool:
+    import torch
+
+    return options.device == "cuda" or (options.device == "auto" and torch.cuda.is_available())
+
+
+def _has_bfloat16() -> bool:
+    import torch
+
+    return torch.cuda.is_available() and bool(torch.cuda.is_bf16_supported(including_emulation=False))

@@ -1,0 +1,112 @@
+"""A detector's proposals for some items of a batch, as columns: triage decides on arrays, not on rows."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Engine
+from sqlmodel import col, select
+
+from blocks.database import reading
+from blocks.tables import BatchItem, Item, Proposal
+from tasks.triage.robust import Floats
+
+SHARD_ITEMS = 128
+"""How many items are in memory at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose proposals count: one batch, one version of the detector, one recipe of scan options."""
+
+    batch_id: str
+    detector: str
+    recipe: str
+
+
+@dataclass(frozen=True, slots=True)
+class Boxes:
+    """Proposals in columns, all of length n, ordered by item and then by score.
+
+    `xyxy_px` is (n, 4), `frame_wh_px` (n, 2): width and height of the item that each box is in.
+    """
+
+    ids: list[str]
+    item_ids: list[str]
+    class_names: npt.NDArray[np.str_]
+    scores: Floats
+    xyxy_px: Floats
+    frame_wh_px: Floats
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def log_area(self) -> Floats:
+        """Natural logarithm of the area in square pixels, shape (n,); not finite for a box without area."""
+        width, height = self._sides()
+        return np.asarray(np.log(width) + np.log(height))
+
+    @property
+    def log_aspect(self) -> Floats:
+        """Natural logarithm of width over height, shape (n,); not finite for a box without area."""
+        width, height = self._sides()
+        return np.asarray(np.log(width) - np.log(height))
+
+    @property
+    def is_cut_off(self) -> npt.NDArray[np.bool_]:
+        """Whether a box touches the item's border, so that its object may go on outside; shape (n,)."""
+        near = np.concatenate([self.xyxy_px[:, :2], self.frame_wh_px - self.xyxy_px[:, 2:]], axis=1)
+        return np.asarray((near <= 1.0).any(axis=1))
+
+    def _sides(self) -> tuple[Floats, Floats]:
+        width, height = (self.xyxy_px[:, 2:] - self.xyxy_px[:, :2]).T
+        return np.where(width > 0, width, np.nan), np.where(height > 0, height, np.nan)
+
+
+def boxes_from_rows(rows: Sequence[Any]) -> Boxes:
+    """Turn rows (id, item, class, score, four corners, frame width, frame height) into columns. May be empty."""
+    numbers = np.array([tuple(row)[3:] for row in rows], dtype=np.float64).reshape(-1, 7)
+    return Boxes(
+        ids=[row[0] for row in rows],
+        item_ids=[row[1] for row in rows],
+        class_names=np.array([row[2] for row in rows], dtype=np.str_),
+        scores=numbers[:, 0],
+        xyxy_px=numbers[:, 1:5],
+        frame_wh_px=numbers[:, 5:7],
+    )
+
+
+def read_boxes(engine: Engine, scope: Scope, start: int, stop: int) -> Boxes:
+    """Read the proposals of the batch's items at positions start to stop (exclusive), without those set aside."""
+    query = (
+        select(  # type: ignore[call-overload]
+            Proposal.id,
+            Proposal.item_id,
+            Proposal.class_name,
+            Proposal.score,
+            Proposal.x_min,
+            Proposal.y_min,
+            Proposal.x_max,
+            Proposal.y_max,
+            Item.width,
+            Item.height,
+        )
+        .join(BatchItem, col(BatchItem.item_id) == Proposal.item_id)
+        .join(Item, col(Item.id) == Proposal.item_id)
+        .where(BatchItem.batch_id == scope.batch_id, col(BatchItem.set_aside).is_(None))
+        .where(BatchItem.position >= start, BatchItem.position < stop)
+        .where(Proposal.detector == scope.detector, Proposal.recipe == scope.recipe)
+        .order_by(col(BatchItem.position), col(Proposal.score).desc(), col(Proposal.id))
+    )
+    with reading(engine) as session:
+        return boxes_from_rows(session.exec(query).all())
+
+
+def ranges_of(positions: Sequence[int], size: int = SHARD_ITEMS) -> Iterator[tuple[int, int]]:
+    """Cut sorted positions into ranges (start, stop) of at most `size` items each; nothing for no positions."""
+    for first in range(0, len(positions), size):
+        part = positions[first : first + size]
+        yield part[0], part[-1] + 1

@@ -1,0 +1,173 @@
+"""Triage a batch: what is sure goes on, what is unsure or odd goes to people, a random sample goes to them blind.
+
+Two passes over the proposals, shard by shard: the first learns what is usual, the second decides and writes.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Engine
+from sqlmodel import col, select
+
+from blocks.database import reading, upsert, writing
+from blocks.errors import BadOption
+from blocks.tables import Batch, BatchItem, Item, Outcome, Route, Scan, Verdict
+from tasks.triage import reasons
+from tasks.triage.audit import HELD_OUT, draw_audit
+from tasks.triage.bands import judge_boxes
+from tasks.triage.boxes import Boxes, Scope, ranges_of, read_boxes
+from tasks.triage.odd_images import odd_image_reasons
+from tasks.triage.oddities import Usual, learn_usual, odd_box_reasons
+from tasks.triage.options import TriageOptions
+from tasks.triage.report import TriageReport, triage_report
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """An item of the batch that has no route yet."""
+
+    id: str
+    position: int
+    sequence: str
+    is_scanned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Yardsticks:
+    """What the first pass found out about the whole batch."""
+
+    audits: Mapping[str, str]
+    usual: Mapping[str, Usual]
+    odd_images: Mapping[str, list[str]]
+
+
+def decide(
+    engine: Engine,
+    batch_id: str,
+    options: TriageOptions,
+    detector: str,
+    recipe: str,
+    *,
+    classes: tuple[str, ...] | None = None,
+) -> TriageReport:
+    """Give every proposal of a batch a verdict and every item a route.
+
+    What was decided stays decided: a later call, also after a crash, decides only what is still open.
+
+    Args:
+        engine: The catalogue.
+        batch_id: The batch; its items are scanned.
+        options: Bands, oddities, audit share.
+        detector: The version whose proposals count.
+        recipe: The scan options whose proposals count.
+        classes: The classes of the line, to check the class bands against; None checks nothing.
+
+    Returns:
+        What went where and why.
+
+    Raises:
+        BadOption: There is no such batch.
+        UnknownClass: A class band is for a class that the line does not have.
+    """
+    if classes is not None:
+        options.check_classes(classes)
+    scope = Scope(batch_id, detector, recipe)
+    waiting = _waiting_items(engine, scope)
+    if waiting:
+        yardsticks = _Yardsticks(
+            audits=draw_audit(engine, batch_id, options.audit_share, options.seed),
+            usual=learn_usual(_all_boxes(engine, scope), options),
+            odd_images=odd_image_reasons(engine, scope, options),
+        )
+        by_position = {item.position: item for item in waiting}
+        for start, stop in ranges_of(sorted(by_position)):
+            items = [by_position[position] for position in range(start, stop) if position in by_position]
+            boxes = read_boxes(engine, scope, start, stop)
+            verdicts, routes = _decide_shard(batch_id, items, boxes, yardsticks, options)
+            with writing(engine) as session:
+                # One transaction: an item that has a route has all its verdicts.
+                upsert(session, Verdict, verdicts, update=("outcome", "reasons"))
+                upsert(session, BatchItem, routes, update=("route", "reasons"))
+    return triage_report(engine, batch_id)
+
+
+def _decide_shard(
+    batch_id: str, items: Sequence[_Waiting], boxes: Boxes, yardsticks: _Yardsticks, options: TriageOptions
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return rows for `Verdict` and for `BatchItem`."""
+    outcomes, said = judge_boxes(boxes, odd_box_reasons(boxes, yardsticks.usual, options.odd_z), options)
+    open_ids = {item.id for item in items}
+    verdicts = [
+        {"batch_id": batch_id, "proposal_id": proposal_id, "outcome": outcome, "reasons": why}
+        for proposal_id, item_id, outcome, why in zip(boxes.ids, boxes.item_ids, outcomes.tolist(), said, strict=True)
+        if item_id in open_ids
+    ]
+    counts = _count_by_item(boxes.item_ids, outcomes)
+    routes = []
+    for item in items:
+        route, why = _route_of(item, counts.get(item.id, {}), yardsticks, options)
+        place = {"batch_id": batch_id, "item_id": item.id, "position": item.position}
+        routes.append({**place, "route": route, "reasons": why})
+    return verdicts, routes
+
+
+def _route_of(
+    item: _Waiting, outcomes: Mapping[str, int], yardsticks: _Yardsticks, options: TriageOptions
+) -> tuple[str, list[str]]:
+    audit = yardsticks.audits.get(item.id)
+    if audit:
+        return Route.AUDIT.value, [reasons.held_out(item.sequence) if audit == HELD_OUT else reasons.random_audit()]
+    doubted, accepted = outcomes.get(Outcome.ASK.value, 0), outcomes.get(Outcome.ACCEPT.value, 0)
+    why = []
+    if doubted:
+        why.append(reasons.boxes_in_doubt(doubted, doubted + accepted))
+    why += yardsticks.odd_images.get(item.id, [])
+    if not item.is_scanned:
+        why.append(reasons.not_scanned())
+    elif not doubted + accepted:
+        why.append(reasons.nothing_found(options.drop))
+    return (Route.ASK.value, why) if why else (Route.SURE.value, [reasons.all_sure(accepted)])
+
+
+def _count_by_item(item_ids: Sequence[str], outcomes: npt.NDArray[np.str_]) -> dict[str, dict[str, int]]:
+    counts: dict[str, dict[str, int]] = {}
+    for item_id, outcome in zip(item_ids, outcomes.tolist(), strict=True):
+        mine = counts.setdefault(item_id, {})
+        mine[outcome] = mine.get(outcome, 0) + 1
+    return counts
+
+
+def _all_boxes(engine: Engine, scope: Scope) -> Iterator[Boxes]:
+    query = (
+        select(BatchItem.position)
+        .where(BatchItem.batch_id == scope.batch_id, col(BatchItem.set_aside).is_(None))
+        .order_by(col(BatchItem.position))
+    )
+    with reading(engine) as session:
+        positions = list(session.exec(query).all())
+    for start, stop in ranges_of(positions):
+        yield read_boxes(engine, scope, start, stop)
+
+
+def _waiting_items(engine: Engine, scope: Scope) -> list[_Waiting]:
+    query = (
+        select(BatchItem.item_id, BatchItem.position, Item.sequence, Scan.item_id)
+        .join(Item, col(Item.id) == BatchItem.item_id)
+        .outerjoin(
+            Scan,
+            (col(Scan.item_id) == BatchItem.item_id)
+            & (col(Scan.detector) == scope.detector)
+            & (col(Scan.recipe) == scope.recipe),
+        )
+        .where(BatchItem.batch_id == scope.batch_id)
+        .where(col(BatchItem.set_aside).is_(None), col(BatchItem.route).is_(None))
+        .order_by(col(BatchItem.position))
+    )
+    with reading(engine) as session:
+        if session.get(Batch, scope.batch_id) is None:
+            raise BadOption(f"batch {scope.batch_id!r} is not in the catalogue. Open it first, with `open_batch`.")
+        rows = session.exec(query).all()
+    return [_Waiting(item_id, position, sequence, bool(scan)) for item_id, position, sequence, scan in rows]

@@ -1,0 +1,71 @@
+"""What a person may set about triage: it becomes the Prefect run form, so every field says what it does."""
+
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from blocks.errors import UnknownClass
+
+
+class Band(BaseModel):
+    """The two scores between which a proposal is worth a question."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    accept: float = Field(default=0.6, ge=0, le=1, description="Boxes of this score or more are accepted unseen")
+    drop: float = Field(default=0.15, ge=0, le=1, description="Boxes of a lower score are dropped unseen")
+
+    @model_validator(mode="after")
+    def _drop_is_not_above_accept(self) -> Self:
+        if self.drop > self.accept:
+            raise ValueError(
+                f"drop {self.drop} is above accept {self.accept}: a box would be dropped and accepted at once. "
+                "Expected drop <= accept; lower drop, or raise accept."
+            )
+        return self
+
+
+class TriageOptions(BaseModel):
+    """Which proposals are accepted, asked about or dropped, and which items people label blind."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    accept: float = Field(default=0.6, ge=0, le=1, description="Boxes of this score or more are accepted unseen")
+    drop: float = Field(default=0.15, ge=0, le=1, description="Boxes of a lower score are dropped unseen")
+    class_bands: dict[str, Band] = Field(
+        default_factory=dict, description="Bands of single classes, by class name; the others use accept and drop"
+    )
+    audit_share: float = Field(
+        default=0.05,
+        gt=0,
+        le=1,
+        description="Share of items that people label without seeing proposals; at least one item",
+    )
+    odd_z: float = Field(
+        default=3.5,
+        ge=1,
+        le=100,
+        description="From how many robust standard deviations on a box or an image counts as odd and is asked about",
+    )
+    odd_images: bool = Field(default=True, description="Ask about images that look unlike the rest of their batch")
+    neighbours: int = Field(default=5, ge=1, le=100, description="How many nearest images an image is compared with")
+    seed: int = Field(default=0, ge=0, le=2**31 - 1, description="Draws another random audit sample")
+
+    @model_validator(mode="after")
+    def _default_band_is_valid(self) -> Self:
+        Band(accept=self.accept, drop=self.drop)
+        return self
+
+    def band_of(self, class_name: str) -> Band:
+        """Return the band of a class: its own, or the line's."""
+        return self.class_bands.get(class_name) or Band(accept=self.accept, drop=self.drop)
+
+    def check_classes(self, classes: tuple[str, ...]) -> None:
+        """Check that every class band is for a class that the line labels.
+
+        Raises:
+            UnknownClass: A class band is for a class that is not among `classes`.
+        """
+        for name in self.class_bands:
+            if name not in classes:
+                raise UnknownClass.named(name, classes, "the classes of this line, but has a band in class_bands")

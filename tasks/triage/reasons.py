@@ -1,0 +1,142 @@
+"""Every reason that triage gives, in words, and how to count them.
+
+The catalogue keeps reasons as sentences with their numbers in, because people read them. Reports count them by kind.
+Both live here, a sentence beside the pattern that knows it again, so that the two cannot part.
+"""
+
+import re
+from enum import StrEnum
+
+
+class Why(StrEnum):
+    """The kinds of reason, in the words of the reports."""
+
+    CONFIDENT = "score in the accept band"
+    DOUBTFUL = "score between the bands"
+    WEAK = "score under the drop band"
+    NO_SCORE = "score is no number"
+    SIZE = "unusual size"
+    SHAPE = "unusual shape"
+    NO_AREA = "box without area"
+    RANDOM_AUDIT = "random audit"
+    HELD_OUT = "held-out sequence"
+    BOXES_IN_DOUBT = "boxes in doubt"
+    ODD_IMAGE = "unusual image"
+    NO_EMBEDDING = "image cannot be compared"
+    NOTHING_FOUND = "nothing found"
+    NOT_SCANNED = "not scanned"
+    ALL_SURE = "all boxes accepted"
+    OTHER = "other"
+
+
+_PATTERNS: tuple[tuple[Why, re.Pattern[str]], ...] = (
+    (Why.CONFIDENT, re.compile(r"score \S+ is at least")),
+    (Why.DOUBTFUL, re.compile(r"score \S+ between")),
+    (Why.WEAK, re.compile(r"score \S+ is under")),
+    (Why.NO_SCORE, re.compile(r"score is no number")),
+    (Why.SIZE, re.compile(r"\S+ times the usual area")),
+    (Why.SHAPE, re.compile(r"\S+ times the usual width to height")),
+    (Why.NO_AREA, re.compile(r"box without area")),
+    (Why.RANDOM_AUDIT, re.compile(r"random audit")),
+    (Why.HELD_OUT, re.compile(r"held out")),
+    (Why.BOXES_IN_DOUBT, re.compile(r"\d+ of \d+ box(es)? in doubt")),
+    (Why.ODD_IMAGE, re.compile(r"\S+ times as far from its nearest images")),
+    (Why.NO_EMBEDDING, re.compile(r"cannot be compared with the other images")),
+    (Why.NOTHING_FOUND, re.compile(r"nothing found")),
+    (Why.NOT_SCANNED, re.compile(r"not scanned")),
+    (Why.ALL_SURE, re.compile(r"all \d+ box(es)? accepted")),
+)
+
+
+def why_of(reason: str) -> Why:
+    """Say of which kind a sentence is; `OTHER` for one that was not made here."""
+    return next((why for why, pattern in _PATTERNS if pattern.match(reason)), Why.OTHER)
+
+
+def confident(score: float, accept: float) -> str:
+    """Say why a box is accepted."""
+    return f"score {score:.2f} is at least {accept:.2f}"
+
+
+def doubtful(score: float, drop: float, accept: float) -> str:
+    """Say why a box of middling score is asked about."""
+    return f"score {score:.2f} between {drop:.2f} and {accept:.2f}"
+
+
+def weak(score: float, drop: float) -> str:
+    """Say why a box is dropped."""
+    return f"score {score:.2f} is under {drop:.2f}"
+
+
+def no_score() -> str:
+    """Say that a detector gave no usable score."""
+    return "score is no number"
+
+
+def unusual_size(factor: float, class_name: str) -> str:
+    """Say how many times larger (or smaller, below 1) a box is than its class usually is."""
+    return f"{_short(factor)} times the usual area of {a_or_an(class_name)}"
+
+
+def unusual_shape(factor: float, class_name: str) -> str:
+    """Say how many times wider (or narrower, below 1) for its height a box is than its class usually is."""
+    return f"{_short(factor)} times the usual width to height of {a_or_an(class_name)}"
+
+
+def no_area() -> str:
+    """Say that a box has no width, no height, or a corner that is no number."""
+    return "box without area"
+
+
+def random_audit() -> str:
+    """Say why an item of the random sample is labelled blind."""
+    return "random audit: labelled without seeing proposals"
+
+
+def held_out(sequence: str) -> str:
+    """Say why an item of the test split is labelled blind."""
+    return f"held out: sequence {sequence} is in the test split, whose truth must not come from a detector"
+
+
+def boxes_in_doubt(doubted: int, surviving: int) -> str:
+    """Say how many boxes of an item are asked about."""
+    return f"{doubted} of {_boxes(surviving)} in doubt"
+
+
+def odd_image(factor: float) -> str:
+    """Say how many times farther from its nearest neighbours an image is than usual."""
+    return f"{_short(factor)} times as far from its nearest images as usual"
+
+
+def no_embedding() -> str:
+    """Say that an image's embedding has another length than the others', or a number that is none."""
+    return "cannot be compared with the other images: its embedding is of another length or not finite"
+
+
+def nothing_found(drop: float) -> str:
+    """Say that no proposal of an item survived."""
+    return f"nothing found with a score of {drop:.2f} or more"
+
+
+def not_scanned() -> str:
+    """Say that this detector has not looked at an item."""
+    return "not scanned by this detector"
+
+
+def all_sure(boxes: int) -> str:
+    """Say why nobody looks at an item."""
+    return f"all {_boxes(boxes)} accepted"
+
+
+def a_or_an(noun: str) -> str:
+    """Put the article before a noun."""
+    return f"{'an' if noun[:1].lower() in 'aeiou' and noun else 'a'} {noun}"
+
+
+def _boxes(count: int) -> str:
+    return f"{count} box" if count == 1 else f"{count} boxes"
+
+
+def _short(factor: float) -> str:
+    # Two digits that matter: 0.21, 3.2, 140.
+    return f"{factor:.2f}" if factor < 1 else f"{factor:.1f}" if factor < 100 else f"{factor:.0f}"

@@ -1,0 +1,78 @@
+"""What triage did to a batch, counted from the catalogue: the same numbers right after triage and a month later."""
+
+import json
+from collections import Counter
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Engine, Text, cast, func
+from sqlmodel import col, select
+
+from blocks.database import reading
+from blocks.tables import Audit, BatchItem, Outcome, Route, Verdict
+from tasks.triage.reasons import why_of
+
+
+class TriageReport(BaseModel):
+    """How many items and boxes of a batch went where, and why."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    batch_id: str
+    items_by_route: dict[str, int] = Field(description="sure, ask, audit: all three, 0 where none")
+    boxes_by_outcome: dict[str, int] = Field(description="accept, ask, drop: all three, 0 where none")
+    items_by_reason: dict[str, dict[str, int]] = Field(description="by route, then by kind of reason")
+    boxes_by_reason: dict[str, dict[str, int]] = Field(description="by outcome, then by kind of reason")
+    audits: dict[str, int] = Field(description="by why: random, held_out")
+
+    @property
+    def items(self) -> int:
+        """How many items were triaged."""
+        return sum(self.items_by_route.values())
+
+    @property
+    def boxes(self) -> int:
+        """How many proposals got a verdict."""
+        return sum(self.boxes_by_outcome.values())
+
+
+def triage_report(engine: Engine, batch_id: str) -> TriageReport:
+    """Count what triage said of a batch. Items not triaged yet and items set aside are left out."""
+    of_items = (
+        select(BatchItem.route, cast(BatchItem.reasons, Text), func.count())
+        .where(BatchItem.batch_id == batch_id, col(BatchItem.route).is_not(None), col(BatchItem.set_aside).is_(None))
+        .group_by(col(BatchItem.route), cast(BatchItem.reasons, Text))
+    )
+    of_boxes = (
+        select(Verdict.outcome, cast(Verdict.reasons, Text), func.count())
+        .where(Verdict.batch_id == batch_id)
+        .group_by(col(Verdict.outcome), cast(Verdict.reasons, Text))
+    )
+    of_audits = select(Audit.why, func.count()).where(Audit.batch_id == batch_id).group_by(Audit.why)
+    with reading(engine) as session:
+        items, boxes = session.exec(of_items).all(), session.exec(of_boxes).all()
+        audits = dict(session.exec(of_audits).all())
+    return TriageReport(
+        batch_id=batch_id,
+        items_by_route=_totals(items, [route.value for route in Route]),
+        boxes_by_outcome=_totals(boxes, [outcome.value for outcome in Outcome]),
+        items_by_reason=_by_reason(items),
+        boxes_by_reason=_by_reason(boxes),
+        audits=audits,
+    )
+
+
+def _totals(rows: Any, names: list[str]) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for name, _, count in rows:
+        counts[name] += count
+    return {name: counts[name] for name in names}
+
+
+def _by_reason(rows: Any) -> dict[str, dict[str, int]]:
+    counts: dict[str, Counter[str]] = {}
+    for name, reasons, count in rows:
+        # An item with two reasons counts under both.
+        for why in sorted({why_of(reason).value for reason in json.loads(reasons)}):
+            counts.setdefault(name, Counter())[why] += count
+    return {name: dict(found.most_common()) for name, found in sorted(counts.items())}

@@ -1,0 +1,34 @@
+"""Steps of the station `triage`."""
+
+import logging
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+
+from blocks.catalog import Catalog
+from tasks.triage.decide import decide
+from tasks.triage.options import TriageOptions
+from tasks.triage.report import TriageReport
+from tasks.triage.summary import artifact_key, what_went_where
+
+logger = logging.getLogger(__name__)
+
+
+@task
+def triage_batch(
+    batch_id: str,
+    detector: str,
+    recipe: str,
+    options: TriageOptions,
+    plugs: str = "local",
+    *,
+    classes: tuple[str, ...] | None = None,
+) -> TriageReport:
+    """Decide about every proposal and item of a batch, and show what went where."""
+    engine = Catalog.load(plugs).open()
+    report = decide(engine, batch_id, options, detector, recipe, classes=classes)
+    logger.info("triage of %s: items %s, boxes %s", batch_id, report.items_by_route, report.boxes_by_outcome)
+    create_markdown_artifact(
+        what_went_where(report), key=artifact_key("triage", batch_id), description="What went where"
+    )
+    return report

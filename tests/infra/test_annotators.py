@@ -1,0 +1,306 @@
+"""Simulated people: their mistakes come at the stated rate, their seconds at the published times, their regions as sent
+by a browser. The numbers of the README stand on them, so they must neither cheat nor be clumsier than said."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from blocks.errors import BadTruth
+from infra.annotators.boxes import PrefilledBox, Work, answer_boxes
+from infra.annotators.desk import Desk, OpenQuestion, _classes_of, _question_of, boxes_result, kind_result
+from infra.annotators.kinds import answer_kind
+from infra.annotators.matching import iou_matrix, match
+from infra.annotators.people import MISTAKES, People
+from infra.annotators.simulate import SimulationReport
+from infra.annotators.terminal import report_table
+from infra.annotators.times import DRAW_BOX_S, GLANCE_BOX_S, LOOK_OVER_IMAGE_S, VERIFY_BOX_S, Stopwatch
+from infra.annotators.truth import TrueBox, read_world
+from tasks.review.configs import label_config
+from tasks.review.queues import choices_of, mark_missed_queue
+from tasks.review.regions import ShownBox, read_boxes, read_kind, to_regions
+
+SIZE = (1000, 800)
+CLASSES = ("car", "van", "truck")
+
+
+def grid(count: int, class_name: str = "car") -> list[TrueBox]:
+    """Objects of 40×20 px that do not touch."""
+    places = [(60.0 * (n % 16) + 5, 40.0 * (n // 16) + 5) for n in range(count)]
+    return [TrueBox(class_name, (x, y, x + 40, y + 20)) for x, y in places]
+
+
+def shown(
+    box: TrueBox, number: int, *, sure: bool = True, class_name: str | None = None, off: float = 0.0
+) -> PrefilledBox:
+    x_min, y_min, x_max, y_max = box.xyxy
+    return PrefilledBox(f"p{number}", class_name or box.class_name, (x_min + off, y_min, x_max + off, y_max), sure)
+
+
+def answered(prefill: list[PrefilledBox], truth: list[TrueBox], skill: float = 1.0, seed: int = 0) -> Work:
+    person = People(skill=skill, seed=seed).for_question("mark-missed", "q")
+    work = Work(SIZE, CLASSES, np.random.default_rng(seed), Stopwatch(np.random.default_rng(seed)))
+    answer_boxes(work, prefill, truth, person.mistakes)
+    return work
+
+
+def test_an_empty_picture_is_answered_with_nothing() -> None:
+    work = answered([], [])
+    assert work.said == []
+    assert set(work.watch.by_act) == {"look"}
+
+
+def test_right_boxes_are_left_untouched() -> None:
+    truth = grid(5)
+    work = answered([shown(box, n) for n, box in enumerate(truth)], truth)
+    assert [box.region for box in work.said] == ["p0", "p1", "p2", "p3", "p4"]
+    assert not any(box.changed for box in work.said)
+    assert work.acts == {"kept": 5, "changed": 0, "added": 0, "deleted": 0}
+
+
+def test_a_box_around_nothing_is_deleted() -> None:
+    work = answered([PrefilledBox("p0", "car", (500, 500, 540, 520), sure=False)], [])
+    assert work.said == []
+    assert work.acts["deleted"] == 1
+
+
+def test_a_wrong_class_is_changed_and_the_edges_stay() -> None:
+    truth = grid(1, "van")
+    work = answered([shown(truth[0], 0, class_name="car")], truth)
+    assert (work.said[0].class_name, work.said[0].xyxy, work.said[0].changed) == ("van", truth[0].xyxy, True)
+
+
+@pytest.mark.parametrize(("off", "act"), [(0.0, "kept"), (13.0, "kept"), (14.0, "changed"), (21.0, "changed")])
+def test_edges_are_mended_below_an_iou_of_a_half(off: float, act: str) -> None:
+    truth = grid(1)
+    work = answered([shown(truth[0], 0, off=off)], truth)
+    assert work.acts[act] == 1
+    if act == "changed":
+        assert iou_matrix(np.array([work.said[0].xyxy]), np.array([truth[0].xyxy]))[0, 0] > 0.8
+
+
+def test_a_box_too_far_off_is_deleted_and_the_object_drawn() -> None:
+    truth = grid(1)
+    work = answered([shown(truth[0], 0, off=25.0)], truth)
+    assert (work.acts["deleted"], work.acts["added"]) == (1, 1)
+    assert work.said[0].region is None
+
+
+def test_one_box_is_kept_of_two_on_the_same_object() -> None:
+    truth = grid(1)
+    work = answered([shown(truth[0], 0, off=4.0), shown(truth[0], 1)], truth)
+    assert [box.region for box in work.said] == ["p1"]
+
+
+def test_a_blind_question_is_drawn_from_scratch() -> None:
+    work = answered([], grid(20))
+    assert work.acts == {"kept": 0, "changed": 0, "added": 20, "deleted": 0}
+    overlaps = iou_matrix(np.array([box.xyxy for box in work.said]), np.array([box.xyxy for box in grid(20)]))
+    assert overlaps.diagonal().mean() > 0.85
+
+
+def test_objects_of_classes_that_are_not_offered_are_passed_over() -> None:
+    assert answered([], grid(3, "cyclist")).said == []
+
+
+def test_mistakes_come_at_the_stated_rate() -> None:
+    person = People(skill=0.9).for_question("mark-missed", "q")
+    drawn = person.mistakes(np.random.default_rng(1), 20_000)
+    wrong = [mistake for mistake in drawn if mistake]
+    assert len(wrong) / 20_000 == pytest.approx(0.1, abs=0.007)
+    for kind, share in MISTAKES.items():
+        assert wrong.count(kind) / len(wrong) == pytest.approx(share, abs=0.035)
+
+
+def test_a_skill_of_one_makes_no_mistake_and_of_none_only_mistakes() -> None:
+    rng = np.random.default_rng(0)
+    assert not any(People(skill=1.0).named("q")[0].mistakes(rng, 500))
+    assert all(People(skill=0.0).named("q")[0].mistakes(rng, 500))
+
+
+def test_a_poor_eye_leaves_false_boxes_and_misses_objects() -> None:
+    false = [PrefilledBox(f"p{n}", "car", (60.0 * n, 700, 60.0 * n + 40, 720), sure=False) for n in range(15)]
+    work = answered(false, grid(200), skill=0.5, seed=2)
+    assert 2 <= sum(box.region is not None for box in work.said) <= 13
+    assert 120 <= sum(box.region is None for box in work.said) <= 185
+
+
+def test_boxes_stay_inside_the_picture_whatever_the_slip() -> None:
+    truth = [TrueBox("car", (0, 0, 40, 20)), TrueBox("car", (960, 780, 1000, 800)), TrueBox("car", (0, 100, 1000, 130))]
+    for seed in range(40):
+        for box in answered([], truth, skill=0.0, seed=seed).said:
+            assert 0 <= box.xyxy[0] < box.xyxy[2] <= SIZE[0]
+            assert 0 <= box.xyxy[1] < box.xyxy[3] <= SIZE[1]
+
+
+def test_seconds_are_look_verify_glance_and_draw_at_the_published_means() -> None:
+    truth, totals = grid(30), []
+    for seed in range(400):
+        prefill = [shown(box, n, sure=n < 15) for n, box in enumerate(truth[:20])]
+        totals.append(answered(prefill, truth, seed=seed).watch.seconds)
+    expected = LOOK_OVER_IMAGE_S + 15 * GLANCE_BOX_S + 5 * VERIFY_BOX_S + 10 * DRAW_BOX_S["extreme-clicking"]
+    assert np.mean(totals) == pytest.approx(expected, rel=0.02)
+
+
+def test_drawing_the_classic_way_takes_longer() -> None:
+    watches = [Stopwatch(np.random.default_rng(0), drawing) for drawing in ("extreme-clicking", "classic")]
+    for watch in watches:
+        watch.draw(500)
+    assert watches[1].seconds / watches[0].seconds == pytest.approx(25.5 / 7.0)
+
+
+def test_nothing_done_costs_nothing() -> None:
+    watch = Stopwatch(np.random.default_rng(0))
+    watch.draw(0)
+    watch.glance(0)
+    assert watch.seconds == 0
+
+
+def test_the_same_person_gets_the_same_question_and_answers_it_alike() -> None:
+    people = People(count=3, skill=0.6, seed=5)
+    first, second = people.for_question("mark-missed", "item-1"), people.for_question("mark-missed", "item-1")
+    assert first == second
+    assert first.mistakes(first.chance("item-1"), 50) == second.mistakes(second.chance("item-1"), 50)
+
+
+def test_questions_are_spread_over_people_and_queues_have_other_accounts() -> None:
+    people = People(count=3)
+    assert len({people.for_question("mark-missed", f"item-{n}").email for n in range(50)}) == 3
+    mails = [{person.email for person in people.named(queue)} for queue in ("mark-missed", "name-kind")]
+    assert mails[0].isdisjoint(mails[1])
+
+
+@pytest.mark.parametrize(("box", "overlap"), [((0, 0, 10, 10), 1.0), ((5, 0, 15, 10), 1 / 3), ((20, 0, 30, 10), 0.0)])
+def test_iou_of_a_pair(box: tuple[float, ...], overlap: float) -> None:
+    assert iou_matrix(np.array([[0.0, 0, 10, 10]]), np.array([box], float))[0, 0] == pytest.approx(overlap)
+
+
+def test_iou_of_no_boxes_is_an_empty_matrix() -> None:
+    assert iou_matrix(np.zeros((0, 4)), np.zeros((3, 4))).shape == (0, 3)
+    assert (iou_matrix(np.zeros((1, 4)), np.zeros((1, 4))) == 0).all()
+
+
+def test_matching_is_one_to_one_and_best_overall() -> None:
+    true = [(0.0, 0.0, 10.0, 10.0), (4.0, 0.0, 14.0, 10.0)]
+    # greedily the first box would take the second object, and the second box be left without one
+    assert {
+        row: column for row, (column, _) in match([(3.0, 0.0, 13.0, 10.0), (5.0, 0.0, 15.0, 10.0)], true).items()
+    } == {
+        0: 0,
+        1: 1,
+    }
+    assert match([], true) == {}
+    assert match([(500.0, 0.0, 510.0, 10.0)], true) == {}
+
+
+KINDS = ("box truck", "flatbed", "tanker")
+CHOICES = tuple(choices_of("truck", KINDS))
+
+
+@pytest.mark.parametrize(
+    ("truth", "said"),
+    [
+        ([TrueBox("truck", (20, 20, 100, 45), "tanker"), TrueBox("truck", (20, 55, 100, 80), "flatbed")], "tanker"),
+        ([TrueBox("bus", (20, 20, 100, 45))], "not a truck"),
+        ([TrueBox("truck", (20, 20, 100, 45), None)], "cannot tell"),
+        ([TrueBox("truck", (20, 20, 100, 45), "crane")], "cannot tell"),
+        ([TrueBox("truck", (500, 20, 600, 45), "tanker")], "not a truck"),
+        ([], "not a truck"),
+    ],
+)
+def test_the_kind_of_the_object_in_the_middle_is_named(truth: list[TrueBox], said: str) -> None:
+    choice = answer_kind(CHOICES, (10.0, 14.0, 110.0, 51.0), truth, None, np.random.default_rng(0))
+    assert choice == said
+    assert read_kind(kind_result(choice), "truck", KINDS)
+
+
+def test_a_slip_names_another_kind_that_is_offered() -> None:
+    truth = [TrueBox("truck", (20, 20, 100, 45), "tanker")]
+    said = {
+        answer_kind(CHOICES, (10.0, 14.0, 110.0, 51.0), truth, "confused", np.random.default_rng(seed))
+        for seed in range(30)
+    }
+    assert said == {"box truck", "flatbed", "not a truck"}
+
+
+def question(boxes: list[ShownBox]) -> OpenQuestion:
+    desk = Desk(1, "mark-missed", CLASSES)
+    return OpenQuestion(7, "q1", desk, "item", None, (), tuple(to_regions(boxes, *SIZE)))
+
+
+def test_regions_go_out_as_a_browser_sends_them_and_are_read_as_they_were_meant() -> None:
+    prefill = [
+        ShownBox(id="p0", class_name="car", score=0.9, x_min=5, y_min=5, x_max=45, y_max=25),
+        ShownBox(id="p1", class_name="car", score=0.4, x_min=65, y_min=5, x_max=105, y_max=25, sure=False),
+    ]
+    asked = question(prefill)
+    assert [box.sure for box in asked.prefilled(SIZE)] == [True, False]
+    truth = [TrueBox("car", (5, 5, 45, 25)), TrueBox("van", (65, 5, 105, 25)), TrueBox("truck", (300, 5, 400, 40))]
+    work = answered(asked.prefilled(SIZE), truth)
+    result = boxes_result(asked, work.said, SIZE, np.random.default_rng(0))
+    assert [region["origin"] for region in result] == ["prediction", "prediction-changed", "manual"]
+    assert ["score" in region for region in result] == [True, True, False]
+    json.dumps(result, allow_nan=False)
+    read = read_boxes(result, *SIZE, classes=CLASSES, shown=prefill)
+    assert [(box.class_name, box.untouched) for box in read] == [("car", True), ("van", False), ("truck", False)]
+    assert [box.id for box in read][:2] == ["p0", "p1"]
+
+
+def test_an_open_question_is_read_from_a_task() -> None:
+    link = "http://127.0.0.1:1/images/abc123?crop=1%2C2%2C30%2C40&signature=f00"
+    data = {"image": link, "question_id": "q", "choices": [{"value": "tanker"}, {"value": "cannot tell"}]}
+    read = _question_of({"id": 3, "data": data, "predictions": []}, Desk(1, "name-kind", ()))
+    assert (read.item_id, read.crop, read.choices, read.regions) == (
+        "abc123",
+        (1, 2, 30, 40),
+        ("tanker", "cannot tell"),
+        (),
+    )
+
+
+def test_the_offered_classes_are_those_of_the_label_config() -> None:
+    assert _classes_of(label_config(mark_missed_queue(("car", 'a "b" & <c>')))) == ("car", 'a "b" & <c>')
+
+
+@pytest.fixture
+def truth_folder(tmp_path: Path) -> Path:
+    Image.new("RGB", (100, 50), "grey").save(tmp_path / "a.png")
+    (tmp_path / "a.txt").write_text("0 0.5 0.5 0.2 0.2\n1 0.25 0.5 0.1 0.4\n")
+    (tmp_path / "classes.txt").write_text("car\ntruck\n")
+    return tmp_path
+
+
+def write_kinds(folder: Path, kinds: Any) -> None:
+    (folder / "kinds.json").write_text(json.dumps(kinds))
+
+
+def test_the_world_is_known_by_the_bytes_of_its_pictures(truth_folder: Path) -> None:
+    write_kinds(truth_folder, {"a.png": [None, "tanker"]})
+    world = read_world(truth_folder)
+    picture = world.pictures[hashlib.sha256((truth_folder / "a.png").read_bytes()).hexdigest()]
+    assert (picture.name, picture.size_wh, world.classes) == ("a.png", (100, 50), ("car", "truck"))
+    assert [(box.class_name, box.kind) for box in picture.boxes] == [("car", None), ("truck", "tanker")]
+
+
+@pytest.mark.parametrize("kinds", [{"a.png": ["tanker"]}, ["tanker"], {"a.png": "tanker"}])
+def test_kinds_that_do_not_fit_the_boxes_are_refused(truth_folder: Path, kinds: Any) -> None:
+    write_kinds(truth_folder, kinds)
+    with pytest.raises(BadTruth, match=r"kinds\.json"):
+        read_world(truth_folder)
+
+
+def test_a_report_adds_up() -> None:
+    report = SimulationReport()
+    report.note("mark-missed", "ada", {"look": 7.0, "draw": 3.0}, {"added": 1})
+    report.note("name-kind", "ben", {"name": 2.0}, {})
+    assert (report.answers, report.human_seconds) == (2, 12.0)
+    assert report.seconds_by_act == {"look": 7.0, "draw": 3.0, "name": 2.0}
+    assert report_table(report).row_count == 3
+
+
+def test_an_empty_report_can_be_shown() -> None:
+    assert report_table(SimulationReport()).row_count == 1

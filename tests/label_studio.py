@@ -1,0 +1,93 @@
+"""A real Label Studio for the tests that need one: started once per session, on a free port, in a folder of its own."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from blocks.annotation_server import AnnotationServer
+from infra.stack.label_studio import label_studio_command
+
+EMAIL = "admin@example.com"
+PASSWORD = "only-for-tests-1"
+TOKEN = "0123456789abcdef0123456789abcdef01234567"
+START_S = 180
+"""The first start runs Label Studio's migrations: 22 s on an idle machine."""
+
+
+def find_executable() -> Path | None:
+    """Return Label Studio's program: the named one, or the one in the environment beside this one."""
+    named = os.environ.get("LABELLINE_LABEL_STUDIO")
+    environment = Path(sys.prefix)
+    path = Path(named) if named else environment.parent / f"{environment.name}-label-studio" / "bin" / "label-studio"
+    return path if path.is_file() else None
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def start(executable: Path, home: Path, port: int) -> subprocess.Popen[bytes]:
+    """Start Label Studio and wait until it is healthy."""
+    home.mkdir(parents=True, exist_ok=True)
+    arguments, environment = label_studio_command(executable, home, port, EMAIL, PASSWORD, TOKEN)
+    with (home / "log.txt").open("ab") as output:
+        process = subprocess.Popen(
+            arguments, env=environment, cwd=home, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/health", timeout=2).status_code == 200:
+                return process
+        except httpx.HTTPError:
+            time.sleep(0.5)
+    stop(process)
+    pytest.fail(f"Label Studio did not start: {(home / 'log.txt').read_text(errors='replace')[-2000:]}")
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a Label Studio that this session started."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(timeout=15)
+
+
+def server_at(url: str, token: str = TOKEN) -> AnnotationServer:
+    """Return what plain code needs to talk to the test's Label Studio; nobody listens at its gateway."""
+    return AnnotationServer(
+        url=url,
+        api_token=token,
+        gateway_url="http://127.0.0.1:9",
+        link_secret="link-secret-for-tests",
+        doorbell_secret="doorbell-secret-for-tests",
+    )
+
+
+@pytest.fixture(scope="session")
+def label_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnnotationServer]:
+    """A running Label Studio; skips where its program is not installed."""
+    executable = find_executable()
+    if executable is None:
+        pytest.skip("label-studio is not installed beside this environment (set LABELLINE_LABEL_STUDIO)")
+    port = free_port()
+    process = start(executable, tmp_path_factory.mktemp("label-studio"), port)
+    try:
+        yield server_at(f"http://127.0.0.1:{port}")
+    finally:
+        stop(process)
