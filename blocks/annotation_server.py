@@ -48,7 +48,15 @@ class AnnotationServer:
         except ApiError:
             raise self._token_refused("has expired") from None
 
-    def call(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, body: object = None) -> Any:
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: object = None,
+        absent_ok: bool = False,
+    ) -> Any:
         """Send one request over the SDK's connection and return the JSON of the answer (None where it is empty).
 
         The SDK's typed methods are not used for bulk: they cost 0.4 s per thousand tasks, and they repeat a request
@@ -59,6 +67,7 @@ class AnnotationServer:
             path: Path under the server's address, such as `api/projects/3/import`.
             params: Query parameters.
             body: Anything that JSON can say, or JSON as bytes; None for no body.
+            absent_ok: Whether "there is no such thing" is an answer (None) rather than an error.
 
         Raises:
             LabelStudioUnavailable: It does not answer, answers too late, or fails inside. Waiting may help.
@@ -85,6 +94,8 @@ class AnnotationServer:
             ) from None
         except ApiError as error:  # raised by the exchange of a personal access token, not by the request itself
             raise self._token_refused(f"was not exchanged (HTTP {error.status_code})") from None
+        if response.status_code == 404 and absent_ok:
+            return None
         if response.status_code >= 400:
             raise self._error_of(response, f"{method} {path}")
         return response.json() if response.content else None

@@ -96,7 +96,7 @@ def open_questions(server: AnnotationServer, desk: Desk, passed_over: Collection
         desk: The queue.
         passed_over: Tasks to leave out.
     """
-    include = ("id", "data", "predictions", "total_annotations")
+    include = ("id", "data", "predictions", "annotations")  # without annotations Label Studio leaves predictions out
     for page in itertools.count(1):
         tasks = list_tasks(server, desk.project_id, UNANSWERED, include=include, page=page, page_size=PAGE_SIZE)
         ours = [task for task in tasks if "question_id" in task["data"] and task["id"] not in passed_over]

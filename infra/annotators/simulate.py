@@ -149,7 +149,7 @@ def _answer_as(
         slip = person.mistakes(rng, 1)[0]
         crop = question.crop or (0.0, 0.0, float(picture.size_wh[0]), float(picture.size_wh[1]))
         kind_seconds(watch, question.choices)
-        return kind_result(answer_kind(question.choices, crop, picture.boxes, slip, rng)), {}
+        return kind_result(answer_kind(question.choices, crop, picture, slip, rng)), {}
     work = Work(picture.size_wh, question.desk.classes, rng, watch)
     answer_boxes(work, question.prefilled(picture.size_wh), picture.boxes, person.mistakes)
     return boxes_result(question, work.said, picture.size_wh, rng), work.acts

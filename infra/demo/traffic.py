@@ -16,9 +16,9 @@ class SceneStyle:
     lights: tuple[str, ...] = ("noon", "morning", "evening", "overcast", "dusk", "haze")
     vehicles: tuple[int, int] = (56, 146)
     van_share: float = 0.16
-    heavy_on_roads: float = 0.26
-    long_stalls_taken: float = 0.24
-    bus_share: float = 0.42
+    heavy_on_roads: float = 0.2
+    long_stalls_taken: float = 0.17
+    bus_share: float = 0.5
     leafiness: float = 0.55
 
 

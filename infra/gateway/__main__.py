@@ -17,6 +17,7 @@ from blocks.catalog import Catalog
 from blocks.label_studio import LabelStudio
 from blocks.object_store import ObjectStore
 from infra.gateway.app import GatewayParts, create_app
+from tasks.review.doorbell import hear
 
 SWITCH_INTERVAL_S = 0.0005
 """How long the doorbell's thread may keep the interpreter from the server: the default of 5 ms is felt at p95."""
@@ -62,17 +63,12 @@ def load_parts(plugs: str) -> GatewayParts:
     )
 
 
-# Imported at the first ring and not before the first picture.
-
-
-def _hear(engine: Engine, payload: dict[str, Any]) -> None:
-    from tasks.review.doorbell import hear
-
-    hear(engine, payload)
+def _hear(engine: Engine, payload: dict[str, Any]) -> bool:
+    return hear(engine, payload).changed_anything
 
 
 def _wake(plugs: str) -> None:
-    from tasks.review.ask import wake_due
+    from tasks.review.ask import wake_due  # Prefect's engine loads at the first wake, not before the first picture
 
     wake_due(plugs)
 

@@ -24,7 +24,7 @@ class GatewayParts:
         store: Where their bytes are.
         link_secret: Signs links to pictures.
         doorbell_secret: By which Label Studio's webhooks are known.
-        hear: Notes one webhook's answer in the catalogue.
+        hear: Notes one webhook's answer in the catalogue; says whether a run may be due now.
         wake: Wakes the runs whose rule is met.
     """
 
@@ -32,7 +32,7 @@ class GatewayParts:
     store: Store
     link_secret: str = field(repr=False)
     doorbell_secret: str = field(repr=False)
-    hear: Callable[[dict[str, Any]], object]
+    hear: Callable[[dict[str, Any]], bool]
     wake: Callable[[], object]
 
 

@@ -42,13 +42,13 @@ class Bell:
     """A bounded line of webhook payloads and the one thread that works them off, in their order.
 
     Args:
-        hear: Notes the answer of one payload in the catalogue.
+        hear: Notes the answer of one payload in the catalogue; says whether a run may be due now.
         wake: Wakes the runs whose rule is met; called once for a burst of answers, after them.
         waiting_limit: Payloads that may wait; one more is left to the sweep.
     """
 
     def __init__(
-        self, hear: Callable[[dict[str, Any]], object], wake: Callable[[], object], waiting_limit: int = WAITING_LIMIT
+        self, hear: Callable[[dict[str, Any]], bool], wake: Callable[[], object], waiting_limit: int = WAITING_LIMIT
     ) -> None:
         self.counts = RingCounts()
         self._hear = hear
@@ -90,14 +90,14 @@ class Bell:
         """Finish what is in hand and end; what still waits is left to the sweep."""
         self._room.shutdown(wait=True, cancel_futures=True)
 
-    def _hear_when_quiet(self, payload: dict[str, Any], rung_s: float) -> None:
+    def _hear_when_quiet(self, payload: dict[str, Any], rung_s: float) -> bool:
         now = time.monotonic()
         while now - self._last_ring_s < QUIET_S and now - rung_s < PATIENCE_S:
             time.sleep(QUIET_S)
             now = time.monotonic()
-        self._hear(payload)
+        return self._hear(payload)
 
-    def _note_heard(self, fingerprint: bytes, job: "Future[object]") -> None:
+    def _note_heard(self, fingerprint: bytes, job: "Future[bool]") -> None:
         if job.cancelled():
             return
         error = job.exception()
@@ -108,7 +108,7 @@ class Bell:
             else:
                 self.counts.failed += 1
                 self._seen.pop(fingerprint, None)  # the same ring may be tried again
-            wake = error is None and not self._wake_is_due
+            wake = error is None and job.result() and not self._wake_is_due
             self._wake_is_due = self._wake_is_due or wake
         if error is not None:
             logger.warning("a ring was not heard, the sweep will: %s", error, exc_info=error)

@@ -13,12 +13,12 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from blocks.annotation_server import DOORBELL_HEADER
+from blocks.errors import BadInput
 from infra.gateway.bell import Bell
+from tasks.review.doorbell import annotations_in_webhook
 
 MAX_BODY_BYTES = 2_000_000
 """A question with 1,000 boxes is 400 kB; nothing of ours comes near."""
-
-ACTION_LENGTH = 60
 
 
 class Doorbell:
@@ -34,6 +34,7 @@ class Doorbell:
         self._secret = doorbell_secret.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
         request = Request(scope, receive)
         answer = await self._ring(request)
         await answer(scope, receive, send)
@@ -45,9 +46,10 @@ class Doorbell:
         body = await _read_bounded(request)
         if body is None:
             return _refuse(413, f"more than {MAX_BODY_BYTES:,} bytes")
-        payload = parse_payload(body)
-        if payload is None:
-            return _refuse(400, "not a webhook of Label Studio: expected a JSON object with a text 'action'")
+        try:
+            payload = parse_payload(body)
+        except BadInput as error:
+            return _refuse(400, str(error))
         self._bell.ring(body, payload)
         return Response(status_code=202)
 
@@ -57,20 +59,23 @@ def doorbell_route(bell: Bell, doorbell_secret: str) -> Route:
     return Route("/webhooks/label-studio", Doorbell(bell, doorbell_secret), methods=["POST"])
 
 
-def parse_payload(body: bytes) -> dict[str, Any] | None:
-    """Return a webhook's object; None where it is not one of Label Studio's.
+def parse_payload(body: bytes) -> dict[str, Any]:
+    """Return a webhook's object.
 
     Args:
         body: What was posted: anything at all.
+
+    Raises:
+        BadInput: It is not one of Label Studio's webhooks.
     """
     try:
         payload = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"the body is no JSON: {type(error).__name__}") from error
+    annotations_in_webhook(payload)
     if not isinstance(payload, dict):
-        return None
-    action = payload.get("action")
-    return payload if isinstance(action, str) and 0 < len(action) <= ACTION_LENGTH else None
+        raise BadInput(f"a webhook is a JSON object, not a {type(payload).__name__}")
+    return payload
 
 
 async def _read_bounded(request: Request) -> bytes | None:

@@ -1,18 +1,12 @@
 """Certified bands: per class, the lowest score above which proposals are accepted with a proven error rate.
 
-The thresholds are tested in a fixed order, from the highest score to the lowest, until one fails (fixed-sequence testing): the
-chance that any of the accepted ones breaks the promise is at most δ, however many there are. Because the evidence is
-anytime-valid (see `bounds.py`), this holds over all looks together too: audit, look, audit on, look again.
+Thresholds are tested in a fixed order from high scores to low ones; where one fails, the chain ends. The chance that
+any certified threshold breaks the promise is at most δ, however many there are (`grids.passed_in_order`). Because the
+evidence is anytime-valid (`bounds.py`), this holds over all looks together: audit, look, audit on, look again.
 
-The highest thresholds accept few boxes, so they have little evidence, and a test that starts there never gets going. The order
-therefore starts at several fixed thresholds, each with its share of δ; where a test succeeds, its share passes down to the next
-one (the fallback procedure). Thresholds and starts are set from the scores alone, never from the judgements.
-
-A band says: of the labels that came from proposals of this class with such a score, judged ones included, at most ε are wrong.
-
-Source:
-    Angelopoulos et al., "Learn then Test", 2021, section 3 (fixed-sequence testing); Wiens and Dmitrienko, "The fallback
-    procedure", Journal of Biopharmaceutical Statistics 2005.
+A band says: of the labels made from this class's proposals with such a score, the judged ones included, at most ε
+were wrong before people corrected any. It is computed anew from all evidence at every look; nothing is certified for
+ever.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,14 +18,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from blocks.errors import BadOption, UnknownClass
-from tasks.audit.bounds import draws_needed, log_evidence_below
+from tasks.audit.bounds import draws_needed, log_evidence_above, log_evidence_below
 from tasks.audit.evidence import Drawn, Evidence, Floats, Tally, tally
+from tasks.audit.grids import ThresholdGrid, passed_in_order
 from tasks.audit.scope import Scope, WholeBatch
-
-SHARES = tuple(np.round(np.arange(0.2, 1.001, 0.05), 2).tolist())
-"""Thresholds are tested that accept these shares of a class's proposals."""
-STARTS: Mapping[float, float] = {0.3: 0.3, 0.6: 0.7}
-"""Accepted share at which testing starts, and the share of δ that it starts with."""
 
 
 class Promise(BaseModel):
@@ -40,9 +30,7 @@ class Promise(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     epsilon: float = Field(default=0.02, gt=0, lt=0.5, description="At most this share of accepted boxes is wrong")
-    delta: float = Field(
-        default=0.05, gt=0, lt=0.5, description="The promise may be broken with this probability, per class"
-    )
+    delta: float = Field(default=0.05, gt=0, lt=0.5, description="Chance, per class, that the promise is broken")
 
 
 class Standing(StrEnum):
@@ -65,49 +53,29 @@ class ClassBand(BaseModel):
     reason: str = Field(description="in words, for the report")
     promise: Promise
     scope: str = Field(description="batch or stream: of what it speaks")
-    units: int = Field(default=0, description="draws that brought an accepted box")
-    judged: int = Field(default=0, description="judged boxes at or above the threshold")
+    units: int = Field(default=0, description="draws that brought a box at or above the threshold")
+    judged: int = Field(default=0, description="judged boxes at or above the threshold; without one, all judged")
     wrong: int = Field(default=0, description="wrong ones among them")
     share_accepted: float = Field(default=0.0, description="share of the class's proposals that the band accepts")
     more_audits: int | None = Field(default=None, description="estimate of further draws until there is a band")
-    more_of: Literal["items", "boxes"] = "items"
+    more_of: Literal["items", "boxes"] = Field(default="items", description="what those draws would be of")
 
 
 @dataclass(frozen=True, slots=True)
-class ThresholdGrid:
-    """Thresholds from high to low, and the share of δ with which each starts (they sum to 1)."""
+class Case:
+    """All that is known of one class: what was seen, at which thresholds, for which promise, of what."""
 
-    thresholds: Floats
-    starts: Floats
+    class_name: str
+    seen: tuple[tuple[Evidence, Tally], ...]
+    grid: ThresholdGrid
+    promise: Promise
+    scope: Scope
 
-    @classmethod
-    def of(
-        cls, scores: Floats, shares: Sequence[float] = SHARES, starts: Mapping[float, float] = STARTS
-    ) -> "ThresholdGrid":
-        """Set thresholds that accept given shares of a class's proposals.
-
-        Args:
-            scores: Shape (n,), of all proposals of the class, judged or not; NaN is ignored. n may be 0: an empty grid.
-            shares: Shares to accept, above 0, at most 1.
-            starts: Accepted share to share of δ; each is moved to the nearest threshold.
-
-        Raises:
-            BadOption: A share is outside (0, 1], or the starts do not sum to 1.
-        """
-        if not all(0 < share <= 1 for share in (*shares, *starts)) or abs(sum(starts.values()) - 1) > 1e-9:
-            raise BadOption(
-                f"shares {shares} and starts {dict(starts)}: expected shares in (0, 1], and start weights that sum to 1"
-            )
-        known = np.sort(scores[~np.isnan(scores)])
-        if not len(known):
-            return cls(np.empty(0), np.empty(0))
-        ordered = np.array(sorted(shares))
-        places = np.clip(np.ceil(len(known) * (1 - ordered)).astype(int), 0, len(known) - 1)
-        thresholds, first = np.unique(-known[places], return_index=True)
-        weight = np.zeros(len(thresholds))
-        for share, part in starts.items():
-            weight[np.argmin(np.abs(ordered[first] - share))] += part
-        return cls(-thresholds, weight)
+    @property
+    def more_of(self) -> Literal["items", "boxes"]:
+        """What further draws would be of: what was drawn so far, or what the scope allows."""
+        boxes = any(part.drawn is Drawn.BOXES for part, _ in self.seen)
+        return "boxes" if boxes or (not self.seen and isinstance(self.scope, WholeBatch)) else "items"
 
 
 def certify(
@@ -117,7 +85,7 @@ def certify(
 
     Args:
         class_name: The class.
-        evidence: Judged proposals of this class and one detector version; at most one entry per way of drawing. May be empty.
+        evidence: Judged proposals of this class and one detector version, one entry per way of drawing. May be empty.
         grid: Set before the judgements were seen.
         promise: ε and δ.
         scope: Of what the band shall speak; the evidence must have been drawn from it.
@@ -133,19 +101,10 @@ def certify(
         raise BadOption(f"class {class_name!r}: give one list of evidence per way of drawing, in drawing order")
     for part in evidence:
         scope.check(part)
-    tallies = [(part, tally(part, grid.thresholds)) for part in evidence if part.units]
-    if not len(grid.thresholds) or not tallies:
-        return _no_band(class_name, tallies, grid, promise, scope)
-    strength = np.zeros(len(grid.thresholds))
-    for part, counts in tallies:
-        limits = scope.limits(part.drawn, grid.thresholds)
-        rate = _refuted_rate(promise.epsilon, part.drawn, limits.population)
-        strength += log_evidence_below(counts.wrong, counts.judged, rate, limits.largest, limits.population)
-    passed = passed_in_order(strength, grid.starts, promise.delta)
-    if not passed.any():
-        return _no_band(class_name, tallies, grid, promise, scope)
-    lowest = int(np.flatnonzero(passed)[-1])
-    return _band(class_name, tallies, lowest, grid, promise, scope)
+    seen = tuple((part, tally(part, grid.thresholds)) for part in evidence if len(part.scores))
+    case = Case(class_name, seen, grid, promise, scope)
+    passed = passed_in_order(_strength(case), grid.starts, promise.delta)
+    return _band(case, int(np.flatnonzero(passed)[-1])) if passed.any() else _no_band(case)
 
 
 def certify_classes(
@@ -155,7 +114,7 @@ def certify_classes(
     grids: Mapping[str, ThresholdGrid],
     promise: Promise,
 ) -> dict[str, ClassBand]:
-    """Find the bands of all classes of a line; a class that was never seen gets none.
+    """Find the bands of all classes of a line; a class without evidence, grid or scope gets none, and is in the result.
 
     Raises:
         UnknownClass: Evidence, a scope or a grid names a class that the line does not have.
@@ -163,124 +122,115 @@ def certify_classes(
     for name in (*evidence, *scopes, *grids):
         if name not in classes:
             raise UnknownClass.named(name, classes, "the line")
-    nothing = ThresholdGrid.of(np.empty(0))
-    unseen = WholeBatch.of((), ())
-    return {
-        name: certify(name, evidence.get(name, ()), grids.get(name, nothing), promise, scopes.get(name, unseen))
-        for name in classes
-    }
+    bands = {}
+    for name in classes:
+        complete = name in scopes and name in grids
+        scope: Scope = scopes.get(name, WholeBatch.of((), ()))
+        grid = grids.get(name, ThresholdGrid.of(np.empty(0)))
+        bands[name] = certify(name, evidence.get(name, ()) if complete else (), grid, promise, scope)
+    return bands
 
 
-def passed_in_order(strength: Floats, starts: Floats, delta: float) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
-    """Return which thresholds are certified: the fallback procedure over log wealths, from high thresholds to low.
-
-    Args:
-        strength: Shape (t,), log wealth against "too much is wrong" per threshold.
-        starts: Shape (t,), share of δ given to each threshold at the outset.
-        delta: Allowed probability that any certified threshold is a bad one.
-    """
-    passed = np.zeros(len(strength), dtype=bool)
-    handed_down = 0.0
-    for place, start in enumerate(starts):
-        level = handed_down + start * delta
-        passed[place] = level > 0 and bool(strength[place] >= np.log(1 / level))
-        handed_down = level if passed[place] else 0.0
-    return passed
+def _strength(case: Case) -> Floats:
+    """Return the log wealth per threshold; ways of drawing are independent games, so their wealths multiply."""
+    strength = np.zeros(len(case.grid.thresholds))
+    for part, counts in case.seen:
+        limits = case.scope.limits(part.drawn, case.grid.thresholds)
+        rate: Floats | float = case.promise.epsilon
+        if part.drawn is Drawn.BOXES and limits.population is not None:
+            # In a known number of boxes the wrong ones are whole: the promise breaks at the next whole one.
+            breaking = np.floor(case.promise.epsilon * limits.population + 1e-9) + 1
+            rate = np.minimum(breaking / np.maximum(limits.population, 1), 1 - 1e-9)
+        strength += log_evidence_below(counts.wrong, counts.judged, rate, limits.largest, limits.population)
+    return strength
 
 
-def _refuted_rate(epsilon: float, drawn: Drawn, population: Floats | None) -> Floats | float:
-    """Return the rate to refute: in a known number of boxes the wrong ones are whole, so a promise breaks at the next one."""
-    if population is None or drawn is Drawn.ITEMS:
-        return epsilon
-    return np.minimum((np.floor(epsilon * population + 1e-9) + 1) / np.maximum(population, 1), 1 - 1e-9)
-
-
-def _band(
-    class_name: str,
-    tallies: list[tuple[Evidence, Tally]],
-    place: int,
-    grid: ThresholdGrid,
-    promise: Promise,
-    scope: Scope,
-) -> ClassBand:
-    judged = sum(int(counts.judged[place].sum()) for _, counts in tallies)
-    wrong = sum(int(counts.wrong[place].sum()) for _, counts in tallies)
-    units = sum(int((counts.judged[place] > 0).sum()) for _, counts in tallies)
-    threshold = float(grid.thresholds[place])
+def _band(case: Case, place: int) -> ClassBand:
+    judged = sum(int(counts.judged[place].sum()) for _, counts in case.seen)
+    wrong = sum(int(counts.wrong[place].sum()) for _, counts in case.seen)
+    units = sum(int((counts.judged[place] > 0).sum()) for _, counts in case.seen)
+    threshold = float(case.grid.thresholds[place])
+    batch = isinstance(case.scope, WholeBatch)
+    scores = case.scope.scores if isinstance(case.scope, WholeBatch) else _judged_scores(case)
     return ClassBand(
-        class_name=class_name,
+        class_name=case.class_name,
         standing=Standing.CERTIFIED,
         accept_from=threshold,
         reason=f"{wrong} of {judged} judged boxes of score {threshold:.3f} or more are wrong ({units} draws): at most "
-        f"{promise.epsilon:.1%} with {1 - promise.delta:.0%} confidence",
-        promise=promise,
-        scope=scope.name,
+        f"{case.promise.epsilon:.1%} of {'this batch' if batch else 'such items'} with "
+        f"{1 - case.promise.delta:.0%} confidence",
+        promise=case.promise,
+        scope=case.scope.name,
         units=units,
         judged=judged,
         wrong=wrong,
-        share_accepted=_share_accepted(tallies, threshold, scope),
-        more_of=_more_of(tallies, scope),
+        share_accepted=float((scores >= threshold).mean()),
+        more_of=case.more_of,
     )
 
 
-def _share_accepted(tallies: list[tuple[Evidence, Tally]], threshold: float, scope: Scope) -> float:
-    if isinstance(scope, WholeBatch):
-        return float((scope.scores >= threshold).mean())
-    scores = np.concatenate([part.scores for part, _ in tallies])
-    return float((scores >= threshold).mean())
-
-
-def _more_of(tallies: list[tuple[Evidence, Tally]], scope: Scope) -> Literal["items", "boxes"]:
-    if tallies:
-        return "boxes" if any(part.drawn is Drawn.BOXES for part, _ in tallies) else "items"
-    return "boxes" if isinstance(scope, WholeBatch) else "items"
-
-
-def _no_band(
-    class_name: str, tallies: list[tuple[Evidence, Tally]], grid: ThresholdGrid, promise: Promise, scope: Scope
-) -> ClassBand:
-    more_of = _more_of(tallies, scope)
-    own = [(part, counts) for part, counts in tallies if part.drawn.value == more_of]
-    judged = sum(int((~np.isnan(part.scores)).sum()) for part, _ in tallies)
-    wrong = sum(int(part.wrong.sum()) for part, _ in tallies)
-    more = _more_audits(own, Drawn(more_of), grid, promise, scope)
-    hopeless = judged > 0 and more is None
-    advice = (
-        f"more audits would not help: {wrong} of {judged} judged boxes are wrong; a better detector would"
-        if hopeless
-        else f"about {more or 'more'} further {more_of} must be judged" + ("" if judged else ", if nothing is wrong")
-    )
+def _no_band(case: Case) -> ClassBand:
+    judged = int((~np.isnan(_judged_scores(case))).sum())
+    wrong = sum(int((part.wrong & ~np.isnan(part.scores)).sum()) for part, _ in case.seen)
+    more = _more_audits(case)
+    hopeless = _is_refuted(case)
+    if hopeless:
+        advice = f"{wrong} of {judged} judged boxes are wrong; a better detector would help, more audits would not"
+    elif not len(case.grid.thresholds):
+        advice = "no proposal of it with a score is known, so there is nothing to audit"
+    elif more is None:
+        advice = f"{wrong} of {judged} judged boxes are wrong, so many that no number of further audits can be named"
+    else:
+        advice = f"{wrong} of {judged} judged boxes are wrong; about {more} further {case.more_of} must be judged"
     return ClassBand(
-        class_name=class_name,
+        class_name=case.class_name,
         standing=Standing.TOO_MANY_ERRORS if hopeless else Standing.NOT_ENOUGH_EVIDENCE,
         accept_from=None,
-        reason=f"no band for {class_name!r}: {'' if judged else 'nothing was judged; '}{advice}",
-        promise=promise,
-        scope=scope.name,
-        units=sum(part.units for part, _ in tallies),
+        reason=f"no band for {case.class_name!r}: {advice}",
+        promise=case.promise,
+        scope=case.scope.name,
+        units=sum(part.units for part, _ in case.seen),
         judged=judged,
         wrong=wrong,
-        more_audits=more,
-        more_of=more_of,
+        more_audits=None if hopeless else more,
+        more_of=case.more_of,
     )
 
 
-def _more_audits(
-    own: list[tuple[Evidence, Tally]], drawn: Drawn, grid: ThresholdGrid, promise: Promise, scope: Scope
-) -> int | None:
-    """Estimate the further draws until the first of the starting thresholds is certified; None: never, or nothing to draw."""
-    limits = scope.limits(drawn, grid.thresholds)
+def _is_refuted(case: Case) -> bool:
+    """Say whether the audits prove, at every starting threshold, that more than ε is wrong."""
+    starts = np.flatnonzero(case.grid.starts)
+    proofs = []
+    for part, counts in case.seen:
+        largest = case.scope.limits(part.drawn, case.grid.thresholds).largest
+        needed = np.log(1 / case.promise.delta)
+        wealth = [
+            log_evidence_above(counts.wrong[place], counts.judged[place], case.promise.epsilon, float(largest[place]))
+            for place in starts
+        ]
+        proofs.append(len(starts) > 0 and all(bool((path >= needed).any()) for path in wealth))
+    return any(proofs)
+
+
+def _judged_scores(case: Case) -> Floats:
+    return np.concatenate([np.empty(0), *(part.scores for part, _ in case.seen)])
+
+
+def _more_audits(case: Case) -> int | None:
+    """Estimate the further draws until one of the starting thresholds is certified; None: never, or nothing to draw."""
+    drawn = Drawn(case.more_of)
+    limits = case.scope.limits(drawn, case.grid.thresholds)
+    nothing = np.zeros((len(case.grid.starts), 0))
+    counts = next((counts for part, counts in case.seen if part.drawn is drawn), Tally(nothing, nothing))
     needs = []
-    for place in np.flatnonzero(grid.starts):
-        counts = own[0][1] if own else Tally(np.zeros((len(grid.starts), 0)), np.zeros((len(grid.starts), 0)))
+    for place in np.flatnonzero(case.grid.starts):
         judged, wrong = counts.judged[place], counts.wrong[place]
-        delta = promise.delta * float(grid.starts[place])
-        total = draws_needed(wrong, judged, promise.epsilon, float(limits.largest[place]), delta)
+        delta = case.promise.delta * float(case.grid.starts[place])
+        total = draws_needed(wrong, judged, case.promise.epsilon, float(limits.largest[place]), delta)
         if total is None:
             continue
-        useful = float((judged > 0).mean()) if (judged > 0).any() else 1.0
-        more = max(1, int(np.ceil((total - int((judged > 0).sum())) / useful)))
-        if limits.population is not None:
-            more = min(more, int(limits.population[place] - (judged > 0).sum()))
-        needs.append(more)
+        had = int((judged > 0).sum())
+        useful = had / len(judged) if had else 1.0
+        left = np.inf if limits.population is None else limits.population[place] - had
+        needs.append(max(1, int(min(np.ceil((total - had) / useful), left))))
     return min(needs) if needs else None

@@ -1,24 +1,27 @@
 """How sure audits make us: a bet against the claim that too much is wrong, valid at every look and for clustered boxes.
 
 The claim to refute is "of all accepted boxes a share `rate` or more is wrong". A draw (an item, or a single box) brings
-`judged` accepted boxes of which `wrong` are wrong; the claim says that the deviation `wrong - rate * judged` is not negative on
-average. A gambler who stakes a share of his wealth against the claim at every draw multiplies it by
-`1 - stake * deviation`: if the claim holds he cannot expect to gain, so a wealth of 1/δ comes up at any time with probability δ
-at most (Ville). Why this and nothing else:
+`judged` accepted boxes of which `wrong` are wrong; the claim says that the deviation `wrong - rate * judged` is on
+average not negative. A gambler who stakes a share of his wealth against it multiplies it by `1 - stake * deviation` at
+every draw: if the claim holds he cannot expect to gain, so his wealth ever reaches 1/δ with probability δ at most
+(Ville's inequality). Why this and nothing else:
 
-- The unit is the draw. Nothing is assumed of how the boxes of an item depend on each other, so a bound by box (Clopper-Pearson
-  over boxes) that breaks its promise on correlated boxes is never used.
-- The error rate is a ratio of sums over items, what a user of the labels meets. One random box per item with an exact binomial bound
-  is simpler, but bounds the mean of per-item rates, which is another number when crowded items are worse.
-- It holds at every look, and audits never stop. With single boxes the price for that is small: with nothing wrong and 2 % at 95 %, 178
-  draws instead of 149 (Clopper-Pearson, one look). Hoeffding would need 3,745, since it ignores that errors are rare.
+- The unit is the draw. Nothing is assumed of how the boxes of an item depend on each other. Clopper-Pearson over the
+  boxes of whole items assumes that they do not, and breaks its promise when they do.
+- The error rate is a ratio of sums over items: what a user of the labels meets. A mean of per-item rates is another
+  number when crowded items are worse.
+- It holds at every look, and audits never stop. The price is small: 178 single boxes with nothing wrong prove 2 % at
+  95 %; Clopper-Pearson with one look allowed needs 149. Hoeffding's bound would need 3,745: it ignores that errors are
+  rare.
+- Every test of a bounded mean that is valid at all times and cannot be improved is such a bet; what is open is the
+  stake. Fixed stakes, mixed, need no tuning, and the order of the draws in a stream does not change the result.
 - Without replacement from a known population (`population`), the claim fixes what the remaining draws must average.
 
-Assumed: draws are random, from the population they speak of (a batch), or independent and alike (a stream of items).
+Assumed: draws are random from what they speak of (a batch), or independent and alike (a stream of items).
 
 Source:
-    Waudby-Smith and Ramdas, "Estimating means of bounded random variables by betting", JRSS B 2024, and "Confidence sequences for
-    sampling without replacement", NeurIPS 2020; Waudby-Smith, Stark and Ramdas, "RiLACS: risk-limiting audits", 2021.
+    Waudby-Smith and Ramdas, "Estimating means of bounded random variables by betting", JRSS B 2024, and "Confidence
+    sequences for sampling without replacement", NeurIPS 2020; Waudby-Smith, Stark and Ramdas, "RiLACS", 2021.
 """
 
 import numpy as np
@@ -51,7 +54,7 @@ def log_evidence_below(
         population: How many draws with accepted boxes there are at all, drawn without replacement; None: a stream.
 
     Returns:
-        Shape (...); at least log(1/δ) refutes the claim with confidence 1 - δ. Infinite where the claim has become impossible.
+        Shape (...); log(1/δ) or more refutes the claim with confidence 1 - δ. Infinite where it has become impossible.
     """
     rate_, largest_ = np.asarray(rate, float)[..., None], np.asarray(largest, float)[..., None]
     deviation = wrong - rate_ * judged

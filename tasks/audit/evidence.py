@@ -1,9 +1,9 @@
-"""What audits saw: judged proposals, how they were drawn, and of what they speak.
+"""What audits saw: judged proposals of one class, how they were drawn, and what they add up to at each threshold.
 
-Two ways to draw, with different powers. `Drawn.ITEMS`: items are drawn at random and all their proposals are judged; boxes
-of one item share its light, its blur and its mistakes, so the item is the unit. `Drawn.BOXES`: single proposals are drawn
-at random from all of a batch; whatever the boxes of an item share, each draw is a fair draw, so the box is the unit and
-far fewer judgements suffice, but they speak of that batch only.
+Two ways to draw. `Drawn.ITEMS`: items come one after the other, and of each item all proposals are judged, or a share
+of them that is equal for every proposal (`sampling.draw_share`). The boxes of an item share its light, blur and
+mistakes, so the item is the unit. `Drawn.BOXES`: single proposals are drawn from all of one batch. Whatever the boxes
+of an item share, each draw is a fair draw, so the box is the unit, but the judgements speak of that batch only.
 """
 
 from collections.abc import Sequence
@@ -17,12 +17,13 @@ from blocks.errors import BadInput
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 
 class Drawn(StrEnum):
     """What was drawn at random."""
 
-    ITEMS = "items"  # an item at a time, all its proposals judged
+    ITEMS = "items"  # an item at a time: all its proposals, or an equal share of them
     BOXES = "boxes"  # one proposal at a time, from all proposals of a batch, without replacement
 
 
@@ -31,11 +32,13 @@ class Evidence:
     """Judged proposals of one class, in the order in which they were drawn; build it with `Evidence.of`."""
 
     drawn: Drawn
+    names: tuple[str, ...]
+    """The item of each draw."""
     unit: Ints
     """Shape (n,): which draw a proposal belongs to, from 0, never decreasing."""
     scores: Floats
     """Shape (n,), 0 to 1, or NaN: a proposal without a score, which no threshold ever accepts."""
-    wrong: NDArray[np.bool_]
+    wrong: Flags
     """Shape (n,): the person found no such object there, or another class."""
 
     @classmethod
@@ -43,21 +46,22 @@ class Evidence:
         cls,
         item_ids: Sequence[str],
         scores: Sequence[float] | Floats,
-        was_wrong: Sequence[bool | None] | NDArray[np.bool_],
+        was_wrong: Sequence[bool | None] | Flags,
         drawn: Drawn,
     ) -> "Evidence":
         """Build evidence from parallel lists in drawing order.
 
         Args:
-            item_ids: The item of each proposal. With `Drawn.ITEMS` pass the sequence instead where frames look alike and
-                sequences were drawn.
+            item_ids: The item of each proposal. With `Drawn.ITEMS` pass the sequence instead where its frames look
+                alike and whole sequences were drawn.
             scores: Of each proposal, 0 to 1 or NaN.
-            was_wrong: What the person said; None while the question is open. Answers that come late are harder ones, so
-                everything drawn after the first open question waits with it. Count a skipped or closed question as wrong.
+            was_wrong: What the person said; None while the question is open. Answers that come late are the harder
+                ones, so all that was drawn after the first open question waits with it. Count a skipped or closed
+                question as wrong.
             drawn: How they were drawn.
 
         Raises:
-            BadInput: Lists of unequal length, a score outside 0 to 1, or a judgement that is neither true, false nor None.
+            BadInput: Lists of unequal length, a score outside 0 to 1, or a judgement that is not True, False or None.
         """
         score = np.asarray(scores, dtype=np.float64).reshape(-1)
         if not len(item_ids) == len(score) == len(was_wrong):
@@ -67,22 +71,28 @@ class Evidence:
             )
         check_scores(score)
         unit = np.arange(len(score)) if drawn is Drawn.BOXES else unit_codes(item_ids)
+        names = tuple(item_ids) if drawn is Drawn.BOXES else tuple(dict.fromkeys(item_ids))
+        answers = [_answer(value) for value in was_wrong]
+        end = min((int(unit[place]) for place, value in enumerate(answers) if value is None), default=len(names))
         order = np.argsort(unit, kind="stable")
-        answered = [_answer(value) for value in was_wrong]
-        open_units = [unit[place] for place, value in enumerate(answered) if value is None]
-        kept = order[unit[order] < min(open_units)] if open_units else order
-        wrong = np.array([bool(answered[place]) for place in kept], dtype=bool)
-        return cls(drawn, unit[kept].astype(np.int64), score[kept], wrong)
+        kept = order[unit[order] < end]
+        wrong = np.array([bool(answers[place]) for place in kept], dtype=bool)
+        return cls(drawn, names[:end], unit[kept].astype(np.int64), score[kept], wrong)
 
     def after(self, units: int) -> "Evidence":
         """Return what was drawn after the first `units` draws: the later audits."""
         later = self.unit >= units
-        return Evidence(self.drawn, self.unit[later] - units, self.scores[later], self.wrong[later])
+        return Evidence(self.drawn, self.names[units:], self.unit[later] - units, self.scores[later], self.wrong[later])
 
     @property
     def units(self) -> int:
-        """How many draws have judged proposals."""
-        return int(self.unit[-1]) + 1 if len(self.unit) else 0
+        """How many draws there are."""
+        return len(self.names)
+
+    @property
+    def largest_draw(self) -> int:
+        """The most judged proposals that one draw brought; 0 without draws."""
+        return int(np.bincount(self.unit).max(initial=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +113,10 @@ def tally(evidence: Evidence, thresholds: Floats) -> Tally:
     Returns:
         Counts of shape (t, units); NaN scores are above no threshold.
     """
-    accepted = evidence.scores[None, :] >= thresholds[:, None]
     shape = (len(thresholds), evidence.units)
     judged, wrong = np.zeros(shape), np.zeros(shape)
-    for row in range(len(thresholds)):
-        taken = accepted[row]
+    for row, threshold in enumerate(thresholds):
+        taken = evidence.scores >= threshold
         judged[row] = np.bincount(evidence.unit[taken], minlength=evidence.units)
         wrong[row] = np.bincount(evidence.unit[taken & evidence.wrong], minlength=evidence.units)
     return Tally(judged, wrong)
@@ -132,6 +141,8 @@ def check_scores(scores: Floats) -> None:
 
 
 def _answer(value: object) -> bool | None:
-    if value is None or isinstance(value, bool | np.bool_):
-        return None if value is None else bool(value)
+    if value is None:
+        return None
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
     raise BadInput(f"judgement {value!r} is neither True (wrong), False (right) nor None (still open)")

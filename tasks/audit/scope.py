@@ -1,8 +1,9 @@
 """Of what a band speaks: one batch, whose proposals are all known, or a stream of items like those audited."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar
 
 import numpy as np
 
@@ -15,66 +16,54 @@ class Limits:
     """What is known of the draws at each threshold; arrays of shape (thresholds,)."""
 
     largest: Floats
-    """Most boxes that one draw can bring."""
+    """Most judged boxes that one draw can bring."""
     population: Floats | None
     """How many draws there are at all; None: no end."""
 
 
-class Scope(Protocol):
-    """Of what a band speaks."""
-
-    name: str
-
-    def limits(self, drawn: Drawn, thresholds: Floats) -> Limits:
-        """Return what is known of draws at each threshold."""
-
-    def check(self, evidence: Evidence) -> None:
-        """Refuse evidence that does not speak of this."""
-
-
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Items without end, independent of each other and like those audited.
+    """Items without end, independent of each other and like those audited."""
 
-    Items with more boxes of the class than `largest_item` are outside the promise: the line sends them to people whole.
-    """
+    name: ClassVar[str] = "stream"
+    largest_draw: int
+    """Most judged proposals of the class that one item can bring, set before the audit: the largest item times the
+    share drawn of each, rounded up. Larger items are outside the promise: the line sends them to people whole."""
 
-    largest_item: int
-    name: str = "stream"
-
-    def limits(self, drawn: Drawn, thresholds: Floats) -> Limits:
-        """Return the largest item, at every threshold; a stream has no end."""
-        return Limits(np.full(len(thresholds), float(self.largest_item)), None)
+    def limits(self, _drawn: Drawn, thresholds: Floats) -> Limits:
+        """Return the largest draw, at every threshold; a stream has no end."""
+        return Limits(np.full(len(thresholds), float(self.largest_draw)), None)
 
     def check(self, evidence: Evidence) -> None:
-        """Refuse single boxes (they speak of their batch only) and items above the size that was promised.
+        """Refuse single boxes of a batch (they speak of it only), and draws larger than was promised.
 
         Raises:
-            BadOption: The evidence does not speak of a stream with this largest item.
+            BadOption: The evidence does not speak of a stream with this largest draw.
         """
+        if self.largest_draw < 1:
+            raise BadOption(f"largest_draw {self.largest_draw} is below 1; expected the most judged boxes of one item")
         if evidence.drawn is Drawn.BOXES and evidence.units:
+            raise BadOption("boxes drawn from one batch speak of that batch only; certify it, or draw item by item")
+        if evidence.largest_draw > self.largest_draw:
             raise BadOption(
-                "proposals drawn one by one speak of their batch only; certify that batch, or audit whole items"
-            )
-        most = int(np.bincount(evidence.unit).max(initial=0))
-        if most > self.largest_item:
-            raise BadOption(
-                f"an audited item has {most} proposals, but largest_item is {self.largest_item}; "
-                "raise it, or leave such items to people and out of the evidence"
+                f"an item brought {evidence.largest_draw} judged proposals, but largest_draw is {self.largest_draw}; "
+                "raise it, or send such items to people and keep them out of the evidence"
             )
 
 
 @dataclass(frozen=True, slots=True)
 class WholeBatch:
-    """All proposals of one class in one batch; build it with `WholeBatch.of`. The draws must have been taken from it."""
+    """All proposals of one class in one batch, from which the draws were taken; build it with `WholeBatch.of`."""
 
+    name: ClassVar[str] = "batch"
+    sizes: dict[str, int]
+    """Proposals of the class by item."""
     unit: Ints
     scores: Floats
-    name: str = "batch"
 
     @classmethod
     def of(cls, item_ids: Sequence[str], scores: Sequence[float] | Floats) -> "WholeBatch":
-        """Build it from parallel lists, one entry per proposal of the class.
+        """Build it from parallel lists, one entry per proposal of the class; may be empty.
 
         Raises:
             BadInput: Lists of unequal length, or a score outside 0 to 1.
@@ -83,7 +72,7 @@ class WholeBatch:
         if len(item_ids) != len(score):
             raise BadInput(f"{len(item_ids)} items for {len(score)} scores; expected one item per proposal")
         check_scores(score)
-        return cls(unit_codes(item_ids), score)
+        return cls(dict(Counter(item_ids)), unit_codes(item_ids), score)
 
     def limits(self, drawn: Drawn, thresholds: Floats) -> Limits:
         """Return the largest item and the number of items, or 1 and the number of boxes, above each threshold."""
@@ -97,20 +86,29 @@ class WholeBatch:
         """Refuse evidence that cannot have been drawn from this batch.
 
         Raises:
-            BadInput: More was judged above some score than the batch has there, or an item is larger than any of its items.
+            BadInput: It judged an item that the batch does not have, more of an item than it has, or, where items
+                were drawn, less than all of it; or more above some score than the batch has.
         """
-        scores = np.unique(evidence.scores[~np.isnan(evidence.scores)])
-        judged = len(evidence.scores) - np.searchsorted(np.sort(evidence.scores), scores)
-        held = len(self.scores) - np.searchsorted(np.sort(self.scores), scores)
-        judged -= int(np.isnan(evidence.scores).sum())
-        held -= int(np.isnan(self.scores).sum())
-        if (judged > held).any():
-            place = int(np.argmax(judged - held))
+        for name, judged in Counter(evidence.names[unit] for unit in evidence.unit).items():
+            held = self.sizes.get(name, 0)
+            if judged > held or (evidence.drawn is Drawn.ITEMS and judged < held):
+                raise BadInput(
+                    f"{judged} proposals of item {name!r} were judged, but the batch has {held} of this class there; "
+                    "the evidence is of another batch or detector, counts a proposal twice, or misses some"
+                )
+        judged_scores, held_scores = np.sort(_known(evidence.scores)), np.sort(_known(self.scores))
+        judged_above = len(judged_scores) - np.arange(len(judged_scores))
+        held_above = len(held_scores) - np.searchsorted(held_scores, judged_scores)
+        if (judged_above > held_above).any():
+            place = int(np.argmax(judged_above > held_above))
             raise BadInput(
-                f"{judged[place]} proposals of score {scores[place]:.3g} or more were judged, but the batch has {held[place]}; "
-                "the evidence is of another batch, another detector, or counts a proposal twice"
+                f"more proposals of score {judged_scores[place]:.4g} or above were judged than the batch has "
+                f"({judged_above[place]} against {held_above[place]}); are they of another detector version?"
             )
-        most = int(np.bincount(evidence.unit).max(initial=0))
-        largest = int(np.bincount(self.unit).max(initial=0))
-        if evidence.drawn is Drawn.ITEMS and most > largest:
-            raise BadInput(f"an audited item has {most} judged proposals, but the batch's largest item has {largest}")
+
+
+Scope = Stream | WholeBatch
+
+
+def _known(scores: Floats) -> Floats:
+    return np.asarray(scores[~np.isnan(scores)])

@@ -102,7 +102,7 @@ def _yolo_corners(values: list[float]) -> Corners:
 
 
 def _whole(value: float, known: int) -> int:
-    if value != int(value) or not 0 <= value < known:
+    if value not in range(known):
         raise ValueError(f"class number {value:g}, but there are {known} names")
     return int(value)
 

@@ -98,9 +98,10 @@ def export_tiles(
 
 
 def hold_out(export: TileExport, one_in: int = 6) -> TileExport:
-    """Move the pictures of every nth training item to `val`, where a snapshot has none; never pictures of one item apart.
+    """Move the pictures of every nth training item to `val`, for a snapshot that has none there.
 
-    With a single training item, `val` is a copy of `train`: epochs can be compared, and nothing more.
+    Pictures of one item stay together. With a single training item, `val` is a copy of `train`: epochs can then be
+    compared, and nothing more.
     """
     folder = export.data_yaml.parent
     pictures = sorted((folder / "images" / "train").iterdir())

@@ -213,7 +213,7 @@ def _rows(found: "Found", names: Sequence[str]) -> Iterator[dict[str, Any]]:
             "x_max": x_max,
             "y_max": y_max,
             "view": regions.kind(view),
-            "tile": regions.name(view),
+            "tile": None if regions.whole[view] else regions.name(view),
             "seam": bool(merged.seam[rank]),
             "merged_from": [_part(found, int(part), names) for part in parts],
         }
@@ -224,7 +224,7 @@ def _part(found: "Found", index: int, names: Sequence[str]) -> dict[str, Any]:
     return {
         "index": index,
         "view": found.regions.kind(view),
-        "tile": found.regions.name(view),
+        "tile": None if found.regions.whole[view] else found.regions.name(view),
         "class_name": names[found.seen.class_ids[index]],
         "score": round(float(found.seen.scores[index]), 5),
         "box": [round(float(edge), 2) for edge in found.seen.boxes_xyxy_px[index]],

@@ -54,7 +54,13 @@ def open_batch(engine: Engine, batch_id: str, collection: str, size: int, flow_r
 
 
 def shards(engine: Engine, batch_id: str, size: int = 64) -> list[Shard]:
-    """Cut a batch into runs of at most `size` places, in order; none for a batch that does not exist."""
+    """Cut a batch into runs of at most `size` places, in order; none for a batch that does not exist.
+
+    Raises:
+        BadOption: The size is not positive.
+    """
+    if size < 1:
+        raise BadOption(f"shards of {size} items cannot be cut: expected 1 or more")
     with reading(engine) as session:
         places = _places(session, batch_id)
     return [Shard(batch_id=batch_id, start=at, stop=min(at + size, places)) for at in range(0, places, size)]

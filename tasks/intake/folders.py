@@ -16,7 +16,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Engine
 
-from blocks.errors import BadOption
+from blocks.errors import BadInput, BadOption
 from blocks.stores import Store
 from blocks.tables import utc_now
 from tasks.intake.files import examine, uri_of
@@ -103,8 +103,16 @@ def list_files(store: Store, folder: Path, size: int = CHUNK) -> list[FileShard]
 
 
 def paths_of(store: Store, shard: FileShard) -> list[Path]:
-    """Return the paths that a shard lists."""
-    return [Path(shard.folder, name) for name in json.loads(store.get(shard.listing))]
+    """Return the paths that a shard lists.
+
+    Raises:
+        ObjectMissing: The listing is not in the store any more.
+        BadInput: It was tampered with: it names what is not below the folder.
+    """
+    names = json.loads(store.get(shard.listing))
+    if any(Path(name).is_absolute() or ".." in Path(name).parts for name in names):
+        raise BadInput(f"the listing {shard.listing} names files outside of {shard.folder}: list the folder again")
+    return [Path(shard.folder, name) for name in names]
 
 
 def take_in(

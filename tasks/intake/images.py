@@ -172,8 +172,9 @@ def _orientation_of(image: Image.Image) -> int:
 
 def _facts_of(image: Image.Image, data: bytes) -> ImageFacts:
     orientation = _orientation_of(image)
-    width, height = image.size if orientation < 5 else image.size[::-1]
     kind = image.format or ""
+    lying = orientation >= 5 and kind != "TIFF"  # Pillow turns TIFF by itself
+    width, height = image.size[::-1] if lying else image.size
     deep = kind == "PNG" and data[24] > 8  # bits a channel, in the header's fixed place
     moves = kind != "MPO" and getattr(image, "is_animated", False)  # a phone's MPO is a JPEG with a second view behind
     plain = (

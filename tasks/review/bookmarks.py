@@ -25,6 +25,11 @@ def deleted_annotation(annotation_id: int) -> str:
     return f"review annotation {annotation_id} deleted"
 
 
+def questions_written(queue: str, batch_id: str, round_: int) -> str:
+    """Name the bookmark that says that all questions of a batch are in the outbox, and how many there are."""
+    return f"review questions {queue} {batch_id} {round_} written"
+
+
 def progress_artifact(queue: str, batch_id: str, round_: int) -> str:
     """Name the bookmark that holds the id of the progress artifact of a queue's batch."""
     return f"review progress {queue} {batch_id} {round_}"

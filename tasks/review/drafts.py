@@ -5,17 +5,18 @@ Both yield drafts page by page, so that a batch of any size is written with the 
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func
 from sqlmodel import Session, col, select
 
-from blocks.database import reading
+from blocks.database import reading, writing
 from blocks.errors import UnknownClass
 from blocks.links import Box
 from blocks.tables import Answer, AnswerState, BatchItem, Item, Outcome, Proposal, Question, Route, Verdict
-from tasks.review.outbox import Draft
+from tasks.review.bookmarks import questions_written, read_bookmarks, write_bookmarks
+from tasks.review.outbox import Draft, write_questions
 from tasks.review.queues import MARK_MISSED, Queue
 from tasks.review.regions import SAME_PX, AnsweredBox, ShownBox
 from tasks.review.task_data import Payload
@@ -35,7 +36,29 @@ class _Place:
     route: str
 
 
-def draft_missed(engine: Engine, queue: Queue, batch_id: str) -> Iterator[list[Draft]]:
+def write_once(engine: Engine, queue: Queue, batch_id: str, round_: int, pages: Iterable[list[Draft]]) -> int:
+    """Write a batch's questions into the outbox, page by page; once all are written, a second call drafts none.
+
+    Returns:
+        How many questions the batch has in this queue and round, new or not.
+    """
+    name = questions_written(queue.name, batch_id, round_)
+    with reading(engine) as session:
+        written = read_bookmarks(session, [name]).get(name)
+    if written is not None:
+        return int(written)
+    for page in pages:
+        write_questions(engine, queue, page)
+    ours = select(func.count()).where(
+        col(Question.queue) == queue.name, col(Question.batch_id) == batch_id, col(Question.round) == round_
+    )
+    with writing(engine) as session:
+        count = session.exec(ours).one()
+        write_bookmarks(session, {name: str(count)})
+    return count
+
+
+def draft_missed(engine: Engine, queue: Queue, batch_id: str, round_: int = 0) -> Iterator[list[Draft]]:
     """Yield pages of questions about whole items: those triage sent to people, audits without boxes.
 
     Highest priority have items with a box at the toss of a coin, and items in which the machine saw nothing.
@@ -46,11 +69,12 @@ def draft_missed(engine: Engine, queue: Queue, batch_id: str) -> Iterator[list[D
     for page in _pages(engine, batch_id, (Route.ASK, Route.AUDIT)):
         with reading(engine) as session:
             boxes = _proposed(session, batch_id, [place.item_id for place in page], (Outcome.ACCEPT, Outcome.ASK))
-        yield [_draft_item(queue, batch_id, place, boxes.get(place.item_id, [])) for place in page]
+        drafts = [_draft_item(queue, batch_id, place, boxes.get(place.item_id, [])) for place in page]
+        yield [replace(draft, round=round_) for draft in drafts]
 
 
 def draft_kinds(
-    engine: Engine, batch_id: str, kinds: Mapping[str, Sequence[str]], margin_share: float = 0.5
+    engine: Engine, batch_id: str, kinds: Mapping[str, Sequence[str]], margin_share: float = 0.5, round_: int = 0
 ) -> Iterator[list[Draft]]:
     """Yield pages of questions about single boxes: what people left in the first queue, and what machines accepted.
 
@@ -59,6 +83,7 @@ def draft_kinds(
         batch_id: Of which batch; its first queue should have been answered.
         kinds: Class name to finer kinds; boxes of other classes are not asked about.
         margin_share: How much of the box's longer side the crop shows around it.
+        round_: Of which round the questions are.
     """
     for page in _pages(engine, batch_id, tuple(Route)):
         ids = [place.item_id for place in page]
@@ -66,12 +91,13 @@ def draft_kinds(
             answered = _answered(session, batch_id, ids)
             sure = [place.item_id for place in page if place.route == Route.SURE]
             accepted = _proposed(session, batch_id, sure, (Outcome.ACCEPT,))
-        drafts = []
-        for place in page:
-            for box in answered.get(place.item_id) or _as_answered(place, accepted.get(place.item_id, [])):
-                if box.class_name in kinds:
-                    drafts.append(_draft_box(batch_id, place, box, kinds[box.class_name], margin_share))
-        yield drafts
+        known = {place.item_id: _as_answered(place, accepted.get(place.item_id, [])) for place in page} | answered
+        yield [
+            replace(_draft_box(batch_id, place, box, kinds[box.class_name], margin_share), round=round_)
+            for place in page
+            for box in known[place.item_id]
+            if box.class_name in kinds
+        ]
 
 
 def crop_around(box: AnsweredBox, width: int, height: int, margin_share: float) -> Box:
@@ -128,9 +154,7 @@ def _answered(session: Session, batch_id: str, item_ids: Sequence[str]) -> dict[
 
 
 def _as_answered(place: _Place, accepted: Sequence[tuple[Proposal, str]]) -> list[AnsweredBox]:
-    return [
-        AnsweredBox(untouched=True, **box.model_dump(exclude={"score", "sure"})) for box in _shown(place, accepted)
-    ]
+    return [AnsweredBox(untouched=True, **box.model_dump(exclude={"score", "sure"})) for box in _shown(place, accepted)]
 
 
 def _shown(place: _Place, proposed: Sequence[tuple[Proposal, str]]) -> list[ShownBox]:
@@ -193,4 +217,6 @@ def _draft_box(batch_id: str, place: _Place, box: AnsweredBox, kinds: Sequence[s
         kinds=list(kinds),
     )
     # Boxes of one item follow each other: the eye stays in one scene.
-    return Draft(batch_id, place.item_id, payload.model_dump(mode="json"), subject=box.id, priority=_spread(place.item_id))
+    return Draft(
+        batch_id, place.item_id, payload.model_dump(mode="json"), subject=box.id, priority=_spread(place.item_id)
+    )

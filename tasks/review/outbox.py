@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Engine, bindparam, case
-from sqlmodel import Session, col, select, update
+from sqlmodel import col, select, update
 
 from blocks.annotation_server import AnnotationServer
 from blocks.database import reading, upsert, writing
@@ -156,7 +156,7 @@ def _reconcile(
         time.sleep(1.0)
         tasks = find_tasks(server, project_id, since)
     kept = remove_twins(server, [Twin(id_, tuple(tasks[id_])) for id_ in doubtful if id_ in tasks])
-    _note(engine, project_id, kept.task_by_question)
+    note_posted(engine, project_id, kept.task_by_question)
     log.info("found %d of %d doubtful questions in project %d", len(kept.task_by_question), len(doubtful), project_id)
     return set(kept.task_by_question), kept.removed
 
@@ -169,10 +169,10 @@ def _send(engine: Engine, server: AnnotationServer, queue: Queue, project_id: in
             chunk = ids[start : start + CHUNK_SIZE]
             body = _encode(engine, server, queue, project_id, chunk)
             if in_flight is not None:
-                _note(engine, project_id, in_flight.result())
+                note_posted(engine, project_id, in_flight.result())
             in_flight = sender.submit(_import, server, project_id, chunk, body)
         if in_flight is not None:
-            _note(engine, project_id, in_flight.result())
+            note_posted(engine, project_id, in_flight.result())
 
 
 def _encode(engine: Engine, server: AnnotationServer, queue: Queue, project_id: int, ids: Sequence[str]) -> bytes:
@@ -196,12 +196,8 @@ def _import(server: AnnotationServer, project_id: int, ids: Sequence[str], body:
     return dict(zip(ids, task_ids, strict=True))
 
 
-def _note(engine: Engine, project_id: int, task_by_question: dict[str, int]) -> None:
-    with writing(engine) as session:
-        _note_posted(session, project_id, task_by_question)
-
-
-def _note_posted(session: Session, project_id: int, task_by_question: dict[str, int]) -> None:
+def note_posted(engine: Engine, project_id: int, task_by_question: dict[str, int]) -> None:
+    """Note under which task each question stands in Label Studio."""
     rows = [{"question": question, "task": task} for question, task in task_by_question.items()]
     if not rows:
         return
@@ -217,4 +213,5 @@ def _note_posted(session: Session, project_id: int, task_by_question: dict[str, 
             posted_at=utc_now(),
         )
     )
-    session.connection().execute(statement, rows)
+    with writing(engine) as session:
+        session.connection().execute(statement, rows)

@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Any
 
 from blocks.annotation_server import AnnotationServer
-from blocks.errors import LabelStudioRefused
 
 PAGE_SIZE = 1000
 
@@ -90,12 +89,8 @@ def list_tasks(
         "include": ",".join(include),
         "query": json.dumps(query),
     }
-    try:
-        tasks: list[dict[str, Any]] = server.call("GET", "api/tasks/", params=params)["tasks"]
-    except LabelStudioRefused as error:
-        if "Invalid page" in str(error):  # the page after the last one
-            return []
-        raise
+    answer = server.call("GET", "api/tasks/", params=params, absent_ok=page > 1)  # absent: the page after the last
+    tasks: list[dict[str, Any]] = answer["tasks"] if answer else []
     return tasks
 
 
@@ -108,7 +103,7 @@ def remove_twins(server: AnnotationServer, twins: Sequence[Twin]) -> Kept:
         task_by_question[twin.question_id] = keep.task_id
         for task in twin.tasks:
             if task != keep and task.answers == 0:
-                server.call("DELETE", f"api/tasks/{task.task_id}/")
+                server.call("DELETE", f"api/tasks/{task.task_id}/", absent_ok=True)
                 removed += 1
     return Kept(task_by_question, removed)
 

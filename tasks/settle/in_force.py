@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Engine, func
 from sqlalchemy.orm import aliased
 from sqlmodel import col, select
@@ -35,8 +36,23 @@ def labels_in_force(engine: Engine, item_ids: Sequence[str], collection: str | N
     return found
 
 
+class LabelNews(BaseModel):
+    """How many labels of a collection are new since its newest snapshot."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    collection: str
+    since: str | None = Field(description="id of the newest snapshot; None: there is none, and all labels are new")
+    count: int
+
+
 def new_labels_since_snapshot(engine: Engine, collection: str) -> int:
-    """Count the labels in force of a collection's settled items that its newest snapshot does not have.
+    """Count the labels in force of a collection that its newest snapshot does not have: `news_of(...).count`."""
+    return news_of(engine, collection).count
+
+
+def news_of(engine: Engine, collection: str) -> LabelNews:
+    """Count the labels in force on settled items of a collection that its newest snapshot does not have.
 
     A corrected label counts, a retracted one does not. Without a snapshot all labels in force are new.
     """
@@ -54,8 +70,10 @@ def new_labels_since_snapshot(engine: Engine, collection: str) -> int:
         .where(Batch.collection == collection, col(BatchItem.settled_at).is_not(None))
         .where(col(Label.retracted).is_(False), is_newest)
     )
+    newest = select(Snapshot.id, Snapshot.created_at).where(Snapshot.collection == collection)
     with reading(engine) as session:
-        newest = session.exec(select(func.max(Snapshot.created_at)).where(Snapshot.collection == collection)).one()
-        if newest is not None:
-            query = query.where(col(Label.created_at) > newest)
-        return int(session.exec(query).one())
+        snapshot = session.exec(newest.order_by(col(Snapshot.created_at).desc()).limit(1)).first()
+        since, taken_at = snapshot or (None, None)
+        if taken_at is not None:
+            query = query.where(col(Label.created_at) > taken_at)
+        return LabelNews(collection=collection, since=since, count=session.exec(query).one())

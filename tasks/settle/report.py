@@ -71,8 +71,9 @@ class Tally:
         self._totals[f"items_{standing[settlement.standing]}"] += 1
         self._totals["labels"] += len(settlement.boxes)
         self._totals["revisions_written"] += revisions
-        for name in ("undecided", "deleted", "refused"):
-            self._totals[name] += getattr(settlement, name)
+        self._totals["undecided"] += settlement.undecided
+        self._totals["deleted"] += settlement.deleted
+        self._totals["refused"] += len(settlement.refused)
         answered = {box.id: box for box in evidence.answered}
         for box in settlement.boxes:
             self._by["origin"][box.origin] += 1

@@ -53,10 +53,8 @@ def new_revisions(home: Home, item_id: str, settlement: Settlement, latest: Sequ
         if before is None or before.retracted or not _is_same(before, box):
             rows.append(_row(home, item_id, region, before, box))
     ours = home.batches_of_collection if settlement.standing is Standing.SETTLED else {home.batch_id}
-    for label in latest:
-        if label.region not in kept and not label.retracted and label.batch_id in ours:
-            rows.append(_retraction(home, label))
-    return rows
+    gone = [label for label in latest if label.region not in kept and not label.retracted and label.batch_id in ours]
+    return rows + [_retraction(home, settlement, label) for label in gone]
 
 
 def _free_region(region: str, by_region: Mapping[str, Label], home: Home) -> str:
@@ -96,15 +94,22 @@ def _row(home: Home, item_id: str, region: str, before: Label | None, box: TrueB
     }
 
 
-def _retraction(home: Home, label: Label) -> dict[str, Any]:
-    row = label.model_dump(exclude={"created_at"})
+def _retraction(home: Home, settlement: Settlement, label: Label) -> dict[str, Any]:
     revision = label.revision + 1
-    new_id = label_id(label.item_id, label.region, revision)
-    return {**row, "id": new_id, "revision": revision, "retracted": True, "batch_id": home.batch_id}
+    return {
+        **label.model_dump(exclude={"created_at"}),
+        "id": label_id(label.item_id, label.region, revision),
+        "revision": revision,
+        "retracted": True,
+        "batch_id": home.batch_id,
+        # Whose word took it away, where it was a person's.
+        "answer_id": settlement.answer_id or label.answer_id,
+        "kind_answer_id": settlement.refused.get(label.region, label.kind_answer_id),
+    }
 
 
 def newest_per_region(labels: Iterable[Label]) -> list[Label]:
-    """Return the rows of highest revision of each (item, region), retracted ones included, in the order of the first."""
+    """Return the row of highest revision of each (item, region), retracted ones included, in order of appearance."""
     newest: dict[tuple[str, str], Label] = {}
     for label in labels:
         key = (label.item_id, label.region)

@@ -5,7 +5,7 @@ asked about is that person's, even if left as it was; what a person deleted is n
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from blocks.tables import Outcome, Route
@@ -83,15 +83,16 @@ class TrueBox:
 class Settlement:
     """What is true of an item, and how it came about.
 
-    `undecided` counts boxes that a person should have decided and nobody did; `deleted` prefilled boxes that a person
-    took away; `refused` boxes whose crop a second person called no object.
+    `undecided` counts boxes that a person should have decided and nobody did, `deleted` prefilled boxes that a person
+    took away. `refused` names the boxes whose crop a second person called no object, with the answer that says so.
     """
 
     standing: Standing
     boxes: tuple[TrueBox, ...] = ()
     undecided: int = 0
     deleted: int = 0
-    refused: int = 0
+    refused: Mapping[str, str] = field(default_factory=dict)
+    answer_id: str | None = None
 
 
 def settle_item(evidence: Evidence) -> Settlement:
@@ -113,7 +114,8 @@ def settle_item(evidence: Evidence) -> Settlement:
     if evidence.asked is Asked.ANSWERED:
         boxes = tuple(_answered_box(box, evidence) for box in evidence.answered)
         deleted = len(evidence.prefill - {box.id for box in evidence.answered})
-        return _with_kinds(Settlement(Standing.SETTLED, boxes, deleted=deleted), evidence.namings)
+        answered = Settlement(Standing.SETTLED, boxes, deleted=deleted, answer_id=evidence.answer_id)
+        return _with_kinds(answered, evidence.namings)
     if evidence.route == Route.AUDIT.value:
         return Settlement(Standing.UNSETTLED)
     undecided = sum(p.outcome == Outcome.ASK.value for p in evidence.proposals.values())
@@ -142,25 +144,13 @@ def _answered_box(answered: AnsweredBox, evidence: Evidence) -> TrueBox:
 
 
 def _with_kinds(settlement: Settlement, namings: Mapping[str, Naming]) -> Settlement:
-    boxes = []
+    boxes, refused = [], {}
     for box in settlement.boxes:
         naming = namings.get(box.region)
         if naming is None:
             boxes.append(box)
-        elif naming.said.verdict != "not_an_object":
-            boxes.append(_named(box, naming))
-    refused = len(settlement.boxes) - len(boxes)
-    return Settlement(settlement.standing, tuple(boxes), settlement.undecided, settlement.deleted, refused)
-
-
-def _named(box: TrueBox, naming: Naming) -> TrueBox:
-    return TrueBox(
-        region=box.region,
-        class_name=box.class_name,
-        box_px=box.box_px,
-        origin=box.origin,
-        proposal_id=box.proposal_id,
-        answer_id=box.answer_id,
-        kind=naming.said.kind,
-        kind_answer_id=naming.answer_id,
-    )
+        elif naming.said.verdict == "not_an_object":
+            refused[box.region] = naming.answer_id
+        else:
+            boxes.append(replace(box, kind=naming.said.kind, kind_answer_id=naming.answer_id))
+    return replace(settlement, boxes=tuple(boxes), refused=refused)

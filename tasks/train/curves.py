@@ -22,7 +22,9 @@ def curves_png(reports: Sequence[EpochReport]) -> bytes:
         for name in names:
             points = [(report.epoch, report.metrics[name]) for report in reports if name in report.metrics]
             if points:
-                axes.plot(*zip(*points, strict=True), marker=".", label=name.removeprefix("train_").removeprefix("val_"))
+                axes.plot(
+                    *zip(*points, strict=True), marker=".", label=name.removeprefix("train_").removeprefix("val_")
+                )
         axes.set_title(title, fontsize=10)
         axes.set_xlabel("epoch")
         axes.grid(visible=True, alpha=0.3)

@@ -63,16 +63,18 @@ def resolve_detector(experiments: Experiments, store: Store, name: str, spec: st
         champion = champion_of(experiments, name)
         if champion is None:
             raise BadWeights(f"{name!r} has no champion yet: give the path of a detector's .pt file to begin with")
+        restore_weights(experiments, store, champion)
         return champion.ref
     if spec.endswith(".pt") or Path(spec).is_file():
         return _adopt(experiments, store, name, Path(spec))
     for found in versions_of(experiments, name):
         if spec in (found.ref.version, found.number):
+            restore_weights(experiments, store, found)
             return found.ref
     known = ", ".join(found.ref.version for found in versions_of(experiments, name)) or "none"
     raise BadOption(
-        f"{name!r} has no detector {spec!r} (known: {known}): expected 'champion', a version of 12 hex digits, a number "
-        "in the registry, or the path of a .pt file"
+        f"{name!r} has no detector {spec!r} (known: {known}): expected 'champion', a version of 12 hex digits, a "
+        "number in the registry, or the path of a .pt file"
     )
 
 
@@ -97,9 +99,7 @@ def versions_of(experiments: Experiments, name: str, version: str | None = None)
     return sorted((_registered(each) for each in found), key=lambda each: -int(each.number))
 
 
-def register(
-    experiments: Experiments, name: str, ref: DetectorRef, run_id: str, tags: Mapping[str, str]
-) -> Registered:
+def register(experiments: Experiments, name: str, ref: DetectorRef, run_id: str, tags: Mapping[str, str]) -> Registered:
     """Make a version of weights that a run keeps; the same weights again only get the new tags.
 
     Raises:
@@ -169,8 +169,8 @@ def restore_weights(experiments: Experiments, store: Store, registered: Register
         copy = Path(experiments.client.download_artifacts(registered.run_id, registered.ref.weights_key))
     if version_of(copy) != registered.ref.version:
         raise ObjectMissing(
-            f"{registered.ref.weights_key} is not in the object store, and run {registered.run_id} keeps other weights: "
-            "give the path of the .pt file again"
+            f"{registered.ref.weights_key} is not in the object store, and run {registered.run_id} keeps other "
+            "weights: give the path of the .pt file again"
         )
     store.put(registered.ref.weights_key, copy)
 

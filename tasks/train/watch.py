@@ -66,7 +66,9 @@ class Watch:
         if self._time_limit_s is not None:
             self._plan(trainer, (now - self._started) / done, self._time_limit_s - (now - self._started))
         left = 0.0 if trainer.stop else (trainer.epochs - done) * (now - self._started) / done
-        report = EpochReport(done, int(trainer.epochs), seconds, left, {**_metrics_of(trainer), "epoch_seconds": seconds})
+        report = EpochReport(
+            done, int(trainer.epochs), seconds, left, {**_metrics_of(trainer), "epoch_seconds": seconds}
+        )
         self.reports.append(report)
         self._run.log_metrics(report.metrics, step=done)
         log.info(

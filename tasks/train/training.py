@@ -130,9 +130,9 @@ def check_enough(manifest: Manifest, options: TrainOptions) -> None:
         )
     if not labels["test"]:
         raise NotEnoughData(
-            f"snapshot {manifest.id[:12]} of {manifest.collection!r} has {items['test']} items and no label to test on, "
-            "so nobody could say whether a new detector is better: settle at least 1 label more in a sequence of the "
-            "test split (a collection of one sequence has none: add images of another)."
+            f"snapshot {manifest.id[:12]} of {manifest.collection!r} has {items['test']} items and no label to test "
+            "on, so nobody could say whether a new detector is better: settle at least 1 label more in a sequence "
+            "of the test split (a collection of one sequence has none: add images of another)."
         )
 
 
@@ -184,7 +184,9 @@ class _Work:
                     f"{type(error).__name__}: {error}. Try a smaller batch, or the cpu as device; nothing was promoted."
                 ) from error
         if not trainer.best.exists():
-            raise LabellingError(f"training ended after {len(watch.reports)} epochs without weights: see the run {run.id}")
+            raise LabellingError(
+                f"training ended after {len(watch.reports)} epochs without weights: see the run {run.id}"
+            )
         return trainer.best, watch
 
     def keep(self, run: OpenRun, weights: Path, watch: Watch) -> None:

@@ -1,0 +1,56 @@
+"""The labelling line: machines first, people where machines are not sure.
+
+Run by hand it polls while people work: `python -m flows.label '{"collection": "lots", "classes": ["car"]}'`.
+"""
+
+import sys
+from typing import Annotated
+
+from prefect import flow, unmapped
+from prefect.runtime import flow_run
+from pydantic import Field
+
+from flows.options import LineOptions
+from flows.reports import LineReport
+from tasks.detect.steps import detect_shard
+from tasks.intake.steps import list_shards, open_batch
+from tasks.review.ask import ask
+from tasks.review.queues import mark_missed_queue, name_kind_queue
+from tasks.settle.steps import announce_labels, settle_batch, show_effort, show_pictures
+from tasks.train.steps import choose_detector
+from tasks.triage.steps import triage_batch
+
+
+@flow(flow_run_name="label-{line.collection}")
+def label(line: LineOptions, plugs: str = "local") -> LineReport:
+    """Label one batch of a collection's new images: machines first, people where machines are not sure.
+
+    The run sleeps while people work, and goes on where it was; an interrupted batch is continued by the next run.
+
+    Args:
+        line: What is labelled, with which detector, and when people are asked.
+        plugs: The name under which the four blocks are saved.
+    """
+    batch = open_batch(line.collection, line.batch_size, flow_run.id, plugs)
+    if not batch.size:
+        return LineReport.nothing_new(line.collection)
+    detector = choose_detector(batch, line.detector, plugs)
+    recipe = line.tiling.recipe(line.classes)
+
+    shards = list_shards(batch.id, plugs=plugs)
+    detect_shard.map(
+        shards, unmapped(detector), unmapped(line.classes), unmapped(line.tiling), unmapped(plugs)
+    ).result()
+    triaged = triage_batch(batch.id, detector.version, recipe, line.triage, plugs, classes=line.classes)
+
+    ask(mark_missed_queue(line.classes), batch, until=line.until, plugs=plugs)  # people; the run sleeps meanwhile
+    if line.kinds:
+        ask(name_kind_queue(line.kinds), batch, until=line.until, plugs=plugs)  # other people, another skill
+
+    settled = settle_batch(batch.id, detector.version, recipe, plugs)
+    effort = show_effort(batch.id, detector.version, recipe, plugs)
+    show_pictures(batch.id, detector.version, recipe, plugs=plugs)
+    announce_labels(line.collection, line.retrain_after, line.retrain.model_dump(mode="json"), plugs)
+    return LineReport(
+        collection=line.collection, batch=batch, detector=detector, triaged=triaged, settled=settled, effort=effort
+    )

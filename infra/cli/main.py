@@ -1,0 +1,193 @@
+"""The commands. Only light imports here: `labelline --help` answers in a fraction of a second."""
+
+import enum
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from blocks.errors import LabellingError
+from blocks.home import labelline_home
+
+
+class ClearErrors(TyperGroup):
+    """Shows errors that we raise on purpose as one message; `--debug` shows where they come from."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except LabellingError as error:
+            if ctx.params.get("debug"):
+                raise
+            typer.secho(f"{type(error).__name__}: {error}", err=True, fg="red")
+            raise typer.Exit(1) from error
+
+
+app = typer.Typer(
+    name="labelline",
+    cls=ClearErrors,
+    help="An assembly line for labels: machines first, people where machines are not sure.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Last time's, or a free one, where it is not given.")]
+
+
+class TruthFormatName(enum.StrEnum):
+    """Formats of truth folders."""
+
+    AUTO = "auto"
+    YOLO = "yolo"
+    COCO = "coco"
+    VOC = "voc"
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")] = False,
+    home: Annotated[
+        Path | None, typer.Option(help="State folder; LABELLINE_HOME, or .labelline, where it is not given.")
+    ] = None,
+) -> None:
+    """An assembly line for labels: machines first, people where machines are not sure."""
+    del debug  # read from the context where an error arrives
+    if home:
+        os.environ["LABELLINE_HOME"] = str(home.resolve())
+
+
+@app.command()
+def up(
+    label_studio_port: Annotated[Port, typer.Option(envvar="LABELLINE_LABEL_STUDIO_PORT")] = None,
+    prefect_port: Annotated[Port, typer.Option(envvar="LABELLINE_PREFECT_PORT")] = None,
+    mlflow_port: Annotated[Port, typer.Option(envvar="LABELLINE_MLFLOW_PORT")] = None,
+    gateway_port: Annotated[Port, typer.Option(envvar="LABELLINE_GATEWAY_PORT")] = None,
+) -> None:
+    """Start Label Studio, Prefect, a worker, MLflow and the gateway, as far as they do not run."""
+    from infra.cli.stack_commands import start
+
+    start(
+        labelline_home(),
+        label_studio_port=label_studio_port,
+        prefect_port=prefect_port,
+        mlflow_port=mlflow_port,
+        gateway_port=gateway_port,
+    )
+
+
+@app.command()
+def down() -> None:
+    """End everything that `up` started; data stay, and interrupted runs go on after the next `up`."""
+    from infra.cli.stack_commands import stop
+
+    stop(labelline_home())
+
+
+@app.command()
+def status() -> None:
+    """Show what runs, where, and how many questions wait for people."""
+    from infra.cli.stack_commands import show_status
+
+    raise typer.Exit(0 if show_status(labelline_home()) else 1)
+
+
+@app.command()
+def blocks() -> None:
+    """Register our block types in Prefect and save the documents of this machine."""
+    from infra.cli.stack_commands import register
+
+    register(labelline_home())
+
+
+@app.command()
+def doctor() -> None:
+    """Check this machine and the stack: versions, ports, tokens, webhooks, disk."""
+    from infra.doctor.examine import examine
+    from infra.doctor.report import print_findings
+
+    raise typer.Exit(print_findings(examine(labelline_home())))
+
+
+@app.command()
+def label(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Images, with all subfolders.")],
+    classes: Annotated[str, typer.Option(help="What people may name a box, such as car,truck,bus.")],
+    detector: Annotated[str, typer.Option(help="Weights (.pt), a version, or the champion.")] = "champion",
+    kinds: Annotated[
+        list[str] | None, typer.Option(help="Exact kinds of a class, such as truck=box,tanker. May be repeated.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Collection; the folder's name where it is not given.")] = None,
+    accept: Annotated[float, typer.Option(min=0, max=1, help="Boxes of this score or more need no person.")] = 0.6,
+    sequences: Annotated[
+        str | None, typer.Option(help="Regular expression whose first group names a file's sequence.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, max=100_000, help="Images in one run, at most.")] = 1000,
+    wait: Annotated[bool, typer.Option(help="Stay and show the progress until all is settled.")] = True,
+) -> None:
+    """Label a folder of images: machines first, people where machines are not sure."""
+    from infra.cli.line_commands import LabelRequest, label_folder
+    from infra.cli.parsing import parse_classes, parse_detector, parse_kinds
+
+    known = parse_classes(classes)
+    request = LabelRequest(
+        folder=folder.resolve(),
+        collection=name or folder.resolve().name,
+        classes=known,
+        detector=parse_detector(detector),
+        kinds=parse_kinds(kinds or [], known),
+        accept=accept,
+        sequence_pattern=sequences,
+        batch_size=batch_size,
+    )
+    label_folder(labelline_home(), request, wait=wait)
+
+
+@app.command()
+def retrain(
+    collection: Annotated[str, typer.Argument(help="Whose truth is trained on.")],
+    epochs: Annotated[int | None, typer.Option(min=1, max=1000, help="Passes over the training images.")] = None,
+    wait: Annotated[bool, typer.Option(help="Stay until the challenger is compared with the champion.")] = True,
+) -> None:
+    """Train a challenger on all truth of a collection; it becomes champion only if it is better."""
+    from infra.cli.line_commands import retrain_collection
+
+    retrain_collection(labelline_home(), collection, epochs, wait=wait)
+
+
+@app.command()
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the servers up.")] = False,
+) -> None:
+    """Draw parking lots, run the whole line on them with simulated people, and show what it saved."""
+    from infra.demo.run import run_demo
+
+    run_demo(labelline_home(), keep)
+
+
+@app.command()
+def simulate(
+    truth: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Images with true labels.")],
+    collection: Annotated[str, typer.Argument(help="Whose questions are answered.")],
+    fmt: Annotated[TruthFormatName, typer.Option("--format", help="Format of the truth.")] = TruthFormatName.AUTO,
+    people: Annotated[int, typer.Option(min=1, max=12, help="People for each queue.")] = 3,
+    skill: Annotated[float, typer.Option(min=0, max=1, help="Share of objects that come out right.")] = 0.97,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same mistakes.")] = 0,
+    once: Annotated[bool, typer.Option("--once", help="End when nothing is open.")] = False,
+) -> None:
+    """Let simulated people answer the open questions of a collection through Label Studio."""
+    from infra.annotators.people import People
+    from infra.annotators.terminal import simulate_in_terminal
+    from infra.cli.line_commands import annotation_server
+
+    server = annotation_server(labelline_home())
+    who = People(count=people, skill=skill, seed=seed)
+    simulate_in_terminal(server, truth.resolve(), collection, who, fmt=fmt.value, once=once)
+
+
+if __name__ == "__main__":
+    sys.exit(app())

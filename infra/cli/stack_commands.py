@@ -1,0 +1,94 @@
+"""`up`, `down`, `status`, `blocks`: the local stack in a terminal."""
+
+import time
+from datetime import timedelta
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from infra.stack.connection import connected
+from infra.stack.credentials import secrets_path
+from infra.stack.documents import save_blocks
+from infra.stack.report import ServiceReport, StackReport, report_stack
+from infra.stack.start import StackOptions, start_stack
+from infra.stack.state import StackState, open_stack
+from infra.stack.stop import stop_stack
+
+console = Console()
+
+
+def start(home: Path, **ports: int | None) -> StackState:
+    """Start what is missing of the stack, and show where everything is."""
+    started = time.monotonic()
+    with console.status("starting Label Studio, Prefect, MLflow, gateway and worker; the first time takes a minute"):
+        state = start_stack(home, StackOptions(**ports), on_progress=lambda line: console.print(f"  {line}"))
+    console.print(f"all is up after {time.monotonic() - started:.0f} s")
+    console.print(addresses(state))
+    console.print(f"Label Studio: log in as {state.credentials.email}; the password is in {secrets_path(home)}")
+    return state
+
+
+def stop(home: Path) -> None:
+    """End the stack."""
+    with console.status("stopping"):
+        ended = stop_stack(home, on_progress=lambda line: console.print(f"  {line}"))
+    console.print(f"{ended} processes ended" if ended else "nothing was running")
+
+
+def show_status(home: Path) -> bool:
+    """Show what runs and what waits; say whether all is well."""
+    report = report_stack(home)
+    console.print(_service_table(report.services))
+    if report.queues:
+        console.print(_queue_table(report))
+    if report.runs_by_state:
+        counts = report.runs_by_state
+        console.print(
+            f"runs: {counts['running']} running, {counts['paused']} asleep until people have answered, "
+            f"{counts['scheduled']} scheduled, {counts['failed']} failed ({report.state.urls.prefect_ui}/runs)"
+        )
+    if not report.is_well:
+        console.print("not all is well: `labelline up` starts what is missing, `labelline doctor` says more")
+    return report.is_well
+
+
+def register(home: Path) -> None:
+    """Register our block types and save the documents of this machine."""
+    state = open_stack(home)
+    with connected(state):
+        saved = save_blocks(state)
+    console.print(f"saved {', '.join(saved)}; see {state.urls.prefect_ui}/blocks")
+
+
+def addresses(state: StackState) -> Table:
+    """Return where a person finds what, as a table."""
+    table = Table(show_header=False, box=None)
+    table.add_row("people answer here", "Label Studio", state.urls.label_studio)
+    table.add_row("runs and schedules", "Prefect", state.urls.prefect_ui)
+    table.add_row("detectors and trainings", "MLflow", state.urls.mlflow)
+    return table
+
+
+def _service_table(services: list[ServiceReport]) -> Table:
+    table = Table("service", "state", "address", "up for", "memory", "pid")
+    for service in services:
+        state = (
+            "[green]well[/]" if service.well else "[yellow]does not answer[/]" if service.running else "[red]down[/]"
+        )
+        table.add_row(
+            service.name,
+            state,
+            service.url or "",
+            str(timedelta(seconds=int(service.up_s))) if service.up_s is not None else "",
+            f"{service.memory_mb} MB" if service.memory_mb else "",
+            str(service.pid or ""),
+        )
+    return table
+
+
+def _queue_table(report: StackReport) -> Table:
+    table = Table("queue", "open", "answered", "address")
+    for queue in report.queues:
+        table.add_row(queue.queue, str(queue.open), str(queue.answered), queue.url or "")
+    return table

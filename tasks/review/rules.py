@@ -1,0 +1,183 @@
+"""When a queue is done with a batch: how far people are, the rule that says enough, and what becomes of the rest."""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import ColumnElement, Engine, func
+from sqlalchemy import select as select_columns
+from sqlmodel import col, select, update
+
+from blocks.database import reading, writing
+from blocks.tables import Answer, AnswerState, BatchItem, Question, QuestionState, Waiting, utc_now
+
+
+class Until(BaseModel):
+    """How long a line waits for people: a share of the answers or a time, whatever comes first."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    share: float = Field(default=1.0, gt=0, le=1, description="Go on when this share of the questions is answered")
+    hours: float | None = Field(default=None, gt=0, description="Go on after so many hours; empty: wait for the share")
+    rest: Literal["pass_on", "drop"] = Field(
+        default="pass_on",
+        description="What becomes of items nobody answered for: pass_on lets them settle with what the machine is "
+        "sure of, drop sets them aside from this batch",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far people are with one queue of one batch."""
+
+    asked: int
+    answered: int
+    passed: int
+    """Questions that only got skips or answers that cannot be used."""
+    closed: int
+    people: int
+    seconds: float
+    first_posted_at: datetime | None
+
+    @property
+    def done(self) -> int:
+        """Questions for which nobody is waited for any more."""
+        return self.answered + self.passed + self.closed
+
+    @property
+    def share(self) -> float:
+        """Share of the questions that are done, 0 to 1; 1 where nothing was asked."""
+        return self.done / self.asked if self.asked else 1.0
+
+    def __str__(self) -> str:
+        """Say it in a line, for logs and artifacts."""
+        pace = f", {self.seconds / self.answered:.1f} s each" if self.answered and self.seconds else ""
+        passed = f", {self.passed} skipped or unusable" if self.passed else ""
+        return f"{self.answered} of {self.asked} answered by {self.people} people{pace}{passed}"
+
+
+@dataclass(frozen=True, slots=True)
+class Sleeper:
+    """A run that sleeps until its queue's rule is met."""
+
+    flow_run_id: str
+    queue: str
+    batch_id: str
+    round: int
+    until: Until
+
+
+def progress(engine: Engine, queue: str, batch_id: str, round_: int = 0) -> Progress:
+    """Return how far people are with one queue of one batch; all zero where nothing was asked."""
+    ours = _ours(queue, batch_id, round_)
+    responded = (AnswerState.SKIPPED.value, AnswerState.SET_ASIDE.value)
+    with reading(engine) as session:
+        connection = session.connection()
+        states = select_columns(col(Question.state), func.count(), func.min(Question.posted_at)).where(*ours)
+        by_state = {row[0]: row for row in connection.execute(states.group_by(col(Question.state)))}
+        answers = select_columns(
+            func.count(col(Answer.person).distinct()), func.coalesce(func.sum(Answer.seconds), 0.0)
+        ).join(Question, col(Question.id) == col(Answer.question_id))
+        people, seconds = connection.execute(answers.where(*ours)).one()
+        still_open = col(Question.state) == QuestionState.POSTED.value
+        passing = select_columns(func.count(col(Question.id).distinct())).join(
+            Answer, col(Question.id) == col(Answer.question_id)
+        )
+        passed = connection.execute(passing.where(*ours, still_open, col(Answer.state).in_(responded))).scalar_one()
+    counts = {state: int(row[1]) for state, row in by_state.items()}
+    posted = [row[2] for row in by_state.values() if row[2] is not None]
+    return Progress(
+        asked=sum(counts.values()),
+        answered=counts.get(QuestionState.ANSWERED.value, 0),
+        passed=int(passed),
+        closed=counts.get(QuestionState.CLOSED.value, 0),
+        people=int(people),
+        seconds=float(seconds),
+        first_posted_at=min(posted, default=None),
+    )
+
+
+def is_met(so_far: Progress, until: Until) -> bool:
+    """Say whether a line may go on. Unposted questions are waited for as well."""
+    if so_far.done >= math.ceil(until.share * so_far.asked - 1e-9):
+        return True
+    if until.hours is None or so_far.first_posted_at is None:
+        return False
+    return utc_now() >= so_far.first_posted_at + timedelta(hours=until.hours)
+
+
+def close_rest(engine: Engine, queue: str, batch_id: str, round_: int, rest: Literal["pass_on", "drop"]) -> int:
+    """End the questions nobody answered, by the queue's rule; an answer that comes later still counts.
+
+    Returns:
+        How many questions were closed.
+    """
+    still_open = (
+        *_ours(queue, batch_id, round_),
+        col(Question.state).in_((QuestionState.WRITTEN.value, QuestionState.POSTED.value)),
+    )
+    with writing(engine) as session:
+        rows = session.exec(select(Question.id, Question.item_id, Question.subject).where(*still_open)).all()
+        session.exec(update(Question).where(*still_open).values(state=QuestionState.CLOSED.value))
+        whole_items = [item_id for _, item_id, subject in rows if not subject]
+        if rest == "drop" and whole_items:
+            members = update(BatchItem).where(col(BatchItem.batch_id) == batch_id)
+            session.exec(
+                members.where(col(BatchItem.item_id).in_(whole_items)).values(
+                    set_aside=f"nobody answered in queue {queue} before its rule was met"
+                )
+            )
+    return len(rows)
+
+
+def project_of(engine: Engine, queue: str, batch_id: str, round_: int) -> int | None:
+    """Return the Label Studio project in which a queue's batch is asked; None where nothing was posted."""
+    posted = select(Question.project_id).where(*_ours(queue, batch_id, round_), col(Question.project_id).is_not(None))
+    with reading(engine) as session:
+        return session.exec(posted.limit(1)).first()
+
+
+def note_sleeper(engine: Engine, sleeper: Sleeper) -> None:
+    """Write down that a run is about to sleep, before it does."""
+    with writing(engine) as session:
+        session.merge(
+            Waiting(
+                flow_run_id=sleeper.flow_run_id,
+                queue=sleeper.queue,
+                batch_id=sleeper.batch_id,
+                round=sleeper.round,
+                until=sleeper.until.model_dump(),
+            )
+        )
+
+
+def forget_sleeper(engine: Engine, flow_run_id: str) -> None:
+    """Write down that a run sleeps no more."""
+    with writing(engine) as session:
+        row = session.get(Waiting, flow_run_id)
+        if row is not None:
+            session.delete(row)
+
+
+def sleepers(engine: Engine) -> list[Sleeper]:
+    """Return the runs that sleep, the longest first."""
+    with reading(engine) as session:
+        rows = session.exec(select(Waiting).order_by(col(Waiting.since))).all()
+    return [
+        Sleeper(row.flow_run_id, row.queue, row.batch_id, row.round, Until.model_validate(row.until)) for row in rows
+    ]
+
+
+def due(engine: Engine) -> list[Sleeper]:
+    """Return the sleeping runs whose rule is met."""
+    return [
+        sleeper
+        for sleeper in sleepers(engine)
+        if is_met(progress(engine, sleeper.queue, sleeper.batch_id, sleeper.round), sleeper.until)
+    ]
+
+
+def _ours(queue: str, batch_id: str, round_: int) -> tuple[ColumnElement[bool], ...]:
+    return col(Question.queue) == queue, col(Question.batch_id) == batch_id, col(Question.round) == round_

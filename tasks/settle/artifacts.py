@@ -1,0 +1,98 @@
+"""What the Prefect UI shows of a settled batch: labels and where they came from, and the human seconds they cost."""
+
+from tasks.settle.effort import CHECK_COVERAGE, DRAW_BOX, DRAW_BOX_FAST, Effort
+from tasks.settle.report import SettleReport
+from tasks.triage.summary import escape_cell, percent, table
+
+_DEEDS = {
+    "confirmed": "left as proposed",
+    "changed": "moved or renamed",
+    "drawn": "drawn where nothing was proposed",
+    "drawn_blind": "drawn blind, for the audit",
+    "deleted": "taken away",
+    "refused": "called no object by a second person",
+    "undecided": "asked about, and decided by nobody",
+}
+
+
+def labels_summary(report: SettleReport) -> str:
+    """Return what the labels of a batch are, who said so, and what is open."""
+    parts = [
+        f"## Labels of batch {escape_cell(report.batch_id)}",
+        f"{report.labels:,} labels on {_count(report.items_settled, 'image')}; "
+        f"**{percent(report.accepted_without_people, report.labels)} accepted without people** "
+        f"({percent(report.boxes_nobody_saw, report.labels)} on images that nobody looked at).",
+        table(("origin", "labels", "share"), [(*r, percent(r[1], report.labels)) for r in report.by_origin.items()]),
+        table(("what people did", "boxes"), [(words, getattr(report, name)) for name, words in _DEEDS.items()]),
+        table(("class", "labels"), _most_first(report.by_class)),
+    ]
+    if report.by_kind:
+        parts.append(table(("kind", "labels"), _most_first(report.by_kind)))
+    if report.items_waiting or report.items_unsettled:
+        parts.append(
+            f"Not settled: {_count(report.items_waiting, 'image')} with an open question, "
+            f"{_count(report.items_unsettled, 'image')} that nobody answered."
+        )
+    if report.set_aside:
+        rows = [(aside.item_id[:12], aside.reason) for aside in report.set_aside[:20]]
+        parts.append(f"{_count(len(report.set_aside), 'answer')} cannot be read:\n\n{table(('item', 'reason'), rows)}")
+    return "\n\n".join(parts)
+
+
+def effort_summary(effort: Effort) -> str:
+    """Return the human seconds of a batch by queue and person, against labelling it by hand."""
+    times = [
+        (t.queue, t.person, t.answers, in_words(t.seconds), f"{t.seconds / t.answers:.1f} s") for t in effort.times
+    ]
+    by_hand = [
+        ("this line", in_words(effort.human_seconds), _per_label(effort.human_seconds, effort.labels), ""),
+        *(
+            (name, in_words(seconds), _per_label(seconds, effort.labels), _times_more(seconds, effort.human_seconds))
+            for name, seconds in (
+                (f"by hand, {DRAW_BOX.seconds} s a box", effort.human_seconds_manual),
+                (f"by hand, {DRAW_BOX_FAST.seconds} s a box", effort.human_seconds_manual_fastest),
+            )
+        ),
+    ]
+    return "\n\n".join(
+        [
+            f"## Human time of batch {escape_cell(effort.batch_id)}",
+            table(("way", "human time", "per label", "against this line"), by_hand),
+            table(("queue", "person", "answers", "time", "per answer"), times) if times else "No answers yet.",
+            _sources(effort),
+            f"Found on whole images: {effort.boxes_whole_frame:,} boxes; with tiles: {effort.boxes_tiled:,}.",
+        ]
+    )
+
+
+def _sources(effort: Effort) -> str:
+    told = [f"{time.seconds} s to {time.what} ({time.source})" for time in (DRAW_BOX, DRAW_BOX_FAST, CHECK_COVERAGE)]
+    scope = f"{effort.labels:,} boxes on {_count(effort.images, 'image')}"
+    return f"By hand is an estimate from published times, for {scope}: {told[0]} or {told[1]}, and {told[2]}."
+
+
+def in_words(seconds: float) -> str:
+    """Return a duration as people say it: `45 s`, `3 min 20 s`, `1 h 12 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s" if whole >= 10 or seconds == whole else f"{seconds:.1f} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def _most_first(counts: dict[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+def _per_label(seconds: float, labels: int) -> str:
+    return f"{seconds / labels:.1f} s" if labels else "–"
+
+
+def _times_more(seconds: float, ours: float) -> str:
+    return f"{seconds / ours:.1f} times" if ours else "–"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,201 @@
+"""Human seconds: what people really spent on a batch, and what labelling it by hand would have cost.
+
+The published times live here and nowhere else: the estimate of manual work and the simulated annotators both use them,
+so that neither side of a comparison is measured with its own yardstick.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, Field, computed_field
+from sqlalchemy import Engine, func
+from sqlmodel import Session, col, select
+
+from blocks.database import reading
+from blocks.tables import Answer, Batch, BatchItem, Proposal, Question, QuestionState, Scan
+from tasks.settle.in_force import labels_in_force
+from tasks.triage.boxes import SHARD_ITEMS, Scope
+
+SHOW_SCORE = 0.25
+"""From this score on a box counts as found, as in ultralytics' default and in `Scan.whole_frame`."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedTime:
+    """How long something takes a person, as measured and published by others."""
+
+    seconds: float
+    what: str
+    source: str
+
+
+_SU_2012 = "Su, Deng and Fei-Fei, Crowdsourcing annotations for visual object detection, AAAI workshop 2012"
+
+DRAW_BOX = PublishedTime(25.5, "draw one box by dragging its corners (median)", _SU_2012)
+"""The usual way, and Label Studio's: the yardstick of `human_seconds_manual`."""
+
+CHECK_BOX = PublishedTime(9.0, "check the quality of one drawn box (median)", _SU_2012)
+
+CHECK_COVERAGE = PublishedTime(7.8, "look over one image for objects without a box (median)", _SU_2012)
+"""What an image costs by itself, however many boxes it has. With drawing and checking a box: 42 s."""
+
+DRAW_BOX_FAST = PublishedTime(
+    7.0,
+    "draw one box by clicking its four extreme points",
+    "Papadopoulos, Uijlings, Keller and Ferrari, Extreme clicking for efficient object annotation, ICCV 2017",
+)
+"""The fastest published way to draw one: the estimate that is least kind to us."""
+
+VERIFY_BOX = PublishedTime(
+    1.6,
+    "say whether a shown box is right",
+    "Papadopoulos, Uijlings, Keller and Ferrari, We don't need no bounding-boxes, CVPR 2016",
+)
+
+
+class QueueTime(BaseModel):
+    """What one person spent in one queue."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    queue: str
+    person: str
+    answers: int
+    seconds: float
+
+
+class Effort(BaseModel):
+    """Human seconds of a batch, against labelling it by hand."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")  # ignore: computed fields come along when read back
+
+    batch_id: str
+    times: tuple[QueueTime, ...] = Field(description="by queue and person, most seconds first")
+    questions_asked: int = Field(description="sent or waiting to be sent, in all queues")
+    questions_answered: int = Field(description="with an answer that counts")
+    images: int = Field(description="settled items")
+    labels: int = Field(description="boxes in force on them")
+    boxes_whole_frame: int = Field(description="boxes that one pass over each whole image finds")
+    boxes_tiled: int = Field(description="boxes that tiles and whole images together find, at the same score")
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def human_seconds(self) -> float:
+        """What people spent, skipped and deleted answers included."""
+        return round(sum(time.seconds for time in self.times), 1)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def human_seconds_manual(self) -> float:
+        """What drawing all of it by hand would take: `manual_seconds`."""
+        return round(manual_seconds(self.labels, self.images), 1)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def human_seconds_manual_fastest(self) -> float:
+        """The same, for people who draw boxes in the fastest published way."""
+        return round(manual_seconds(self.labels, self.images, DRAW_BOX_FAST), 1)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def seconds_per_label(self) -> float | None:
+        """Human seconds over labels in force; None without labels."""
+        return round(self.human_seconds / self.labels, 2) if self.labels else None
+
+    def by_queue(self) -> dict[str, float]:
+        """Return seconds by queue."""
+        seconds: Counter[str] = Counter()
+        for time in self.times:
+            seconds[time.queue] += time.seconds  # type: ignore[assignment]
+        return dict(seconds)
+
+
+def manual_seconds(
+    boxes: int, images: int, draw: PublishedTime = DRAW_BOX, look: PublishedTime = CHECK_COVERAGE
+) -> float:
+    """Estimate how long people would take to label by hand: draw every box, and look over every image once.
+
+    Args:
+        boxes: Boxes that are there in the end.
+        images: Images, those without boxes included.
+        draw: The time to draw one box.
+        look: The time that an image costs by itself.
+
+    Source:
+        The constants above name theirs.
+    """
+    return boxes * draw.seconds + images * look.seconds
+
+
+def effort_of(engine: Engine, batch_id: str, detector: str, recipe: str) -> Effort:
+    """Count what people spent on a batch, what came out, and what tiles found that whole images did not."""
+    scope = Scope(batch_id, detector, recipe)
+    with reading(engine) as session:
+        times = _times(session, batch_id)
+        asked, answered = _count_questions(session, batch_id)
+        settled = _settled_items(session, batch_id)
+        collection = session.exec(select(Batch.collection).where(Batch.id == batch_id)).first()
+        whole_frame, tiled = _count_found(session, scope)
+    labels = 0
+    for first in range(0, len(settled), SHARD_ITEMS):
+        in_force = labels_in_force(engine, settled[first : first + SHARD_ITEMS], collection)
+        labels += sum(len(found) for found in in_force.values())
+    return Effort(
+        batch_id=batch_id,
+        times=times,
+        questions_asked=asked,
+        questions_answered=answered,
+        images=len(settled),
+        labels=labels,
+        boxes_whole_frame=whole_frame,
+        boxes_tiled=tiled,
+    )
+
+
+def _times(session: Session, batch_id: str) -> tuple[QueueTime, ...]:
+    # Label Studio's lead time of an edited annotation includes what it was before the edit: its largest version counts.
+    versions = (
+        select(Question.queue, Answer.person, Answer.question_id, func.max(Answer.seconds).label("seconds"))
+        .join(Question, col(Question.id) == Answer.question_id)
+        .where(Question.batch_id == batch_id)
+        .group_by(col(Question.queue), col(Answer.person), col(Answer.question_id), col(Answer.annotation_id))
+        .subquery()
+    )
+    query = select(versions.c.queue, versions.c.person, func.count(), func.sum(versions.c.seconds)).group_by(
+        versions.c.queue, versions.c.person
+    )
+    rows = session.exec(query).all()
+    times = [QueueTime(queue=q, person=p, answers=n, seconds=round(float(s), 1)) for q, p, n, s in rows]
+    return tuple(sorted(times, key=lambda time: (-time.seconds, time.queue, time.person)))
+
+
+def _count_questions(session: Session, batch_id: str) -> tuple[int, int]:
+    query = select(Question.state, func.count()).where(Question.batch_id == batch_id).group_by(Question.state)
+    by_state = dict(session.exec(query).all())
+    return sum(by_state.values()), by_state.get(QuestionState.ANSWERED.value, 0)
+
+
+def _settled_items(session: Session, batch_id: str) -> list[str]:
+    query = (
+        select(BatchItem.item_id)
+        .where(BatchItem.batch_id == batch_id)
+        .where(col(BatchItem.settled_at).is_not(None), col(BatchItem.set_aside).is_(None))
+        .order_by(col(BatchItem.position))
+    )
+    return list(session.exec(query).all())
+
+
+def _count_found(session: Session, scope: Scope) -> tuple[int, int]:
+    in_batch = (BatchItem.batch_id == scope.batch_id, col(BatchItem.set_aside).is_(None))
+    whole_frame = (
+        select(func.coalesce(func.sum(Scan.whole_frame), 0))
+        .join(BatchItem, col(BatchItem.item_id) == Scan.item_id)
+        .where(*in_batch, Scan.detector == scope.detector, Scan.recipe == scope.recipe)
+    )
+    tiled = (
+        select(func.count(col(Proposal.id)))
+        .join(BatchItem, col(BatchItem.item_id) == Proposal.item_id)
+        .where(*in_batch, Proposal.detector == scope.detector, Proposal.recipe == scope.recipe)
+        .where(Proposal.score >= SHOW_SCORE)
+    )
+    return int(session.exec(whole_frame).one()), int(session.exec(tiled).one())

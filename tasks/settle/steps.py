@@ -1,0 +1,65 @@
+"""Steps of the station `settle`."""
+
+import logging
+from uuid import NAMESPACE_URL, uuid5
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+from prefect.events import emit_event
+
+from blocks.catalog import Catalog
+from blocks.object_store import ObjectStore
+from tasks.settle.artifacts import effort_summary, labels_summary
+from tasks.settle.effort import Effort, effort_of
+from tasks.settle.in_force import LabelNews, news_of
+from tasks.settle.labels import settle
+from tasks.settle.pictures import pictures_markdown
+from tasks.settle.report import SettleReport
+from tasks.triage.boxes import Scope
+from tasks.triage.summary import artifact_key
+
+logger = logging.getLogger(__name__)
+
+LABELS_READY = "labelline.labels.ready"
+"""The event that says that a collection has enough new labels to train on."""
+
+
+@task
+def settle_batch(batch_id: str, detector: str, recipe: str, plugs: str = "local") -> SettleReport:
+    """Turn verdicts and answers of a batch into labels, and show what they are."""
+    report = settle(Catalog.load(plugs).open(), batch_id, detector, recipe)
+    logger.info("settled %s: %d labels %s", batch_id, report.labels, report.by_origin)
+    create_markdown_artifact(labels_summary(report), artifact_key("labels", batch_id), "Labels, and who said so")
+    return report
+
+
+@task
+def show_effort(batch_id: str, detector: str, recipe: str, plugs: str = "local") -> Effort:
+    """Show the human seconds of a batch against labelling it by hand."""
+    effort = effort_of(Catalog.load(plugs).open(), batch_id, detector, recipe)
+    logger.info("%s took people %.0f s, by hand %.0f s", batch_id, effort.human_seconds, effort.human_seconds_manual)
+    create_markdown_artifact(effort_summary(effort), artifact_key("effort", batch_id), "Human seconds, against by hand")
+    return effort
+
+
+@task
+def show_pictures(batch_id: str, detector: str, recipe: str, count: int = 3, plugs: str = "local") -> None:
+    """Show some images of a batch with their proposals and labels."""
+    engine, store = Catalog.load(plugs).open(), ObjectStore.load(plugs).open()
+    markdown = pictures_markdown(engine, store, Scope(batch_id, detector, recipe), count)
+    logger.info("pictures of %s: %d kB", batch_id, len(markdown) // 1000)
+    create_markdown_artifact(markdown, artifact_key("pictures", batch_id), "Proposals and labels on some images")
+
+
+@task
+def announce_labels(collection: str, at_least: int, plugs: str = "local") -> LabelNews:
+    """Say by one event that a collection has enough new labels to train on, if it has."""
+    news = news_of(Catalog.load(plugs).open(), collection)
+    logger.info("%s: %d new labels since the last snapshot (training starts at %d)", collection, news.count, at_least)
+    if news.count >= max(1, at_least):
+        resource = {"prefect.resource.id": f"labelline.collection.{collection}", "labelline.collection": collection}
+        # The same news has the same id, so a re-run does not announce it as another event.
+        name = f"{collection}|{news.since}|{news.count}"
+        payload = {"collection": collection, "new_labels": news.count}
+        emit_event(LABELS_READY, resource, payload=payload, id=uuid5(NAMESPACE_URL, name))
+    return news

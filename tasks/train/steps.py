@@ -1,0 +1,109 @@
+"""The train station as Prefect steps. Ids and references travel; weights, tiles and models stay where they are."""
+
+import logging
+from typing import Any, cast
+
+import httpx
+from prefect import task
+from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.tasks import Task
+
+from blocks.catalog import Catalog
+from blocks.errors import CatalogUnavailable, StoreUnavailable, TrackingUnavailable
+from blocks.experiments import Experiments
+from blocks.object_store import ObjectStore
+from blocks.stores import Store
+from blocks.tracking import Tracking
+from tasks.detect.options import TilingOptions
+from tasks.detect.refs import DetectorRef
+from tasks.train import evaluate, promotion, registry, training
+from tasks.train.evaluate import Comparison
+from tasks.train.options import PromoteOptions, TrainOptions
+from tasks.train.promotion import PromotionReport
+from tasks.train.training import TrainedRef
+from tasks.train.watch import EpochReport, Progress
+
+log = logging.getLogger(__name__)
+
+WAITS_S = [2.0, 10.0, 30.0]
+"""A store, a database or an MLflow that restarts is back within these."""
+
+
+async def _waiting_can_help(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    away = StoreUnavailable | CatalogUnavailable | TrackingUnavailable
+    return isinstance(await state.aresult(raise_on_failure=False), away)
+
+
+def _store(plugs: str) -> Store:
+    return cast(ObjectStore, ObjectStore.load(plugs)).open()
+
+
+def _experiments(plugs: str) -> Experiments:
+    return cast(Tracking, Tracking.load(plugs)).open()
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=_waiting_can_help)
+def resolve_detector(collection: str, spec: str = "champion", plugs: str = "local") -> DetectorRef:
+    """Find the detector that a person means: the champion, a version, or a .pt file."""
+    ref = registry.resolve_detector(_experiments(plugs), _store(plugs), collection, spec)
+    log.info("detector of %s: %s (%s)", collection, ref.version, spec)
+    return ref
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=_waiting_can_help)
+def finetune(
+    snapshot_id: str, base: DetectorRef, options: TrainOptions, tiling: TilingOptions, plugs: str = "local"
+) -> TrainedRef:
+    """Train a detector further on a snapshot; a training that is done is not done again."""
+    plugged = (_experiments(plugs), _store(plugs))
+    progress = _progress_artifact(snapshot_id)
+    trained = training.finetune(*plugged, snapshot_id, base, options, tiling=tiling, progress=progress)
+    log.info(
+        "detector %s: %d epochs in %.0f s, run %s", trained.version, trained.epochs, trained.seconds, trained.run_id
+    )
+    return trained
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=_waiting_can_help)
+def compare(
+    snapshot_id: str, champion: DetectorRef, challenger: TrainedRef, tiling: TilingOptions, plugs: str = "local"
+) -> Comparison:
+    """Evaluate two detectors on the frozen test items of a snapshot, the line's way."""
+    result = evaluate.compare(
+        _store(plugs), snapshot_id, champion, challenger.detector, tiling, run_id=challenger.run_id
+    )
+    before, after = result.champion, result.challenger
+    log.info("mAP50 %.3f → %.3f, mAP50-95 %.3f → %.3f on %d test items, %d boxes",
+             before.map50, after.map50, before.map50_95, after.map50_95, after.items, after.truths)  # fmt: skip
+    return result
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=_waiting_can_help)
+def promote(comparison: Comparison, options: PromoteOptions, plugs: str = "local") -> PromotionReport:
+    """Register the challenger, and make it champion if it is better; leaves the comparison as an artifact."""
+    engine = cast(Catalog, Catalog.load(plugs)).open()
+    report = promotion.promote(engine, _store(plugs), _experiments(plugs), comparison, options)
+    create_markdown_artifact(report.markdown, key="comparison", description=f"{report.name}: {report.reason}")
+    log.info(
+        "%s version %s %s: %s", report.name, report.number, "promoted" if report.promoted else "kept", report.reason
+    )
+    return report
+
+
+def _progress_artifact(snapshot_id: str) -> Progress:
+    """Return a callback that shows how far a training is; made at the first epoch, since most re-runs have none."""
+    made: list[Any] = []
+
+    def show(report: EpochReport) -> None:
+        percent = min(100.0, 100.0 * report.epoch / report.epochs)
+        try:
+            if made:
+                update_progress_artifact(made[0], percent)
+            else:
+                description = f"training on snapshot {snapshot_id[:12]}, {report.seconds:.0f} s an epoch"
+                made.append(create_progress_artifact(percent, key="training", description=description))
+        except httpx.HTTPError as error:
+            log.warning("no progress shown for epoch %d: %s", report.epoch, error)  # no reason to stop training
+
+    return show

@@ -1,0 +1,130 @@
+import hashlib
+import json
+
+import pytest
+from sqlalchemy import Engine
+from sqlmodel import select
+
+from blocks.database import reading, upsert, writing
+from blocks.errors import NotEnoughData, ObjectMissing
+from blocks.stores import Store
+from blocks.tables import Batch, BatchItem, Label, SequenceSplit, Snapshot, utc_now
+from tasks.dataset.snapshots import read_snapshot, take_snapshot
+from tests.dataset.scenes import draw_scene, label_row, settle_scenes
+
+SPLITS = {"s0": "train", "s1": "val", "s2": "test"}
+
+
+def three_scenes(engine: Engine, store: Store) -> list[str]:
+    return settle_scenes(engine, store, [draw_scene(n, sequence=f"s{n}", squares=n) for n in range(3)], SPLITS)
+
+
+def test_an_empty_collection_is_refused(engine: Engine, store: Store) -> None:
+    with pytest.raises(NotEnoughData, match="'lot' has no settled item"):
+        take_snapshot(engine, store, "lot")
+
+
+def test_counts_classes_and_splits(engine: Engine, store: Store) -> None:
+    three_scenes(engine, store)
+    ref = take_snapshot(engine, store, "lot")
+    assert (ref.items, ref.labels, ref.classes) == (3, 0 + 1 + 2, ("blue", "red"))
+    assert ref.splits == {"train": 1, "val": 1, "test": 1}
+
+
+def test_the_same_truth_is_the_same_snapshot_and_no_new_row(engine: Engine, store: Store) -> None:
+    three_scenes(engine, store)
+    first, second = take_snapshot(engine, store, "lot"), take_snapshot(engine, store, "lot")
+    assert first == second
+    with reading(engine) as session:
+        assert [row.id for row in session.exec(select(Snapshot)).all()] == [first.id]
+
+
+def test_the_id_is_the_hash_of_the_file_and_the_file_is_json(engine: Engine, store: Store) -> None:
+    three_scenes(engine, store)
+    ref = take_snapshot(engine, store, "lot")
+    data = store.get(f"snapshots/{ref.id}.json")
+    assert hashlib.sha256(data).hexdigest() == ref.id
+    assert len(json.loads(data)["items"]) == 3
+
+
+def test_any_change_of_truth_is_another_snapshot(engine: Engine, store: Store) -> None:
+    ids = three_scenes(engine, store)
+    before = take_snapshot(engine, store, "lot")
+    with writing(engine) as session:
+        upsert(session, Label, [label_row(ids[1], "r0", "red", (1.0, 1.0, 9.5, 9.0), revision=1)])
+    after = take_snapshot(engine, store, "lot")
+    assert after.id != before.id
+    assert after.labels == before.labels
+    (item,) = read_snapshot(store, after.id).items("val")
+    assert item.labels[0].box_xyxy_px == (1.0, 1.0, 9.5, 9.0)
+
+
+def test_a_retracted_label_is_gone_and_its_item_stays_as_background(engine: Engine, store: Store) -> None:
+    ids = three_scenes(engine, store)
+    with writing(engine) as session:
+        upsert(session, Label, [label_row(ids[1], "r0", "red", (1, 1, 9, 9), revision=1, retracted=True)])
+    ref = take_snapshot(engine, store, "lot")
+    assert (ref.items, ref.labels) == (3, 2)
+    assert [item.labels for item in read_snapshot(store, ref.id).items("val")] == [()]
+
+
+def test_unsettled_and_set_aside_items_are_left_out(engine: Engine, store: Store) -> None:
+    ids = three_scenes(engine, store)
+    with writing(engine) as session:
+        rows = [
+            {"batch_id": "b1", "item_id": ids[0], "position": 0, "settled_at": None, "set_aside": None},
+            {"batch_id": "b1", "item_id": ids[1], "position": 1, "settled_at": utc_now(), "set_aside": "truncated"},
+        ]
+        upsert(session, BatchItem, rows, update=("settled_at", "set_aside"))
+    ref = take_snapshot(engine, store, "lot")
+    assert [item.id for item in read_snapshot(store, ref.id).items()] == [ids[2]]
+
+
+def test_truth_of_another_collection_is_not_ours(engine: Engine, store: Store) -> None:
+    ids = three_scenes(engine, store)
+    before = take_snapshot(engine, store, "lot")
+    with writing(engine) as session:
+        upsert(session, Batch, [{"id": "other", "collection": "elsewhere"}])
+        upsert(session, Label, [label_row(ids[0], "rx", "tree", (0, 0, 5, 5), "other")])
+    assert take_snapshot(engine, store, "lot") == before
+
+
+def test_a_sequence_without_a_split_is_refused_since_it_could_leak(engine: Engine, store: Store) -> None:
+    settle_scenes(engine, store, [draw_scene(0, sequence="new")], {"old": "train"})
+    with pytest.raises(NotEnoughData, match="'new' of collection 'lot' is in no split"):
+        take_snapshot(engine, store, "lot")
+
+
+def test_no_sequence_is_in_two_splits(engine: Engine, store: Store) -> None:
+    scenes = [draw_scene(n, sequence=f"s{n % 3}") for n in range(9)]
+    settle_scenes(engine, store, scenes, SPLITS)
+    split_of: dict[str, set[str]] = {}
+    for item in read_snapshot(store, take_snapshot(engine, store, "lot").id).items():
+        split_of.setdefault(item.sequence, set()).add(item.split)
+    assert split_of == {name: {split} for name, split in SPLITS.items()}
+
+
+def test_the_manifest_holds_provenance_and_kind(engine: Engine, store: Store) -> None:
+    ids = three_scenes(engine, store)
+    with writing(engine) as session:
+        upsert(session, Label, [label_row(ids[0], "k", "red", (0, 0, 5, 5), kind="crimson", origin="machine")])
+    ref = take_snapshot(engine, store, "lot")
+    (item,) = read_snapshot(store, ref.id).items("train")
+    (label,) = item.labels
+    assert (label.class_name, label.kind, label.origin, label.batch_id) == ("red", "crimson", "machine", "b1")
+
+
+def test_a_damaged_manifest_is_refused(engine: Engine, store: Store) -> None:
+    three_scenes(engine, store)
+    ref = take_snapshot(engine, store, "lot")
+    key = f"snapshots/{ref.id}.json"
+    store.put(key, store.get(key)[:-40])
+    with pytest.raises(ObjectMissing, match="changed or cut short"):
+        read_snapshot(store, ref.id)
+
+
+def test_splits_of_other_collections_do_not_count(engine: Engine, store: Store) -> None:
+    three_scenes(engine, store)
+    with writing(engine) as session:
+        upsert(session, SequenceSplit, [{"collection": "elsewhere", "sequence": "s0", "split": "test"}])
+    assert take_snapshot(engine, store, "lot").splits == {"train": 1, "val": 1, "test": 1}

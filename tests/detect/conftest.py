@@ -1,0 +1,53 @@
+"""Weights for tests: networks built from a plan with seeded random numbers, so that nothing is downloaded."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.detect.models import forget_detectors
+from tasks.detect.weights import quiet_ultralytics
+
+TINY_PLAN: dict[str, Any] = {
+    "nc": 3,
+    "channels": 3,
+    "scales": {"n": [0.33, 0.125, 1024]},
+    "scale": "n",
+    "backbone": [
+        [-1, 1, "Conv", [64, 3, 2]],
+        [-1, 1, "Conv", [128, 3, 2]],
+        [-1, 1, "Conv", [256, 3, 2]],
+        [-1, 1, "Conv", [512, 3, 2]],
+        [-1, 1, "Conv", [512, 3, 2]],
+        [-1, 1, "SPPF", [512, 5]],
+    ],
+    "head": [[[2, 3, 5], 1, "Detect", ["nc"]]],
+}
+
+
+def save_tiny(path: Path, names: tuple[str, ...] = ("car", "truck", "bus"), seed: int = 0) -> Path:
+    """Save a small YOLO detection network whose random numbers make it report boxes of all scores."""
+    quiet_ultralytics()
+    import torch
+    from ultralytics.nn.tasks import DetectionModel
+
+    torch.manual_seed(seed)
+    network = DetectionModel({**TINY_PLAN, "nc": len(names)}, verbose=False)
+    network.names = dict(enumerate(names))
+    for branch in network.model[-1].cv3:
+        torch.nn.init.normal_(branch[-1].weight, std=1.0)
+        torch.nn.init.constant_(branch[-1].bias, -2.0)
+    torch.save({"model": network.half(), "ema": None, "train_args": {"task": "detect"}}, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small detection network of car, truck and bus."""
+    return save_tiny(tmp_path_factory.mktemp("weights") / "tiny.pt")
+
+
+@pytest.fixture(autouse=True)
+def _cold() -> None:
+    """Every test begins without warm detectors."""
+    forget_detectors()

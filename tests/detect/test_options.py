@@ -1,0 +1,44 @@
+"""The recipe is what makes a second scan unnecessary: it must change with the boxes, and with nothing else."""
+
+import pytest
+from pydantic import ValidationError
+
+from tasks.detect.options import TilingOptions
+
+
+def test_a_recipe_is_twelve_hex_digits():
+    assert len(TilingOptions().recipe(("car",))) == 12
+    int(TilingOptions().recipe(("car",)), 16)
+
+
+def test_a_recipe_ignores_the_order_and_repetition_of_classes():
+    assert TilingOptions().recipe(("car", "bus")) == TilingOptions().recipe(("bus", "car", "car"))
+
+
+@pytest.mark.parametrize(
+    "change", [{"tile_px": 320}, {"overlap_share": 0.3}, {"min_score": 0.2}, {"whole_image": False}]
+)
+def test_a_recipe_changes_with_what_changes_boxes(change):
+    assert TilingOptions(**change).recipe(("car",)) != TilingOptions().recipe(("car",))
+
+
+@pytest.mark.parametrize("change", [{"batch_size": 1}, {"decode_threads": 5}, {"decoded_megapixels": 50}])
+def test_a_recipe_ignores_how_fast_the_work_is_done(change):
+    assert TilingOptions(**change).recipe(("car",)) == TilingOptions().recipe(("car",))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"overlap_share": 1.0}, "overlap_share"),
+        ({"overlap_share": -0.1}, "overlap_share"),
+        ({"tile_px": 0}, "tile_px"),
+        ({"tile_px": 500}, "tile_px"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"tile": 640}, "tile"),
+        ({"min_score": 0.5, "show_score": 0.3}, "show_score"),
+    ],
+)
+def test_impossible_options_are_refused_by_name(wrong, field):
+    with pytest.raises(ValidationError, match=field):
+        TilingOptions(**wrong)

@@ -1,0 +1,75 @@
+"""Whatever people say and however often: revisions only grow, and what is in force is what was said last."""
+
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blocks.tables import Label
+from tasks.review.regions import AnsweredBox
+from tasks.settle.revisions import Home, new_revisions, newest_per_region
+from tasks.settle.truth import Asked, Evidence, Settlement, Standing, TrueBox, settle_item
+
+HOME = Home("batch", frozenset({"batch"}))
+
+boxes = st.dictionaries(
+    st.sampled_from(["p1", "p2", "new"]), st.tuples(st.sampled_from(["car", "van"]), st.integers(0, 3)), max_size=3
+)
+
+
+def settled(said: dict[str, tuple[str, int]]) -> Settlement:
+    return Settlement(
+        Standing.SETTLED,
+        tuple(TrueBox(region, name, (x, 0, x + 10, 10), "person") for region, (name, x) in said.items()),
+    )
+
+
+def write(rows: list[Label], settlement: Settlement, home: Home = HOME) -> list[Label]:
+    added = new_revisions(home, "item", settlement, newest_per_region(rows))
+    return rows + [Label(**row) for row in added]
+
+
+def in_force(rows: Sequence[Label]) -> dict[str, tuple[str, float]]:
+    return {row.region: (row.class_name, row.x_min) for row in newest_per_region(rows) if not row.retracted}
+
+
+@given(st.lists(boxes, max_size=6))
+def test_what_was_said_last_is_in_force_and_revisions_count_up_without_gaps(
+    history: list[dict[str, tuple[str, int]]],
+) -> None:
+    rows: list[Label] = []
+    for said in history:
+        before = len(rows)
+        rows = write(rows, settled(said))
+        assert in_force(rows) == said
+        assert write(rows, settled(said)) == rows
+        assert len(rows) - before <= 3
+    for region in {row.region for row in rows}:
+        assert [row.revision for row in rows if row.region == region] == list(
+            range(sum(r.region == region for r in rows))
+        )
+    assert len({row.id for row in rows}) == len(rows)
+
+
+@given(boxes)
+def test_an_item_that_is_not_settled_loses_only_what_this_batch_said(said: dict[str, tuple[str, int]]) -> None:
+    rows = write([], settled(said))
+    other = Home("later", frozenset({"batch", "later"}))
+    assert write(rows, Settlement(Standing.WAITING), other) == rows
+    assert in_force(write(rows, Settlement(Standing.WAITING))) == {}
+
+
+def test_rounding_noise_is_no_change() -> None:
+    rows = write([], settled({"p1": ("car", 1)}))
+    noisy = Settlement(Standing.SETTLED, (TrueBox("p1", "car", (1.004, 0, 11, 9.996), "person"),))
+    assert write(rows, noisy) == rows
+
+
+@given(st.lists(st.sampled_from(["p1", "p2", "new"]), unique=True), st.sampled_from(["ask", "audit"]))
+def test_an_answer_settles_to_exactly_the_boxes_it_holds(ids: list[str], route: str) -> None:
+    answered = tuple(
+        AnsweredBox(id=i, class_name="car", x_min=0, y_min=0, x_max=9, y_max=9, untouched=False) for i in ids
+    )
+    settlement = settle_item(Evidence(route, asked=Asked.ANSWERED, answer_id="a", answered=answered))
+    assert [box.region for box in settlement.boxes] == ids
+    assert {box.answer_id for box in settlement.boxes} <= {"a"}
