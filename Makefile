@@ -7,7 +7,7 @@ LABEL_STUDIO_VERSION := 1.23.2
 PIP := pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo real test lint format bench screenshots up down clean browser
+.PHONY: help setup demo real test lint format bench screenshots up down clean browser s3
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -24,6 +24,18 @@ $(LABEL_STUDIO_VENV)/installed: Makefile
 	$(PYTHON) -m venv $(LABEL_STUDIO_VENV)
 	$(LABEL_STUDIO_VENV)/bin/$(PIP) label-studio==$(LABEL_STUDIO_VERSION)
 	@touch $@
+
+# A real S3 server for the contract tests of the object store.
+.venv-s3/installed: infra/stack/s3_swift.sh
+	bash infra/stack/s3_swift.sh install .venv-s3
+	@touch $@
+
+s3: .venv-s3/installed
+
+# Debian's Chromium for the tests that look at pages; elsewhere, and without root, they skip and say so.
+browser:
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+		&& apt-get -qq update && apt-get -qq install -y chromium >/dev/null; } || true
 
 demo: setup ## Draw parking lots and run the whole line on them (KEEP=1 leaves the servers up)
 	$(BIN)/labelline demo $(if $(KEEP),--keep)

@@ -1,1 +1,1 @@
-"""The plugs: one Prefect block per outside system, and the catalogue's tables. Ground floor: imports nothing of ours."""
+"""The plugs: one Prefect block per outside system, and the catalogue's tables. Imports nothing else of ours."""

@@ -8,7 +8,7 @@ from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 from sqlalchemy import Engine
 
-from blocks.database import open_engine
+from blocks.database import open_engine, usable
 
 
 class Catalog(Block):
@@ -23,7 +23,9 @@ class Catalog(Block):
     _block_type_name = "Labelline Catalog"
     _block_type_slug = "labelline-catalog"
 
-    url: SecretStr = Field(description="Database address: sqlite:///FILE on one machine, postgresql+psycopg://… for a team")
+    url: SecretStr = Field(
+        description="Database address: sqlite:///FILE on one machine, postgresql+psycopg://… for a team"
+    )
 
     def open(self) -> Engine:
         """Return this process's engine for the database."""
@@ -38,9 +40,11 @@ def migrate(url: str) -> None:
     """Bring the database at an address to the newest version of the tables.
 
     Raises:
-        CatalogUnavailable: The address is no database address, or its folder cannot be written.
+        CatalogUnavailable: The address is no database address, or what is there cannot be used.
     """
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.attributes["engine"] = open_engine(url)
-    command.upgrade(config, "head")
+    engine = open_engine(url)
+    config.attributes["engine"] = engine
+    with usable(engine):
+        command.upgrade(config, "head")

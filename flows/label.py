@@ -4,11 +4,9 @@ Run by hand it polls while people work: `python -m flows.label '{"collection": "
 """
 
 import sys
-from typing import Annotated
 
 from prefect import flow, unmapped
 from prefect.runtime import flow_run
-from pydantic import Field
 
 from flows.options import LineOptions
 from flows.reports import LineReport
@@ -16,6 +14,7 @@ from tasks.detect.steps import detect_shard
 from tasks.intake.steps import list_shards, open_batch
 from tasks.review.ask import ask
 from tasks.review.queues import mark_missed_queue, name_kind_queue
+from tasks.review.steps import write_kind_questions, write_missed_questions
 from tasks.settle.steps import announce_labels, settle_batch, show_effort, show_pictures
 from tasks.train.steps import choose_detector
 from tasks.triage.steps import triage_batch
@@ -43,9 +42,11 @@ def label(line: LineOptions, plugs: str = "local") -> LineReport:
     ).result()
     triaged = triage_batch(batch.id, detector.version, recipe, line.triage, plugs, classes=line.classes)
 
-    ask(mark_missed_queue(line.classes), batch, until=line.until, plugs=plugs)  # people; the run sleeps meanwhile
+    finders = mark_missed_queue(line.classes)
+    ask(finders, write_missed_questions(batch.id, finders, plugs), line.until, plugs)  # the run sleeps meanwhile
     if line.kinds:
-        ask(name_kind_queue(line.kinds), batch, until=line.until, plugs=plugs)  # other people, another skill
+        experts = name_kind_queue(line.kinds)  # other people, another skill
+        ask(experts, write_kind_questions(batch.id, experts, plugs), line.until, plugs)
 
     settled = settle_batch(batch.id, detector.version, recipe, plugs)
     effort = show_effort(batch.id, detector.version, recipe, plugs)
@@ -54,3 +55,7 @@ def label(line: LineOptions, plugs: str = "local") -> LineReport:
     return LineReport(
         collection=line.collection, batch=batch, detector=detector, triaged=triaged, settled=settled, effort=effort
     )
+
+
+if __name__ == "__main__":
+    label(LineOptions.model_validate_json(sys.argv[1]))

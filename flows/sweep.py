@@ -2,16 +2,17 @@
 
 from prefect import flow
 
-from tasks.review.steps import SweepReport, read_changes, wake_due_runs
+from tasks.review.ask import wake_sleepers
+from tasks.review.steps import Swept, read_answers
 
 
-@flow(log_prints=False)
-def sweep(plugs: str = "local") -> SweepReport:
+@flow
+def sweep(plugs: str = "local") -> Swept:
     """Read what changed in Label Studio since the last sweep, record it, and wake the runs whose rule is met.
 
     Args:
         plugs: The name under which the four blocks are saved.
     """
-    changes = read_changes(plugs)
-    woken = wake_due_runs(plugs)
-    return SweepReport(changes=changes, woken=woken)
+    swept = read_answers(plugs)
+    wake_sleepers(plugs)
+    return swept

@@ -30,7 +30,10 @@ class People(BaseModel):
 
     count: int = Field(default=3, ge=1, le=len(FIRST_NAMES), description="People per queue, each with an own account")
     skill: float = Field(default=0.97, ge=0, le=1, description="Share of objects that come out right")
-    drawing: Drawing = Field(default="extreme-clicking", description="How boxes are drawn, hence how long it takes")
+    drawing: Drawing = Field(
+        default="classic",
+        description="How boxes are drawn: classic, as the estimate of manual work; or extreme-clicking",
+    )
     seed: int = Field(default=0, ge=0, description="The same seed makes the same mistakes")
 
     def named(self, queue: str) -> tuple["Person", ...]:

@@ -1,6 +1,8 @@
 """How long people take: published seconds per act, and a draw around them.
 
-Every draw is log-normal with the published number as its mean: people's times are never negative and have a long tail.
+Drawing, verifying and looking over take what `tasks/settle/effort.py` cites, so that simulated people and the estimate
+of manual work share one yardstick. Every draw is log-normal with the published number as its mean: people's times are
+never negative and have a long tail. (Su's numbers are medians; taken for means, drawing looks cheaper, on both sides.)
 """
 
 from dataclasses import dataclass, field
@@ -8,17 +10,13 @@ from typing import Literal
 
 import numpy as np
 
+from tasks.settle.effort import CHECK_COVERAGE, DRAW_BOX, DRAW_BOX_FAST, VERIFY_BOX
+
 Drawing = Literal["extreme-clicking", "classic"]
 
-VERIFY_BOX_S = 1.6
-"""Papadopoulos et al., "We don't need no bounding-boxes", CVPR 2016: one yes/no verification of a box."""
-
-DRAW_BOX_S: dict[Drawing, float] = {"extreme-clicking": 7.0, "classic": 25.5}
-"""Papadopoulos et al., "Extreme clicking for efficient object annotation", ICCV 2017: 7.0 s; Su et al., "Crowdsourcing
-annotations for visual object detection", HCOMP 2012: 25.5 s (a median; taking it for the mean flatters drawing)."""
-
-LOOK_OVER_IMAGE_S = 7.8
-"""Su et al. 2012, coverage verification: is every object in this image boxed?"""
+DRAW_BOX_S: dict[Drawing, float] = {"extreme-clicking": DRAW_BOX_FAST.seconds, "classic": DRAW_BOX.seconds}
+VERIFY_BOX_S = VERIFY_BOX.seconds
+LOOK_OVER_IMAGE_S = CHECK_COVERAGE.seconds
 
 CONSIDER_CLASS_S = 1.0
 """Bearman et al., "What's the point", ECCV 2016: about 1 s to decide on one class; a question offers several."""
@@ -41,7 +39,7 @@ class Stopwatch:
     """Adds up one answer's seconds, act by act, each drawn around its published time."""
 
     rng: np.random.Generator
-    drawing: Drawing = "extreme-clicking"
+    drawing: Drawing = "classic"
     by_act: dict[str, float] = field(default_factory=dict)
 
     @property

@@ -36,7 +36,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Last time's, or a free one, where it is not given.")]
+
+def port_option(variable: str) -> Any:
+    """Return the option of one port."""
+    return typer.Option(min=1, max=65535, envvar=variable, help="Last time's, or a free one, where it is not given.")
 
 
 class TruthFormatName(enum.StrEnum):
@@ -63,10 +66,10 @@ def options(
 
 @app.command()
 def up(
-    label_studio_port: Annotated[Port, typer.Option(envvar="LABELLINE_LABEL_STUDIO_PORT")] = None,
-    prefect_port: Annotated[Port, typer.Option(envvar="LABELLINE_PREFECT_PORT")] = None,
-    mlflow_port: Annotated[Port, typer.Option(envvar="LABELLINE_MLFLOW_PORT")] = None,
-    gateway_port: Annotated[Port, typer.Option(envvar="LABELLINE_GATEWAY_PORT")] = None,
+    label_studio_port: Annotated[int | None, port_option("LABELLINE_LABEL_STUDIO_PORT")] = None,
+    prefect_port: Annotated[int | None, port_option("LABELLINE_PREFECT_PORT")] = None,
+    mlflow_port: Annotated[int | None, port_option("LABELLINE_MLFLOW_PORT")] = None,
+    gateway_port: Annotated[int | None, port_option("LABELLINE_GATEWAY_PORT")] = None,
 ) -> None:
     """Start Label Studio, Prefect, a worker, MLflow and the gateway, as far as they do not run."""
     from infra.cli.stack_commands import start
@@ -116,6 +119,7 @@ def doctor() -> None:
 @app.command()
 def label(
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Images, with all subfolders.")],
+    *,
     classes: Annotated[str, typer.Option(help="What people may name a box, such as car,truck,bus.")],
     detector: Annotated[str, typer.Option(help="Weights (.pt), a version, or the champion.")] = "champion",
     kinds: Annotated[
@@ -173,6 +177,7 @@ def demo(
 def simulate(
     truth: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Images with true labels.")],
     collection: Annotated[str, typer.Argument(help="Whose questions are answered.")],
+    *,
     fmt: Annotated[TruthFormatName, typer.Option("--format", help="Format of the truth.")] = TruthFormatName.AUTO,
     people: Annotated[int, typer.Option(min=1, max=12, help="People for each queue.")] = 3,
     skill: Annotated[float, typer.Option(min=0, max=1, help="Share of objects that come out right.")] = 0.97,

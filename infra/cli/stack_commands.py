@@ -73,12 +73,10 @@ def addresses(state: StackState) -> Table:
 def _service_table(services: list[ServiceReport]) -> Table:
     table = Table("service", "state", "address", "up for", "memory", "pid")
     for service in services:
-        state = (
-            "[green]well[/]" if service.well else "[yellow]does not answer[/]" if service.running else "[red]down[/]"
-        )
+        down = "[yellow]does not answer[/]" if service.running else "[red]down[/]"
         table.add_row(
             service.name,
-            state,
+            "[green]well[/]" if service.well else down,
             service.url or "",
             str(timedelta(seconds=int(service.up_s))) if service.up_s is not None else "",
             f"{service.memory_mb} MB" if service.memory_mb else "",

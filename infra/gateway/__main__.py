@@ -18,6 +18,7 @@ from blocks.label_studio import LabelStudio
 from blocks.object_store import ObjectStore
 from infra.gateway.app import GatewayParts, create_app
 from tasks.review.doorbell import hear
+from tasks.review.rules import due
 
 SWITCH_INTERVAL_S = 0.0005
 """How long the doorbell's thread may keep the interpreter from the server: the default of 5 ms is felt at p95."""
@@ -59,7 +60,7 @@ def load_parts(plugs: str) -> GatewayParts:
         link_secret=server.link_secret,
         doorbell_secret=server.doorbell_secret,
         hear=partial(_hear, engine),
-        wake=partial(_wake, plugs),
+        wake=partial(_wake, engine),
     )
 
 
@@ -67,10 +68,11 @@ def _hear(engine: Engine, payload: dict[str, Any]) -> bool:
     return hear(engine, payload).changed_anything
 
 
-def _wake(plugs: str) -> None:
+def _wake(engine: Engine) -> bool:
     from tasks.review.ask import wake_due  # Prefect's engine loads at the first wake, not before the first picture
 
-    wake_due(plugs)
+    woken = wake_due(engine)
+    return any(sleeper.flow_run_id not in woken for sleeper in due(engine))
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ class GatewayParts:
         link_secret: Signs links to pictures.
         doorbell_secret: By which Label Studio's webhooks are known.
         hear: Notes one webhook's answer in the catalogue; says whether a run may be due now.
-        wake: Wakes the runs whose rule is met.
+        wake: Wakes the runs whose rule is met; says whether one is due that does not sleep yet.
     """
 
     engine: Engine
@@ -33,7 +33,7 @@ class GatewayParts:
     link_secret: str = field(repr=False)
     doorbell_secret: str = field(repr=False)
     hear: Callable[[dict[str, Any]], bool]
-    wake: Callable[[], object]
+    wake: Callable[[], bool]
 
 
 def create_app(parts: GatewayParts) -> FastAPI:

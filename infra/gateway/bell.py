@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from threading import Lock
+from threading import Lock, Timer
 from typing import Any
 
 logger = logging.getLogger(__name__)
@@ -19,6 +19,10 @@ logger = logging.getLogger(__name__)
 WAITING_LIMIT = 10_000
 REMEMBERED = 20_000
 """Fingerprints of rings that are known as doubles."""
+
+AGAIN_S = 1.0
+AGAIN_AT_MOST = 30
+"""How often a run that is due but does not sleep yet is tried, before it is left to the sweep."""
 
 QUIET_S = 0.03
 PATIENCE_S = 1.0
@@ -43,18 +47,21 @@ class Bell:
 
     Args:
         hear: Notes the answer of one payload in the catalogue; says whether a run may be due now.
-        wake: Wakes the runs whose rule is met; called once for a burst of answers, after them.
+        wake: Wakes the runs whose rule is met; called once for a burst of answers, after them. Says whether one is due
+            that was only about to fall asleep, and then is called again.
         waiting_limit: Payloads that may wait; one more is left to the sweep.
     """
 
     def __init__(
-        self, hear: Callable[[dict[str, Any]], bool], wake: Callable[[], object], waiting_limit: int = WAITING_LIMIT
+        self, hear: Callable[[dict[str, Any]], bool], wake: Callable[[], bool], waiting_limit: int = WAITING_LIMIT
     ) -> None:
         self.counts = RingCounts()
         self._hear = hear
         self._wake = wake
         self._waiting_limit = waiting_limit
         self._wake_is_due = False
+        self._tries_left = 0
+        self._timer: Timer | None = None
         self._last_ring_s = 0.0
         self._seen: OrderedDict[bytes, None] = OrderedDict()
         self._lock = Lock()
@@ -88,6 +95,9 @@ class Bell:
 
     def stop(self) -> None:
         """Finish what is in hand and end; what still waits is left to the sweep."""
+        with self._lock:
+            if self._timer:
+                self._timer.cancel()
         self._room.shutdown(wait=True, cancel_futures=True)
 
     def _hear_when_quiet(self, payload: dict[str, Any], rung_s: float) -> bool:
@@ -109,19 +119,37 @@ class Bell:
                 self.counts.failed += 1
                 self._seen.pop(fingerprint, None)  # the same ring may be tried again
             wake = error is None and job.result() and not self._wake_is_due
-            self._wake_is_due = self._wake_is_due or wake
+            if wake:
+                self._wake_is_due = True
+                self._tries_left = AGAIN_AT_MOST
         if error is not None:
             logger.warning("a ring was not heard, the sweep will: %s", error, exc_info=error)
         if wake:
             # Queued behind every ring that waits by now, so a burst wakes once.
-            self._room.submit(self._wake_once).add_done_callback(_note_woken)
+            self._submit_wake()
 
-    def _wake_once(self) -> None:
+    def _submit_wake(self) -> None:
+        try:
+            self._room.submit(self._wake_once).add_done_callback(self._note_woken)
+        except RuntimeError:
+            logger.info("the gateway ends: the sweep wakes what is due")
+
+    def _wake_once(self) -> bool:
         with self._lock:
             self._wake_is_due = False
-        self._wake()
+        return self._wake()
 
-
-def _note_woken(job: "Future[None]") -> None:
-    if not job.cancelled() and (error := job.exception()) is not None:
-        logger.warning("could not wake runs, the sweep will: %s", error, exc_info=error)
+    def _note_woken(self, job: "Future[bool]") -> None:
+        if job.cancelled():
+            return
+        if (error := job.exception()) is not None:
+            logger.warning("could not wake runs, the sweep will: %s", error, exc_info=error)
+            return
+        with self._lock:
+            again = job.result() and not self._wake_is_due and self._tries_left > 0
+            if again:
+                self._wake_is_due = True
+                self._tries_left -= 1
+                self._timer = Timer(AGAIN_S, self._submit_wake)
+                self._timer.daemon = True
+                self._timer.start()

@@ -117,15 +117,16 @@ def log_evidence_above(wrong: Floats, judged: Floats, rate: float, largest: floa
     Source:
         Shin, Ramdas and Rinaldo, "E-detectors", New England Journal of Statistics in Data Science 2024.
     """
+    if not len(judged):
+        return np.empty(0)
     stakes = np.geomspace(0.5, 0.5 / rate, 6) / largest
-    growth = np.log1p(stakes[:, None] * (wrong - rate * judged)[None, :])
-    wealth = np.full(len(stakes), -np.inf)
-    out = np.empty(growth.shape[1])
-    for draw in range(growth.shape[1]):
-        begun = np.log(1 / ((draw + 1) * (draw + 2)))
-        wealth = np.logaddexp(wealth, begun) + growth[:, draw]
-        out[draw] = np.logaddexp(logsumexp(wealth) - np.log(len(stakes)), np.log(1 / (draw + 2)))
-    return out
+    growth = np.cumsum(np.log1p(stakes[:, None] * (wrong - rate * judged)), axis=1)
+    draw = np.arange(len(judged))
+    begun = -np.log((draw + 1.0) * (draw + 2.0))  # wealth set aside for "it began at this draw"; all of it sums to 1
+    before = np.concatenate([np.zeros((len(stakes), 1)), growth[:, :-1]], axis=1)
+    wealth = growth + np.logaddexp.accumulate(begun - before, axis=1)
+    unspent = -np.log(draw + 2.0)
+    return np.asarray(np.logaddexp(logsumexp(wealth, axis=0) - np.log(len(stakes)), unspent))
 
 
 def draws_needed(wrong: Floats, judged: Floats, rate: float, largest: float, delta: float) -> int | None:
@@ -147,11 +148,13 @@ def draws_needed(wrong: Floats, judged: Floats, rate: float, largest: float, del
     growth = np.array([np.log1p(-bet * surprise).mean() for bet, _ in _bets()])
     start = np.log([share for _, share in _bets()])
     low, high = 0, MOST_DRAWS
-    if logsumexp(start + high * growth) < np.log(1 / delta):
+    if np.logaddexp.reduce(start + high * growth) < np.log(1 / delta):
         return None
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if logsumexp(start + middle * growth) >= np.log(1 / delta) else (middle, high)
+        low, high = (
+            (low, middle) if np.logaddexp.reduce(start + middle * growth) >= np.log(1 / delta) else (middle, high)
+        )
     return high
 
 

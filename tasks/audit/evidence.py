@@ -72,12 +72,11 @@ class Evidence:
         check_scores(score)
         unit = np.arange(len(score)) if drawn is Drawn.BOXES else unit_codes(item_ids)
         names = tuple(item_ids) if drawn is Drawn.BOXES else tuple(dict.fromkeys(item_ids))
-        answers = [_answer(value) for value in was_wrong]
-        end = min((int(unit[place]) for place, value in enumerate(answers) if value is None), default=len(names))
+        wrong, is_open = _read_answers(was_wrong)
+        end = int(unit[is_open].min(initial=len(names)))
         order = np.argsort(unit, kind="stable")
         kept = order[unit[order] < end]
-        wrong = np.array([bool(answers[place]) for place in kept], dtype=bool)
-        return cls(drawn, names[:end], unit[kept].astype(np.int64), score[kept], wrong)
+        return cls(drawn, names[:end], unit[kept].astype(np.int64), score[kept], wrong[kept])
 
     def after(self, units: int) -> "Evidence":
         """Return what was drawn after the first `units` draws: the later audits."""
@@ -140,9 +139,12 @@ def check_scores(scores: Floats) -> None:
         raise BadInput(f"score {scores[place]} at place {place} is outside 0 to 1; is it a logit or a percentage?")
 
 
-def _answer(value: object) -> bool | None:
-    if value is None:
-        return None
-    if isinstance(value, bool | np.bool_):
-        return bool(value)
-    raise BadInput(f"judgement {value!r} is neither True (wrong), False (right) nor None (still open)")
+def _read_answers(was_wrong: Sequence[bool | None] | Flags) -> tuple[Flags, Flags]:
+    """Return what was wrong and what is still open, both of shape (n,)."""
+    if isinstance(was_wrong, np.ndarray) and was_wrong.dtype == bool:
+        return was_wrong, np.zeros(len(was_wrong), dtype=bool)
+    for value in was_wrong:
+        if value is not None and not isinstance(value, bool | np.bool_):
+            raise BadInput(f"judgement {value!r} is neither True (wrong), False (right) nor None (still open)")
+    is_open = np.array([value is None for value in was_wrong], dtype=bool)
+    return np.array([bool(value) for value in was_wrong], dtype=bool), is_open

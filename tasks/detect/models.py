@@ -28,10 +28,34 @@ logger = logging.getLogger(__name__)
 EMBEDDING = "embedding"
 """Key in `Detections.metadata` under which a back end leaves an image's features, where they cost it nothing."""
 
+DROPPED = "dropped"
+"""Key in `Detections.metadata` under which a back end says how many boxes were not finite: supervision takes none."""
+
 WARM_AT_MOST = 4
 """Detectors kept loaded; the one unused for longest goes first."""
 
 Embeddings = npt.NDArray[np.float32]
+
+
+def to_detections(
+    boxes_xyxy_px: npt.NDArray[np.floating], scores: npt.NDArray[np.floating], class_ids: npt.NDArray[np.generic]
+) -> "sv.Detections":
+    """Return what a network said as detections, without and with the count of what is not finite.
+
+    Args:
+        boxes_xyxy_px: Shape (n, 4), in pixels of the image. n may be 0.
+        scores: Shape (n,), 0 to 1.
+        class_ids: Shape (n,).
+    """
+    import supervision as sv
+
+    finite = np.isfinite(boxes_xyxy_px).all(axis=1) & np.isfinite(scores)
+    return sv.Detections(
+        xyxy=boxes_xyxy_px[finite].astype(np.float32),
+        confidence=scores[finite].astype(np.float32),
+        class_id=class_ids[finite].astype(np.int64),
+        metadata={DROPPED: int((~finite).sum())},
+    )
 
 
 class Detector(Protocol):
@@ -55,8 +79,8 @@ class Detector(Protocol):
     def predict(self, images: Sequence[Pixels], min_score: float = 0.1) -> "list[sv.Detections]":
         """Find boxes, in pixels of each image, best score first; images of other shapes are letterboxed.
 
-        The results equal those of `ultralytics.YOLO.predict(rect=False)` with the same threshold. May leave a vector
-        (d,) float32 in `metadata["embedding"]`.
+        Made with `to_detections`. A back end that has features of the image at hand leaves them, a vector (d,) float32,
+        in `metadata["embedding"]`.
         """
         ...
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from blocks.errors import BadInput, ObjectMissing
-from tasks.detect.models import EMBEDDING, Detector
+from tasks.detect.models import DROPPED, EMBEDDING, Detector
 from tasks.detect.options import TilingOptions
 from tasks.detect.seams import Merged, Seen, merge_views
 from tasks.detect.tiles import Flags, Floats, Ints, Regions, regions_of
@@ -202,7 +202,7 @@ def _collect(batch: _Batch, wanted: Flags, options: TilingOptions) -> Iterator[F
         class_ids = np.asarray(detections.class_id, dtype=np.int64).reshape(-1)
         boxes = placement.to_image(np.asarray(detections.xyxy, dtype=np.float64).reshape(-1, 4))
         usable = _are_boxes(boxes, scores, class_ids, len(wanted))
-        image.dropped += int((~usable).sum())
+        image.dropped += int((~usable).sum()) + int(detections.metadata.get(DROPPED, 0))
         usable[usable] &= wanted[class_ids[usable]]
         count = int(usable.sum())
         image.seen.append(Seen(boxes[usable], scores[usable], class_ids[usable], np.full(count, number, np.int64)))

@@ -13,7 +13,7 @@ import numpy as np
 import supervision as sv
 
 from blocks.errors import BadOption
-from tasks.detect.models import EMBEDDING, Embeddings
+from tasks.detect.models import EMBEDDING, Embeddings, to_detections
 from tasks.detect.views import View, letterbox
 from tasks.detect.weights import class_names, open_network
 from tasks.intake.images import Pixels
@@ -57,6 +57,8 @@ class UltralyticsDetector:
 
     def predict(self, images: Sequence[Pixels], min_score: float = 0.1) -> list[sv.Detections]:
         """Find boxes in images, and leave each image's pooled backbone features in `metadata["embedding"]`.
+
+        The boxes equal those of `YOLO.predict(rect=False)` with the same threshold.
 
         Args:
             images: Shape (h, w, 3) each, uint8, blue green red. May be empty.
@@ -104,10 +106,7 @@ class UltralyticsDetector:
 
 
 def _detections(rows: Any, view: View, features: Any) -> sv.Detections:
-    boxes = view.placement.to_image(rows[:, :4].astype(np.float64)).astype(np.float32)
-    return sv.Detections(
-        xyxy=boxes,
-        confidence=rows[:, 4].astype(np.float32),
-        class_id=rows[:, 5].astype(np.int64),
-        metadata={EMBEDDING: features},
-    )
+    boxes = view.placement.to_image(rows[:, :4].astype(np.float64))
+    detections = to_detections(boxes, rows[:, 4], rows[:, 5])
+    detections.metadata[EMBEDDING] = features
+    return detections

@@ -112,10 +112,21 @@ def open_network(weights: Path) -> Any:
 
 
 def quiet_ultralytics() -> None:
-    """Keep ultralytics from looking things up on the network and from installing packages; before its first import."""
+    """Import ultralytics so that it stays at home; to be called before anything else of it is imported.
+
+    It would look things up on the network, install packages that a file asks for, and replace `PIL.Image.open` for the
+    whole process by one that installs a plugin when it meets bytes that are no image.
+    """
     os.environ.setdefault("YOLO_OFFLINE", "true")
     os.environ.setdefault("YOLO_AUTOINSTALL", "false")
     os.environ.setdefault("YOLO_VERBOSE", "false")
+    from PIL import Image
+
+    untouched = Image.open
+    from ultralytics.utils import patches
+
+    if Image.open is patches.image_open:
+        Image.open = untouched if untouched is not patches.image_open else patches._image_open
 
 
 def class_names(network: Any) -> tuple[str, ...]:

@@ -53,6 +53,23 @@ def open_batch(engine: Engine, batch_id: str, collection: str, size: int, flow_r
         return BatchRef(id=batch_id, collection=collection, size=_places(session, batch_id))
 
 
+def unsettled(engine: Engine, collection: str) -> dict[str, str | None]:
+    """Return the batches of a collection that are not settled, oldest first, each with the run that opened it."""
+    query = select(Batch).where(Batch.collection == collection, col(Batch.settled_at).is_(None))
+    with reading(engine) as session:
+        batches = session.exec(query.order_by(col(Batch.created_at), col(Batch.id))).all()
+    return {batch.id: batch.flow_run_id for batch in batches}
+
+
+def hand_over(engine: Engine, batch_id: str, flow_run_id: str | None) -> None:
+    """Write down that a batch is now continued by another run."""
+    with writing(engine) as session:
+        batch = session.get(Batch, batch_id)
+        if batch is not None:
+            batch.flow_run_id = flow_run_id
+            session.add(batch)
+
+
 def shards(engine: Engine, batch_id: str, size: int = 64) -> list[Shard]:
     """Cut a batch into runs of at most `size` places, in order; none for a batch that does not exist.
 

@@ -4,10 +4,14 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
+from uuid import UUID, uuid4
 
-from prefect import task
+from prefect import get_client, task
 from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.exceptions import ObjectNotFound
 from prefect.tasks import Task
 from sqlalchemy import Engine
 
@@ -81,14 +85,35 @@ def split_sequences(
     return counts
 
 
-@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=_waiting_can_help)
-def open_batch(
-    batch_id: str, collection: str, size: int, flow_run_id: str | None = None, plugs: str = "local"
-) -> batches.BatchRef:
-    """Open a batch with the collection's next items, or find it open already."""
-    batch = batches.open_batch(_engine(plugs), batch_id, collection, size, flow_run_id)
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=_waiting_can_help, cache_policy=NO_CACHE)
+def open_batch(collection: str, size: int, flow_run_id: str | None = None, plugs: str = "local") -> batches.BatchRef:
+    """Find this run's batch, or one whose run has ended before it settled, or open one with the next items."""
+    engine = _engine(plugs)
+    batch_id = _batch_to_continue(engine, collection, flow_run_id) or f"{collection}-{(flow_run_id or uuid4().hex)[:8]}"
+    batch = batches.open_batch(engine, batch_id, collection, size, flow_run_id)
+    batches.hand_over(engine, batch_id, flow_run_id)
     LOG.info("batch %s of %s: %d items", batch.id, collection, batch.size)
     return batch
+
+
+def _batch_to_continue(engine: Engine, collection: str, flow_run_id: str | None) -> str | None:
+    """Return the unsettled batch of this run, or else the oldest one whose run will not go on by itself."""
+    waiting = batches.unsettled(engine, collection)
+    for batch_id, run_id in waiting.items():
+        if run_id == flow_run_id:
+            return batch_id
+    with get_client(sync_client=True) as client:
+        return next((batch_id for batch_id, run_id in waiting.items() if _is_over(client, run_id)), None)
+
+
+def _is_over(client: SyncPrefectClient, run_id: str | None) -> bool:
+    if run_id is None:
+        return True
+    try:
+        state = client.read_flow_run(UUID(run_id)).state
+    except ObjectNotFound:
+        return True  # deleted, or a run of another server
+    return state is not None and state.is_final()
 
 
 @task

@@ -1,9 +1,9 @@
 """`ask`: a human micro-task as a durable function call. Nothing lost, nothing asked twice, no process waiting.
 
-A deployed run writes down that it waits, looks once more, and suspends itself: its process ends. Whoever hears the last
-answer (doorbell or sweep) calls `wake_due`, the run starts from the top, and every step finds its work done. If the last
-answer comes between that last look and the suspension, `wake_due` finds a run that does not sleep yet and leaves its
-note in place: the next sweep wakes it. So a wake-up may come late, and is never lost.
+A deployed run writes down that it waits, looks once more, and suspends itself: its process ends. Whoever hears the
+last answer (doorbell or sweep) calls `wake_due`, the run starts from the top, and every step finds its work done. If
+the last answer comes between that last look and the suspension, `wake_due` finds a run that does not sleep yet and
+leaves its note in place: the next sweep wakes it. So a wake-up may come late, and is never lost.
 
 A run started by hand, and a flow inside another flow (Prefect suspends neither), polls Label Studio instead.
 """

@@ -12,9 +12,9 @@ from sqlalchemy import Engine, func
 from sqlmodel import Session, col, select
 
 from blocks.database import reading
-from blocks.tables import Answer, Batch, BatchItem, Proposal, Question, QuestionState, Scan
-from tasks.settle.in_force import labels_in_force
-from tasks.triage.boxes import SHARD_ITEMS, Scope
+from blocks.tables import Answer, BatchItem, Proposal, Question, QuestionState, Scan
+from tasks.settle.in_force import count_in_force
+from tasks.triage.boxes import Scope
 
 SHOW_SCORE = 0.25
 """From this score on a box counts as found, as in ultralytics' default and in `Scan.whole_frame`."""
@@ -133,19 +133,14 @@ def effort_of(engine: Engine, batch_id: str, detector: str, recipe: str) -> Effo
     with reading(engine) as session:
         times = _times(session, batch_id)
         asked, answered = _count_questions(session, batch_id)
-        settled = _settled_items(session, batch_id)
-        collection = session.exec(select(Batch.collection).where(Batch.id == batch_id)).first()
+        images, labels = _count_settled(session, batch_id), count_in_force(session, batch_id)
         whole_frame, tiled = _count_found(session, scope)
-    labels = 0
-    for first in range(0, len(settled), SHARD_ITEMS):
-        in_force = labels_in_force(engine, settled[first : first + SHARD_ITEMS], collection)
-        labels += sum(len(found) for found in in_force.values())
     return Effort(
         batch_id=batch_id,
         times=times,
         questions_asked=asked,
         questions_answered=answered,
-        images=len(settled),
+        images=images,
         labels=labels,
         boxes_whole_frame=whole_frame,
         boxes_tiled=tiled,
@@ -175,14 +170,14 @@ def _count_questions(session: Session, batch_id: str) -> tuple[int, int]:
     return sum(by_state.values()), by_state.get(QuestionState.ANSWERED.value, 0)
 
 
-def _settled_items(session: Session, batch_id: str) -> list[str]:
+def _count_settled(session: Session, batch_id: str) -> int:
     query = (
-        select(BatchItem.item_id)
+        select(func.count())
+        .select_from(BatchItem)
         .where(BatchItem.batch_id == batch_id)
         .where(col(BatchItem.settled_at).is_not(None), col(BatchItem.set_aside).is_(None))
-        .order_by(col(BatchItem.position))
     )
-    return list(session.exec(query).all())
+    return int(session.exec(query).one())
 
 
 def _count_found(session: Session, scope: Scope) -> tuple[int, int]:

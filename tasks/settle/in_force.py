@@ -1,16 +1,27 @@
-"""Read labels: those in force of some items, and how many are new since the last snapshot."""
+"""Read labels: those in force of some items or of a batch, and how many are new since the last snapshot."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Engine, func
+from sqlalchemy import ColumnElement, Engine, func
 from sqlalchemy.orm import aliased
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from blocks.database import reading
 from blocks.tables import Batch, BatchItem, Label, Snapshot
-from tasks.settle.labels import newest_labels
+from tasks.settle.revisions import newest_per_region
 from tasks.triage.boxes import SHARD_ITEMS
+
+
+class LabelNews(BaseModel):
+    """How many labels of a collection are new since its newest snapshot."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    collection: str
+    since: str | None = Field(description="id of the newest snapshot; None: there is none, and all labels are new")
+    count: int
 
 
 def labels_in_force(engine: Engine, item_ids: Sequence[str], collection: str | None = None) -> dict[str, list[Label]]:
@@ -25,25 +36,30 @@ def labels_in_force(engine: Engine, item_ids: Sequence[str], collection: str | N
         By item id, for every item asked about, in the order of their regions; empty where nothing is there.
     """
     found: dict[str, list[Label]] = {item_id: [] for item_id in item_ids}
+    rows = select(Label).order_by(col(Label.item_id), col(Label.region))
+    if collection is not None:
+        rows = rows.where(col(Label.batch_id).in_(select(Batch.id).where(Batch.collection == collection)))
     with reading(engine) as session:
-        batches = None
-        if collection is not None:
-            batches = set(session.exec(select(Batch.id).where(Batch.collection == collection)).all())
         for first in range(0, len(item_ids), SHARD_ITEMS):
-            for item_id, labels in newest_labels(session, item_ids[first : first + SHARD_ITEMS]).items():
-                mine = [label for label in labels if batches is None or label.batch_id in batches]
-                found[item_id] = [label for label in mine if not label.retracted]
+            mine = rows.where(col(Label.item_id).in_(item_ids[first : first + SHARD_ITEMS]))
+            for label in newest_per_region(session.exec(mine).all()):
+                if not label.retracted:
+                    found[label.item_id].append(label)
     return found
 
 
-class LabelNews(BaseModel):
-    """How many labels of a collection are new since its newest snapshot."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    collection: str
-    since: str | None = Field(description="id of the newest snapshot; None: there is none, and all labels are new")
-    count: int
+def count_in_force(session: Session, batch_id: str) -> int:
+    """Count the labels in force on the settled items of a batch."""
+    collection = select(Batch.collection).where(Batch.id == batch_id).scalar_subquery()
+    query = (
+        select(func.count())
+        .select_from(Label)
+        .join(BatchItem, col(BatchItem.item_id) == Label.item_id)
+        .where(BatchItem.batch_id == batch_id, col(BatchItem.settled_at).is_not(None))
+        .where(col(Label.batch_id).in_(select(Batch.id).where(Batch.collection == collection)))
+        .where(*_is_in_force())
+    )
+    return int(session.exec(query).one())
 
 
 def new_labels_since_snapshot(engine: Engine, collection: str) -> int:
@@ -56,19 +72,13 @@ def news_of(engine: Engine, collection: str) -> LabelNews:
 
     A corrected label counts, a retracted one does not. Without a snapshot all labels in force are new.
     """
-    later = aliased(Label)
-    is_newest = ~(
-        select(later.id)
-        .where(later.item_id == Label.item_id, later.region == Label.region, later.revision > col(Label.revision))
-        .exists()
-    )
     query = (
         select(func.count())
         .select_from(Label)
         .join(Batch, col(Batch.id) == Label.batch_id)
         .join(BatchItem, (col(BatchItem.batch_id) == Label.batch_id) & (col(BatchItem.item_id) == Label.item_id))
         .where(Batch.collection == collection, col(BatchItem.settled_at).is_not(None))
-        .where(col(Label.retracted).is_(False), is_newest)
+        .where(*_is_in_force())
     )
     newest = select(Snapshot.id, Snapshot.created_at).where(Snapshot.collection == collection)
     with reading(engine) as session:
@@ -77,3 +87,11 @@ def news_of(engine: Engine, collection: str) -> LabelNews:
         if taken_at is not None:
             query = query.where(col(Label.created_at) > taken_at)
         return LabelNews(collection=collection, since=since, count=session.exec(query).one())
+
+
+def _is_in_force() -> tuple[ColumnElement[bool], ...]:
+    later: Any = aliased(Label)
+    corrections = select(later.id).where(
+        later.item_id == Label.item_id, later.region == Label.region, later.revision > col(Label.revision)
+    )
+    return col(Label.retracted).is_(False), ~corrections.exists()

@@ -13,7 +13,7 @@ from blocks.errors import BadOption
 from blocks.tables import Batch, BatchItem, Label, utc_now
 from tasks.settle.evidence import Place, read_evidence, read_places
 from tasks.settle.report import SettleReport, Tally
-from tasks.settle.revisions import Home, new_revisions, newest_per_region
+from tasks.settle.revisions import COLUMNS, Home, Written, new_revisions, newest_per_region
 from tasks.settle.truth import Standing, settle_item
 from tasks.triage.boxes import SHARD_ITEMS, Scope
 
@@ -53,7 +53,7 @@ def settle(engine: Engine, batch_id: str, detector: str, recipe: str) -> SettleR
 
 def _settle_shard(session: Session, scope: Scope, home: Home, places: Sequence[Place], tally: Tally) -> None:
     evidence, broken = read_evidence(session, scope, places)
-    latest = newest_labels(session, [place.item_id for place in places])
+    latest = _read_written(session, [place.item_id for place in places])
     for item_id, error in broken.items():
         tally.set_aside(item_id, error)
     rows = []
@@ -109,10 +109,11 @@ def _without(session: Session, places: Sequence[Place], later: Sequence[str]) ->
     return [place for place in places if place.item_id not in newer]
 
 
-def newest_labels(session: Session, item_ids: Sequence[str]) -> dict[str, list[Label]]:
+def _read_written(session: Session, item_ids: Sequence[str]) -> dict[str, list[Written]]:
     """Return the rows of highest revision per region of some items, retracted ones included, by item id."""
-    query = select(Label).where(col(Label.item_id).in_(item_ids)).order_by(col(Label.item_id), col(Label.region))
-    found: dict[str, list[Label]] = {}
-    for label in newest_per_region(session.exec(query).all()):
-        found.setdefault(label.item_id, []).append(label)
+    columns = [getattr(Label, name) for name in COLUMNS]
+    query = select(*columns).where(col(Label.item_id).in_(item_ids)).order_by(col(Label.item_id), col(Label.region))
+    found: dict[str, list[Written]] = {}
+    for written in newest_per_region(Written(*row) for row in session.exec(query).all()):
+        found.setdefault(written.item_id, []).append(written)
     return found

@@ -39,7 +39,7 @@ class Registered:
 def registry_name(collection: str) -> str:
     """Return the name of a collection's detectors: MLflow forbids some characters, and folders are named after it."""
     safe = re.sub(r"[^A-Za-z0-9._-]+", "-", collection).strip("-.")[:80]
-    if safe == collection:
+    if safe and safe == collection:
         return safe
     return f"{safe or 'line'}-{hashlib.sha256(collection.encode()).hexdigest()[:6]}"
 

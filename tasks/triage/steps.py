@@ -1,6 +1,7 @@
 """Steps of the station `triage`."""
 
 import logging
+from typing import cast
 
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
@@ -25,7 +26,7 @@ def triage_batch(
     classes: tuple[str, ...] | None = None,
 ) -> TriageReport:
     """Decide about every proposal and item of a batch, and show what went where."""
-    engine = Catalog.load(plugs).open()
+    engine = cast(Catalog, Catalog.load(plugs)).open()
     report = decide(engine, batch_id, options, detector, recipe, classes=classes)
     logger.info("triage of %s: items %s, boxes %s", batch_id, report.items_by_route, report.boxes_by_outcome)
     create_markdown_artifact(

@@ -40,7 +40,7 @@ def test_migrating_twice_keeps_what_is_there(tmp_path: Path) -> None:
 
 
 def test_the_block_opens_what_it_migrated_and_hides_its_address(tmp_path: Path) -> None:
-    block = Catalog(url=f"sqlite:///{tmp_path / 'secret-place.sqlite'}")  # type: ignore[arg-type]
+    block = Catalog(url=f"sqlite:///{tmp_path / 'secret-place.sqlite'}")
     block.migrate()
     with reading(block.open()) as session:
         assert list(session.exec(select(Bookmark))) == []

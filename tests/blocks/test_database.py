@@ -12,7 +12,7 @@ from sqlmodel import select
 
 import blocks.database
 from blocks.catalog import migrate
-from blocks.database import MAX_SQL_VARIABLES, open_engine, reading, upsert, writing
+from blocks.database import open_engine, reading, upsert, writing
 from blocks.errors import CatalogUnavailable
 from blocks.tables import Batch, BatchItem, Bookmark, Source, utc_now
 
@@ -168,7 +168,7 @@ def test_a_key_of_two_columns_is_one_key(engine: Engine) -> None:
 
 
 def test_more_rows_than_one_statement_holds(engine: Engine) -> None:
-    rows = [{"name": f"n{n}", "value": str(n)} for n in range(MAX_SQL_VARIABLES // 2)]
+    rows = [{"name": f"n{n}", "value": str(n)} for n in range(20_000)]
     with writing(engine) as session:
         assert upsert(session, Bookmark, rows) == len(rows)
     assert len(bookmarks(engine)) == len(rows)

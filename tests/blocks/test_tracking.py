@@ -1,4 +1,5 @@
 import logging
+import shutil
 import socket
 import time
 from pathlib import Path
@@ -11,8 +12,18 @@ from blocks.experiments import Experiments, OpenRun
 from blocks.tracking import Tracking
 
 
+@pytest.fixture(scope="module")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's tables, made once: that takes seconds."""
+    path = tmp_path_factory.mktemp("mlflow") / "empty.sqlite"
+    Experiments(f"sqlite:///{path}").client.search_experiments()
+    return path
+
+
 @pytest.fixture
-def experiments(tmp_path: Path) -> Experiments:
+def experiments(tmp_path: Path, empty_database: Path) -> Experiments:
+    (tmp_path / "deep").mkdir()
+    shutil.copyfile(empty_database, tmp_path / "deep" / "mlflow.sqlite")
     return Tracking(uri=SecretStr(f"sqlite:///{tmp_path / 'deep' / 'mlflow.sqlite'}")).open()
 
 
@@ -22,9 +33,15 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_opening_contacts_and_writes_nothing(tmp_path: Path, experiments: Experiments) -> None:
+def test_opening_contacts_and_writes_nothing(tmp_path: Path) -> None:
+    experiments = Tracking(uri=SecretStr(f"sqlite:///{tmp_path / 'deep' / 'mlflow.sqlite'}")).open()
     assert list(tmp_path.iterdir()) == []
     assert experiments.artifact_root == str(tmp_path / "deep" / "mlartifacts")
+
+
+def test_a_new_database_is_made_where_there_is_none(tmp_path: Path) -> None:
+    experiments = Experiments(f"sqlite:///{tmp_path / 'deep' / 'mlflow.sqlite'}", str(tmp_path / "files"))
+    assert experiments.experiment_id("lot") == experiments.experiment_id("lot")
 
 
 def test_a_server_keeps_its_files_itself_unless_told_otherwise() -> None:

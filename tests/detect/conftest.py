@@ -36,7 +36,15 @@ def save_tiny(path: Path, names: tuple[str, ...] = ("car", "truck", "bus"), seed
     network.names = dict(enumerate(names))
     for branch in network.model[-1].cv3:
         torch.nn.init.normal_(branch[-1].weight, std=1.0)
-        torch.nn.init.constant_(branch[-1].bias, -2.0)
+        torch.nn.init.constant_(branch[-1].bias, -4.0)
+    layers = [layer for layer in network.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
+    for layer in layers:
+        layer.momentum = None  # average over all batches
+    with torch.no_grad():  # the statistics of noise, so that what a picture shows makes a difference
+        for _ in range(5):
+            network.train()(torch.rand(4, 3, 160, 160))
+    for layer in layers:
+        layer.momentum = 0.03
     torch.save({"model": network.half(), "ema": None, "train_args": {"task": "detect"}}, path)
     return path
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import supervision as sv
 
-from tasks.detect.models import EMBEDDING
+from tasks.detect.models import EMBEDDING, to_detections
 from tasks.detect.seams import Seen
 from tasks.detect.tiles import Floats, Regions
 from tasks.detect.views import letterbox
@@ -44,19 +44,17 @@ class ColourDetector:
         view = letterbox(image, self.imgsz)
         boxes, class_ids = [], []
         for class_id, name in enumerate(self.classes):
-            alike = (np.abs(view.pixels.astype(int) - COLOURS[name]).sum(axis=2) < 150).astype(np.uint8)
+            colour = np.array(COLOURS[name])
+            alike = cv2.inRange(view.pixels, np.maximum(colour - 80, 0), np.minimum(colour + 80, 255))
             for x, y, width, height, area in cv2.connectedComponentsWithStats(alike, connectivity=4)[2][1:]:
                 if area >= 4:
                     boxes.append([x, y, x + width, y + height])
                     class_ids.append(class_id)
-        xyxy = view.placement.to_image(np.array(boxes, dtype=np.float64).reshape(-1, 4)).astype(np.float32)
+        xyxy = view.placement.to_image(np.array(boxes, dtype=np.float64).reshape(-1, 4))
         scores = 0.5 + 0.4 * np.minimum(1.0, (xyxy[:, 2] - xyxy[:, 0]) / self.imgsz)
-        return sv.Detections(
-            xyxy=xyxy,
-            confidence=scores.astype(np.float32),
-            class_id=np.array(class_ids, dtype=int),
-            metadata={EMBEDDING: self.embed([image])[0]},
-        )
+        detections = to_detections(xyxy, scores, np.array(class_ids))
+        detections.metadata[EMBEDDING] = image[::7, ::7].mean(axis=(0, 1)).astype(np.float32)
+        return detections
 
 
 def seen_of(objects_xyxy_px: Floats, regions: Regions, class_ids: Sequence[int] | None = None, seed: int = 0) -> Seen:

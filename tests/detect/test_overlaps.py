@@ -46,7 +46,7 @@ def test_few_boxes_and_many_give_the_same_pairs(monkeypatch):
 def test_a_size_ratio_loses_no_pair_of_similar_boxes(monkeypatch):
     monkeypatch.setattr(overlaps, "_FEW", 0)
     boxes, groups = random_boxes(300, seed=2), np.zeros(300, dtype=np.int64)
-    near = {pair for pair in zip(*(side.tolist() for side in overlapping_pairs(boxes, groups, 2.0)), strict=True)}
+    near = set(zip(*(side.tolist() for side in overlapping_pairs(boxes, groups, 2.0)), strict=True))
     first, second = overlapping_pairs(boxes, groups)
     alike = paired_iou(boxes[first], boxes[second]) >= 0.5
     assert alike.any()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from blocks.errors import BadWeights
+from blocks.errors import BadWeights, UnreadableImage
 from tasks.detect.weights import check_archive, class_names, open_network, version_of
 from tests.detect.conftest import save_tiny
 
@@ -164,3 +164,11 @@ def test_loading_leaves_no_trace_of_the_network_on_disk(tmp_path):
     path = save_tiny(tmp_path / "a.pt")
     open_network(path)
     assert [each.name for each in tmp_path.iterdir()] == ["a.pt"]
+
+
+def test_bytes_that_are_no_image_install_nothing_once_a_network_was_opened(tiny_weights):
+    from tasks.intake.images import decode_upright
+
+    open_network(tiny_weights)
+    with pytest.raises(UnreadableImage, match="not an image"):
+        decode_upright(b"no picture at all")

@@ -142,7 +142,7 @@ def test_seconds_are_look_verify_glance_and_draw_at_the_published_means() -> Non
     for seed in range(400):
         prefill = [shown(box, n, sure=n < 15) for n, box in enumerate(truth[:20])]
         totals.append(answered(prefill, truth, seed=seed).watch.seconds)
-    expected = LOOK_OVER_IMAGE_S + 15 * GLANCE_BOX_S + 5 * VERIFY_BOX_S + 10 * DRAW_BOX_S["extreme-clicking"]
+    expected = LOOK_OVER_IMAGE_S + 15 * GLANCE_BOX_S + 5 * VERIFY_BOX_S + 10 * DRAW_BOX_S["classic"]
     assert np.mean(totals) == pytest.approx(expected, rel=0.02)
 
 

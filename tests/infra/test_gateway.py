@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,12 @@ from blocks.annotation_server import DOORBELL_HEADER
 from blocks.database import upsert, writing
 from blocks.errors import BadInput
 from blocks.links import Box, image_link, signature_of
-from blocks.stores import Store
+from blocks.stores import FolderStore, Store
 from blocks.tables import Item
 from infra.gateway.app import GatewayParts, create_app
 from infra.gateway.bell import Bell
 from infra.gateway.webhooks import MAX_BODY_BYTES, parse_payload
-from tasks.intake.images import encode_jpeg
+from tasks.intake.images import Pixels, encode_jpeg
 
 LINK_SECRET = "link-secret"
 BELL_SECRET = "bell-secret"
@@ -43,6 +44,7 @@ class Heard:
     def __init__(self) -> None:
         self.payloads: list[dict[str, Any]] = []
         self.wakes = 0
+        self.still_awake = 0
         self.open = threading.Event()
         self.open.set()
 
@@ -54,9 +56,11 @@ class Heard:
         self.payloads.append(payload)
         return not payload.get("idle")
 
-    def wake(self) -> None:
-        """Count."""
+    def wake(self) -> bool:
+        """Count; say that a run is still to be woken, as often as was set."""
         self.wakes += 1
+        self.still_awake -= 1
+        return self.still_awake >= 0
 
 
 @pytest.fixture
@@ -90,7 +94,7 @@ def client(parts: GatewayParts) -> Iterator[httpx.Client]:
         yield client
 
 
-def draw(width: int = 64, height: int = 40) -> np.ndarray:
+def draw(width: int = 64, height: int = 40) -> Pixels:
     """A picture whose left half is blue and whose right half is red."""
     image = np.zeros((height, width, 3), np.uint8)
     image[:, : width // 2] = (255, 0, 0)
@@ -127,7 +131,7 @@ def link(item_id: str, crop: Box | None = None) -> str:
     return image_link("", LINK_SECRET, item_id, crop)
 
 
-def decode(answer: httpx.Response) -> np.ndarray:
+def decode(answer: httpx.Response) -> Pixels:
     return cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_COLOR)
 
 
@@ -251,22 +255,15 @@ def test_bytes_lost_by_the_store_are_reported(
     assert client.get(link(item_id)).status_code == 410
 
 
-class PresignedStore:
+class PresignedStore(FolderStore):
     """A store that gives presigned links, as an S3 store does; needs no server to test the redirect."""
 
     def link(self, key: str, valid_s: int = 3600) -> str:
         return f"https://bucket.example/{key}?signature=x"
 
 
-def test_a_store_with_links_of_its_own_is_redirected_to(parts: GatewayParts, item_id: str) -> None:
-    remote = GatewayParts(
-        parts.engine,
-        PresignedStore(),
-        LINK_SECRET,
-        BELL_SECRET,
-        parts.hear,
-        parts.wake,  # type: ignore[arg-type]
-    )
+def test_a_store_with_links_of_its_own_is_redirected_to(parts: GatewayParts, item_id: str, tmp_path: Path) -> None:
+    remote = replace(parts, store=PresignedStore(tmp_path / "objects"))
     with serving(remote) as client:
         answer = client.get(link(item_id), follow_redirects=False)
     assert answer.status_code == 302
@@ -324,6 +321,17 @@ def test_a_ring_that_changes_nothing_wakes_nobody(client: httpx.Client, heard: H
     client.post("/webhooks/label-studio", json={"action": "A", "idle": True}, headers=KNOWN)
     wait_until(lambda: client.get("/health").json()["rings"]["heard"] == 1)
     assert heard.wakes == 0
+
+
+def test_a_run_that_does_not_sleep_yet_is_woken_a_little_later(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infra.gateway.bell.AGAIN_S", 0.01)
+    heard.still_awake = 3
+    bell = Bell(heard.hear, heard.wake)
+    bell.ring(b"1", {"n": 1})
+    wait_until(lambda: heard.wakes == 4)
+    time.sleep(0.1)
+    assert heard.wakes == 4
+    bell.stop()
 
 
 def test_more_rings_than_may_wait_are_counted_and_left(heard: Heard) -> None:

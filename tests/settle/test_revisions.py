@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blocks.tables import Label
 from tasks.review.regions import AnsweredBox
-from tasks.settle.revisions import Home, new_revisions, newest_per_region
+from tasks.settle.revisions import Home, Written, new_revisions, newest_per_region
 from tasks.settle.truth import Asked, Evidence, Settlement, Standing, TrueBox, settle_item
 
 HOME = Home("batch", frozenset({"batch"}))
@@ -24,12 +23,12 @@ def settled(said: dict[str, tuple[str, int]]) -> Settlement:
     )
 
 
-def write(rows: list[Label], settlement: Settlement, home: Home = HOME) -> list[Label]:
+def write(rows: list[Written], settlement: Settlement, home: Home = HOME) -> list[Written]:
     added = new_revisions(home, "item", settlement, newest_per_region(rows))
-    return rows + [Label(**row) for row in added]
+    return rows + [Written(**row) for row in added]
 
 
-def in_force(rows: Sequence[Label]) -> dict[str, tuple[str, float]]:
+def in_force(rows: Sequence[Written]) -> dict[str, tuple[str, float]]:
     return {row.region: (row.class_name, row.x_min) for row in newest_per_region(rows) if not row.retracted}
 
 
@@ -37,7 +36,7 @@ def in_force(rows: Sequence[Label]) -> dict[str, tuple[str, float]]:
 def test_what_was_said_last_is_in_force_and_revisions_count_up_without_gaps(
     history: list[dict[str, tuple[str, int]]],
 ) -> None:
-    rows: list[Label] = []
+    rows: list[Written] = []
     for said in history:
         before = len(rows)
         rows = write(rows, settled(said))
@@ -45,9 +44,8 @@ def test_what_was_said_last_is_in_force_and_revisions_count_up_without_gaps(
         assert write(rows, settled(said)) == rows
         assert len(rows) - before <= 3
     for region in {row.region for row in rows}:
-        assert [row.revision for row in rows if row.region == region] == list(
-            range(sum(r.region == region for r in rows))
-        )
+        revisions = [row.revision for row in rows if row.region == region]
+        assert revisions == list(range(len(revisions)))
     assert len({row.id for row in rows}) == len(rows)
 
 

@@ -1,5 +1,6 @@
 """What training tests share: an MLflow in a folder, tiny weights, and a settled collection."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,9 +27,18 @@ TINY = {
 """A detector with one output of stride 8: half a second an epoch."""
 
 
+@pytest.fixture(scope="session")
+def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's tables, made once: that takes seconds."""
+    path = tmp_path_factory.mktemp("mlflow") / "empty.sqlite"
+    Experiments(f"sqlite:///{path}").client.search_experiments()
+    return path
+
+
 @pytest.fixture
-def experiments(tmp_path: Path) -> Experiments:
+def experiments(tmp_path: Path, empty_mlflow: Path) -> Experiments:
     """An MLflow without a server."""
+    shutil.copyfile(empty_mlflow, tmp_path / "mlflow.sqlite")
     return Experiments(f"sqlite:///{tmp_path / 'mlflow.sqlite'}", str(tmp_path / "mlartifacts"))
 
 

@@ -1,0 +1,151 @@
+"""`label` and `retrain`: deployments are started through Prefect, and followed in a terminal."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from rich.console import Console
+
+from blocks.annotation_server import AnnotationServer
+from blocks.errors import StackError
+from infra.cli.follow import follow_label, follow_run
+from infra.cli.line_progress import count_intake, count_unbatched, describe_settled
+from infra.stack.connection import connected
+from infra.stack.health import is_well, worker_is_online
+from infra.stack.services import PLUGS, describe_service
+from infra.stack.state import ServiceName, StackState, open_stack
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import FlowRun
+    from sqlalchemy import Engine
+
+console = Console()
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRequest:
+    """What `labelline label` was asked for."""
+
+    folder: Path
+    collection: str
+    classes: tuple[str, ...]
+    detector: str
+    kinds: dict[str, tuple[str, ...]]
+    accept: float
+    sequence_pattern: str | None
+    batch_size: int
+
+    def line(self) -> dict[str, Any]:
+        """Return the options of the line, as the flow takes them."""
+        return {
+            "collection": self.collection,
+            "classes": list(self.classes),
+            "detector": self.detector,
+            "kinds": {name: list(kinds) for name, kinds in self.kinds.items()},
+            "batch_size": self.batch_size,
+            "triage": {"accept": self.accept},
+        }
+
+
+def label_folder(home: Path, request: LabelRequest, *, wait: bool) -> None:
+    """Take a folder in and label it batch by batch; without waiting, start its first batch only.
+
+    Raises:
+        StackError: The stack does not run, or a run failed.
+    """
+    state = running_stack(home)
+    with connected(state) as client:
+        taken = start_run(
+            client,
+            "intake/local",
+            folder=str(request.folder),
+            collection=request.collection,
+            sequence_pattern=request.sequence_pattern,
+        )
+        follow_run(client, state, taken, f"taking in {request.folder}")
+        engine = open_catalog()
+        console.print(f"{request.collection}: {count_intake(engine, request.collection)}")
+        if not count_unbatched(engine, request.collection):
+            console.print(
+                f"nothing new to label in {request.collection}: `labelline status` shows what waits for people"
+            )
+            return
+        while count_unbatched(engine, request.collection):
+            run = start_run(client, "label/local", line=request.line())
+            console.print(f"labelling run {run.name}: {run_address(state, run)}")
+            if not wait:
+                console.print(f"it goes on without you; people answer at {state.urls.label_studio}")
+                return
+            follow_label(client, state, engine, run)
+            console.print(describe_settled(engine, str(run.id)))
+
+
+def retrain_collection(home: Path, collection: str, epochs: int | None, *, wait: bool) -> None:
+    """Train a challenger on a collection's truth.
+
+    Raises:
+        StackError: The stack does not run, or the run failed.
+    """
+    state = running_stack(home)
+    options = {"options": {"epochs": epochs}} if epochs else {}
+    with connected(state) as client:
+        run = start_run(client, "retrain/local", collection=collection, **options)
+        console.print(f"retraining run {run.name}: {run_address(state, run)}")
+        if wait:
+            follow_run(client, state, run, f"training on {collection}")
+            console.print(f"the comparison is in the run's artifacts, the detectors at {state.urls.mlflow}")
+
+
+def running_stack(home: Path) -> StackState:
+    """Return the stack, when it can take runs.
+
+    Raises:
+        StackError: Prefect or its worker does not answer.
+    """
+    state = open_stack(home)
+    if not (is_well(describe_service(ServiceName.PREFECT, state), state) and worker_is_online(state)):
+        raise StackError(f"the stack in {home} does not run: start it with `labelline up`")
+    return state
+
+
+def start_run(client: "SyncPrefectClient", deployment: str, **parameters: Any) -> "FlowRun":
+    """Start a run of a deployment.
+
+    Raises:
+        StackError: It is not deployed, or refuses its parameters.
+    """
+    from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+
+    try:
+        found = client.read_deployment_by_name(deployment)
+        # A run without a scheduled time is due at once.
+        return client.create_flow_run_from_deployment(found.id, parameters={**parameters, "plugs": PLUGS})
+    except ObjectNotFound as error:
+        raise StackError(f"{deployment} is not deployed: run `labelline up`, which deploys prefect.yaml") from error
+    except PrefectHTTPStatusError as error:
+        raise StackError(f"{deployment} refused its parameters: {error.response.text[:500]}") from error
+
+
+def open_catalog() -> "Engine":
+    """Return the catalogue of the local blocks; inside `connected`."""
+    from blocks.catalog import Catalog
+
+    return cast(Catalog, Catalog.load(PLUGS)).open()
+
+
+def annotation_server(home: Path) -> AnnotationServer:
+    """Return the Label Studio of the local blocks.
+
+    Raises:
+        StackError: The stack does not run.
+    """
+    from blocks.label_studio import LabelStudio
+
+    with connected(running_stack(home)):
+        return cast(LabelStudio, LabelStudio.load(PLUGS)).open()
+
+
+def run_address(state: StackState, run: "FlowRun") -> str:
+    """Return where a run is shown."""
+    return f"{state.urls.prefect_ui}/runs/flow-run/{run.id}"

@@ -1,0 +1,111 @@
+"""What a person sees at the end of a run: a short table, a picture and three addresses."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import Engine
+from sqlmodel import col, select
+
+from blocks.database import reading
+from blocks.stores import Store
+from blocks.tables import Item, Proposal, Verdict
+from blocks.tables import Outcome as TriageOutcome
+from infra.demo.outcome import Outcome
+from infra.stack.state import StackState
+from tasks.intake.images import read_item
+from tasks.settle.in_force import labels_in_force
+from tasks.settle.pictures import ORIGIN_COLOURS, OUTCOME_COLOURS, Coloured, draw_boxes, items_to_show
+
+PICTURE_WIDTH_PX = 1600
+
+
+def print_summary(console: Console, title: str, outcome: Outcome, home: Path, state: StackState | None) -> None:
+    """Print what a run saved and where to look; addresses only where the stack stays up."""
+    console.print(summary_table(title, outcome))
+    console.print(f"picture: {home / 'picture.jpg'}\nreport:  {home / 'report.json'}")
+    if state is None:
+        console.print("The servers are down again. Run it with KEEP=1 to look around in their user interfaces.")
+        return
+    console.print(
+        f"Prefect:      {state.urls.prefect_ui}\nLabel Studio: {state.urls.label_studio}  "
+        f"(log in with {home / 'credentials.json'})\nMLflow:       {state.urls.mlflow}\n"
+        f"To end them: labelline --home {home} down"
+    )
+
+
+def summary_table(title: str, outcome: Outcome) -> Table:
+    """Return the numbers of a run as a table."""
+    table = Table("what", "number", "against", title=title)
+    seconds, manual = outcome.human_seconds, outcome.human_seconds_manual
+    spared = 1 - seconds / manual if manual else 0.0
+    wall = outcome.wall_seconds
+    for row in (
+        ("boxes found with tiles", f"{outcome.boxes_tiled:,}", f"{outcome.boxes_whole_frame:,} on whole frames"),
+        ("labels", f"{outcome.labels:,}", f"on {outcome.items:,} pictures"),
+        (
+            "accepted without people",
+            f"{outcome.share_accepted:.1%}",
+            f"{outcome.worth.machine_precision:.1%} of them right",
+        ),
+        ("questions answered", f"{outcome.questions_answered:,}", f"of {outcome.questions_asked:,} asked"),
+        ("human time", in_hours(seconds), f"{in_hours(manual)} by hand: {spared:.0%} spared"),
+        ("labels that are right", f"{outcome.worth.precision:.1%}", f"{outcome.worth.recall:.1%} of all objects found"),
+        ("mAP50 before → after", f"{outcome.map50_before:.3f} → {outcome.map50_after:.3f}", _on_test(outcome)),
+        ("wall time", f"{wall.get('total', 0):.0f} s", f"of which training {wall.get('train', 0):.0f} s"),
+    ):
+        table.add_row(*row)
+    return table
+
+
+def in_hours(seconds: float) -> str:
+    """Return a duration as hours and minutes, or minutes and seconds where it is short."""
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def _on_test(outcome: Outcome) -> str:
+    verdict = "promoted" if outcome.promoted else "not promoted"
+    return f"{verdict}; {outcome.test_boxes:,} boxes on {outcome.test_items} held-out pictures"
+
+
+def draw_picture(engine: Engine, store: Store, outcome: Outcome, recipe: str, path: Path) -> None:
+    """Write a picture of one asked item: what the detector proposed above, what settled below."""
+    import cv2
+
+    shown = items_to_show(engine, outcome.batch_id, 1)
+    if not shown:
+        return
+    item = shown[0][0]
+    image = read_item(store, item.key)
+    above, below = _proposed(engine, outcome, recipe, item), _settled(engine, outcome, item)
+    panels = [draw_boxes(image, groups, PICTURE_WIDTH_PX) for groups in (above, below)]
+    cv2.imwrite(str(path), np.concatenate(panels), [cv2.IMWRITE_JPEG_QUALITY, 85])
+
+
+def _proposed(engine: Engine, outcome: Outcome, recipe: str, item: Item) -> Sequence[Coloured]:
+    query = (
+        select(Verdict.outcome, Proposal)
+        .join(Verdict, col(Verdict.proposal_id) == Proposal.id)
+        .where(Verdict.batch_id == outcome.batch_id, Proposal.item_id == item.id)
+        .where(Proposal.detector == outcome.detector_before, Proposal.recipe == recipe)
+        .where(Verdict.outcome != TriageOutcome.DROP.value)
+    )
+    with reading(engine) as session:
+        rows = session.exec(query).all()
+    return [
+        Coloured(colour, [(p.x_min, p.y_min, p.x_max, p.y_max) for name, p in rows if name == verdict])
+        for verdict, colour in OUTCOME_COLOURS.items()
+    ]
+
+
+def _settled(engine: Engine, outcome: Outcome, item: Item) -> Sequence[Coloured]:
+    labels = labels_in_force(engine, [item.id], outcome.collection).get(item.id, [])
+    return [
+        Coloured(colour, [(box.x_min, box.y_min, box.x_max, box.y_max) for box in labels if box.origin == origin])
+        for origin, colour in ORIGIN_COLOURS.items()
+    ]
