@@ -37,14 +37,20 @@ class AnnotationServer:
     def client(self) -> "Client":
         """The SDK's client, made once; it refreshes personal access tokens by itself.
 
+        It keeps no connection open between requests: one that a restarted Label Studio has dropped would fail the next
+        request, and our requests are few and large.
+
         Raises:
             LabelStudioRefused: The personal access token has expired.
         """
+        import httpx
         from label_studio_sdk import LabelStudio as Client
         from label_studio_sdk.core.api_error import ApiError
 
+        limits = httpx.Limits(max_keepalive_connections=0)
+        connection = httpx.Client(limits=limits, timeout=CALL_TIMEOUT_S, follow_redirects=True)
         try:
-            return Client(base_url=self.url, api_key=self.api_token)
+            return Client(base_url=self.url, api_key=self.api_token, httpx_client=connection)
         except ApiError:
             raise self._token_refused("has expired") from None
 
@@ -112,7 +118,7 @@ class AnnotationServer:
     def _error_of(self, response: "Response", asked: str) -> PlugError:
         if response.status_code == 401:
             return self._token_refused("is not accepted")
-        detail = response.text[:DETAIL_CHARACTERS].replace(self.api_token, "***")
+        detail = _detail_of(response).replace(self.api_token, "***")
         if response.status_code >= 500 or response.status_code == 429:
             return LabelStudioUnavailable(
                 f"Label Studio at {self.url} failed (HTTP {response.status_code} on {asked}): {detail} "
@@ -128,3 +134,13 @@ class AnnotationServer:
             "access token that is still valid). Copy one from Account & Settings in Label Studio into the block "
             "`labelline-label-studio`; then run again: it goes on where it stopped."
         )
+
+
+def _detail_of(response: "Response") -> str:
+    """Return Label Studio's own explanation, in a few words; its error pages are HTML and explain nothing."""
+    try:
+        answer = response.json()
+    except ValueError:
+        return "no explanation"
+    known = isinstance(answer, dict) and (answer.get("validation_errors") or answer.get("detail"))
+    return json.dumps(known or answer, ensure_ascii=False)[:DETAIL_CHARACTERS]

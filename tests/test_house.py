@@ -58,4 +58,5 @@ def test_no_module_shares_a_name_with_a_dependency(path: Path) -> None:
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_stay_short_enough_to_read(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 300
+    if "versions" not in path.parts:  # migrations are generated
+        assert len(path.read_text().splitlines()) <= 300

@@ -21,12 +21,12 @@ from infra.demo.traffic import SceneStyle
 from infra.demo.vehicles import CLASSES
 
 NARROW_WORLD = SceneStyle(
-    lights=("noon",), van_share=0.12, heavy_on_roads=0.2, long_stalls_taken=0.14, bus_share=0.5, leafiness=0.25
+    lights=("noon",), van_share=0.1, heavy_on_roads=0.15, long_stalls_taken=0.08, bus_share=0.4, leafiness=0.25
 )
 SEEDS = {"train": 7001, "val": 7002}
 SCENES = {"train": 30, "val": 6}
 TILE_PX = 320
-EPOCHS = 16
+EPOCHS = 12
 BATCH = 16
 """Also ultralytics' nominal batch: its default of 64 would step once in four batches, and learn four times slower."""
 

@@ -80,5 +80,5 @@ def finish_deploying(process: "subprocess.Popen[bytes]", state: StackState, limi
     if code != 0:
         raise StackError(
             f"deploying {REGISTRY} failed with exit code {code}: mend what its log says and run `labelline up` again. "
-            f"The end of {log}:\n{state.credentials.redact(tail_of(log, 25))}"
+            f"The end of {log}:\n{state.credentials.redact(tail_of(log, 12))}"
         )

@@ -41,11 +41,10 @@ def migrate_catalog() -> None:
 
 
 def _documents(state: StackState) -> list["Block"]:
-    from blocks.tracking import Tracking
-
     from blocks.catalog import Catalog
     from blocks.label_studio import LabelStudio
     from blocks.object_store import ObjectStore
+    from blocks.tracking import Tracking
 
     home: Path = state.home
     return [

@@ -62,7 +62,7 @@ def _label_studio(state: StackState) -> Service:
     credentials = state.credentials
     arguments, environment = label_studio_command(
         find_label_studio(),
-        state.home / "label-studio",
+        label_studio_home(state),
         state.ports[ServiceName.LABEL_STUDIO],
         email=credentials.email,
         password=credentials.password.get_secret_value(),
@@ -70,7 +70,7 @@ def _label_studio(state: StackState) -> Service:
     )
     # Without a key of its own Label Studio draws one at each start, and everybody is logged out.
     environment["SECRET_KEY"] = credentials.label_studio_key.get_secret_value()
-    return Service(ServiceName.LABEL_STUDIO, arguments, environment, f"{state.urls.label_studio}/health", 180)
+    return Service(ServiceName.LABEL_STUDIO, arguments, environment, f"{state.urls.label_studio}/health", 300)
 
 
 def _prefect(state: StackState) -> Service:
@@ -119,6 +119,11 @@ _DESCRIPTIONS: dict[ServiceName, Callable[[StackState], Service]] = {
     ServiceName.GATEWAY: _gateway,
     ServiceName.WORKER: _worker,
 }
+
+
+def label_studio_home(state: StackState) -> Path:
+    """Return the data folder of the local Label Studio."""
+    return state.home / "label-studio"
 
 
 def tracking_uri(home: Path) -> str:

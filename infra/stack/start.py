@@ -13,11 +13,12 @@ from infra.stack.credentials import ensure_credentials
 from infra.stack.deployments import ensure_work_pool, finish_deploying, registry_fingerprint, start_deploying
 from infra.stack.documents import migrate_catalog, save_blocks
 from infra.stack.health import wait_for
+from infra.stack.label_studio import find_label_studio, seed_database
 from infra.stack.lock import alone
 from infra.stack.ports import claim_ports
 from infra.stack.processes import find_process, start_detached
 from infra.stack.runs import drop_missed_runs, requeue_runs, unfinished_runs
-from infra.stack.services import describe_service
+from infra.stack.services import describe_service, label_studio_home
 from infra.stack.state import ServiceName, StackState, read_state
 
 logger = logging.getLogger(__name__)
@@ -81,6 +82,8 @@ def start_stack(home: Path, options: StackOptions | None = None, on_progress: Pr
 
 
 def _bring_up(state: StackState, missing: list[ServiceName], tell: Progress) -> None:
+    if ServiceName.LABEL_STUDIO in missing:
+        seed_database(find_label_studio(), label_studio_home(state))
     for name in _SELF_STANDING:
         if name in missing:
             _start(name, state)
@@ -100,13 +103,14 @@ def _bring_up(state: StackState, missing: list[ServiceName], tell: Progress) -> 
             if again or dropped:
                 tell(f"{again} interrupted runs go on; {dropped} missed scheduled runs are dropped")
             _start(ServiceName.WORKER, state)
-    for name in (ServiceName.MLFLOW, ServiceName.GATEWAY, ServiceName.WORKER, ServiceName.LABEL_STUDIO):
+    for name in (ServiceName.MLFLOW, ServiceName.GATEWAY, ServiceName.WORKER):
         _await(name, state, tell)
     if deploying:
         finish_deploying(deploying, state)
         state.deployed = fingerprint
         state.save()
         tell("deployed prefect.yaml")
+    _await(ServiceName.LABEL_STUDIO, state, tell)
 
 
 def _start(name: ServiceName, state: StackState) -> None:

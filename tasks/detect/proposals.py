@@ -82,12 +82,13 @@ def propose(  # noqa: PLR0917  # the order every station uses: where to write, w
 ) -> ProposalCounts:
     """Scan items that this detector has not yet scanned under this recipe, and write what it proposes.
 
-    An item that cannot be read is reported in `set_aside` and left without a scan; the rest goes on.
+    An item that cannot be read is reported in `set_aside` and left without a scan; the rest goes on. Where nothing is
+    left to do, neither weights nor torch are loaded.
 
     Args:
         engine: The catalogue.
         store: Where items and weights are.
-        items: What to scan. Where nothing is left to do, neither weights nor torch are loaded.
+        items: What to scan.
         ref: The detector.
         classes: Names of the classes wanted; others that the detector knows are not written.
         options: Tiling and thresholds.
@@ -105,16 +106,7 @@ def propose(  # noqa: PLR0917  # the order every station uses: where to write, w
     todo = [item for item in items if item.id not in done]
     scanner = _Scanner(engine, store, ref, options, recipe)
     fresh = scanner.scan(todo, classes) if todo else ProposalCounts()
-    with reading(engine) as session:
-        scans = _scans(session, ids, ref.version, recipe)
-    return fresh.model_copy(
-        update={
-            "items": len(scans),
-            "proposals": sum(scan.proposals for scan in scans),
-            "whole_frame": sum(scan.whole_frame for scan in scans),
-            "tiles": sum(scan.tiles for scan in scans),
-        }
-    )
+    return fresh + _count(engine, ids, ref.version, recipe)
 
 
 def proposals_of(engine: Engine, item_ids: Sequence[str], detector: str, recipe: str) -> dict[str, list[Proposal]]:
@@ -229,6 +221,17 @@ def _part(found: "Found", index: int, names: Sequence[str]) -> dict[str, Any]:
         "score": round(float(found.seen.scores[index]), 5),
         "box": [round(float(edge), 2) for edge in found.seen.boxes_xyxy_px[index]],
     }
+
+
+def _count(engine: Engine, item_ids: Sequence[str], detector: str, recipe: str) -> ProposalCounts:
+    with reading(engine) as session:
+        scans = _scans(session, item_ids, detector, recipe)
+    return ProposalCounts(
+        items=len(scans),
+        proposals=sum(scan.proposals for scan in scans),
+        whole_frame=sum(scan.whole_frame for scan in scans),
+        tiles=sum(scan.tiles for scan in scans),
+    )
 
 
 def _scans(session: Session, item_ids: Sequence[str], detector: str, recipe: str) -> list[Scan]:

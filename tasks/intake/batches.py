@@ -70,6 +70,22 @@ def hand_over(engine: Engine, batch_id: str, flow_run_id: str | None) -> None:
             session.add(batch)
 
 
+def detector_of(engine: Engine, batch_id: str) -> str | None:
+    """Return the version of the detector that proposes for a batch; None while it is not chosen."""
+    with reading(engine) as session:
+        batch = session.get(Batch, batch_id)
+    return batch.detector if batch else None
+
+
+def note_detector(engine: Engine, batch_id: str, version: str) -> None:
+    """Write down which detector proposes for a batch."""
+    with writing(engine) as session:
+        batch = session.get(Batch, batch_id)
+        if batch is not None and batch.detector is None:
+            batch.detector = version
+            session.add(batch)
+
+
 def shards(engine: Engine, batch_id: str, size: int = 64) -> list[Shard]:
     """Cut a batch into runs of at most `size` places, in order; none for a batch that does not exist.
 

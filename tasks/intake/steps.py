@@ -102,6 +102,8 @@ def _batch_to_continue(engine: Engine, collection: str, flow_run_id: str | None)
     for batch_id, run_id in waiting.items():
         if run_id == flow_run_id:
             return batch_id
+    if not waiting:
+        return None
     with get_client(sync_client=True) as client:
         return next((batch_id for batch_id, run_id in waiting.items() if _is_over(client, run_id)), None)
 

@@ -147,15 +147,16 @@ def _read_proposals(session: Session, scope: Scope, places: Sequence[Place]) -> 
             Proposal.y_max,
             Verdict.outcome,
         )
-        .join(Verdict, (col(Verdict.proposal_id) == Proposal.id) & (col(Verdict.batch_id) == scope.batch_id))
+        # An outer join, so that SQLite goes from proposals to verdicts: the other way round it reads the whole batch's.
+        .outerjoin(Verdict, (col(Verdict.proposal_id) == Proposal.id) & (col(Verdict.batch_id) == scope.batch_id))
         .where(col(Proposal.item_id).in_([place.item_id for place in places]))
         .where(Proposal.detector == scope.detector, Proposal.recipe == scope.recipe)
-        .where(Verdict.outcome != Outcome.DROP.value)
         .order_by(col(Proposal.item_id), col(Proposal.score).desc(), col(Proposal.id))
     )
     found: dict[str, dict[str, Proposed]] = defaultdict(dict)
     for item_id, proposal_id, class_name, x_min, y_min, x_max, y_max, outcome in session.exec(query).all():
-        found[item_id][proposal_id] = Proposed(proposal_id, class_name, (x_min, y_min, x_max, y_max), outcome)
+        if outcome in {Outcome.ACCEPT.value, Outcome.ASK.value}:
+            found[item_id][proposal_id] = Proposed(proposal_id, class_name, (x_min, y_min, x_max, y_max), outcome)
     return found
 
 
@@ -188,6 +189,7 @@ def _read_answers(session: Session, batch_id: str, places: Sequence[Place]) -> t
         select(Answer.question_id, Answer.id, Answer.state, Answer.answered_at, Answer.raw)  # type: ignore[call-overload]
         .join(Question, col(Question.id) == Answer.question_id)
         .where(Question.batch_id == batch_id, col(Question.item_id).in_([place.item_id for place in places]))
+        .where(col(Question.queue).in_([MARK_MISSED, NAME_KIND]))
         .where(col(Answer.state).in_([AnswerState.COUNTED.value, AnswerState.SKIPPED.value]))
         .order_by(col(Answer.answered_at), col(Answer.id))
     )

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 from blocks.database import reading
 from blocks.tables import Batch, BatchItem, Label, Snapshot
 from tasks.settle.revisions import newest_per_region
-from tasks.triage.boxes import SHARD_ITEMS
+from tasks.triage.boxes import in_shards
 
 
 class LabelNews(BaseModel):
@@ -40,8 +40,8 @@ def labels_in_force(engine: Engine, item_ids: Sequence[str], collection: str | N
     if collection is not None:
         rows = rows.where(col(Label.batch_id).in_(select(Batch.id).where(Batch.collection == collection)))
     with reading(engine) as session:
-        for first in range(0, len(item_ids), SHARD_ITEMS):
-            mine = rows.where(col(Label.item_id).in_(item_ids[first : first + SHARD_ITEMS]))
+        for part in in_shards(item_ids):
+            mine = rows.where(col(Label.item_id).in_(part))
             for label in newest_per_region(session.exec(mine).all()):
                 if not label.retracted:
                     found[label.item_id].append(label)

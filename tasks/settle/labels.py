@@ -15,7 +15,7 @@ from tasks.settle.evidence import Place, read_evidence, read_places
 from tasks.settle.report import SettleReport, Tally
 from tasks.settle.revisions import COLUMNS, Home, Written, new_revisions, newest_per_region
 from tasks.settle.truth import Standing, settle_item
-from tasks.triage.boxes import SHARD_ITEMS, Scope
+from tasks.triage.boxes import Scope, in_shards
 
 
 def settle(engine: Engine, batch_id: str, detector: str, recipe: str) -> SettleReport:
@@ -41,9 +41,9 @@ def settle(engine: Engine, batch_id: str, detector: str, recipe: str) -> SettleR
     with reading(engine) as session:
         home, later = _home_of(session, batch_id)
         places = read_places(session, batch_id)
-    for first in range(0, len(places), SHARD_ITEMS):
+    for part in in_shards(places):
         with writing(engine) as session:
-            _settle_shard(session, scope, home, _without(session, places[first : first + SHARD_ITEMS], later), tally)
+            _settle_shard(session, scope, home, _without(session, part, later), tally)
     report = tally.report()
     if places and not report.items_waiting and not report.set_aside:
         with writing(engine) as session:

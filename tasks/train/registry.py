@@ -8,6 +8,7 @@ name in the object store, so registering the same weights twice gives one versio
 import hashlib
 import json
 import re
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,14 +166,15 @@ def restore_weights(experiments: Experiments, store: Store, registered: Register
     """
     if store.has(registered.ref.weights_key):
         return
-    with experiments.speaking():
-        copy = Path(experiments.client.download_artifacts(registered.run_id, registered.ref.weights_key))
-    if version_of(copy) != registered.ref.version:
-        raise ObjectMissing(
-            f"{registered.ref.weights_key} is not in the object store, and run {registered.run_id} keeps other "
-            "weights: give the path of the .pt file again"
-        )
-    store.put(registered.ref.weights_key, copy)
+    with tempfile.TemporaryDirectory(prefix="labelline-weights-") as folder:
+        with experiments.speaking():
+            copy = experiments.client.download_artifacts(registered.run_id, registered.ref.weights_key, folder)
+        if version_of(Path(copy)) != registered.ref.version:
+            raise ObjectMissing(
+                f"{registered.ref.weights_key} is not in the object store, and run {registered.run_id} keeps other "
+                "weights: give the path of the .pt file again"
+            )
+        store.put(registered.ref.weights_key, Path(copy))
 
 
 def _ensure_model(experiments: Experiments, name: str) -> None:

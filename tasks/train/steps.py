@@ -6,6 +6,7 @@ from typing import Any, cast
 import httpx
 from prefect import task
 from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
+from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task
 
@@ -17,6 +18,7 @@ from blocks.stores import Store
 from blocks.tracking import Tracking
 from tasks.detect.options import TilingOptions
 from tasks.detect.refs import DetectorRef
+from tasks.intake.batches import BatchRef, detector_of, note_detector
 from tasks.train import evaluate, promotion, registry, training
 from tasks.train.evaluate import Comparison
 from tasks.train.options import PromoteOptions, TrainOptions
@@ -48,6 +50,17 @@ def resolve_detector(collection: str, spec: str = "champion", plugs: str = "loca
     """Find the detector that a person means: the champion, a version, or a .pt file."""
     ref = registry.resolve_detector(_experiments(plugs), _store(plugs), collection, spec)
     log.info("detector of %s: %s (%s)", collection, ref.version, spec)
+    return ref
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=_waiting_can_help, cache_policy=NO_CACHE)
+def choose_detector(batch: BatchRef, spec: str = "champion", plugs: str = "local") -> DetectorRef:
+    """Find the detector of a batch: chosen once, so that a promotion while people work changes nothing for them."""
+    engine = cast(Catalog, Catalog.load(plugs)).open()
+    chosen = detector_of(engine, batch.id)
+    ref = registry.resolve_detector(_experiments(plugs), _store(plugs), batch.collection, chosen or spec)
+    note_detector(engine, batch.id, ref.version)
+    log.info("batch %s: detector %s (%s)", batch.id, ref.version, "as before" if chosen else spec)
     return ref
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,8 @@ from sqlmodel import col, select
 from blocks.database import reading
 from blocks.tables import BatchItem, Item, Proposal
 from tasks.triage.robust import Floats
+
+Member = TypeVar("Member")
 
 SHARD_ITEMS = 128
 """How many items are in memory at a time."""
@@ -79,8 +81,8 @@ def boxes_from_rows(rows: Sequence[Any]) -> Boxes:
     )
 
 
-def read_boxes(engine: Engine, scope: Scope, start: int, stop: int) -> Boxes:
-    """Read the proposals of the batch's items at positions start to stop (exclusive), without those set aside."""
+def read_boxes(engine: Engine, scope: Scope, item_ids: Sequence[str]) -> Boxes:
+    """Read the proposals for some items; at most a few hundred items at a time."""
     query = (
         select(  # type: ignore[call-overload]
             Proposal.id,
@@ -94,19 +96,27 @@ def read_boxes(engine: Engine, scope: Scope, start: int, stop: int) -> Boxes:
             Item.width,
             Item.height,
         )
-        .join(BatchItem, col(BatchItem.item_id) == Proposal.item_id)
         .join(Item, col(Item.id) == Proposal.item_id)
-        .where(BatchItem.batch_id == scope.batch_id, col(BatchItem.set_aside).is_(None))
-        .where(BatchItem.position >= start, BatchItem.position < stop)
+        .where(col(Proposal.item_id).in_(item_ids))
         .where(Proposal.detector == scope.detector, Proposal.recipe == scope.recipe)
-        .order_by(col(BatchItem.position), col(Proposal.score).desc(), col(Proposal.id))
+        .order_by(col(Proposal.item_id), col(Proposal.score).desc(), col(Proposal.id))
     )
     with reading(engine) as session:
         return boxes_from_rows(session.exec(query).all())
 
 
-def ranges_of(positions: Sequence[int], size: int = SHARD_ITEMS) -> Iterator[tuple[int, int]]:
-    """Cut sorted positions into ranges (start, stop) of at most `size` items each; nothing for no positions."""
-    for first in range(0, len(positions), size):
-        part = positions[first : first + size]
-        yield part[0], part[-1] + 1
+def usable_items(engine: Engine, batch_id: str) -> list[str]:
+    """Return the items of a batch that are not set aside, in order."""
+    query = (
+        select(BatchItem.item_id)
+        .where(BatchItem.batch_id == batch_id, col(BatchItem.set_aside).is_(None))
+        .order_by(col(BatchItem.position))
+    )
+    with reading(engine) as session:
+        return list(session.exec(query).all())
+
+
+def in_shards(sequence: Sequence[Member], size: int = SHARD_ITEMS) -> Iterator[Sequence[Member]]:
+    """Cut a sequence into parts of at most `size`; nothing for an empty one."""
+    for first in range(0, len(sequence), size):
+        yield sequence[first : first + size]

@@ -18,7 +18,7 @@ from blocks.tables import Batch, BatchItem, Item, Outcome, Route, Scan, Verdict
 from tasks.triage import reasons
 from tasks.triage.audit import HELD_OUT, draw_audit
 from tasks.triage.bands import judge_boxes
-from tasks.triage.boxes import Boxes, Scope, ranges_of, read_boxes
+from tasks.triage.boxes import Boxes, Scope, in_shards, read_boxes, usable_items
 from tasks.triage.odd_images import odd_image_reasons
 from tasks.triage.oddities import Usual, learn_usual, odd_box_reasons
 from tasks.triage.options import TriageOptions
@@ -59,7 +59,7 @@ def decide(
 
     Args:
         engine: The catalogue.
-        batch_id: The batch; its items are scanned.
+        batch_id: The batch, scanned.
         options: Bands, oddities, audit share.
         detector: The version whose proposals count.
         recipe: The scan options whose proposals count.
@@ -77,15 +77,9 @@ def decide(
     scope = Scope(batch_id, detector, recipe)
     waiting = _waiting_items(engine, scope)
     if waiting:
-        yardsticks = _Yardsticks(
-            audits=draw_audit(engine, batch_id, options.audit_share, options.seed),
-            usual=learn_usual(_all_boxes(engine, scope), options),
-            odd_images=odd_image_reasons(engine, scope, options),
-        )
-        by_position = {item.position: item for item in waiting}
-        for start, stop in ranges_of(sorted(by_position)):
-            items = [by_position[position] for position in range(start, stop) if position in by_position]
-            boxes = read_boxes(engine, scope, start, stop)
+        yardsticks = _measure(engine, scope, options)
+        for items in in_shards(waiting):
+            boxes = read_boxes(engine, scope, [item.id for item in items])
             verdicts, routes = _decide_shard(batch_id, items, boxes, yardsticks, options)
             with writing(engine) as session:
                 # One transaction: an item that has a route has all its verdicts.
@@ -94,16 +88,22 @@ def decide(
     return triage_report(engine, batch_id)
 
 
+def _measure(engine: Engine, scope: Scope, options: TriageOptions) -> _Yardsticks:
+    return _Yardsticks(
+        audits=draw_audit(engine, scope.batch_id, options.audit_share, options.seed),
+        usual=learn_usual(_all_boxes(engine, scope), options),
+        odd_images=odd_image_reasons(engine, scope, options),
+    )
+
+
 def _decide_shard(
     batch_id: str, items: Sequence[_Waiting], boxes: Boxes, yardsticks: _Yardsticks, options: TriageOptions
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return rows for `Verdict` and for `BatchItem`."""
     outcomes, said = judge_boxes(boxes, odd_box_reasons(boxes, yardsticks.usual, options.odd_z), options)
-    open_ids = {item.id for item in items}
     verdicts = [
         {"batch_id": batch_id, "proposal_id": proposal_id, "outcome": outcome, "reasons": why}
-        for proposal_id, item_id, outcome, why in zip(boxes.ids, boxes.item_ids, outcomes.tolist(), said, strict=True)
-        if item_id in open_ids
+        for proposal_id, outcome, why in zip(boxes.ids, outcomes.tolist(), said, strict=True)
     ]
     counts = _count_by_item(boxes.item_ids, outcomes)
     routes = []
@@ -141,15 +141,8 @@ def _count_by_item(item_ids: Sequence[str], outcomes: npt.NDArray[np.str_]) -> d
 
 
 def _all_boxes(engine: Engine, scope: Scope) -> Iterator[Boxes]:
-    query = (
-        select(BatchItem.position)
-        .where(BatchItem.batch_id == scope.batch_id, col(BatchItem.set_aside).is_(None))
-        .order_by(col(BatchItem.position))
-    )
-    with reading(engine) as session:
-        positions = list(session.exec(query).all())
-    for start, stop in ranges_of(positions):
-        yield read_boxes(engine, scope, start, stop)
+    for item_ids in in_shards(usable_items(engine, scope.batch_id)):
+        yield read_boxes(engine, scope, item_ids)
 
 
 def _waiting_items(engine: Engine, scope: Scope) -> list[_Waiting]:

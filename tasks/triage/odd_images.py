@@ -11,7 +11,7 @@ from sqlmodel import col, select
 from blocks.database import reading
 from blocks.tables import BatchItem, Scan
 from tasks.triage import reasons
-from tasks.triage.boxes import SHARD_ITEMS, Scope
+from tasks.triage.boxes import Scope, in_shards
 from tasks.triage.oddities import factors_over_usual
 from tasks.triage.options import TriageOptions
 from tasks.triage.robust import Floats
@@ -35,15 +35,15 @@ def odd_image_reasons(engine: Engine, scope: Scope, options: TriageOptions) -> d
     Returns:
         By item id; images that are not odd are absent.
     """
-    positions = _positions_with_embedding(engine, scope)
-    if not options.odd_images or len(positions) < MIN_IMAGES:
+    with_embedding = _items_with_embedding(engine, scope)
+    if not options.odd_images or len(with_embedding) < MIN_IMAGES:
         return {}
-    reference_ids, reference = _read_reference(engine, scope, positions)
+    reference_ids, reference = _read_reference(engine, scope, with_embedding)
     ids: list[str] = []
     distances: list[Floats] = []
     found: dict[str, list[str]] = {}
-    for first in range(0, len(positions), SHARD_ITEMS):
-        part = _read_vectors(engine, scope, positions[first : first + SHARD_ITEMS])
+    for item_ids in in_shards(with_embedding):
+        part = _read_vectors(engine, scope, item_ids)
         good = {item_id: vector for item_id, vector in part.items() if _fits(vector, reference.shape[1])}
         found |= {item_id: [reasons.no_embedding()] for item_id in part if item_id not in good}
         if good:
@@ -90,10 +90,10 @@ def _fits(vector: Floats, length: int) -> bool:
     return vector.size == length and bool(np.isfinite(vector).all())
 
 
-def _read_reference(engine: Engine, scope: Scope, positions: Sequence[int]) -> tuple[dict[str, int], Floats]:
+def _read_reference(engine: Engine, scope: Scope, item_ids: Sequence[str]) -> tuple[dict[str, int], Floats]:
     # Chosen by hash: the same images on every run, and none favoured for coming first.
-    chosen = sorted(positions, key=lambda p: hashlib.sha256(f"{scope.batch_id}|{p}".encode()).digest())[:MAX_REFERENCE]
-    vectors = _read_vectors(engine, scope, sorted(chosen))
+    chosen = sorted(item_ids, key=lambda i: hashlib.sha256(f"{scope.batch_id}|{i}".encode()).digest())[:MAX_REFERENCE]
+    vectors = _read_vectors(engine, scope, chosen)
     sizes = [vector.size for vector in vectors.values()]
     length = max(set(sizes), key=lambda size: (sizes.count(size), size))
     good = {item_id: vector for item_id, vector in vectors.items() if _fits(vector, length)}
@@ -101,9 +101,9 @@ def _read_reference(engine: Engine, scope: Scope, positions: Sequence[int]) -> t
     return {item_id: row for row, item_id in enumerate(good)}, rows
 
 
-def _positions_with_embedding(engine: Engine, scope: Scope) -> list[int]:
+def _items_with_embedding(engine: Engine, scope: Scope) -> list[str]:
     query = (
-        select(BatchItem.position)
+        select(BatchItem.item_id)
         .join(Scan, col(Scan.item_id) == BatchItem.item_id)
         .where(BatchItem.batch_id == scope.batch_id, col(BatchItem.set_aside).is_(None))
         .where(Scan.detector == scope.detector, Scan.recipe == scope.recipe, col(Scan.embedding).is_not(None))
@@ -113,14 +113,12 @@ def _positions_with_embedding(engine: Engine, scope: Scope) -> list[int]:
         return list(session.exec(query).all())
 
 
-def _read_vectors(engine: Engine, scope: Scope, positions: Sequence[int]) -> dict[str, Floats]:
+def _read_vectors(engine: Engine, scope: Scope, item_ids: Sequence[str]) -> dict[str, Floats]:
     query = (
         select(Scan.item_id, Scan.embedding)
-        .join(BatchItem, col(BatchItem.item_id) == Scan.item_id)
-        .where(BatchItem.batch_id == scope.batch_id, col(BatchItem.set_aside).is_(None))
-        .where(Scan.detector == scope.detector, Scan.recipe == scope.recipe, col(Scan.embedding).is_not(None))
-        .where(col(BatchItem.position).in_(positions))
-        .order_by(col(BatchItem.position))
+        .where(col(Scan.item_id).in_(item_ids))
+        .where(Scan.detector == scope.detector, Scan.recipe == scope.recipe)
+        .order_by(col(Scan.item_id))
     )
     with reading(engine) as session:
         rows = session.exec(query).all()

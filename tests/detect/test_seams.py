@@ -168,10 +168,10 @@ def test_objects_at_every_phase_against_the_grid_leave_no_duplicates():
 
 def test_a_hundred_thousand_detections_merge_in_seconds():
     rng = np.random.default_rng(0)
-    corners = rng.uniform(0, 19_900, (37_000, 2))
-    objects = np.hstack([corners, corners + rng.uniform(10, 60, (37_000, 2))])
-    options = TilingOptions()
-    regions = regions_of((20_000, 20_000), 640, 0.2, True)
+    corners = rng.uniform(0, 19_900, (40_000, 2))
+    objects = np.hstack([corners, corners + rng.uniform(10, 60, (40_000, 2))])
+    options = TilingOptions(tile_px=1024)
+    regions = regions_of((20_000, 20_000), 1024, 0.2, True)
     seen = seen_of(objects, regions)
     assert len(seen) > 95_000
     start = time.perf_counter()

@@ -33,9 +33,9 @@ def test_the_steps_take_a_folder_to_shards_of_a_batch_and_again_change_nothing(t
         assert (report.offered, report.taken, len(report.set_aside), report.changed) == (10, 9, 1, changed)
         counts = steps.split_sequences.fn("lots")
         assert counts.items == {"train": 5, "val": 0, "test": 4}
-        batch = steps.open_batch.fn("b1", "lots", 100)
+        batch = steps.open_batch.fn("lots", 100)
         assert batch.size == 9
-        assert [(shard.start, shard.stop) for shard in steps.list_shards.fn("b1", 5)] == [(0, 5), (5, 9)]
+        assert [(shard.start, shard.stop) for shard in steps.list_shards.fn(batch.id, 5)] == [(0, 5), (5, 9)]
 
 
 def test_no_reports_are_an_empty_report() -> None:

@@ -1,0 +1,231 @@
+"""The certificate of a snapshot: what is in it, who labelled it, and how wrong it may be, with the evidence for that.
+
+Only what was measured is stated. What was not is written as "not measured": an absent bound is never a bound of zero.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Part(BaseModel):
+    """Base of all parts: frozen, and nothing that is not named."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Bound(Part):
+    """A measured rate and what it is at most, with the evidence."""
+
+    rate: float | None = Field(ge=0, le=1, description="as measured; None: nothing was judged")
+    at_most: float | None = Field(ge=0, le=1, description="upper bound; None: not enough evidence for one")
+    confidence: float = Field(gt=0, lt=1)
+    judged: int = Field(ge=0, description="boxes or objects that people judged")
+    wrong: int = Field(ge=0, description="wrong or missed among them")
+    draws: int = Field(ge=0, description="independent random draws that brought them")
+    drawn: Literal["items", "boxes"]
+    scope: Literal["batch", "stream"]
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> "Bound":
+        if self.wrong > self.judged or self.draws > self.judged:
+            raise ValueError(f"{self.wrong} wrong of {self.judged} judged in {self.draws} draws does not add up")
+        if self.at_most is not None and not self.judged:
+            raise ValueError(f"a bound of {self.at_most} without a single judgement")
+        return self
+
+
+class Labellers(Part):
+    """How many labels came from whom."""
+
+    accepted_without_look: int = Field(default=0, ge=0, description="machine labels that nobody looked at")
+    confirmed_by_people: int = Field(
+        default=0, ge=0, description="machine proposals that a person saw and left as they were"
+    )
+    corrected_by_people: int = Field(default=0, ge=0, description="machine proposals that a person changed")
+    added_by_people: int = Field(default=0, ge=0, description="drawn by a person where no machine had proposed")
+
+    @property
+    def total(self) -> int:
+        """All labels."""
+        return self.accepted_without_look + self.confirmed_by_people + self.corrected_by_people + self.added_by_people
+
+
+class ClassCertificate(Part):
+    """What the certificate says of one class."""
+
+    name: str
+    labellers: Labellers
+    accept_from: float | None = Field(default=None, description="score from which proposals were accepted unseen")
+    error: Bound | None = Field(default=None, description="wrong among labels accepted unseen; None: not measured")
+    misses: Bound | None = Field(default=None, description="objects without a label; None: not measured")
+
+
+class Agreement(Part):
+    """How far people who answered the same question blind agree."""
+
+    measure: str = Field(description="such as Krippendorff's alpha")
+    value: float
+    questions: int = Field(ge=1)
+    people: int = Field(ge=2)
+
+
+class Certificate(Part):
+    """The certificate of one snapshot."""
+
+    snapshot: str = Field(description="content hash of the manifest")
+    collection: str
+    issued_at: datetime = Field(description="with a time zone")
+    detectors: tuple[str, ...] = Field(description="versions whose proposals are in the labels; empty: by hand")
+    items: int = Field(ge=0)
+    splits: dict[str, int] = Field(default_factory=dict, description="items by split")
+    classes: tuple[ClassCertificate, ...]
+    people: int = Field(ge=0, description="persons whose answers are in it")
+    human_seconds: float | None = Field(default=None, ge=0)
+    agreement: Agreement | None = Field(default=None, description="None: not measured")
+    remarks: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> "Certificate":
+        names = [one.name for one in self.classes]
+        if len(set(names)) < len(names):
+            raise ValueError(f"a class is there twice: {names}")
+        if self.issued_at.tzinfo is None:
+            raise ValueError(f"issued_at {self.issued_at} has no time zone; give UTC")
+        return self
+
+    @property
+    def labels(self) -> int:
+        """All labels of all classes."""
+        return sum(one.labellers.total for one in self.classes)
+
+    @property
+    def wrong_at_most(self) -> float | None:
+        """The share of labels that were accepted unseen and are wrong, at most, of all labels.
+
+        None where a class has labels accepted unseen without a bound. The bounds of classes hold each with its own
+        confidence: all together with 1 minus the sum of what is missing from each to 1.
+        """
+        expected = 0.0
+        for one in self.classes:
+            unseen = one.labellers.accepted_without_look
+            if unseen and (one.error is None or one.error.at_most is None):
+                return None
+            expected += unseen * (one.error.at_most or 0.0) if one.error else 0.0
+        return expected / self.labels if self.labels else None
+
+
+def to_json(certificate: Certificate) -> str:
+    """Return the certificate as JSON, keys in a fixed order; `from_json` reads it."""
+    return certificate.model_dump_json(indent=2) + "\n"
+
+
+def from_json(text: str) -> Certificate:
+    """Read a certificate from its JSON.
+
+    Raises:
+        pydantic.ValidationError: It is none, or does not add up.
+    """
+    return Certificate.model_validate_json(text)
+
+
+def to_markdown(certificate: Certificate) -> str:
+    """Return the certificate as a page with tables, for the artifact of a run."""
+    return "\n".join(
+        [
+            f"# Certificate of snapshot `{certificate.snapshot[:12]}`",
+            "",
+            *_facts(certificate),
+            "",
+            "## Labels, by whom",
+            "",
+            *_table(
+                ("class", "labels", "accepted unseen", "confirmed", "corrected", "added by people"),
+                [_by_whom(one) for one in certificate.classes],
+            ),
+            "",
+            "## How wrong it may be",
+            "",
+            *_table(
+                ("class", "accepted from score", "wrong among accepted unseen", "objects missed"),
+                [
+                    (
+                        one.name,
+                        "-" if one.accept_from is None else f"{one.accept_from:.3f}",
+                        _said(one),
+                        _say(one.misses),
+                    )
+                    for one in certificate.classes
+                ],
+            ),
+            "",
+            *(f"- {remark}" for remark in certificate.remarks),
+            "Bounds hold at every look and whatever the boxes of an item share; draws were random. "
+            "“At most” is the promise, the share before it is what was measured.",
+            "",
+        ]
+    )
+
+
+def _facts(certificate: Certificate) -> list[str]:
+    splits = ", ".join(f"{count} {name}" for name, count in certificate.splits.items())
+    hours = "not measured" if certificate.human_seconds is None else f"{certificate.human_seconds / 3600:.1f} hours"
+    agreed = certificate.agreement
+    agreement = (
+        f"{agreed.measure} {agreed.value:.2f} ({agreed.questions} questions, {agreed.people} people)"
+        if agreed
+        else "not measured"
+    )
+    wrong = certificate.wrong_at_most
+    return _table(
+        ("", ""),
+        [
+            ("collection", certificate.collection),
+            ("issued", certificate.issued_at.isoformat(timespec="seconds")),
+            ("items", f"{certificate.items}" + (f" ({splits})" if splits else "")),
+            ("labels", f"{certificate.labels} of {len(certificate.classes)} classes"),
+            (
+                "wrong among all labels, from those accepted unseen",
+                "not measured" if wrong is None else f"≤ {wrong:.2%}",
+            ),
+            ("people", f"{certificate.people}, {hours}"),
+            ("agreement", agreement),
+            ("detectors", ", ".join(certificate.detectors) or "none: labelled by hand"),
+            ("snapshot", certificate.snapshot),
+        ],
+    )
+
+
+def _by_whom(one: ClassCertificate) -> tuple[str, ...]:
+    who = one.labellers
+    counts = (
+        who.total,
+        who.accepted_without_look,
+        who.confirmed_by_people,
+        who.corrected_by_people,
+        who.added_by_people,
+    )
+    return (one.name, *(str(count) for count in counts))
+
+
+def _said(one: ClassCertificate) -> str:
+    return "none accepted unseen" if not one.labellers.accepted_without_look and one.error is None else _say(one.error)
+
+
+def _say(bound: Bound | None) -> str:
+    if bound is None or bound.rate is None:
+        return "not measured"
+    most = "no bound yet" if bound.at_most is None else f"at most **{bound.at_most:.1%}** at {bound.confidence:.0%}"
+    kind = "items" if bound.drawn == "items" else "single boxes"
+    return f"{bound.rate:.1%}, {most} ({bound.wrong} of {bound.judged}; {bound.draws} {kind}, {bound.scope})"
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+    lines = [head, ("---",) * len(head), *rows]
+    return ["| " + " | ".join(_plain(cell) for cell in line) + " |" for line in lines]
+
+
+def _plain(cell: str) -> str:
+    # a name from outside must not break the table or become markup
+    return cell.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")

@@ -1,0 +1,227 @@
+"""The command line is what people type: it must answer fast, refuse clearly, and follow runs to their end.
+
+The Prefect server here is a small real HTTP server that plays the part of one; the stack's own test has a real one.
+"""
+
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from rich.progress import Progress
+from sqlalchemy import Engine
+from typer.testing import CliRunner
+
+from blocks.database import upsert, writing
+from blocks.errors import StackError
+from blocks.tables import (
+    Answer,
+    AnswerState,
+    Batch,
+    BatchItem,
+    Item,
+    Label,
+    Question,
+    QuestionState,
+    Scan,
+    Source,
+)
+from infra.cli.follow import LabelView
+from infra.cli.line_commands import LabelRequest
+from infra.cli.line_progress import (
+    BatchProgress,
+    QueueProgress,
+    count_intake,
+    count_unbatched,
+    describe_settled,
+    read_progress,
+)
+from infra.cli.main import app
+
+runner = CliRunner()
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A state folder in which no stack was ever started."""
+    monkeypatch.setenv("LABELLINE_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def test_help_answers_at_once() -> None:
+    command = [sys.executable, "-c", "from infra.cli.main import app; app()", "--help"]
+    fastest_s = 99.0
+    for _ in range(3):  # the fastest of three: other tests may run beside it
+        started = time.monotonic()
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        fastest_s = min(fastest_s, time.monotonic() - started)
+    assert fastest_s < 1.0
+    for name in ("up", "down", "status", "doctor", "blocks", "label", "retrain", "demo", "simulate"):
+        assert f" {name} " in done.stdout
+
+
+@pytest.mark.parametrize(
+    "command", ["up", "down", "status", "doctor", "blocks", "label", "retrain", "demo", "simulate"]
+)
+def test_every_command_explains_itself(command: str) -> None:
+    shown = runner.invoke(app, [command, "--help"])
+    assert shown.exit_code == 0
+    assert "Usage" in shown.output
+
+
+def test_an_unknown_command_is_a_usage_error() -> None:
+    assert runner.invoke(app, ["fly"]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--classes", " , "], "no class is named"),
+        (["--classes", "car,car"], "named twice: car"),
+        (["--classes", "car", "--kinds", "truck=box,tanker"], "'truck' is not among the classes car"),
+        (["--classes", "car", "--kinds", "car"], "two kinds or more"),
+        (["--classes", "car", "--kinds", "car=sedan"], "two kinds or more"),
+        (["--classes", "car", "--detector", "missing.pt"], "missing.pt is no file"),
+        (["--classes", "car", "--accept", "1.5"], "1.5"),
+        ([], "--classes"),
+    ],
+)
+def test_a_wrong_option_of_label_is_a_usage_error(tmp_path: Path, arguments: list[str], said: str) -> None:
+    shown = runner.invoke(app, ["label", str(tmp_path), *arguments], env={"COLUMNS": "200", "NO_COLOR": "1"})
+    assert shown.exit_code == 2
+    assert said in shown.output
+
+
+def test_a_missing_folder_is_a_usage_error(tmp_path: Path) -> None:
+    assert runner.invoke(app, ["label", str(tmp_path / "none"), "--classes", "car"]).exit_code == 2
+
+
+@pytest.mark.parametrize("command", [["status"], ["blocks"], ["retrain", "cars"]])
+def test_a_stack_that_is_not_there_is_one_clear_message(home: Path, command: list[str]) -> None:
+    shown = runner.invoke(app, command)
+    assert shown.exit_code == 1
+    assert "labelline up" in shown.output
+    assert "Traceback" not in shown.output
+
+
+def test_debug_shows_where_an_error_comes_from(home: Path) -> None:
+    assert isinstance(runner.invoke(app, ["--debug", "status"]).exception, StackError)
+
+
+def test_down_without_a_stack_is_no_error(home: Path) -> None:
+    shown = runner.invoke(app, ["down"])
+    assert (shown.exit_code, shown.output.strip()) == (0, "nothing was running")
+
+
+def test_the_home_option_wins_over_the_environment(home: Path, tmp_path: Path) -> None:
+    shown = runner.invoke(app, ["--home", str(tmp_path / "other"), "status"], env={"LABELLINE_HOME": str(home)})
+    assert "other" in shown.output.replace("\n", "")
+
+
+def test_a_request_becomes_options_that_the_line_takes() -> None:
+    from flows.options import LineOptions
+
+    request = LabelRequest(
+        folder=Path("/pictures"),
+        collection="lots",
+        classes=("car", "truck"),
+        detector="champion",
+        kinds={"truck": ("box", "tanker")},
+        accept=0.7,
+        sequence_pattern=None,
+        batch_size=10,
+    )
+    line = LineOptions.model_validate(request.line())
+    assert (line.collection, line.batch_size, line.triage.accept) == ("lots", 10, 0.7)
+    assert line.kinds == {"truck": ("box", "tanker")}
+
+
+# Progress
+
+
+@pytest.fixture
+def lots(engine: Engine) -> Engine:
+    """A collection of four items: three in a batch of run "r", one not yet in any; two files were no images."""
+    items = [
+        {
+            "id": f"i{n}",
+            "key": f"items/i{n}",
+            "name": f"{n}.jpg",
+            "sequence": "s",
+            "media_type": "image/jpeg",
+            "size_bytes": 1,
+            "width": 10,
+            "height": 10,
+            "plain": True,
+        }
+        for n in range(4)
+    ]
+    sources = [{"collection": "lots", "uri": f"{n}.jpg", "item_id": f"i{n}", "state": "taken"} for n in range(4)]
+    sources += [{"collection": "lots", "uri": f"{n}.txt", "item_id": None, "state": "set_aside"} for n in range(2)]
+    with writing(engine) as session:
+        upsert(session, Item, items)
+        upsert(session, Source, sources)
+        upsert(session, Batch, [{"id": "b", "collection": "lots", "flow_run_id": "r", "created_at": NOW}])
+        upsert(session, BatchItem, [{"batch_id": "b", "item_id": f"i{n}", "position": n} for n in range(3)])
+    return engine
+
+
+def test_intake_is_told_in_words(lots: Engine) -> None:
+    assert count_intake(lots, "lots") == "4 images taken in, 0 duplicates, 2 set aside"
+    assert count_intake(lots, "other") == "0 images taken in, 0 duplicates, 0 set aside"
+
+
+def test_items_of_other_collections_batches_are_still_to_do(lots: Engine) -> None:
+    assert count_unbatched(lots, "lots") == 1
+    with writing(lots) as session:
+        upsert(session, Source, [{"collection": "copy", "uri": "0.jpg", "item_id": "i0", "state": "taken"}])
+    assert count_unbatched(lots, "copy") == 1
+
+
+def test_progress_before_a_batch_is_opened_is_empty(lots: Engine) -> None:
+    assert read_progress(lots, "another run") == BatchProgress()
+
+
+def test_progress_counts_scans_questions_and_settled_items(lots: Engine) -> None:
+    scan = {"detector": "d", "recipe": "x", "proposals": 1, "whole_frame": 0, "tiles": 4}
+    question = {"queue": "mark-missed", "batch_id": "b", "payload": {}, "project_id": 7}
+    states = [QuestionState.ANSWERED.value, QuestionState.POSTED.value]
+    with writing(lots) as session:
+        upsert(session, Scan, [{**scan, "item_id": f"i{n}", "created_at": NOW + timedelta(1)} for n in range(2)])
+        rows = [{**question, "id": f"q{n}", "item_id": f"i{n}", "state": states[n]} for n in range(2)]
+        upsert(session, Question, rows)
+        place = {"batch_id": "b", "item_id": "i0", "position": 0, "settled_at": NOW}
+        upsert(session, BatchItem, [place], update=["settled_at"])
+    asked = QueueProgress("mark-missed", asked=2, answered=1, project_id=7)
+    assert read_progress(lots, "r") == BatchProgress(3, scanned=2, settled=1, set_aside=0, queues=(asked,))
+
+
+def test_what_was_settled_is_told_in_words(lots: Engine) -> None:
+    box = {"class_name": "car", "x_min": 0, "y_min": 0, "x_max": 1, "y_max": 1, "batch_id": "b", "item_id": "i0"}
+    question = {"id": "q", "queue": "mark-missed", "batch_id": "b", "item_id": "i0", "payload": {}}
+    answer = {"id": "a", "question_id": "q", "annotation_id": 1, "person": "p", "seconds": 12.5, "raw": []}
+    with writing(lots) as session:
+        upsert(session, Question, [question])
+        answer |= {"state": AnswerState.COUNTED.value, "answered_at": NOW, "heard_by": "doorbell"}
+        upsert(session, Answer, [answer])
+        labels = [{"id": "l1", "region": "m", "origin": "machine"}, {"id": "l2", "region": "p", "origin": "person"}]
+        upsert(session, Label, [{**box, **label} for label in labels])
+    assert describe_settled(lots, "r") == "2 labels settled: 1 by the machine, 1 by people in 12 s"
+    assert describe_settled(lots, "none") == "there was nothing new to label"
+
+
+def test_the_address_of_a_queue_is_told_once() -> None:
+    out = StringIO()
+    with Progress(console=Console(file=out, width=200)) as bars:
+        view = LabelView(bars, "http://127.0.0.1:8080")
+        view.show(BatchProgress())
+        queue = QueueProgress("mark-missed", asked=5, answered=0, project_id=3)
+        for settled in range(3):
+            view.show(BatchProgress(items=9, scanned=9, settled=settled, queues=(queue,)))
+    assert out.getvalue().count("http://127.0.0.1:8080/projects/3/") == 1
+    assert "5 questions of mark-missed wait" in out.getvalue()

@@ -1,0 +1,315 @@
+"""The local stack is five servers that must start together, end together, and never take each other for another's.
+
+What can be tested without them is; one slow test starts them all, kills some, and looks what `up` makes of it.
+"""
+
+import os
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from blocks.errors import PortTaken, StackError
+from infra.stack import deployments
+from infra.stack.credentials import ensure_credentials, read_credentials, secrets_path
+from infra.stack.health import wait_for
+from infra.stack.label_studio import DATABASE, find_label_studio, label_studio_command, prepared_database, seed_database
+from infra.stack.ports import claim_ports, holder_of
+from infra.stack.processes import find_process, start_detached, stop_trees, tail_of
+from infra.stack.report import report_stack
+from infra.stack.services import Service, describe_service, stack_environment
+from infra.stack.start import StackOptions, start_stack
+from infra.stack.state import ProcessRecord, ServiceName, StackState, open_stack, read_state
+from infra.stack.stop import stop_stack
+
+PORTS = {
+    ServiceName.LABEL_STUDIO: 21001,
+    ServiceName.PREFECT: 21002,
+    ServiceName.MLFLOW: 21003,
+    ServiceName.GATEWAY: 21004,
+}
+SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> StackState:
+    """A stack that was set up and does not run."""
+    ensure_credentials(tmp_path)
+    state = StackState(home=tmp_path, ports=PORTS)
+    state.save()
+    return state
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    """A port on which this process listens."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        yield server.getsockname()[1]
+
+
+# Ports
+
+
+def test_a_named_port_in_use_is_refused_with_who_has_it(taken_port: int) -> None:
+    with (
+        pytest.raises(PortTaken, match=rf"{taken_port} is in use by .*{os.getpid()}.*--mlflow-port"),
+        claim_ports([ServiceName.MLFLOW], {ServiceName.MLFLOW: taken_port}, {}),
+    ):
+        pass
+
+
+def test_the_gateway_does_not_move_by_itself(taken_port: int) -> None:
+    with (
+        pytest.raises(PortTaken, match="pictures of posted questions"),
+        claim_ports([ServiceName.GATEWAY], {}, {ServiceName.GATEWAY: taken_port}),
+    ):
+        pass
+
+
+def test_another_service_moves_when_its_port_is_taken(taken_port: int) -> None:
+    with claim_ports([ServiceName.MLFLOW], {}, {ServiceName.MLFLOW: taken_port}) as ports:
+        assert ports[ServiceName.MLFLOW] != taken_port
+
+
+def test_last_times_ports_are_taken_again() -> None:
+    with claim_ports(list(PORTS), {}, PORTS) as ports:
+        assert ports == PORTS
+
+
+def test_two_stacks_that_start_at_once_get_different_ports() -> None:
+    with claim_ports(list(PORTS), {}, {}) as mine, claim_ports(list(PORTS), {}, {}) as others:
+        assert not set(mine.values()) & set(others.values())
+
+
+def test_who_holds_a_port_is_named(taken_port: int) -> None:
+    assert f"pid {os.getpid()}" in holder_of(taken_port)
+
+
+# Secrets and state
+
+
+def test_secrets_are_made_once_and_for_their_owner_alone(tmp_path: Path) -> None:
+    first = ensure_credentials(tmp_path)
+    assert ensure_credentials(tmp_path) == first
+    assert stat.S_IMODE(secrets_path(tmp_path).stat().st_mode) == 0o600
+
+
+def test_secrets_do_not_show_in_representations_or_state(state: StackState) -> None:
+    shown = repr(state.credentials) + repr(state) + str(state) + (state.home / "stack.json").read_text()
+    for secret in (state.label_studio_token, state.link_secret, state.doorbell_secret):
+        assert secret not in shown
+
+
+def test_secrets_are_cut_out_of_what_is_shown_of_logs(state: StackState) -> None:
+    assert state.credentials.redact(f"token={state.label_studio_token} end") == "token=*** end"
+
+
+def test_damaged_secrets_are_reported_without_their_content(tmp_path: Path) -> None:
+    secrets_path(tmp_path).write_text('{"email": "a", "password": "hidden-word"')
+    with pytest.raises(StackError, match="damaged") as caught:
+        read_credentials(tmp_path)
+    assert "hidden-word" not in str(caught.value)
+
+
+def test_a_stack_that_was_never_started_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StackError, match="labelline up"):
+        open_stack(tmp_path)
+
+
+def test_a_damaged_state_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "stack.json").write_text("{")
+    with pytest.raises(StackError, match=r"stack\.json is damaged"):
+        read_state(tmp_path)
+
+
+def test_a_copied_home_keeps_its_ports_and_forgets_processes(state: StackState, tmp_path: Path) -> None:
+    state.processes[ServiceName.PREFECT] = ProcessRecord(pid=os.getpid(), created=1.0)
+    state.save()
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / "stack.json").write_bytes((tmp_path / "stack.json").read_bytes())
+    found = read_state(copy)
+    assert found is not None
+    assert (found.home, found.ports, found.processes) == (copy, PORTS, {})
+
+
+def test_a_home_without_write_permission_is_named(tmp_path: Path) -> None:
+    blocker = tmp_path / "file"
+    blocker.touch()
+    with pytest.raises(StackError, match=r"cannot be written.*LABELLINE_HOME"):
+        start_stack(blocker / "home")
+
+
+# Processes
+
+
+def test_a_started_process_is_found_and_ended_with_its_children(tmp_path: Path) -> None:
+    script = f"import subprocess, sys; subprocess.run({SLEEPER!r})"
+    record = start_detached([sys.executable, "-c", script], os.environ, tmp_path / "log", tmp_path)
+    process = find_process(record)
+    assert process is not None
+    deadline = time.monotonic() + 10
+    while not process.children() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    children = process.children()
+    assert stop_trees([record]) == 2
+    assert find_process(record) is None
+    assert not any(child.is_running() for child in children)
+
+
+def test_a_process_that_will_not_end_is_forced(tmp_path: Path) -> None:
+    script = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+    )
+    record = start_detached([sys.executable, "-c", script], os.environ, tmp_path / "log", tmp_path)
+    deadline = time.monotonic() + 10
+    while "deaf" not in tail_of(tmp_path / "log") and time.monotonic() < deadline:
+        time.sleep(0.02)
+    stop_trees([record], grace_s=0.2)
+    assert find_process(record) is None
+
+
+def test_another_process_with_the_same_id_is_left_alone() -> None:
+    stranger = ProcessRecord(pid=os.getpid(), created=psutil.Process().create_time() - 1000)
+    assert find_process(stranger) is None
+    assert stop_trees([stranger]) == 0
+
+
+def test_a_service_that_dies_at_its_start_is_reported_with_its_last_words(state: StackState) -> None:
+    program = [sys.executable, "-c", f"print('no such table; token {state.label_studio_token}'); raise SystemExit(3)"]
+    service = Service(ServiceName.MLFLOW, program, dict(os.environ), "http://127.0.0.1:9/", 20)
+    log = state.log_path(service.name)
+    state.processes[service.name] = start_detached(service.arguments, service.environment, log, state.home)
+    with pytest.raises(StackError, match="mlflow ended while it started") as caught:
+        wait_for(service, state)
+    assert "no such table; token ***" in str(caught.value)
+
+
+# Command lines
+
+
+def test_nothing_secret_is_on_a_command_line(state: StackState) -> None:
+    for name in ServiceName:
+        arguments = " ".join(describe_service(name, state).arguments)
+        for secret in (state.label_studio_token, state.link_secret, state.doorbell_secret):
+            assert secret not in arguments
+
+
+def test_a_persons_own_prefect_settings_stay_out(state: StackState, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_API_KEY", "cloud")
+    monkeypatch.setenv("PREFECT_API_URL", "https://elsewhere.example/api")
+    environment = describe_service(ServiceName.WORKER, state).environment
+    assert "PREFECT_API_KEY" not in environment
+    assert environment["PREFECT_API_URL"] == state.urls.prefect_api == stack_environment(state)["PREFECT_API_URL"]
+
+
+def test_label_studio_is_quiet_and_takes_our_token(tmp_path: Path) -> None:
+    arguments, environment = label_studio_command(Path("/x/label-studio"), tmp_path, 8123, "a@b.c", "pw", "t" * 40)
+    assert arguments[:2] == ["/x/label-studio", "start"]
+    assert environment["COLLECT_ANALYTICS"] == "false"
+    assert environment["SSRF_PROTECTION_ENABLED"] == "false"
+    assert environment["LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN"] == "true"
+
+
+def test_a_new_label_studio_begins_with_the_prepared_database(tmp_path: Path) -> None:
+    program = tmp_path / "venv" / "bin" / "label-studio"
+    home = tmp_path / "home"
+    assert not seed_database(program, home)
+    prepared_database(program).parent.mkdir(parents=True)
+    prepared_database(program).write_bytes(b"migrated")
+    assert seed_database(program, home)
+    (home / DATABASE).write_bytes(b"with questions")
+    assert not seed_database(program, home)
+    assert (home / DATABASE).read_bytes() == b"with questions"
+
+
+def test_a_missing_label_studio_says_where_it_was_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABELLINE_LABEL_STUDIO", "/nowhere/label-studio")
+    with pytest.raises(StackError, match=r"/nowhere/label-studio.*make"):
+        find_label_studio()
+
+
+def test_stopping_what_never_ran_is_no_error(tmp_path: Path) -> None:
+    assert stop_stack(tmp_path) == 0
+
+
+# The real thing
+
+TINY_REGISTRY = """
+name: tiny
+deployments:
+  - name: local
+    entrypoint: tests.infra.tiny_flow.nap
+    work_pool: {name: labelline}
+"""
+
+
+@pytest.fixture
+def tiny_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One small flow in place of the lines, so that this test is of the stack alone."""
+    registry = tmp_path / "registry" / "prefect.yaml"
+    registry.parent.mkdir()
+    registry.write_text(TINY_REGISTRY)
+    monkeypatch.setattr(deployments, "REGISTRY", registry)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+
+
+def wait_for_state(state: StackState, run_id: str, name: str, timeout_s: float = 120) -> None:
+    deadline = time.monotonic() + timeout_s
+    while (found := httpx.get(f"{state.urls.prefect_api}/flow_runs/{run_id}").json()["state_type"]) != name:
+        assert time.monotonic() < deadline, f"run is {found}, expected {name}"
+        time.sleep(0.3)
+
+
+@pytest.mark.slow
+@pytest.mark.label_studio
+@pytest.mark.usefixtures("tiny_registry")
+def test_a_stack_starts_mends_itself_and_goes_on_with_interrupted_runs(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    try:
+        state = start_stack(home)
+        assert report_stack(home).is_well
+        pids = {name: record.pid for name, record in state.processes.items()}
+
+        assert {n: r.pid for n, r in start_stack(home).processes.items()} == pids, "a second `up` started something"
+        with pytest.raises(PortTaken, match="labelline down"):
+            start_stack(home, StackOptions(gateway_port=state.ports[ServiceName.GATEWAY] + 1))
+
+        deployment = httpx.get(f"{state.urls.prefect_api}/deployments/name/nap/local").json()["id"]
+        flag = tmp_path / "go"
+        body = {"parameters": {"until": str(flag)}, "state": {"type": "SCHEDULED"}}
+        run = httpx.post(f"{state.urls.prefect_api}/deployments/{deployment}/create_flow_run", json=body).json()["id"]
+        wait_for_state(state, run, "RUNNING")
+
+        for name in (ServiceName.WORKER, ServiceName.LABEL_STUDIO):  # as a machine that runs out of memory would
+            for process in psutil.Process(pids[name]).children(recursive=True):
+                process.kill()
+            psutil.Process(pids[name]).kill()
+        mended = start_stack(home)
+        changed = {name for name, record in mended.processes.items() if record.pid != pids[name]}
+        assert changed == {ServiceName.WORKER, ServiceName.LABEL_STUDIO}
+        assert mended.ports == state.ports
+        wait_for_state(mended, run, "RUNNING")
+
+        assert stop_stack(home) >= len(pids)
+        assert not any(psutil.pid_exists(record.pid) for record in mended.processes.values())
+        flag.touch()
+        wait_for_state(start_stack(home), run, "COMPLETED")
+        for log in (home / "logs").iterdir():
+            assert state.label_studio_token not in log.read_text(errors="replace"), f"{log} holds a token"
+    finally:
+        stop_stack(home)
+
+
+def test_the_stack_command_can_be_imported_without_prefect() -> None:
+    code = "import sys, infra.cli.main; sys.exit('prefect' in sys.modules or 'torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
