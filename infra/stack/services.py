@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from infra.stack.label_studio import find_label_studio, label_studio_command
@@ -31,7 +31,7 @@ class Service:
 
     name: ServiceName
     arguments: list[str]
-    environment: dict[str, str]
+    environment: dict[str, str] = field(repr=False)  # holds secrets
     health_url: str | None
     start_limit_s: float
 

@@ -133,14 +133,15 @@ def certify_classes(
 
 def _strength(case: Case) -> Floats:
     """Return the log wealth per threshold; ways of drawing are independent games, so their wealths multiply."""
-    strength = np.zeros(len(case.grid.thresholds))
+    thresholds = case.grid.thresholds
+    rate: Floats | float = case.promise.epsilon
+    boxes = case.scope.limits(Drawn.BOXES, thresholds).population
+    if boxes is not None:
+        # Of a known number of boxes a whole number is wrong: the promise breaks at the next whole one.
+        rate = np.minimum((np.floor(case.promise.epsilon * boxes + 1e-9) + 1) / np.maximum(boxes, 1), 1 - 1e-9)
+    strength = np.zeros(len(thresholds))
     for part, counts in case.seen:
-        limits = case.scope.limits(part.drawn, case.grid.thresholds)
-        rate: Floats | float = case.promise.epsilon
-        if part.drawn is Drawn.BOXES and limits.population is not None:
-            # In a known number of boxes the wrong ones are whole: the promise breaks at the next whole one.
-            breaking = np.floor(case.promise.epsilon * limits.population + 1e-9) + 1
-            rate = np.minimum(breaking / np.maximum(limits.population, 1), 1 - 1e-9)
+        limits = case.scope.limits(part.drawn, thresholds)
         strength += log_evidence_below(counts.wrong, counts.judged, rate, limits.largest, limits.population)
     return strength
 
@@ -151,7 +152,6 @@ def _band(case: Case, place: int) -> ClassBand:
     units = sum(int((counts.judged[place] > 0).sum()) for _, counts in case.seen)
     threshold = float(case.grid.thresholds[place])
     batch = isinstance(case.scope, WholeBatch)
-    scores = case.scope.scores if isinstance(case.scope, WholeBatch) else _judged_scores(case)
     return ClassBand(
         class_name=case.class_name,
         standing=Standing.CERTIFIED,
@@ -164,7 +164,7 @@ def _band(case: Case, place: int) -> ClassBand:
         units=units,
         judged=judged,
         wrong=wrong,
-        share_accepted=float((scores >= threshold).mean()),
+        share_accepted=float(case.grid.shares[place]),
         more_of=case.more_of,
     )
 
@@ -230,7 +230,7 @@ def _more_audits(case: Case) -> int | None:
         if total is None:
             continue
         had = int((judged > 0).sum())
-        useful = had / len(judged) if had else 1.0
+        useful = had / len(judged) if had else float(case.grid.shares[place])
         left = np.inf if limits.population is None else limits.population[place] - had
         needs.append(max(1, int(min(np.ceil((total - had) / useful), left))))
     return min(needs) if needs else None

@@ -26,6 +26,9 @@ class Bound(Part):
     draws: int = Field(ge=0, description="independent random draws that brought them")
     drawn: Literal["items", "boxes"]
     scope: Literal["batch", "stream"]
+    of: int | None = Field(
+        default=None, ge=0, description="boxes that the rate is of, judged ones included; batch only"
+    )
 
     @model_validator(mode="after")
     def _adds_up(self) -> "Bound":
@@ -104,15 +107,17 @@ class Certificate(Part):
     def wrong_at_most(self) -> float | None:
         """The share of labels that were accepted unseen and are wrong, at most, of all labels.
 
-        None where a class has labels accepted unseen without a bound. The bounds of classes hold each with its own
-        confidence: all together with 1 minus the sum of what is missing from each to 1.
+        None where a class has labels accepted unseen without a bound. The wrong boxes of a batch that no judge met are
+        all among the unseen ones, so the bound counts over all that it is of. For a stream it is what to expect of
+        items like these. Each class's bound has its own confidence: together they have 1 minus the sum of the gaps.
         """
         expected = 0.0
         for one in self.classes:
             unseen = one.labellers.accepted_without_look
             if unseen and (one.error is None or one.error.at_most is None):
                 return None
-            expected += unseen * (one.error.at_most or 0.0) if one.error else 0.0
+            if unseen and one.error and one.error.at_most is not None:
+                expected += min(unseen, one.error.at_most * max(unseen, one.error.of or 0))
         return expected / self.labels if self.labels else None
 
 

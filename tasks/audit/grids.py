@@ -18,10 +18,13 @@ of `infra/bench/bands.py` this one was best or near it for every detector, at 20
 
 @dataclass(frozen=True, slots=True)
 class ThresholdGrid:
-    """Thresholds from high to low, and the share of δ with which each starts (they sum to 1)."""
+    """Thresholds from high to low; all arrays of shape (thresholds,). Build it with `ThresholdGrid.of`."""
 
     thresholds: Floats
     starts: Floats
+    """Share of δ with which each starts; they sum to 1."""
+    shares: Floats
+    """Share of the class's proposals that each accepts."""
 
     @classmethod
     def of(
@@ -45,7 +48,7 @@ class ThresholdGrid:
             )
         known = np.sort(scores[~np.isnan(scores)])
         if not len(known):
-            return cls(np.empty(0), np.empty(0))
+            return cls(np.empty(0), np.empty(0), np.empty(0))
         ordered = np.array(sorted(shares))
         # rounding guards against 1 - 0.7 = 0.30000000000000004, which would accept one box less
         places = np.ceil(np.round(len(known) * (1 - ordered), 6)).astype(int)
@@ -53,7 +56,8 @@ class ThresholdGrid:
         weight = np.zeros(len(thresholds))
         for share, part in starts.items():
             weight[np.argmin(np.abs(ordered[first] - share))] += part
-        return cls(-thresholds, weight)
+        accepted = (len(known) - np.searchsorted(known, -thresholds)) / len(scores)
+        return cls(-thresholds, weight, accepted)
 
 
 def passed_in_order(strength: Floats, starts: Floats, delta: float) -> Flags:

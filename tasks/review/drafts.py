@@ -89,8 +89,9 @@ def draft_kinds(
         ids = [place.item_id for place in page]
         with reading(engine) as session:
             answered = _answered(session, batch_id, ids)
-            sure = [place.item_id for place in page if place.route == Route.SURE]
-            accepted = _proposed(session, batch_id, sure, (Outcome.ACCEPT,))
+            # An item sent to people and left unanswered settles with what the machine accepted; an audit never does.
+            settling = [place.item_id for place in page if place.route != Route.AUDIT]
+            accepted = _proposed(session, batch_id, settling, (Outcome.ACCEPT,))
         known = {place.item_id: _as_answered(place, accepted.get(place.item_id, [])) for place in page} | answered
         yield [
             replace(_draft_box(batch_id, place, box, kinds[box.class_name], margin_share), round=round_)

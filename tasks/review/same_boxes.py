@@ -18,7 +18,6 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from blocks.errors import BadInput
 from tasks.detect.overlaps import paired_iou
@@ -129,10 +128,8 @@ def _merge_pairs(worth: Floats, person: Ints) -> Ints:
     pairs: list[tuple[float, int, int]] = []
     for one, other in combinations(range(int(person.max(initial=-1)) + 1), 2):
         mine, theirs = np.flatnonzero(person == one), np.flatnonzero(person == other)
-        gain = np.maximum(worth[np.ix_(mine, theirs)], 0)
-        for row, column in zip(*linear_sum_assignment(gain, maximize=True), strict=True):
-            if gain[row, column] > 0:
-                pairs.append((-float(gain[row, column]), int(mine[row]), int(theirs[column])))
+        gain = worth[np.ix_(mine, theirs)]
+        pairs.extend((-float(gain[row, column]), int(mine[row]), int(theirs[column])) for row, column in _assign(gain))
     members = {index: [index] for index in range(len(person))}
     group = np.arange(len(person), dtype=np.int64)
     for _, first, second in sorted(pairs):
@@ -161,14 +158,20 @@ def _reassign(worth: Floats, is_mine: NDArray[np.bool_], group: Ints) -> Ints:
     labels, place = np.unique(group[others], return_inverse=True)
     gain = np.zeros((len(labels), len(mine)))
     np.add.at(gain, place, worth[np.ix_(others, mine)])
-    gain = np.maximum(gain, 0)
-    rows, columns = linear_sum_assignment(gain, maximize=True)
     changed = group.copy()
     changed[mine] = len(group) + mine  # a group of its own, unless one is found
-    for row, column in zip(rows, columns, strict=True):
-        if gain[row, column] > 0:
-            changed[mine[column]] = labels[row]
+    for row, column in _assign(gain):
+        changed[mine[column]] = labels[row]
     return _named_by_first(changed)
+
+
+def _assign(gain: Floats) -> list[tuple[int, int]]:
+    """Return the one-to-one pairs (row, column) of largest total gain; only pairs that gain something."""
+    from scipy.optimize import linear_sum_assignment
+
+    rows, columns = linear_sum_assignment(np.maximum(gain, 0), maximize=True)
+    pairs = zip(rows.tolist(), columns.tolist(), strict=True)
+    return [(row, column) for row, column in pairs if gain[row, column] > 0]
 
 
 def _named_by_first(group: Ints) -> Ints:

@@ -270,6 +270,15 @@ def wait_for_state(state: StackState, run_id: str, name: str, timeout_s: float =
         time.sleep(0.3)
 
 
+def kill_trees(*pids: int) -> None:
+    """End processes as a machine that runs out of memory does."""
+    roots = [psutil.Process(pid) for pid in pids]
+    killed = [process for root in roots for process in [*root.children(recursive=True), root]]
+    for process in killed:
+        process.kill()
+    psutil.wait_procs(killed, timeout=10)
+
+
 @pytest.mark.slow
 @pytest.mark.label_studio
 @pytest.mark.usefixtures("tiny_registry")
@@ -290,10 +299,7 @@ def test_a_stack_starts_mends_itself_and_goes_on_with_interrupted_runs(tmp_path:
         run = httpx.post(f"{state.urls.prefect_api}/deployments/{deployment}/create_flow_run", json=body).json()["id"]
         wait_for_state(state, run, "RUNNING")
 
-        for name in (ServiceName.WORKER, ServiceName.LABEL_STUDIO):  # as a machine that runs out of memory would
-            for process in psutil.Process(pids[name]).children(recursive=True):
-                process.kill()
-            psutil.Process(pids[name]).kill()
+        kill_trees(pids[ServiceName.WORKER], pids[ServiceName.LABEL_STUDIO])
         mended = start_stack(home)
         changed = {name for name, record in mended.processes.items() if record.pid != pids[name]}
         assert changed == {ServiceName.WORKER, ServiceName.LABEL_STUDIO}

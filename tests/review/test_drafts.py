@@ -98,15 +98,16 @@ def test_a_crash_while_writing_is_made_good_by_the_next_run(engine: Engine) -> N
 
 
 def test_kinds_are_asked_of_what_people_left_and_of_what_the_machine_was_sure(engine: Engine) -> None:
-    make_batch(engine, items=3, boxes=BOXES, routes={0: Route.SURE})
+    make_batch(engine, items=4, boxes=BOXES, routes={0: Route.SURE, 3: Route.AUDIT})
     write_missed(engine)
     pretend_posted(engine)
     answered = next(question for question in questions(engine) if question.item_id == item_id(1))
     hear(engine, webhook(answered, result=[region("new1", "car"), region("new2", "truck")]))
     drafts = [draft for page in draft_kinds(engine, "b1", KINDS) for draft in page]
     assert {(draft.item_id, draft.subject) for draft in drafts} == {
-        (item_id(0), proposal_id(item_id(0), 0)),  # accepted by the machine
-        (item_id(1), "new1"),  # drawn by a person; trucks have no finer kinds, item 2 has no answer
+        (item_id(0), proposal_id(item_id(0), 0)),  # accepted by the machine, nobody was asked
+        (item_id(1), "new1"),  # drawn by a person; trucks have no finer kinds
+        (item_id(2), proposal_id(item_id(2), 0)),  # nobody answered: what the machine accepted
     }
     assert all(draft.payload["kinds"] == KINDS["car"] for draft in drafts)
 

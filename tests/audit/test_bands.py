@@ -1,0 +1,154 @@
+"""Bands accept only what audits prove; whatever is odd about the evidence, the answer is "not enough", never a yes."""
+
+import numpy as np
+import pytest
+
+from blocks.errors import BadInput, BadOption, UnknownClass
+from tasks.audit.bands import Promise, Standing, certify, certify_classes
+from tasks.audit.evidence import Drawn, Evidence
+from tasks.audit.grids import ThresholdGrid
+from tasks.audit.scope import Stream, WholeBatch
+
+PROMISE = Promise()
+
+
+def judged(
+    n: int, wrong: int = 0, per_item: int = 1, drawn: Drawn = Drawn.ITEMS, score: float | None = None
+) -> Evidence:
+    """n boxes with scores spread over 0.5 to 1 (or all the same), the first ones wrong."""
+    scores = np.resize(np.linspace(1.0, 0.5, 100), n) if score is None else np.full(n, score)
+    items = [f"item-{place // per_item}" for place in range(n)]
+    return Evidence.of(items, scores, np.arange(n) < wrong, drawn)
+
+
+GRID = ThresholdGrid.of(np.linspace(0.5, 1.0, 1000))
+
+
+def test_without_audits_there_is_no_band_and_the_number_needed_is_named() -> None:
+    band = certify("car", [], GRID, PROMISE, Stream(largest_draw=1))
+    assert band.standing is Standing.NOT_ENOUGH_EVIDENCE
+    assert band.accept_from is None
+    assert band.more_audits == 228
+    assert "228 further items" in band.reason
+    assert certify("car", [judged(228)], GRID, PROMISE, Stream(largest_draw=1)).standing is Standing.CERTIFIED
+    assert certify("car", [judged(227)], GRID, PROMISE, Stream(largest_draw=1)).standing is not Standing.CERTIFIED
+
+
+def test_one_right_box_is_not_enough() -> None:
+    band = certify("car", [judged(1)], GRID, PROMISE, Stream(largest_draw=1))
+    assert (band.standing, band.accept_from) == (Standing.NOT_ENOUGH_EVIDENCE, None)
+
+
+def test_many_right_boxes_certify_all_scores() -> None:
+    band = certify("car", [judged(500)], GRID, PROMISE, Stream(largest_draw=1))
+    assert band.standing is Standing.CERTIFIED
+    assert band.accept_from == pytest.approx(0.5)
+    assert (band.judged, band.wrong, band.units, band.share_accepted) == (500, 0, 500, 1.0)
+    assert "at most 2.0% of such items with 95% confidence" in band.reason
+
+
+def test_the_estimate_of_further_audits_comes_true() -> None:
+    begun = certify("car", [judged(100, score=0.9)], GRID, PROMISE, Stream(largest_draw=1))
+    assert begun.more_audits is not None
+    done = certify("car", [judged(100 + begun.more_audits, score=0.9)], GRID, PROMISE, Stream(largest_draw=1))
+    assert done.standing is Standing.CERTIFIED
+
+
+def test_errors_at_low_scores_raise_the_threshold() -> None:
+    scores = np.tile(np.linspace(1.0, 0.5, 100), 12)
+    evidence = Evidence.of([f"i{n}" for n in range(1200)], scores, scores < 0.6, Drawn.ITEMS)
+    band = certify("car", [evidence], GRID, PROMISE, Stream(largest_draw=1))
+    assert band.accept_from is not None
+    assert 0.59 <= band.accept_from <= 0.65
+
+
+def test_all_wrong_is_too_many_errors() -> None:
+    band = certify("car", [judged(40, wrong=40)], GRID, PROMISE, Stream(largest_draw=1))
+    assert band.standing is Standing.TOO_MANY_ERRORS
+    assert (band.accept_from, band.more_audits) == (None, None)
+
+
+def test_one_wrong_box_is_no_proof_that_all_are() -> None:
+    band = certify("car", [judged(1, wrong=1)], GRID, PROMISE, Stream(largest_draw=1))
+    assert band.standing is Standing.NOT_ENOUGH_EVIDENCE
+
+
+def test_boxes_without_a_score_are_never_accepted() -> None:
+    evidence = Evidence.of([f"i{n}" for n in range(500)], np.full(500, np.nan), np.zeros(500, bool), Drawn.ITEMS)
+    band = certify("car", [evidence], GRID, PROMISE, Stream(largest_draw=1))
+    assert (band.standing, band.judged) == (Standing.NOT_ENOUGH_EVIDENCE, 0)
+
+
+def test_a_wrong_box_without_a_score_does_not_stand_in_the_way() -> None:
+    items, scores = [f"i{n}" for n in range(501)], np.append(np.full(500, 0.9), np.nan)
+    evidence = Evidence.of(items, scores, np.arange(501) == 500, Drawn.ITEMS)
+    assert certify("car", [evidence], GRID, PROMISE, Stream(largest_draw=1)).standing is Standing.CERTIFIED
+
+
+def test_boxes_of_few_items_prove_little_however_many_they_are() -> None:
+    band = certify("car", [judged(5000, per_item=50, score=0.9)], GRID, PROMISE, Stream(largest_draw=50))
+    assert band.standing is Standing.NOT_ENOUGH_EVIDENCE
+
+
+def test_a_batch_judged_whole_is_accepted_exactly_when_it_keeps_the_promise() -> None:
+    items, scores = [f"i{n // 5}" for n in range(100)], np.linspace(0.5, 1, 100)
+    batch, grid = WholeBatch.of(items, scores), ThresholdGrid.of(scores, shares=(1.0,), starts={1.0: 1.0})
+    for wrong, standing in ((2, Standing.CERTIFIED), (3, Standing.NOT_ENOUGH_EVIDENCE)):
+        for drawn in Drawn:
+            evidence = Evidence.of(items, scores, np.arange(100) < wrong, drawn)
+            assert certify("car", [evidence], grid, PROMISE, batch).standing is standing
+
+
+def test_a_small_batch_needs_fewer_draws_than_a_stream() -> None:
+    items, scores = [f"i{n}" for n in range(300)], np.full(300, 0.9)
+    grid = ThresholdGrid.of(scores)
+    drawn = Evidence.of(items[:150], scores[:150], np.zeros(150, bool), Drawn.BOXES)
+    assert certify("car", [drawn], grid, PROMISE, WholeBatch.of(items, scores)).standing is Standing.CERTIFIED
+    stream = Evidence.of(items[:150], scores[:150], np.zeros(150, bool), Drawn.ITEMS)
+    assert certify("car", [stream], grid, PROMISE, Stream(1)).standing is Standing.NOT_ENOUGH_EVIDENCE
+
+
+def test_whole_items_and_single_boxes_of_a_batch_prove_more_together() -> None:
+    items, scores = [f"i{n // 4}" for n in range(2000)], np.full(2000, 0.9)
+    batch, grid = WholeBatch.of(items, scores), ThresholdGrid.of(scores)
+    whole = Evidence.of(items[:400], scores[:400], np.zeros(400, bool), Drawn.ITEMS)
+    boxes = Evidence.of(items[-130:], scores[-130:], np.zeros(130, bool), Drawn.BOXES)
+    standing = [certify("car", parts, grid, PROMISE, batch).standing for parts in ([whole], [boxes], [whole, boxes])]
+    assert standing == [Standing.NOT_ENOUGH_EVIDENCE, Standing.NOT_ENOUGH_EVIDENCE, Standing.CERTIFIED]
+
+
+def test_evidence_that_does_not_speak_of_the_scope_is_refused() -> None:
+    with pytest.raises(BadOption, match="speak of that batch only"):
+        certify("car", [judged(5, drawn=Drawn.BOXES)], GRID, PROMISE, Stream(largest_draw=1))
+    with pytest.raises(BadOption, match="largest_draw is 3"):
+        certify("car", [judged(8, per_item=4)], GRID, PROMISE, Stream(largest_draw=3))
+    with pytest.raises(BadInput, match="another batch or detector"):
+        certify("car", [judged(5)], GRID, PROMISE, WholeBatch.of(["elsewhere"], [0.5]))
+    with pytest.raises(BadInput, match="misses some"):
+        certify("car", [judged(3)], GRID, PROMISE, WholeBatch.of(["item-0", "item-0", "item-1", "item-2"], [0.9] * 4))
+    with pytest.raises(BadInput, match="another detector version"):
+        certify("car", [judged(1, drawn=Drawn.BOXES, score=0.9)], GRID, PROMISE, WholeBatch.of(["item-0"], [0.2]))
+    with pytest.raises(BadOption, match="one list of evidence"):
+        certify("car", [judged(1), judged(1)], GRID, PROMISE, Stream(largest_draw=1))
+
+
+def test_each_class_has_its_own_band_and_an_unseen_one_has_none() -> None:
+    bands = certify_classes(
+        ["car", "lorry", "tram"],
+        {"car": [judged(500)], "lorry": [judged(500, wrong=400)]},
+        {"car": Stream(1), "lorry": Stream(1)},
+        {"car": GRID, "lorry": GRID},
+        PROMISE,
+    )
+    assert [band.standing.value for band in bands.values()] == ["certified", "too_many_errors", "not_enough_evidence"]
+    assert "nothing to audit" in bands["tram"].reason
+
+
+def test_one_class_alone_is_certified_like_any_other() -> None:
+    bands = certify_classes(["car"], {"car": [judged(500)]}, {"car": Stream(1)}, {"car": GRID}, PROMISE)
+    assert bands["car"].standing is Standing.CERTIFIED
+
+
+def test_evidence_of_a_class_that_the_line_does_not_have_is_refused() -> None:
+    with pytest.raises(UnknownClass, match="Did you mean 'lorry'"):
+        certify_classes(["lorry"], {"lory": [judged(5)]}, {}, {}, PROMISE)

@@ -1,0 +1,62 @@
+"""The promise kept, on a thousand worlds with a known error: correlated boxes, crowded items, looks in between.
+
+Promised: in at most δ of worlds is a band certified, at any look, whose true error is above ε. And not by accepting
+nothing: the share accepted is compared with that of somebody who knows the true error. The fuller table is printed by
+`python -m infra.bench.bands`.
+"""
+
+import pytest
+from scipy.stats import binom
+
+from infra.bench.bands import BatchPlan, Outcome, StreamPlan, batch_outcome, stream_outcome
+from tasks.audit.bands import Promise
+
+STREAM = StreamPlan(looks=(800, 1600), share=1 / 24)
+WHOLE = StreamPlan(looks=(300, 600), share=1.0)
+BATCH = BatchPlan(items=120, looks=(300, 600))
+DELTA = Promise().delta
+CURVES = ("good", "mostly good", "just too bad", "upside down", "bad")
+
+
+def all_outcomes() -> list[tuple[str, Outcome]]:
+    """1,000 worlds: 350 and 150 streams and 500 batches, with correlations of 0.1 and 0.4 within an item."""
+    outcomes = []
+    for place, curve in enumerate(CURVES):
+        outcomes += [
+            (f"stream {curve}", stream_outcome(STREAM, curve, 0.1, 35, seed=place)),
+            (f"stream {curve}", stream_outcome(STREAM, curve, 0.4, 35, seed=10 + place)),
+            (f"whole {curve}", stream_outcome(WHOLE, curve, 0.4, 30, seed=20 + place)),
+            (f"batch {curve}", batch_outcome(BATCH, curve, 0.1, 50, seed=30 + place)),
+            (f"batch {curve}", batch_outcome(BATCH, curve, 0.4, 50, seed=40 + place)),
+        ]
+    return outcomes
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> list[tuple[str, Outcome]]:
+    return all_outcomes()
+
+
+def test_the_promise_is_broken_in_at_most_delta_of_a_thousand_worlds(outcomes: list[tuple[str, Outcome]]) -> None:
+    worlds = sum(one.worlds for _, one in outcomes)
+    assert worlds == 1000
+    assert sum(one.broken for _, one in outcomes) <= binom.ppf(0.999, worlds, DELTA)
+
+
+def test_it_is_kept_in_every_kind_of_world_not_on_average_only(outcomes: list[tuple[str, Outcome]]) -> None:
+    for name, one in outcomes:
+        assert one.broken <= binom.ppf(0.9999, one.worlds, DELTA), name
+
+
+def test_bands_accept_a_fair_part_of_what_an_oracle_would(outcomes: list[tuple[str, Outcome]]) -> None:
+    power = {name: one.power for name, one in outcomes}
+    print({name: round(value, 2) for name, value in power.items()})
+    assert power["stream good"] > 0.4
+    assert power["batch good"] > 0.4
+    assert power["stream mostly good"] > 0.2
+    assert power["batch mostly good"] > 0.2
+
+
+def test_an_almost_perfect_detector_is_accepted_almost_always() -> None:
+    assert stream_outcome(STREAM, "perfect", 0.4, 10, seed=1).power > 0.95
+    assert batch_outcome(BATCH, "perfect", 0.4, 10, seed=1).power > 0.95
