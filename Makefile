@@ -7,7 +7,7 @@ LABEL_STUDIO_VERSION := 1.23.2
 PIP := pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo real test lint format bench screenshots up down clean browser s3
+.PHONY: help setup demo real test lint format bench bench-tiles screenshots up down clean browser s3
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -54,6 +54,16 @@ lint: setup ## ruff, mypy --strict, and no outputs left in notebooks
 format: setup ## Let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench: setup ## Measure posting, bands and consensus (see also bench-tiles)
+	$(BIN)/python -m infra.bench.posting
+	$(BIN)/python -m infra.bench.bands
+
+bench-tiles: setup ## Tiled detection beside SAHI and supervision
+	$(BIN)/python -m infra.bench.tiles
+
+screenshots: setup browser ## Photograph Label Studio and Prefect for the README (after make demo KEEP=1)
+	$(BIN)/python -m infra.browser.screenshots .labelline/demo docs
 
 up: setup ## Start the local stack
 	$(BIN)/labelline up

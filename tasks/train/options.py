@@ -18,6 +18,9 @@ class TrainOptions(BaseModel):
     batch: int = Field(default=16, ge=1, le=512, description="Pictures per step")
     lr0: float = Field(default=0.001, gt=0.0, le=0.1, description="First learning rate (AdamW, falling as a cosine)")
     freeze: int = Field(default=0, ge=0, le=22, description="Leave this many of the first layers as they are")
+    keep_norms: bool = Field(
+        default=True, description="Keep the statistics of batch normalisation: few pictures would spoil them"
+    )
     patience: int = Field(default=20, ge=1, le=1000, description="Stop after this many epochs without a better one")
     time_limit_s: float | None = Field(
         default=None, gt=0.0, description="Plan the epochs so that training ends within this time; empty: no limit"

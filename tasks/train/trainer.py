@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torch.nn import BatchNorm2d
 from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.utils.torch_utils import strip_optimizer
 
@@ -29,8 +30,9 @@ class TrainingPictures:
 class LineTraining(DetectionTrainer):  # type: ignore[misc]  # ultralytics has no types
     """A detection training whose data and first weights are given, not looked up."""
 
-    def __init__(self, base: Path, pictures: TrainingPictures, overrides: dict[str, Any]) -> None:
+    def __init__(self, base: Path, pictures: TrainingPictures, keep_norms: bool, overrides: dict[str, Any]) -> None:
         self.base = base
+        self.keep_norms = keep_norms
         self.pictures = pictures
         super().__init__(overrides=overrides)
 
@@ -47,6 +49,14 @@ class LineTraining(DetectionTrainer):  # type: ignore[misc]  # ultralytics has n
         """
         base = open_network(self.base)
         self.model = self.get_model(cfg=base.yaml, weights=base, verbose=False)
+
+    def _model_train(self) -> None:
+        """Train the weights, but leave the statistics of batch normalisation as the first weights have them."""
+        super()._model_train()
+        if self.keep_norms:
+            for layer in self.model.modules():
+                if isinstance(layer, BatchNorm2d):
+                    layer.eval()
 
     def final_eval(self) -> None:
         """Make the weights small: without the optimizer, in half precision."""

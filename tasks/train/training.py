@@ -175,7 +175,8 @@ class _Work:
             pictures = TrainingPictures(folder / "train", folder / "val", export.classes)
             overrides = overrides_of(self.options, self.tiling.tile_px, self.scratch)
             try:
-                trainer = LineTraining(self.store.local_path(self.base.weights_key), pictures, overrides)
+                weights = self.store.local_path(self.base.weights_key)
+                trainer = LineTraining(weights, pictures, self.options.keep_norms, overrides)
                 watch.attach(trainer)
                 trainer.train()
             except (RuntimeError, ValueError, TypeError, IndexError, FileNotFoundError) as error:

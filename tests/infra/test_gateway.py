@@ -7,8 +7,8 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,11 @@ import httpx
 import numpy as np
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
+from starlette.types import Receive, Scope, Send
 
 from blocks.annotation_server import DOORBELL_HEADER
 from blocks.database import upsert, writing
@@ -31,7 +33,7 @@ from blocks.tables import Item
 from infra.gateway.app import GatewayParts, create_app
 from infra.gateway.bell import Bell
 from infra.gateway.webhooks import MAX_BODY_BYTES, parse_payload
-from tasks.intake.images import Pixels, encode_jpeg
+from tasks.intake.images import Pixels, decode_upright, encode_jpeg
 
 LINK_SECRET = "link-secret"
 BELL_SECRET = "bell-secret"
@@ -73,25 +75,46 @@ def parts(engine: Engine, store: Store, heard: Heard) -> GatewayParts:
     return GatewayParts(engine, store, LINK_SECRET, BELL_SECRET, heard.hear, heard.wake)
 
 
-@contextmanager
-def serving(parts: GatewayParts) -> Iterator[httpx.Client]:
-    """Run a gateway on a real port, and speak to it."""
-    config = uvicorn.Config(create_app(parts), port=0, log_level="warning", access_log=False, ws="none")
+class Served:
+    """One real server for all tests; each puts its own gateway behind it, as starting one takes half a second."""
+
+    app: FastAPI
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand a request to the gateway of the test."""
+        await self.app(scope, receive, send)
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[tuple[Served, str]]:
+    served = Served()
+    config = uvicorn.Config(served, port=0, log_level="warning", access_log=False, ws="none", lifespan="off")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     wait_until(lambda: server.started)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
-        yield client
+    yield served, f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = True
     thread.join(10)
 
 
 @pytest.fixture
-def client(parts: GatewayParts) -> Iterator[httpx.Client]:
-    with serving(parts) as client:
-        yield client
+def serve(address: tuple[Served, str]) -> Iterator[Callable[[GatewayParts], httpx.Client]]:
+    """Put a gateway behind the server, and speak to it."""
+    served, url = address
+    with ExitStack() as ends:
+
+        def put(parts: GatewayParts) -> httpx.Client:
+            served.app = create_app(parts)
+            ends.callback(served.app.state.bell.stop)
+            return ends.enter_context(httpx.Client(base_url=url))
+
+        yield put
+
+
+@pytest.fixture
+def client(serve: Callable[[GatewayParts], httpx.Client], parts: GatewayParts) -> httpx.Client:
+    return serve(parts)
 
 
 def draw(width: int = 64, height: int = 40) -> Pixels:
@@ -132,7 +155,7 @@ def link(item_id: str, crop: Box | None = None) -> str:
 
 
 def decode(answer: httpx.Response) -> Pixels:
-    return cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_COLOR)
+    return decode_upright(answer.content)
 
 
 def wait_until(met: Any, timeout_s: float = 5.0) -> None:
@@ -262,10 +285,11 @@ class PresignedStore(FolderStore):
         return f"https://bucket.example/{key}?signature=x"
 
 
-def test_a_store_with_links_of_its_own_is_redirected_to(parts: GatewayParts, item_id: str, tmp_path: Path) -> None:
-    remote = replace(parts, store=PresignedStore(tmp_path / "objects"))
-    with serving(remote) as client:
-        answer = client.get(link(item_id), follow_redirects=False)
+def test_a_store_with_links_of_its_own_is_redirected_to(
+    serve: Callable[[GatewayParts], httpx.Client], parts: GatewayParts, item_id: str, tmp_path: Path
+) -> None:
+    client = serve(replace(parts, store=PresignedStore(tmp_path / "objects")))
+    answer = client.get(link(item_id))
     assert answer.status_code == 302
     assert answer.headers["location"].startswith("https://bucket.example/items/")
     assert answer.headers["access-control-allow-origin"] == "*"
