@@ -20,9 +20,10 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	@touch $@
 
 # Label Studio pins an older Django and friends, so it lives alone.
-$(LABEL_STUDIO_VENV)/installed: Makefile
+$(LABEL_STUDIO_VENV)/installed: $(VENV)/installed
 	$(PYTHON) -m venv $(LABEL_STUDIO_VENV)
 	$(LABEL_STUDIO_VENV)/bin/$(PIP) label-studio==$(LABEL_STUDIO_VERSION)
+	$(BIN)/python -m infra.stack.label_studio # migrates an empty database once, so that no first start has to
 	@touch $@
 
 # A real S3 server for the contract tests of the object store.

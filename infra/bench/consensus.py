@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from infra.bench.crowd import ALIKE, CARELESS, CLASSES, MIXED, Crowd, Scene, draw_crowd
+from infra.bench.crowd import CLASSES, Crowd, Scene, draw_crowd
 from tasks.review.consensus import Consensus, agree_on_boxes
 from tasks.review.regions import AnsweredBox
-from tasks.review.same_boxes import Matched, edges_of, iou_of_all, match_boxes
+from tasks.review.same_boxes import Matched, edges_of, iou_of_all
 from tasks.review.skills import Crew, Skill, learn_skills
 
 Said = Sequence[tuple[str, tuple[float, float, float, float]]]

@@ -77,7 +77,7 @@ def _bare_import(engine: Engine, server: AnnotationServer, queue: Queue, batch_i
     """One request with everything in it, encoded before the clock starts: as fast as Label Studio can be fed."""
     project_id = ensure_project(engine, server, queue, f"bare {batch_id}")
     with reading(engine) as session:
-        tasks = [to_task(server, queue, row) for row in session.exec(select(Question))]
+        tasks = [to_task(server, queue, row.id, row.item_id, row.payload) for row in session.exec(select(Question))]
     body = json.dumps(tasks).encode()
     headers = {"Authorization": f"Token {server.api_token}", "Content-Type": "application/json"}
     started = time.perf_counter()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
     from sqlalchemy import Engine
 
-console = Console()
+console = Console(soft_wrap=True)
 
 POLL_S = 1.0
 

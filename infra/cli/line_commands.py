@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
     from sqlalchemy import Engine
 
-console = Console()
+console = Console(soft_wrap=True)
 
 
 @dataclass(frozen=True, slots=True)

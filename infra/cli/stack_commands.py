@@ -15,7 +15,7 @@ from infra.stack.start import StackOptions, start_stack
 from infra.stack.state import StackState, open_stack
 from infra.stack.stop import stop_stack
 
-console = Console()
+console = Console(soft_wrap=True)
 
 
 def start(home: Path, **ports: int | None) -> StackState:

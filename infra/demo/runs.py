@@ -88,4 +88,5 @@ def _end_of_log(client: "SyncPrefectClient", run: "FlowRun") -> str:
 
     only = LogFilter.model_validate({"flow_run_id": {"any_": [str(run.id)]}})
     lines = client.read_logs(log_filter=only, limit=SHOWN_LOG_LINES, sort=LogSort.TIMESTAMP_DESC)
-    return "\n".join(line.message for line in reversed(lines))
+    # Of a traceback only its last line: what went wrong.
+    return "\n".join(line.message.rstrip().rpartition("\n")[2] for line in reversed(lines))

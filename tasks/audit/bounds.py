@@ -10,11 +10,11 @@ every draw: if the claim holds he cannot expect to gain, so his wealth ever reac
   boxes of whole items assumes that they do not, and breaks its promise when they do.
 - The error rate is a ratio of sums over items: what a user of the labels meets. A mean of per-item rates is another
   number when crowded items are worse.
-- It holds at every look, and audits never stop. The price is small: 178 single boxes with nothing wrong prove 2 % at
-  95 %; Clopper-Pearson with one look allowed needs 149. Hoeffding's bound would need 3,745: it ignores that errors are
-  rare.
+- It holds at every look, and audits never stop; what was proven at one draw stays proven. The price is small: 178
+  single boxes with nothing wrong prove 2 % at 95 %; Clopper-Pearson with one look allowed needs 149. Hoeffding's bound
+  would need 3,745: it ignores that errors are rare.
 - Every test of a bounded mean that is valid at all times and cannot be improved is such a bet; what is open is the
-  stake. Fixed stakes, mixed, need no tuning, and the order of the draws in a stream does not change the result.
+  stake. Fixed stakes, mixed, need no tuning.
 - Without replacement from a known population (`population`), the claim fixes what the remaining draws must average.
 
 Assumed: draws are random from what they speak of (a batch), or independent and alike (a stream of items).
@@ -44,7 +44,7 @@ def log_evidence_below(
     largest: Floats | float,
     population: Floats | float | None = None,
 ) -> Floats:
-    """Return the log of the gambler's wealth against "a share `rate` or more is wrong".
+    """Return the most that the gambler ever had against "a share `rate` or more is wrong" (log of his wealth).
 
     Args:
         wrong: Shape (..., n), wrong boxes of each draw, in drawing order. n may be 0: the wealth is 1.
@@ -56,24 +56,36 @@ def log_evidence_below(
     Returns:
         Shape (...); log(1/δ) or more refutes the claim with confidence 1 - δ. Infinite where it has become impossible.
     """
+    path = log_wealth(wrong, judged, rate, largest, population)
+    if population is None:
+        return np.asarray(path.max(axis=-1, initial=0.0))
+    rate_ = np.asarray(rate, float)
+    left = np.asarray(population, float) - (judged > 0).sum(-1)
+    still_possible = (wrong - rate_[..., None] * judged).sum(-1) + left * (1 - rate_) * np.asarray(largest, float)
+    return np.where(still_possible < -1e-9, np.inf, path.max(axis=-1, initial=0.0))
+
+
+def log_wealth(
+    wrong: Floats,
+    judged: Floats,
+    rate: Floats | float,
+    largest: Floats | float,
+    population: Floats | float | None = None,
+) -> Floats:
+    """Return the log of the gambler's wealth after every draw, shape (..., n); arguments as in `log_evidence_below`."""
     rate_, largest_ = np.asarray(rate, float)[..., None], np.asarray(largest, float)[..., None]
     deviation = wrong - rate_ * judged
-    ceiling = (1 - rate_) * largest_
     is_draw = judged > 0
-    if population is None:
-        expected = np.zeros_like(deviation)
-        refuted = np.zeros(deviation.shape[:-1], bool)
-    else:
+    expected = np.zeros_like(deviation)
+    if population is not None:
         left = np.asarray(population, float)[..., None] - (np.cumsum(is_draw, -1) - is_draw)
         before = np.cumsum(deviation, -1) - deviation
         expected = np.where(left > 0, -before / np.maximum(left, 1), 0.0)
-        left_at_end = np.asarray(population, float) - is_draw.sum(-1)
-        refuted = deviation.sum(-1) + left_at_end * ceiling[..., 0] < -1e-9
-    room = ceiling - expected
+    room = (1 - rate_) * largest_ - expected
     playable = is_draw & (room > 1e-12)
     surprise = np.where(playable, (deviation - expected) / np.where(playable, room, 1.0), 0.0)
-    wealth = np.stack([np.log1p(-bet * surprise).sum(-1) + np.log(share) for bet, share in _bets()])
-    return np.where(refuted, np.inf, logsumexp(wealth, axis=0))
+    paths = [np.cumsum(np.log1p(-bet * surprise), axis=-1) + np.log(share) for bet, share in _bets()]
+    return np.asarray(logsumexp(np.stack(paths), axis=0)) if deviation.shape[-1] else deviation
 
 
 def upper_bound(wrong: Floats, judged: Floats, delta: float, largest: float, population: float | None = None) -> float:
@@ -87,7 +99,7 @@ def upper_bound(wrong: Floats, judged: Floats, delta: float, largest: float, pop
         population: See `log_evidence_below`.
 
     Returns:
-        The smallest share that is refuted; 1.0 where nothing is (no draws, all wrong).
+        The smallest share that is refuted, never below the one observed; 1.0 where nothing is (no draws, all wrong).
     """
     needed = np.log(1 / delta)
     low, high = 0.0, 1.0
@@ -97,7 +109,7 @@ def upper_bound(wrong: Floats, judged: Floats, delta: float, largest: float, pop
             high = middle
         else:
             low = middle
-    return high
+    return max(high, float(wrong.sum() / max(judged.sum(), 1)))
 
 
 def log_evidence_above(wrong: Floats, judged: Floats, rate: float, largest: float) -> Floats:

@@ -117,9 +117,8 @@ def _mean(drawn: Drawn, weight: Floats) -> Floats:
 
 
 def _sum(values: Floats, drawn: Drawn) -> Floats:
-    total = np.zeros((drawn.objects, 4))
-    np.add.at(total, drawn.about, values)
-    return total
+    columns = [np.bincount(drawn.about, column, minlength=drawn.objects) for column in values.T]
+    return np.stack(columns, axis=1)
 
 
 def _sides(edges_xyxy_px: Floats) -> Floats:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from pydantic_core import to_json
 from sqlalchemy import Engine, bindparam, case
 from sqlmodel import col, select, update
 
@@ -180,9 +181,10 @@ def _encode(engine: Engine, server: AnnotationServer, queue: Queue, project_id: 
     with writing(engine) as session:
         mark = update(Question).where(col(Question.id).in_(ids))
         session.exec(mark.values(project_id=project_id, posted_at=utc_now()))
+    wanted = select(Question.id, Question.item_id, Question.payload).where(col(Question.id).in_(ids))
     with reading(engine) as session:
-        questions = {row.id: row for row in session.exec(select(Question).where(col(Question.id).in_(ids)))}
-    return json.dumps([to_task(server, queue, questions[id_]) for id_ in ids], allow_nan=False).encode()
+        asked = {id_: (item_id, payload) for id_, item_id, payload in session.exec(wanted)}
+    return bytes(to_json([to_task(server, queue, id_, *asked[id_]) for id_ in ids]))
 
 
 def _import(server: AnnotationServer, project_id: int, ids: Sequence[str], body: bytes) -> dict[str, int]:

@@ -90,10 +90,15 @@ def _differs(present: object, wanted: object) -> bool:
 
 
 def _find_project(server: AnnotationServer, title: str) -> dict[str, Any] | None:
-    # Label Studio's own title filter matches parts of titles: ask for it, then compare.
-    found = server.call("GET", "api/projects/", params={"title": title, "page_size": 1000})
-    same = [project for project in found["results"] if project["title"] == title]
-    return min(same, key=lambda project: int(project["id"]), default=None)
+    # Label Studio's own title filter matches parts of titles: ask for it, then compare. Whole projects come with
+    # counts over all their tasks, which takes a second in a large one: only these two fields do not.
+    params = {"title": title, "include": "id,title", "page_size": 1000}
+    found = server.call("GET", "api/projects/", params=params)
+    same = [int(project["id"]) for project in found["results"] if project["title"] == title]
+    if not same:
+        return None
+    project: dict[str, Any] = server.call("GET", f"api/projects/{min(same)}/")
+    return project
 
 
 def _settings_of(queue: Queue, title: str) -> dict[str, Any]:
@@ -107,8 +112,8 @@ def _settings_of(queue: Queue, title: str) -> dict[str, Any]:
         "enable_empty_annotation": queue.kind == "boxes",
         "show_collab_predictions": queue.kind == "boxes",
         "model_version": MODEL_VERSION,
-        # Questions are imported in the order of their priority. "Uncertainty sampling" would follow scores only as
-        # long as one person works: with two it draws at random (Label Studio 1.23.2, projects/functions/next_task.py).
+        # Questions are imported in the order of their priority, so this is that order. "Uncertainty sampling" shows
+        # tasks without a prediction only after all others: audits and kinds have none and would always come last.
         "sampling": "Sequential sampling",
         "skip_queue": "REQUEUE_FOR_OTHERS",
     }

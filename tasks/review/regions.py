@@ -97,24 +97,23 @@ def to_regions(boxes: Sequence[ShownBox], width: int, height: int) -> list[dict[
         width: Of the upright item, in pixels.
         height: Of the upright item, in pixels.
     """
+    across, down = 100 / width, 100 / height
+    seen = {"to_name": IMAGE, "original_width": width, "original_height": height, "image_rotation": 0}
     return [
         {
             "id": box.id,
             "type": "rectanglelabels",
             "from_name": BOX if box.sure else UNSURE,
-            "to_name": IMAGE,
-            "original_width": width,
-            "original_height": height,
-            "image_rotation": 0,
             "score": box.score,
             "value": {
-                "x": 100 * box.x_min / width,
-                "y": 100 * box.y_min / height,
-                "width": 100 * (box.x_max - box.x_min) / width,
-                "height": 100 * (box.y_max - box.y_min) / height,
+                "x": box.x_min * across,
+                "y": box.y_min * down,
+                "width": (box.x_max - box.x_min) * across,
+                "height": (box.y_max - box.y_min) * down,
                 "rotation": 0,
                 "rectanglelabels": [box.class_name],
             },
+            **seen,
         }
         for box in boxes
     ]

@@ -5,7 +5,6 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from blocks.annotation_server import AnnotationServer
-from blocks.tables import Question
 from tasks.review.configs import IMAGE, choice_list
 from tasks.review.projects import MODEL_VERSION
 from tasks.review.queues import Queue, choices_of
@@ -28,13 +27,12 @@ class Payload(BaseModel):
     kinds: list[str] = []
 
 
-def to_task(server: AnnotationServer, queue: Queue, question: Question) -> dict[str, Any]:
+def to_task(
+    server: AnnotationServer, queue: Queue, question_id: str, item_id: str, raw_payload: dict[str, Any]
+) -> dict[str, Any]:
     """Return a question as the task that Label Studio imports, with its prediction inside."""
-    payload = Payload.model_validate(question.payload)
-    data: dict[str, Any] = {
-        IMAGE: server.image_link(question.item_id, payload.crop),
-        "question_id": question.id,
-    }
+    payload = Payload.model_validate(raw_payload)
+    data: dict[str, Any] = {IMAGE: server.image_link(item_id, payload.crop), "question_id": question_id}
     if payload.type == "kind":
         class_name = payload.class_name or ""
         data["question"] = f"{queue.title} ({class_name})"

@@ -26,7 +26,7 @@ from tasks.review.dawid_skene import Choices, Floats, Ints, class_evidence
 from tasks.review.fusion import Drawn
 from tasks.review.same_boxes import Matched, edges_of
 
-SPOTS = 20.0
+SPOTS = 10.0
 """Places of an item that could deceive somebody: two people's false boxes meet by chance once in so many."""
 
 SMALLEST_RATE = 1e-4

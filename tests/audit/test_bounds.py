@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, hypergeom
 
-from tasks.audit.bounds import draws_needed, log_evidence_above, log_evidence_below, upper_bound
+from tasks.audit.bounds import draws_needed, log_evidence_above, log_evidence_below, log_wealth, upper_bound
 
 ZEROS, ONES = np.zeros(1000), np.ones(1000)
 NEEDED = np.log(1 / 0.05)
@@ -60,7 +60,7 @@ def test_the_chance_of_a_false_proof_is_below_delta_at_all_looks_together() -> N
         alive = np.append(alive, 0.0) * (1 - rate) + np.append(0.0, alive) * rate
         counts = np.arange(len(alive))
         wrong = (np.arange(drawn)[None, :] < counts[:, None]).astype(float)
-        won = log_evidence_below(wrong[: drawn // 40 + 3], np.ones((1, drawn)), rate, 1.0) >= NEEDED
+        won = log_wealth(wrong[: drawn // 40 + 3], np.ones((1, drawn)), rate, 1.0)[:, -1] >= NEEDED
         proven += alive[: len(won)][won].sum()
         alive[: len(won)][won] = 0.0
     assert 0.01 < proven <= 0.05
@@ -76,8 +76,14 @@ def test_wealth_without_replacement_is_fair_for_every_population(wrong: list[boo
     rng = np.random.default_rng(0)
     drawn = max(1, len(population) // 2)
     orders = np.array([rng.permutation(population)[:drawn] for _ in range(400)])
-    wealth = np.exp(log_evidence_below(orders, np.ones_like(orders), rate, 1.0, len(population)))
+    wealth = np.exp(log_wealth(orders, np.ones_like(orders), rate, 1.0, len(population))[:, -1])
     assert wealth.mean() <= 1 + 4 * wealth.std() / 20 + 1e-9
+
+
+def test_what_was_proven_stays_proven() -> None:
+    then_bad = np.append(np.zeros(200), np.ones(20))
+    assert log_evidence_below(then_bad, np.ones(220), 0.02, 1.0) >= NEEDED
+    assert log_wealth(then_bad, np.ones(220), 0.02, 1.0)[-1] < 0
 
 
 def test_a_population_judged_whole_is_known_exactly() -> None:

@@ -5,6 +5,7 @@ nothing: the share accepted is compared with that of somebody who knows the true
 `python -m infra.bench.bands`.
 """
 
+import numpy as np
 import pytest
 from scipy.stats import binom
 
@@ -49,12 +50,13 @@ def test_it_is_kept_in_every_kind_of_world_not_on_average_only(outcomes: list[tu
 
 
 def test_bands_accept_a_fair_part_of_what_an_oracle_would(outcomes: list[tuple[str, Outcome]]) -> None:
-    power = {name: one.power for name, one in outcomes}
-    print({name: round(value, 2) for name, value in power.items()})
-    assert power["stream good"] > 0.4
-    assert power["batch good"] > 0.4
-    assert power["stream mostly good"] > 0.2
-    assert power["batch mostly good"] > 0.2
+    kinds = {name for name, _ in outcomes}
+    power = {kind: float(np.mean([one.power for name, one in outcomes if name == kind])) for kind in kinds}
+    print({name: round(value, 2) for name, value in sorted(power.items())})
+    assert power["stream good"] > 0.5
+    assert power["batch good"] > 0.5
+    assert power["stream mostly good"] > 0.3
+    assert power["batch mostly good"] > 0.3
 
 
 def test_an_almost_perfect_detector_is_accepted_almost_always() -> None:

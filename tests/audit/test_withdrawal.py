@@ -59,12 +59,8 @@ def test_a_later_draw_larger_than_promised_is_refused(band: ClassBand) -> None:
 
 def test_alike_items_raise_a_drift_alarm_as_seldom_as_stated() -> None:
     rng = np.random.default_rng(0)
-    alarms = sum(
-        check_drift(
-            "scores", rng.normal(size=(40, 3)), rng.normal(size=(30, 3)), false_alarm=0.05, permutations=99
-        ).has_drifted
-        for _ in range(200)
-    )
+    sides = ((rng.normal(size=(40, 3)), rng.normal(size=(30, 3))) for _ in range(200))
+    alarms = sum(check_drift("scores", *pair, false_alarm=0.05, permutations=99).has_drifted for pair in sides)
     assert alarms <= 22  # binomial(200, 0.05) exceeds 22 once in a thousand times
 
 

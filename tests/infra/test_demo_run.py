@@ -1,4 +1,5 @@
-"""What the demo says about itself: where its time went, what its labels are worth, and that it empties nobody's folder."""
+"""What the demo says about itself: where its time went, what its labels are worth; and that it empties no folder of
+anybody else."""
 
 import hashlib
 from datetime import UTC, datetime, timedelta

@@ -10,7 +10,7 @@ from tasks.dataset.snapshots import SnapshotRef, take_snapshot
 from tasks.detect.models import open_detector
 from tasks.detect.options import TilingOptions
 from tasks.detect.refs import DetectorRef
-from tasks.detect.weights import version_of
+from tasks.detect.weights import open_network, version_of
 from tasks.train.options import TrainOptions
 from tasks.train.registry import versions_of
 from tasks.train.training import finetune
@@ -80,6 +80,17 @@ def test_new_classes_get_a_new_head_on_the_old_backbone(
     assert new.classes == ("blue", "red")
     picture = draw_scene(3).pixels[:96, :96]
     assert new.embed([picture]) == pytest.approx(old.embed([picture]), abs=0.05)  # frozen; stored in half precision
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_statistics_of_the_first_weights_are_kept_on_request(
+    experiments: Experiments, store: Store, snapshot: SnapshotRef, base: DetectorRef, tiling: TilingOptions, keep: bool
+) -> None:
+    options = SHORT.model_copy(update={"epochs": 1, "keep_norms": keep})
+    trained = finetune(experiments, store, snapshot.id, base, options, tiling=tiling)
+    old, new = (open_network(store.local_path(ref.weights_key)) for ref in (base, trained.detector))
+    name = "model.0.bn.running_mean"
+    assert bool((old.state_dict()[name] == new.state_dict()[name]).all()) == keep
 
 
 def test_too_few_labels_says_how_many_more(
