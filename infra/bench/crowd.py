@@ -1,8 +1,8 @@
 """Simulated people of known skill, and scenes of known truth, for measuring consensus.
 
-Other than the annotators of the demo these have the skill that `tasks.review.skills` tries to recover: a rate of misses,
-of false boxes, a confusion matrix, and the noise of their edges. A share of the false boxes falls on spots of the scene
-that deceive everybody alike, so mistakes are not independent, as in life.
+Other than the annotators of the demo these have the skill that `tasks.review.skills` tries to recover: a rate of
+misses, of false boxes, a confusion matrix, and the noise of their edges. A share of the false boxes falls on spots of
+the scene that deceive everybody alike, so mistakes are not independent, as in life.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tasks.review.regions import AnsweredBox
-from tasks.review.same_boxes import Matched, PersonAnswer, edges_of, iou_of_all, match_boxes
+from tasks.review.same_boxes import Floats, Matched, PersonAnswer, edges_of, iou_of_all, match_boxes
 from tasks.review.skills import Skill
 
 CLASSES = ("car", "van", "truck")
@@ -141,7 +141,7 @@ def _by_hand(name: str, class_name: str, box: AnsweredBox, noise: float, rng: np
     return _box(name, class_name, edges + (rng.normal(0, noise, 4) * slip).clip(-0.4, 0.4) * sides)
 
 
-def _box(name: str, class_name: str, edges: np.ndarray) -> AnsweredBox:
+def _box(name: str, class_name: str, edges: Floats) -> AnsweredBox:
     x_min, y_min, x_max, y_max = (float(edge) for edge in edges)
     return AnsweredBox(
         id=name, class_name=class_name, x_min=x_min, y_min=y_min, x_max=x_max, y_max=y_max, untouched=False

@@ -115,8 +115,9 @@ def learn_confusion(
     Returns:
         Shape (people, classes, classes), and the crew's as a whole, shape (classes, classes).
     """
-    counts = np.zeros((choices.people, choices.classes, choices.classes))
-    np.add.at(counts, (choices.person, slice(None), choices.said), weighted[choices.subject])
+    by_answer = np.zeros((choices.people, choices.classes, choices.classes))  # [person, said, true]
+    np.add.at(by_answer, (choices.person, choices.said), weighted[choices.subject])
+    counts = by_answer.transpose(0, 2, 1).copy()
     counts[list(known)] = 0.0
     crew = _rows_to_one(prior_weight * expected_confusion(choices.classes) + counts.sum(axis=0))
     confusion = _rows_to_one(prior_weight * crew + counts)

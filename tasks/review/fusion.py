@@ -79,11 +79,11 @@ def learn_noise(drawn: Drawn, people: int, known: dict[int, float]) -> tuple[Flo
     met = np.bincount(drawn.about, minlength=drawn.objects)[drawn.about] > 1
     names, about = np.unique(drawn.about[met], return_inverse=True)
     several = Drawn(drawn.edges_xyxy_px[met], drawn.person[met], about, len(names))
-    noise = np.full(people, EXPECTED_NOISE)
+    noise: Floats = np.full(people, EXPECTED_NOISE)
     noise[list(known)] = list(known.values())
     crew = EXPECTED_NOISE
     estimated = np.array([person not in known for person in range(people)], bool)
-    edges = 4.0 * np.bincount(several.person, minlength=people)
+    edges: Floats = 4.0 * np.bincount(several.person, minlength=people)
     for _ in range(LEARNING_ROUNDS):
         centre, weight, trust = _centre(several, noise)
         side = _sides(centre)[several.about]
@@ -113,7 +113,7 @@ def _centre(drawn: Drawn, noise: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def _mean(drawn: Drawn, weight: Floats) -> Floats:
-    return _sum(weight * drawn.edges_xyxy_px, drawn) / np.maximum(_sum(weight, drawn), 1e-12)
+    return np.asarray(_sum(weight * drawn.edges_xyxy_px, drawn) / np.maximum(_sum(weight, drawn), 1e-12))
 
 
 def _sum(values: Floats, drawn: Drawn) -> Floats:

@@ -5,6 +5,7 @@ asks which finer kind it is. A queue is small and frozen: it travels between ste
 """
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -71,11 +72,11 @@ def mark_missed_queue(classes: Sequence[str], annotators: Sequence[str] = ()) ->
         kind="boxes",
         title=f"Mark every object: {names}",
         instructions=(
-            f"<p><b>Every object ({names}) needs one tight box.</b></p><ol>"
-            "<li>Thick outlines are boxes the machine is unsure of: look at these first. Correct, delete or keep.</li>"
-            "<li>Thin outlines are boxes it is sure of: a glance is enough.</li>"
-            "<li>Draw what is missing: press the class's number, then drag.</li>"
-            "<li>Box only what you can see, and all of it. Submit, also when nothing is there.</li></ol>"
+            f"<p><b>Every object ({escape(names)}) needs one tight box.</b></p>"
+            "<p>1. Thick outlines are boxes the machine is unsure of: look there first. Correct, delete or keep.</p>"
+            "<p>2. Thin outlines are boxes it is sure of: a glance is enough.</p>"
+            "<p>3. Draw what is missing: press the class's number, then drag.</p>"
+            "<p>4. Box only what you can see, and all of it. Submit, also when nothing is there.</p>"
             "<p>Some pictures come without any boxes on purpose: mark everything there.</p>"
         ),
         classes=tuple(classes),

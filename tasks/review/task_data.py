@@ -1,5 +1,6 @@
 """What a question looks like as a Label Studio task: the picture's address, our question id, the prefilled boxes."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -28,7 +29,7 @@ class Payload(BaseModel):
 
 
 def to_task(
-    server: AnnotationServer, queue: Queue, question_id: str, item_id: str, raw_payload: dict[str, Any]
+    server: AnnotationServer, queue: Queue, question_id: str, item_id: str, raw_payload: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return a question as the task that Label Studio imports, with its prediction inside."""
     payload = Payload.model_validate(raw_payload)

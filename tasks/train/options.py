@@ -14,7 +14,7 @@ class TrainOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    epochs: int = Field(default=10, ge=1, le=1000, description="Passes over the training pictures")
+    epochs: int = Field(default=8, ge=1, le=1000, description="Passes over the training pictures")
     batch: int = Field(default=16, ge=1, le=512, description="Pictures per step")
     lr0: float = Field(default=0.001, gt=0.0, le=0.1, description="First learning rate (AdamW, falling as a cosine)")
     freeze: int = Field(default=0, ge=0, le=22, description="Leave this many of the first layers as they are")

@@ -1,0 +1,154 @@
+"""How many people a question is asked of: one more only while the outcome is in doubt, then a referee.
+
+Label Studio's open-source edition asks every task once. So a question with several seats is posted once per seat, each
+in a sibling project that other people work in: nobody sees what the others said. After each answer `next_step` says
+what to do. It compares the expected number of mistakes, as the consensus sees it, with what the queue tolerates.
+Looking after each answer costs nothing: the expectation is as good whenever one looks, if the skills are.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from blocks.errors import BadOption
+from tasks.review.choices import ChoiceConsensus
+from tasks.review.consensus import Candidate, Consensus
+
+WORTH_A_REASON = 0.05
+"""A box that is wrong with less probability is not named among the reasons."""
+
+MOST_REASONS = 8
+
+
+class Step(StrEnum):
+    """What comes next for a question."""
+
+    SETTLED = "settled"  # the consensus stands
+    ASK_MORE = "ask_more"  # open a seat more
+    WAIT = "wait"  # enough seats are open, and not answered yet
+    REFEREE = "referee"  # people disagree: somebody decides who sees all that was said
+
+
+class OverlapRule(BaseModel):
+    """How many people a queue asks, and how sure it wants to be."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    least: int = Field(default=2, ge=1, description="Asked of so many people in any case")
+    most: int = Field(default=4, ge=1, description="Asked of so many people at most, then a referee decides")
+    tolerated: float = Field(
+        default=0.05, gt=0, lt=1, description="Expected share of wrong boxes (or choices) with which it may settle"
+    )
+    edge_error: float = Field(
+        default=0.08, gt=0, description="Standard error of an edge, as a share of the side, that is exact enough"
+    )
+
+    @model_validator(mode="after")
+    def _least_is_possible(self) -> "OverlapRule":
+        if self.least > self.most:
+            raise ValueError(f"least ({self.least}) is more than most ({self.most}): nobody could settle anything")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Seats:
+    """How far the asking is."""
+
+    answered: int
+    """Answers that count."""
+    waiting: int = 0
+    """Seats that are open and not answered."""
+    people_left: int = 1_000_000
+    """Who may answer and has neither answered nor is waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What comes next for a question, and why."""
+
+    step: Step
+    more: int
+    """How many seats to open now; 0 unless the step is to ask more."""
+    expected_wrong: float
+    """Expected share of wrong boxes or choices, if it settled now."""
+    reasons: tuple[str, ...]
+    """What is in doubt, the worst first; empty where nothing is."""
+
+
+def next_step_of_boxes(consensus: Consensus, seats: Seats, rule: OverlapRule) -> Decision:
+    """Say what comes next for a question about boxes."""
+    doubts = sorted(_box_doubts(consensus, rule), key=lambda doubt: (-doubt[0], doubt[1]))
+    wrong = consensus.missed + sum(max(one.wrong, _badly_placed(one, rule)) for one in consensus.candidates)
+    share = wrong / max(len(consensus.boxes), 1)
+    return _decide(share, tuple(reason for _, reason in doubts[:MOST_REASONS]), seats, rule)
+
+
+def next_step_of_choice(consensus: ChoiceConsensus, seats: Seats, rule: OverlapRule) -> Decision:
+    """Say what comes next for a question with one choice; without any usable answer it is in full doubt."""
+    if consensus.choice is None:
+        return _decide(1.0, ("nobody could tell",) if seats.answered else (), seats, rule)
+    rivals = ", ".join(f"{name} {share:.0%}" for name, share in consensus.ranking[:3] if share >= WORTH_A_REASON)
+    wrong = 1 - consensus.ranking[0][1]
+    return _decide(wrong, (f"it may be: {rivals}",) if wrong > rule.tolerated else (), seats, rule)
+
+
+def seat_people(people: Sequence[str], seats: int) -> list[tuple[str, ...]]:
+    """Part the people of a queue into groups, one per seat, so that nobody meets a question twice.
+
+    A person stays in their seat when others join at the end of the list.
+
+    Args:
+        people: E-mails, in the order in which the queue names them.
+        seats: How many groups.
+
+    Raises:
+        BadOption: There are fewer people than seats.
+    """
+    if len(people) < seats:
+        raise BadOption(
+            f"{seats} seats need {seats} people or more, the queue names {len(people)} ({', '.join(people) or 'none'}). "
+            "Name more, or ask fewer people per question (`most`)."
+        )
+    return [tuple(people[seat::seats]) for seat in range(seats)]
+
+
+def _decide(wrong: float, reasons: tuple[str, ...], seats: Seats, rule: OverlapRule) -> Decision:
+    missing = rule.least - seats.answered
+    if missing <= 0 and wrong <= rule.tolerated:
+        return Decision(Step.SETTLED, 0, wrong, reasons)
+    wanted = max(missing, 1) - seats.waiting
+    if wanted <= 0:
+        return Decision(Step.WAIT, 0, wrong, reasons)
+    more = min(wanted, rule.most - seats.answered - seats.waiting, seats.people_left)
+    if more > 0:
+        return Decision(Step.ASK_MORE, more, wrong, reasons)
+    if seats.waiting:
+        return Decision(Step.WAIT, 0, wrong, reasons)
+    return Decision(Step.REFEREE, 0, wrong, reasons or ("too few people may answer it",))
+
+
+def _badly_placed(one: Candidate, rule: OverlapRule) -> float:
+    """Return how likely a box's least certain edge is farther off than twice what is exact enough."""
+    if not one.is_there or one.edge_error <= 0:
+        return 0.0
+    return one.exists * math.erfc(2 * rule.edge_error / one.edge_error / math.sqrt(2))
+
+
+def _box_doubts(consensus: Consensus, rule: OverlapRule) -> list[tuple[float, str]]:
+    """Return what is in doubt, with the number of mistakes to expect from it."""
+    doubts = []
+    if consensus.missed > WORTH_A_REASON:
+        doubts.append((consensus.missed, f"about {consensus.missed:.2g} objects that nobody drew"))
+    for one in consensus.candidates:
+        place = f"{one.class_name} at {one.x_min:.0f},{one.y_min:.0f} to {one.x_max:.0f},{one.y_max:.0f}"
+        drawn = f"drawn by {len(one.drawn_by)} of {len(consensus.people)}"
+        if min(one.exists, 1 - one.exists) > WORTH_A_REASON:
+            doubts.append((min(one.exists, 1 - one.exists), f"{place}: is it there? ({one.exists:.0%}, {drawn})"))
+        if one.is_there and 1 - one.right_class > WORTH_A_REASON:
+            doubts.append((1 - one.right_class, f"{place}: is it a {one.class_name}? ({one.right_class:.0%})"))
+        if _badly_placed(one, rule) > WORTH_A_REASON:
+            doubts.append((_badly_placed(one, rule), f"{place}: where are its edges? (± {one.edge_error:.0%})"))
+    return doubts
