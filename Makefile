@@ -59,6 +59,7 @@ format: setup ## Let ruff mend what it can
 bench: setup ## Measure posting, bands and consensus (see also bench-tiles)
 	$(BIN)/python -m infra.bench.posting
 	$(BIN)/python -m infra.bench.bands
+	$(BIN)/python -m infra.bench.memory
 
 bench-tiles: setup ## Tiled detection beside SAHI and supervision
 	$(BIN)/python -m infra.bench.tiles

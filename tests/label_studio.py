@@ -91,3 +91,11 @@ def label_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Annotatio
         yield server_at(f"http://127.0.0.1:{port}")
     finally:
         stop(process)
+
+
+@pytest.fixture(scope="session")
+def personal_token(label_studio: AnnotationServer) -> str:
+    """A personal access token of the administrator, who may have only one at a time."""
+    label_studio.call("POST", "api/jwt/settings", body={"api_tokens_enabled": True, "legacy_api_tokens_enabled": True})
+    token: str = label_studio.call("POST", "api/token/")["token"]
+    return token

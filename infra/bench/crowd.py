@@ -75,6 +75,14 @@ MIXED = {
 ALIKE = {name: skill(0.12, 0.15, 0.88, 0.03) for name in ("ada", "ben", "chi")}
 """Three people of one skill: here a weighted vote has nothing to gain over a majority."""
 
+GOOD = {
+    "ada": skill(0.02, 0.03, 0.98, 0.02),
+    "ben": skill(0.04, 0.04, 0.97, 0.025),
+    "chi": skill(0.05, 0.05, 0.97, 0.03),
+    "dina": skill(0.06, 0.06, 0.96, 0.03),
+}
+"""People as one would wish: here the question is how few of them it takes."""
+
 CARELESS = {
     "ada": skill(0.04, 0.05, 0.97, 0.02),
     **{name: skill(0.45, 0.9, 0.55, 0.09) for name in ("ben", "chi", "dina", "emre")},

@@ -33,6 +33,7 @@ class LabelRequest:
     detector: str
     kinds: dict[str, tuple[str, ...]]
     accept: float
+    tile_px: int
     sequence_pattern: str | None
     batch_size: int
 
@@ -44,6 +45,7 @@ class LabelRequest:
             "detector": self.detector,
             "kinds": {name: list(kinds) for name, kinds in self.kinds.items()},
             "batch_size": self.batch_size,
+            "tiling": {"tile_px": self.tile_px},
             "triage": {"accept": self.accept},
         }
 

@@ -127,6 +127,9 @@ def label(
     ] = None,
     name: Annotated[str | None, typer.Option(help="Collection; the folder's name where it is not given.")] = None,
     accept: Annotated[float, typer.Option(min=0, max=1, help="Boxes of this score or more need no person.")] = 0.6,
+    tile: Annotated[
+        int, typer.Option(min=64, max=4096, help="Side of a tile in pixels, as the detector was trained; times 32.")
+    ] = 640,
     sequences: Annotated[
         str | None, typer.Option(help="Regular expression whose first group names a file's sequence.")
     ] = None,
@@ -145,6 +148,7 @@ def label(
         detector=parse_detector(detector),
         kinds=parse_kinds(kinds or [], known),
         accept=accept,
+        tile_px=tile,
         sequence_pattern=sequences,
         batch_size=batch_size,
     )

@@ -58,8 +58,8 @@ def cut_views(image: Pixels, regions: Regions, side_px: int) -> list[View]:
     return views
 
 
-def letterbox(image: Pixels, side_px: int) -> View:
-    """Fit an image into a square, keeping its shape, centred on grey.
+def letterbox(image: Pixels, side_px: int, centred: bool = True) -> View:
+    """Fit an image into a square, keeping its shape, on grey: centred, or at the top left.
 
     Source:
         `ultralytics.data.augment.LetterBox` and `ultralytics.utils.ops.scale_boxes`, 8.4.190: the same rounding.
@@ -69,7 +69,7 @@ def letterbox(image: Pixels, side_px: int) -> View:
     new_w, new_h = max(round(width * gain), 1), max(round(height * gain), 1)
     if (new_w, new_h) != (width, height):
         image = np.asarray(cv2.resize(image, (new_w, new_h), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
-    left, top = round((side_px - new_w) / 2 - 0.1), round((side_px - new_h) / 2 - 0.1)
+    left, top = (round((side_px - length) / 2 - 0.1) if centred else 0 for length in (new_w, new_h))
     picture = image
     if (new_w, new_h) != (side_px, side_px):
         picture = np.full((side_px, side_px, 3), GREY, dtype=np.uint8)

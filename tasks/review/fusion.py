@@ -83,7 +83,7 @@ def learn_noise(drawn: Drawn, people: int, known: dict[int, float]) -> tuple[Flo
     noise[list(known)] = list(known.values())
     crew = EXPECTED_NOISE
     estimated = np.array([person not in known for person in range(people)], bool)
-    edges: Floats = 4.0 * np.bincount(several.person, minlength=people)
+    edges = np.asarray(4 * np.bincount(several.person, minlength=people), np.float64)
     for _ in range(LEARNING_ROUNDS):
         centre, weight, trust = _centre(several, noise)
         side = _sides(centre)[several.about]
@@ -93,7 +93,7 @@ def learn_noise(drawn: Drawn, people: int, known: dict[int, float]) -> tuple[Flo
         total = spread[estimated].sum() + NOISE_WEIGHT * EXPECTED_NOISE**2
         crew = float(np.sqrt(total / (edges[estimated].sum() + NOISE_WEIGHT)))
         learnt = np.sqrt((spread + NOISE_WEIGHT * crew**2) / (edges + NOISE_WEIGHT))
-        noise = np.where(estimated, np.maximum(learnt, LEAST_NOISE), noise)
+        noise[estimated] = np.maximum(learnt, LEAST_NOISE)[estimated]
     return noise, crew
 
 

@@ -108,8 +108,9 @@ def seat_people(people: Sequence[str], seats: int) -> list[tuple[str, ...]]:
         BadOption: There are fewer people than seats.
     """
     if len(people) < seats:
+        named = ", ".join(people) or "nobody"
         raise BadOption(
-            f"{seats} seats need {seats} people or more, the queue names {len(people)} ({', '.join(people) or 'none'}). "
+            f"{seats} seats need {seats} people or more, the queue names {len(people)} ({named}). "
             "Name more, or ask fewer people per question (`most`)."
         )
     return [tuple(people[seat::seats]) for seat in range(seats)]

@@ -95,14 +95,13 @@ def explain(ruling: Ruling, person: str, roster: Roster) -> str:
     """Return the reason that is written beside an answer that does not count; empty where it counts."""
     named = ", ".join(sorted(roster.annotators | roster.referees))
     since = roster.suspended.get(person)
+    when = f" since {since:%Y-%m-%d %H:%M}" if since else ""
     return {
         Ruling.COUNTS: "",
         Ruling.DECIDES: "",
         Ruling.NOT_NAMED: f"{person} is not among the people of queue {roster.queue!r} ({named})",
-        Ruling.UNKNOWN_PERSON: f"who {person} is remains to be learnt; queue {roster.queue!r} names its people ({named})",
-        Ruling.SUSPENDED: f"{person} is suspended from queue {roster.queue!r} since {since:%Y-%m-%d %H:%M}"
-        if since
-        else f"{person} was suspended from queue {roster.queue!r}",
+        Ruling.UNKNOWN_PERSON: f"who {person} is must be learnt first: queue {roster.queue!r} is for {named}",
+        Ruling.SUSPENDED: f"{person} is suspended from queue {roster.queue!r}{when}",
         Ruling.RECALLED: f"given since the last good gold result of {person} in queue {roster.queue!r}: asked again",
         Ruling.SECOND_LOOK: f"{person} has answered this question before, in another seat",
     }[ruling]

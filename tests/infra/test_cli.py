@@ -128,6 +128,7 @@ def test_a_request_becomes_options_that_the_line_takes() -> None:
         detector="champion",
         kinds={"truck": ("box", "tanker")},
         accept=0.7,
+        tile_px=320,
         sequence_pattern=None,
         batch_size=10,
     )

@@ -10,14 +10,6 @@ from blocks.annotation_server import AnnotationServer
 from blocks.errors import LabelStudioRefused, LabelStudioUnavailable
 
 
-@pytest.fixture(scope="module")
-def personal_token(label_studio: AnnotationServer) -> str:
-    """A personal access token of the administrator."""
-    label_studio.call("POST", "api/jwt/settings", body={"api_tokens_enabled": True, "legacy_api_tokens_enabled": True})
-    token: str = label_studio.call("POST", "api/token/")["token"]
-    return token
-
-
 @pytest.mark.label_studio
 # label-studio-sdk 2.1 parses the exchanged token the pydantic 1 way; drop this with the first SDK that does not.
 @pytest.mark.filterwarnings("ignore:The `parse_obj` method is deprecated")

@@ -1,0 +1,114 @@
+"""Networks exported from .pt to ONNX, kept beside each other by the hash of the weights they came from.
+
+The cache is `cache/detectors/<version>/` in the state folder: `<imgsz>.onnx`, and `<imgsz>.json` with its facts and its
+hash, written last. What is there is ours and is only checked for damage; a file from outside goes through
+`outside.py`. Anything here can be deleted at any time.
+"""
+
+import hashlib
+import json
+import logging
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from blocks.home import labelline_home
+from blocks.stores import fill_atomically
+from tasks.detect.networks import NetworkFacts
+
+if TYPE_CHECKING:
+    from tasks.detect.torch_network import DetectionGraph
+
+logger = logging.getLogger(__name__)
+
+OPSET = 17
+"""All of ONNX Runtime, OpenVINO, TensorRT and OpenCV 4.12 read it; nothing here needs a later one."""
+
+EXPORT_VERSION = 1
+"""Raise it when the same weights would be exported otherwise: older exports are then made anew."""
+
+INPUT, OUTPUTS = "pictures", ("rows", "features")
+
+
+class Export(BaseModel):
+    """An exported network: where it is and what is known of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sha256: str
+    export_version: int
+    facts: NetworkFacts
+    multiplications: int
+
+
+def cache_folder(version: str) -> Path:
+    """Return the folder for all that is derived from one version of weights. It may not exist."""
+    return labelline_home() / "cache" / "detectors" / version
+
+
+def find_export(version: str, imgsz: int, any_batch: bool = False) -> tuple[Path, Export] | None:
+    """Return the export of a version for an input size, or None where there is none or it is damaged."""
+    path = _export_path(version, imgsz, any_batch)
+    try:
+        export = Export.model_validate_json(path.with_suffix(".json").read_bytes())
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, ValidationError):
+        return None
+    return (path, export) if (found, EXPORT_VERSION) == (export.sha256, export.export_version) else None
+
+
+def export_graph(graph: "DetectionGraph", facts: NetworkFacts, version: str, any_batch: bool = False) -> Path:
+    """Export a graph to ONNX and keep it; about 5 seconds. Two processes at once make the same file, one wins.
+
+    Args:
+        graph: On the CPU, float32; unchanged by this.
+        facts: Of the network.
+        version: Under which it is kept.
+        any_batch: Any number of pictures at once, as GPUs want it; else one by one, which every library can read.
+
+    Raises:
+        OSError: The cache cannot be written.
+        RuntimeError: The network has a layer that cannot be exported.
+    """
+    import io
+
+    import torch
+
+    from tasks.detect.torch_network import count_multiplications
+
+    buffer = io.BytesIO()
+    axes = {name: {0: "n"} for name in (INPUT, *OUTPUTS)} if any_batch else None
+    pictures = torch.zeros(2 if any_batch else 1, 3, facts.imgsz, facts.imgsz)
+    with warnings.catch_warnings():
+        # The exporter that replaces this one needs another package, and fixes the number of pictures.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            graph,
+            (pictures,),
+            buffer,
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=[INPUT],
+            output_names=list(OUTPUTS),
+            dynamic_axes=axes,
+        )
+    data = buffer.getvalue()
+    export = Export(
+        sha256=hashlib.sha256(data).hexdigest(),
+        export_version=EXPORT_VERSION,
+        facts=facts,
+        multiplications=count_multiplications(graph, facts.imgsz),
+    )
+    path = _export_path(version, facts.imgsz, any_batch)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fill_atomically(path, data)
+    fill_atomically(path.with_suffix(".json"), json.dumps(export.model_dump(), indent=1).encode())
+    logger.info("exported detector %s for %d px to %s (%.1f MB)", version, facts.imgsz, path, len(data) / 1e6)
+    return path
+
+
+def _export_path(version: str, imgsz: int, any_batch: bool) -> Path:
+    return cache_folder(version) / f"{imgsz}{'-any' if any_batch else ''}.onnx"

@@ -1,0 +1,126 @@
+"""Ultralytics detection networks in torch, cut down to what the line needs of them, and ready to be exported.
+
+`YOLO.predict` spends its time per image on result objects, callbacks and file sources. Here a stack of pictures goes
+in, rows and features come out, and what remains is the network; results are the same (a test compares them).
+"""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from blocks.errors import BadOption
+from tasks.detect.networks import Arrays, NetworkFacts, threads_here
+from tasks.detect.weights import class_names, open_network
+from tasks.intake.images import Pixels
+
+CPU_BATCH = 4
+"""On CPUs four pictures at once are fastest: of eight, the activations fall out of the cache."""
+
+FORMATS = {"torch": torch.float32, "torch-bf16": torch.bfloat16, "torch-fp16": torch.float16}
+
+
+class DetectionGraph(torch.nn.Module):
+    """A network of ultralytics from pictures (n, 3, side, side), blue green red 0 to 255, to rows and features.
+
+    The order of colours and the division by 255 are folded into the first layer's weights, the best class is chosen
+    inside, and the deepest layer of the backbone is pooled on the way.
+    """
+
+    def __init__(self, network: Any, imgsz: int) -> None:
+        super().__init__()
+        self.layers = network.fuse(verbose=False).model
+        self.kept = frozenset(network.save)
+        self.deepest = len(network.yaml["backbone"]) - 1
+        head = self.layers[-1]
+        # Corners instead of centres, and nothing but the boxes; anchors become constants of this input size.
+        head.xyxy, head.export, head.dynamic, head.format = True, True, False, "onnx"
+        self.suppressed = bool(getattr(head, "end2end", False))
+        first = getattr(self.layers[0], "conv", None)
+        self.folded = isinstance(first, torch.nn.Conv2d) and first.groups == 1
+        if self.folded:
+            first.weight.data = first.weight.data[:, [2, 1, 0]] / 255
+        with torch.inference_mode(False), torch.no_grad():
+            self(torch.zeros(1, 3, imgsz, imgsz))
+
+    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return rows (n, 6, a), see `rows.py`, and pooled features (n, d)."""
+        outputs: list[Any] = []
+        value: Any = pictures if self.folded else pictures.flip(1) / 255
+        features = pictures
+        for layer in self.layers:
+            if layer.f != -1:
+                came_from = [layer.f] if isinstance(layer.f, int) else layer.f
+                inputs = [value if place == -1 else outputs[place] for place in came_from]
+                value = inputs[0] if isinstance(layer.f, int) else inputs
+            value = layer(value)
+            outputs.append(value if layer.i in self.kept else None)
+            if layer.i == self.deepest:
+                features = value.mean(dim=(2, 3))
+        if self.suppressed:
+            return value.transpose(1, 2), features
+        scores = value[:, 4:]
+        best = scores.argmax(1, keepdim=True).to(value.dtype)
+        return torch.cat([value[:, :4], scores.amax(1, keepdim=True), best], 1), features
+
+
+def open_graph(weights: Path, imgsz: int) -> tuple[DetectionGraph, NetworkFacts]:
+    """Open a .pt file with the distrust of `weights.py`, and return its graph on the CPU in float32.
+
+    Raises:
+        BadWeights: The file is missing, corrupt, unsafe or for another task.
+        BadOption: A network cannot see pictures of this size.
+    """
+    if imgsz < 32 or imgsz % 32:
+        raise BadOption(f"a network input of {imgsz} px is not possible: expected a multiple of 32")
+    network = open_network(weights)
+    graph = DetectionGraph(network, imgsz).eval()
+    return graph, NetworkFacts(classes=class_names(network), imgsz=imgsz, suppressed=graph.suppressed)
+
+
+def count_multiplications(graph: DetectionGraph, imgsz: int) -> int:
+    """Return how many multiplications the convolutions of a graph take for one picture."""
+    total = 0
+
+    def count(layer: Any, _inputs: Any, output: Any) -> None:
+        nonlocal total
+        total += layer.weight.numel() * output.shape[-1] * output.shape[-2]
+
+    hooks = [layer.register_forward_hook(count) for layer in graph.modules() if isinstance(layer, torch.nn.Conv2d)]
+    with torch.inference_mode():
+        graph(torch.zeros(1, 3, imgsz, imgsz))
+    for hook in hooks:
+        hook.remove()
+    return total
+
+
+class TorchRunner:
+    """A graph in torch, on the best device there is; channels last, which is a quarter faster for the same numbers.
+
+    Attributes:
+        name: `torch`, or with its number format: `torch-bf16`, `torch-fp16`.
+        device: Such as cpu or cuda.
+    """
+
+    lanes = 1
+
+    def __init__(self, graph: DetectionGraph, name: str = "torch") -> None:
+        self.name = name
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.batch_size = 0 if self.device == "cuda" else CPU_BATCH
+        self._graph = graph.to(self.device, memory_format=torch.channels_last)
+        self._lock = threading.Lock()
+
+    def __str__(self) -> str:
+        """Say where it runs."""
+        return f"{self.name} on {self.device}" + ("" if self.device == "cuda" else f", {threads_here()} threads")
+
+    def run(self, pictures: Pixels) -> Arrays:
+        """Return rows and features; see `Runner.run`."""
+        number_format = FORMATS[self.name]
+        reduced = torch.autocast(self.device, number_format, enabled=number_format != torch.float32)
+        with self._lock, torch.inference_mode(), reduced:
+            # As it lies in memory, by pixel, is what "channels last" means: no reordering is needed.
+            batch = torch.from_numpy(pictures).to(self.device, non_blocking=True).permute(0, 3, 1, 2).float()
+            return [each.float().cpu().numpy() for each in self._graph(batch)]
