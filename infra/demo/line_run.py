@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 MARKER = "made-by-labelline-demo"
 """A file that says that a state folder is a demo's own, and may be emptied by the next one."""
 
+ANY_HEADING_Z = 8.0
+"""For pictures from above: in the demo, cars that merely head another way have z up to 7.1 in width to height."""
+
 
 @dataclass(slots=True)
 class Clock:

@@ -10,7 +10,7 @@ from pathlib import Path
 from blocks.errors import LabellingError
 from blocks.home import labelline_home
 from infra.annotators.people import People
-from infra.demo.line_run import Clock, Trial, own_home, run_trial
+from infra.demo.line_run import ANY_HEADING_Z, Clock, Trial, own_home, run_trial
 
 CLASSES = ("car", "truck", "bus", "minibus")
 
@@ -36,6 +36,7 @@ def run_real(data: Path, home: Path, keep: bool = False) -> None:
     """
     from flows.options import LineOptions
     from tasks.train.options import TrainOptions
+    from tasks.triage.options import TriageOptions
 
     pictures, weights = data / "aerial_cars", data / "weights" / "yolov8n-coco.pt"
     for path in (pictures / "images", pictures / "labels", weights):
@@ -48,6 +49,7 @@ def run_real(data: Path, home: Path, keep: bool = False) -> None:
         collection="aerial",
         classes=CLASSES,
         detector=str(weights.resolve()),
+        triage=TriageOptions(odd_z=ANY_HEADING_Z),
         retrain_after=100,
         retrain=TrainOptions(epochs=6, batch=8, lr0=0.0005, mosaic=0.0, scale=0.3, from_above=True),
     )

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from infra.annotators.people import People
-from infra.demo.line_run import Clock, Trial, own_home, run_trial
+from infra.demo.line_run import ANY_HEADING_Z, Clock, Trial, own_home, run_trial
 from infra.demo.scenes import draw_scenes
 from infra.demo.vehicles import CLASSES, TRUCK_KINDS
 
@@ -24,6 +24,7 @@ def run_demo(home: Path, keep: bool) -> None:
     """
     from flows.options import LineOptions
     from tasks.train.options import TrainOptions
+    from tasks.triage.options import TriageOptions
 
     clock = Clock()
     folder = own_home(home / "demo")
@@ -35,6 +36,8 @@ def run_demo(home: Path, keep: bool) -> None:
         classes=CLASSES,
         detector=str(STARTER),
         kinds={"truck": TRUCK_KINDS},
+        # Seen from above a car is as often wide as high, so its width to height says nothing about it.
+        triage=TriageOptions(odd_z=ANY_HEADING_Z),
         retrain_after=100,
         retrain=TrainOptions(epochs=EPOCHS, batch=8, lr0=0.002, mosaic=0.0, scale=0.15, from_above=True),
     )

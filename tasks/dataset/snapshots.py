@@ -156,7 +156,7 @@ def _manifest_label(label: Label) -> ManifestLabel:
     return ManifestLabel(**label.model_dump(include=fields), box_xyxy_px=box)
 
 
-def _settled_rows(collection: str) -> Select[tuple[Item, Label, str]]:
+def _settled_rows(collection: str) -> Select[Any]:
     """One statement for items and labels together, so that it sees one moment of the catalogue on any database.
 
     All revisions come, in order: picking the newest here costs less than a window over the whole table. Labels count by

@@ -64,7 +64,7 @@ def export_graph(graph: "DetectionGraph", facts: NetworkFacts, version: str, any
     """Export a graph to ONNX and keep it; about 5 seconds. Two processes at once make the same file, one wins.
 
     Args:
-        graph: On the CPU, float32; unchanged by this.
+        graph: In float32, on any device; unchanged by this.
         facts: Of the network.
         version: Under which it is kept.
         any_batch: Any number of pictures at once, as GPUs want it; else one by one, which every library can read.
@@ -73,12 +73,14 @@ def export_graph(graph: "DetectionGraph", facts: NetworkFacts, version: str, any
         OSError: The cache cannot be written.
         RuntimeError: The network has a layer that cannot be exported.
     """
+    import copy
     import io
 
     import torch
 
     from tasks.detect.torch_network import count_multiplications
 
+    graph = copy.deepcopy(graph).to("cpu")
     buffer = io.BytesIO()
     axes = {name: {0: "n"} for name in (INPUT, *OUTPUTS)} if any_batch else None
     pictures = torch.zeros(2 if any_batch else 1, 3, facts.imgsz, facts.imgsz)

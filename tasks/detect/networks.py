@@ -16,6 +16,11 @@ from tasks.intake.images import Pixels
 
 Arrays = list[npt.NDArray[np.float32]]
 
+Backend = Literal[
+    "auto", "torch", "torch-bf16", "torch-fp16", "openvino", "openvino-bf16", "onnxruntime", "opencv", "tensorrt"
+]
+"""What can be asked for by name; `auto` is the fastest here of those that agree with torch."""
+
 LANES_AT_MOST = 8
 """Each lane of a CPU back end keeps its own activations, some hundred megabytes at 640 px."""
 

@@ -72,7 +72,10 @@ class OnnxRuntimeRunner:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.log_severity_level = 3  # a warning per graph is for whoever exports, not for whoever labels
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except tuple(_errors_of(onnxruntime)) as error:
+            raise RuntimeError(str(error)) from error
         self._input = self._session.get_inputs()[0].name
 
     def __str__(self) -> str:
@@ -111,5 +114,12 @@ class OpenCvRunner:
         """Run the network; see `Runner.run`."""
         with self._lock:
             self._network.setInput(as_blob(pictures))
-            # Its buffers are used again by the next call.
-            return [np.array(each, dtype=np.float32) for each in self._network.forward(self._outputs)]
+            # Its buffers are used again by the next call, and it names outputs in no order: features have fewer axes.
+            outputs = [np.array(each, dtype=np.float32) for each in self._network.forward(self._outputs)]
+        return sorted(outputs, key=lambda each: -each.ndim)
+
+
+def _errors_of(onnxruntime: Any) -> list[type[Exception]]:
+    """Return what ONNX Runtime raises: a dozen classes that have nothing in common but their module."""
+    module = onnxruntime.capi.onnxruntime_pybind11_state
+    return [each for each in vars(module).values() if isinstance(each, type) and issubclass(each, Exception)]

@@ -163,15 +163,15 @@ def _reconcile(
 
 
 def _send(engine: Engine, server: AnnotationServer, queue: Queue, project_id: int, ids: Sequence[str]) -> None:
-    """Import in chunks; while Label Studio works on one, the next is read and encoded."""
+    """Import in chunks; while Label Studio works on one, the one before is noted and the next is encoded."""
     in_flight: Future[dict[str, int]] | None = None
     with ThreadPoolExecutor(max_workers=1) as sender:
         for start in range(0, len(ids), CHUNK_SIZE):
             chunk = ids[start : start + CHUNK_SIZE]
             body = _encode(engine, server, queue, project_id, chunk)
-            if in_flight is not None:
-                note_posted(engine, project_id, in_flight.result())
+            imported = in_flight.result() if in_flight is not None else {}
             in_flight = sender.submit(_import, server, project_id, chunk, body)
+            note_posted(engine, project_id, imported)
         if in_flight is not None:
             note_posted(engine, project_id, in_flight.result())
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from blocks.errors import BadTruth
-from infra.annotators.boxes import PrefilledBox, Work, answer_boxes
+from infra.annotators.boxes import NOTICED_AT_A_GLANCE, PrefilledBox, Work, answer_boxes
 from infra.annotators.desk import Desk, OpenQuestion, _classes_of, _question_of, boxes_result, kind_result
 from infra.annotators.kinds import answer_kind
 from infra.annotators.matching import iou_matrix, match
@@ -35,7 +35,7 @@ def grid(count: int, class_name: str = "car") -> list[TrueBox]:
 
 
 def shown(
-    box: TrueBox, number: int, *, sure: bool = True, class_name: str | None = None, off: float = 0.0
+    box: TrueBox, number: int, *, sure: bool = False, class_name: str | None = None, off: float = 0.0
 ) -> PrefilledBox:
     x_min, y_min, x_max, y_max = box.xyxy
     return PrefilledBox(f"p{number}", class_name or box.class_name, (x_min + off, y_min, x_max + off, y_max), sure)
@@ -88,6 +88,12 @@ def test_a_box_too_far_off_is_deleted_and_the_object_drawn() -> None:
     work = answered([shown(truth[0], 0, off=25.0)], truth)
     assert (work.acts["deleted"], work.acts["added"]) == (1, 1)
     assert work.said[0].region is None
+
+
+def test_a_glance_sees_half_of_the_wrong_boxes_that_are_shown_as_sure() -> None:
+    truth = grid(300, "van")
+    wrong = [shown(box, n, sure=True, class_name="car") for n, box in enumerate(truth)]
+    assert answered(wrong, truth).acts["kept"] / 300 == pytest.approx(1 - NOTICED_AT_A_GLANCE, abs=0.1)
 
 
 def test_one_box_is_kept_of_two_on_the_same_object() -> None:
