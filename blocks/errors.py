@@ -8,6 +8,7 @@
     │   ├── BadWeights           a weights file that is missing, corrupt or for another task
     │   ├── BadTruth             a truth folder (YOLO, COCO, VOC) that cannot be read
     │   ├── BadRegion            a region in an answer that is no box of the question
+    │   ├── OtherModelVersion    vectors of different models, which cannot be compared
     │   └── BadOption            an option that contradicts another one or the data
     ├── PlugError                an outside system does not do what was asked
     │   ├── StoreUnavailable     the object store cannot be reached, or refuses
@@ -16,6 +17,7 @@
     │   ├── LabelStudioUnavailable   Label Studio does not answer
     │   ├── LabelStudioRefused   Label Studio answers, and says no (wrong token, wrong config)
     │   └── TrackingUnavailable  MLflow cannot be reached, or refuses
+    ├── TrainingFailed           a training ended without a detector
     ├── NotEnoughData            too few items, labels or groups for what was asked
     └── StackError               the local stack cannot start, or is not there
         └── PortTaken            a port that was asked for by name is in use
@@ -67,6 +69,10 @@ class BadRegion(BadInput):
     """A region in an answer that is no box of the question."""
 
 
+class OtherModelVersion(BadInput):
+    """Vectors of different models, which cannot be compared."""
+
+
 class BadOption(BadInput):
     """An option that contradicts another option or the data."""
 
@@ -97,6 +103,10 @@ class LabelStudioRefused(PlugError):
 
 class TrackingUnavailable(PlugError):
     """MLflow cannot be reached, or refuses."""
+
+
+class TrainingFailed(LabellingError):
+    """A training ended without a detector."""
 
 
 class NotEnoughData(LabellingError):

@@ -78,7 +78,8 @@ def _draw_lot(
     drawn = []
     for moment in range(moments):
         chance = np.random.default_rng([seed, number, moment + 1])
-        light = LIGHTS[style.lights[int(chance.integers(len(style.lights)))]]
+        lights = style.lights[moment % len(style.lights)]
+        light = LIGHTS[lights[int(chance.integers(len(lights)))]]
         driving = [vehicle for lane in lot.lanes for vehicle in drive_along(lot, lane, style, chance)]
         vehicles = driving + park(lot, style, int(chance.integers(*style.vehicles)) - len(driving), chance)
         picture = _compose(stage, vehicles, light, towards + float(chance.uniform(-0.3, 0.3)))

@@ -11,9 +11,12 @@ from infra.demo.vehicles import Vehicle, new_vehicle
 
 @dataclass(frozen=True, slots=True)
 class SceneStyle:
-    """What may occur in scenes: the knob that makes a starter detector's world narrower than the demo's."""
+    """What may occur in scenes: the knob that makes a starter detector's world narrower than the demo's.
 
-    lights: tuple[str, ...] = ("noon", "morning", "evening", "overcast", "dusk", "haze")
+    `lights` are those of a lot's first moment, of its second, and so on in turn: every lot is seen in easy and hard light.
+    """
+
+    lights: tuple[tuple[str, ...], ...] = (("noon", "haze"), ("morning", "evening"), ("dusk", "overcast"))
     vehicles: tuple[int, int] = (56, 146)
     van_share: float = 0.16
     heavy_on_roads: float = 0.2

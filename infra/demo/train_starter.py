@@ -22,7 +22,7 @@ from infra.demo.traffic import SceneStyle
 from infra.demo.vehicles import CLASSES
 
 NARROW_WORLD = SceneStyle(
-    lights=("noon",), van_share=0.16, heavy_on_roads=0.2, long_stalls_taken=0.17, bus_share=0.5, leafiness=0.3
+    lights=(("noon",),), van_share=0.16, heavy_on_roads=0.2, long_stalls_taken=0.17, bus_share=0.5, leafiness=0.3
 )
 SEEDS = {"train": 7001, "val": 7002}
 SCENES = {"train": 36, "val": 6}

@@ -148,5 +148,3 @@ def _open_by_name(network: _Opening, name: str) -> tuple[Runner, NetworkFacts]:
         ) from error
     logger.info("detector %s runs in %s, as asked for", network.version, runner)
     return runner, network.facts
-
-

@@ -55,35 +55,6 @@ class Choice(BaseModel):
     trials: tuple[Trial, ...] = ()
 
 
-def open_weights(weights: Path, version: str, imgsz: int, backend: Backend = "auto") -> tuple[Runner, NetworkFacts]:
-    """Open an ultralytics .pt file in a back end.
-
-    Args:
-        weights: The file.
-        version: Its hash; under it exports and the choice are kept.
-        imgsz: Side of the pictures in pixels.
-        backend: `auto` for the fastest that agrees with torch; or one by name.
-
-    Raises:
-        BadWeights: The file is missing, corrupt, unsafe or for another task.
-        BadOption: There is no such back end, or it cannot run here.
-    """
-    network = _Opening(weights, version, imgsz)
-    if backend not in get_args(Backend):
-        raise BadOption(f"there is no back end {backend!r}: expected one of {', '.join(get_args(Backend))}")
-    if backend != "auto":
-        return _open_by_name(network, backend)
-    if (kept := _kept_choice(version, imgsz)) is not None:
-        runner = _try_open(network, kept.name)
-        if runner is not None:
-            logger.info("detector %s runs in %s (chosen earlier: %s)", version, runner, kept.why)
-            return runner, network.facts
-    choice, runner = choose(network.candidates(), network.reference, probe_pictures(imgsz), network.facts)
-    _keep_choice(version, imgsz, choice)
-    logger.info("detector %s runs in %s: %s", version, runner, choice.why)
-    return runner, network.facts
-
-
 def choose(
     candidates: Iterable[Runner], reference: Callable[[], Runner], pictures: Pixels, facts: NetworkFacts
 ) -> tuple[Choice, Runner]:

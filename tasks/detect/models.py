@@ -1,7 +1,7 @@
 """Detectors behind one small protocol, each loaded once per process and kept warm for all shards and runs.
 
-A back end is a class with the shape of `Detector` and a line in `_open`; everything around it (tiles, batches, seams,
-proposals) knows only the protocol.
+Everything around a detector (tiles, batches, seams, proposals) knows only the protocol. A network in any library becomes
+one through `RowDetector`; see `backends.py` for .pt files and `outside.py` for what other tools have made.
 """
 
 import logging
@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from blocks.errors import BadWeights, UnknownClass
 from blocks.stores import Store
+from tasks.detect.networks import Backend
 from tasks.detect.refs import DetectorRef
 from tasks.detect.weights import version_of
 from tasks.intake.images import Pixels
@@ -76,6 +77,16 @@ class Detector(Protocol):
         """Side in pixels of the square pictures that its network sees."""
         ...
 
+    @property
+    def lanes(self) -> int:
+        """How many calls run side by side."""
+        ...
+
+    @property
+    def batch_size(self) -> int:
+        """How many images suit one call; 0 for as many as the caller likes."""
+        ...
+
     def predict(self, images: Sequence[Pixels], min_score: float = 0.1) -> "list[sv.Detections]":
         """Find boxes, in pixels of each image, best score first; images of other shapes are letterboxed.
 
@@ -89,26 +100,29 @@ class Detector(Protocol):
         ...
 
 
-_warm: OrderedDict[tuple[str, int], Detector] = OrderedDict()
+_warm: OrderedDict[tuple[str, int, Backend], Detector] = OrderedDict()
 _lock = threading.Lock()
 _loads: Counter[str] = Counter()
 
 
-def load_detector(weights: Path, version: str, imgsz: int = 640) -> Detector:
-    """Return the detector of a weights file, loaded at most once per process for a version and input size.
+def load_detector(weights: Path, version: str, imgsz: int = 640, backend: Backend = "auto") -> Detector:
+    """Return the detector of a weights file, loaded at most once per process for a version, input size and back end.
 
     Args:
-        weights: A .pt file that ultralytics saved; see `tasks.detect.weights` for how it is distrusted.
+        weights: A .pt file that ultralytics saved, or an .onnx file; see `weights.py` and `outside.py` for how they are
+            distrusted.
         version: What `version_of` says of the file; the key under which it stays warm.
-        imgsz: Side of the network's input in pixels, a multiple of 32.
+        imgsz: Side of the network's input in pixels, a multiple of 32; an .onnx file brings its own.
+        backend: What runs it; the fastest here that agrees with torch by default.
 
     Raises:
         BadWeights: The file is missing, corrupt, unsafe or for another task.
+        BadOption: The back end cannot run here.
     """
     with _lock:  # held while loading: a second thread waits for the first one's model instead of loading its own
-        key = (version, imgsz)
+        key = (version, imgsz, backend)
         if key not in _warm:
-            _warm[key] = _open(weights, version, imgsz)
+            _warm[key] = _open(weights, version, imgsz, backend)
             _loads[version] += 1
             while len(_warm) > WARM_AT_MOST:
                 _warm.popitem(last=False)
@@ -116,15 +130,16 @@ def load_detector(weights: Path, version: str, imgsz: int = 640) -> Detector:
         return _warm[key]
 
 
-def open_detector(store: Store, ref: DetectorRef, imgsz: int = 640) -> Detector:
+def open_detector(store: Store, ref: DetectorRef, imgsz: int = 640, backend: Backend = "auto") -> Detector:
     """Return the warm detector that a reference names, its weights fetched from the store and checked by hash.
 
     Raises:
         BadWeights: The stored file is not the one that the reference names, or cannot be used.
+        BadOption: The back end cannot run here.
         ObjectMissing: The store has no such weights.
     """
     with _lock:
-        if (warm := _warm.get((ref.version, imgsz))) is not None:
+        if (warm := _warm.get((ref.version, imgsz, backend))) is not None:
             return warm
     weights = store.local_path(ref.weights_key)
     found = version_of(weights)
@@ -133,7 +148,7 @@ def open_detector(store: Store, ref: DetectorRef, imgsz: int = 640) -> Detector:
             f"the weights at {ref.weights_key} have version {found}, not {ref.version}: they were overwritten or half "
             "fetched. Store and register them again."
         )
-    return load_detector(weights, ref.version, imgsz)
+    return load_detector(weights, ref.version, imgsz, backend)
 
 
 def loads_of(version: str) -> int:
@@ -160,9 +175,16 @@ def known_classes(detector: Detector, asked: Sequence[str]) -> tuple[str, ...]:
     return shared
 
 
-def _open(weights: Path, version: str, imgsz: int) -> Detector:
-    from tasks.detect.ultralytics_model import UltralyticsDetector
+def _open(weights: Path, version: str, imgsz: int, backend: Backend) -> Detector:
+    from tasks.detect.row_detector import RowDetector
 
-    detector = UltralyticsDetector(weights, version, imgsz)
-    logger.info("loaded detector %s on %s: %d classes, %d px", version, detector.device, len(detector.classes), imgsz)
-    return detector
+    if weights.suffix == ".onnx":
+        from tasks.detect.outside import open_outside
+
+        runner, facts = open_outside(weights, version, backend)
+    else:
+        from tasks.detect.backends import open_weights
+
+        runner, facts = open_weights(weights, version, imgsz, backend)
+    logger.info("loaded detector %s: %d classes, %d px, %s", version, len(facts.classes), facts.imgsz, runner)
+    return RowDetector(runner, facts, version)

@@ -1,8 +1,8 @@
 """One stream of tiles over many images: read ahead in threads, full batches across images, merged as they come back.
 
-Three things happen at once: reader threads decode the next images, one thread runs the network, and the caller's thread
-cuts, stacks and merges. What is held is bounded by pixels, not by images: the images read ahead, two batches, and the
-boxes of images whose last tile is still out.
+Three things happen at once: reader threads decode the next images, a thread for each lane of the detector runs the
+network, and the caller's thread cuts and merges. What is held is bounded by pixels, not by images: the images read
+ahead, a few batches, and the boxes of images whose last tile is still out.
 """
 
 from collections import deque
@@ -21,8 +21,8 @@ from tasks.detect.tiles import Flags, Floats, Ints, Regions, regions_of
 from tasks.detect.views import Placement, View, cut_views, squared
 from tasks.intake.images import Pixels
 
-BATCHES_AHEAD = 2
-"""Batches handed to the network's thread: one that runs, one that waits, so that it never idles."""
+BATCHES_WAITING = 2
+"""Batches that wait for one of the detector's lanes while as many as there are lanes run, so that none idles."""
 
 _LARGE_SHARE = 0.125
 """An image that takes more of the bound than this is let go of entirely before the next one is decoded."""
@@ -111,15 +111,16 @@ def find_objects(
     wanted[list(class_ids)] = True
     waiting: deque[_Ticket] = deque()
     running: deque[_Batch] = deque()
-    with ThreadPoolExecutor(options.decode_threads) as readers, ThreadPoolExecutor(1) as network:
+    size = min(options.batch_size, detector.batch_size or options.batch_size)
+    with ThreadPoolExecutor(options.decode_threads) as readers, ThreadPoolExecutor(detector.lanes) as network:
         for source, pixels in _read_ahead(sources, readers, options):
             if isinstance(pixels, Unseen):
                 yield pixels
                 continue
             waiting.extend(_tickets(source.name, pixels, detector, options))
-            while len(waiting) >= options.batch_size:
-                running.append(_send(waiting, network, detector, options))
-                while len(running) > BATCHES_AHEAD:
+            while len(waiting) >= size:
+                running.append(_send(waiting, size, network, detector, options))
+                while len(running) > detector.lanes + BATCHES_WAITING:
                     yield from _collect(running.popleft(), wanted, options)
             if pixels.size > _LARGE_SHARE * 3_000_000 * options.decoded_megapixels:
                 _copy_pixels(waiting)
@@ -128,7 +129,7 @@ def find_objects(
             del pixels  # the next image is decoded before this name is bound again
         while waiting or running:
             if waiting:
-                running.append(_send(waiting, network, detector, options))
+                running.append(_send(waiting, size, network, detector, options))
             yield from _collect(running.popleft(), wanted, options)
 
 
@@ -182,8 +183,10 @@ def _tickets(name: str, pixels: Pixels, detector: Detector, options: TilingOptio
     return [(image, number, view) for number, view in enumerate(views)]
 
 
-def _send(waiting: deque[_Ticket], network: ThreadPoolExecutor, detector: Detector, options: TilingOptions) -> _Batch:
-    tickets = [waiting.popleft() for _ in range(min(options.batch_size, len(waiting)))]
+def _send(
+    waiting: deque[_Ticket], size: int, network: ThreadPoolExecutor, detector: Detector, options: TilingOptions
+) -> _Batch:
+    tickets = [waiting.popleft() for _ in range(min(size, len(waiting)))]
     pictures = [squared(view.pixels, detector.imgsz) for _, _, view in tickets]
     places = [(image, number, view.placement) for image, number, view in tickets]
     return network.submit(detector.predict, pictures, options.min_score), places

@@ -44,6 +44,14 @@ class DetectionGraph(torch.nn.Module):
         with torch.inference_mode(False), torch.no_grad():
             self(torch.zeros(1, 3, imgsz, imgsz))
 
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        """Move the anchors along, which the head keeps as plain tensors."""
+        moved = super()._apply(fn, recurse)
+        head = self.layers[-1]
+        for name in ("stride", "anchors", "strides"):
+            setattr(head, name, fn(getattr(head, name)))
+        return moved
+
     def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return rows (n, 6, a), see `rows.py`, and pooled features (n, d)."""
         outputs: list[Any] = []

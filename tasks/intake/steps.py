@@ -3,59 +3,42 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
 from uuid import UUID, uuid4
 
 from prefect import get_client, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.objects import State, TaskRun
 from prefect.exceptions import ObjectNotFound
-from prefect.tasks import Task
 from sqlalchemy import Engine
 
-from blocks.catalog import Catalog
 from blocks.errors import CatalogUnavailable, StoreUnavailable
-from blocks.object_store import ObjectStore
-from blocks.stores import Store
+from blocks.plugs import open_catalog, open_store
+from blocks.retries import WAITS_S, only_for
 from tasks.intake import batches, folders, sequences
 from tasks.intake.reports import IntakeReport, as_markdown
 
 LOG = logging.getLogger(__name__)
 
-WAITS_S = [2.0, 10.0, 30.0]
-"""A store or a database that restarts is back within these."""
+AWAY = only_for(StoreUnavailable, CatalogUnavailable)
 
 
-async def _waiting_can_help(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    return isinstance(await state.aresult(raise_on_failure=False), StoreUnavailable | CatalogUnavailable)
-
-
-def _engine(plugs: str) -> Engine:
-    return cast(Catalog, Catalog.load(plugs)).open()  # typed as a coroutine too; it is one in async code only
-
-
-def _store(plugs: str) -> Store:
-    return cast(ObjectStore, ObjectStore.load(plugs)).open()
-
-
-@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=_waiting_can_help)
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY)
 def find_shards(folder: str, plugs: str = "local", *, size: int = folders.CHUNK) -> list[folders.FileShard]:
     """List the files of a folder in shards."""
-    shards = folders.list_files(_store(plugs), Path(folder), size)
+    shards = folders.list_files(open_store(plugs), Path(folder), size)
     LOG.info("%s: %d files in %d shards", folder, sum(shard.files for shard in shards), len(shards))
     return shards
 
 
-@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=_waiting_can_help)
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY)
 def take_in_shard(
     shard: folders.FileShard, collection: str, sequence_pattern: str | None = None, plugs: str = "local"
 ) -> IntakeReport:
     """Take the files of one shard into a collection."""
-    store = _store(plugs)
+    store = open_store(plugs)
     paths = folders.paths_of(store, shard)
-    report = folders.take_in(_engine(plugs), store, collection, paths, sequence_pattern, folder=Path(shard.folder))
+    report = folders.take_in(open_catalog(plugs), store, collection, paths, sequence_pattern, folder=Path(shard.folder))
     LOG.info("%s: %s", collection, report)
     return report
 
@@ -75,20 +58,20 @@ def publish_intake(collection: str, report: IntakeReport) -> None:
     LOG.info("%s: %d files set aside, listed in the artifact", collection, len(report.set_aside))
 
 
-@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=_waiting_can_help)
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY)
 def split_sequences(
     collection: str, plugs: str = "local", *, shares: tuple[float, float, float] = sequences.SHARES
 ) -> sequences.SplitCounts:
     """Give every new sequence of a collection its split, for good."""
-    counts = sequences.assign_splits(_engine(plugs), collection, shares)
+    counts = sequences.assign_splits(open_catalog(plugs), collection, shares)
     LOG.info("%s: %d sequences got a split; items by split %s", collection, counts.assigned, dict(counts.items))
     return counts
 
 
-@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=_waiting_can_help, cache_policy=NO_CACHE)
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
 def open_batch(collection: str, size: int, flow_run_id: str | None = None, plugs: str = "local") -> batches.BatchRef:
     """Find this run's batch, or one whose run has ended before it settled, or open one with the next items."""
-    engine = _engine(plugs)
+    engine = open_catalog(plugs)
     batch_id = _batch_to_continue(engine, collection, flow_run_id) or f"{collection}-{(flow_run_id or uuid4().hex)[:8]}"
     batch = batches.open_batch(engine, batch_id, collection, size, flow_run_id)
     batches.hand_over(engine, batch_id, flow_run_id)
@@ -121,6 +104,6 @@ def _is_over(client: SyncPrefectClient, run_id: str | None) -> bool:
 @task
 def list_shards(batch_id: str, size: int = 64, plugs: str = "local") -> list[batches.Shard]:
     """Cut a batch into shards."""
-    shards = batches.shards(_engine(plugs), batch_id, size)
+    shards = batches.shards(open_catalog(plugs), batch_id, size)
     LOG.info("batch %s: %d shards of up to %d items", batch_id, len(shards), size)
     return shards

@@ -26,6 +26,7 @@ from sqlalchemy import Engine
 
 from blocks.database import reading, writing
 from blocks.errors import LabelStudioUnavailable
+from blocks.plugs import open_catalog, open_server
 from tasks.review import bookmarks, rules, steps
 from tasks.review.poll import read_changes
 from tasks.review.queues import Queue
@@ -56,7 +57,7 @@ def ask(queue: Queue, questions: Written, until: rules.Until | None = None, plug
     rule = until or rules.Until()
     if questions.count:
         steps.post_questions(queue, questions, plugs)
-        engine = steps.open_engine(plugs)
+        engine = open_catalog(plugs)
         show_progress(engine, questions)
         if can_sleep():
             _sleep(engine, questions, rule)
@@ -97,7 +98,7 @@ def wake_due(engine: Engine) -> list[str]:
 @task(cache_policy=NO_CACHE)
 def wake_sleepers(plugs: str = "local") -> list[str]:
     """Resume the runs whose people have answered."""
-    woken = wake_due(steps.open_engine(plugs))
+    woken = wake_due(open_catalog(plugs))
     LOG.info("%d runs woken", len(woken))
     return woken
 
@@ -133,7 +134,7 @@ def _sleep(engine: Engine, questions: Written, until: rules.Until) -> None:
 
 
 def _poll(engine: Engine, questions: Written, until: rules.Until, plugs: str) -> None:
-    server = steps.open_server(plugs)
+    server = open_server(plugs)
     sleeper = rules.Sleeper("", questions.queue, questions.batch_id, questions.round, until)
     project_id = rules.project_of(engine, *_key(sleeper))
     said = ""

@@ -8,6 +8,7 @@ Source:
     the t distribution", JASA 1989. Weighted fusion of boxes: Solovyev et al., "Weighted boxes fusion", 2021.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +28,8 @@ NOISE_WEIGHT = 40.0
 
 LEAST_NOISE = 0.003
 ROUNDS = 12
-LEARNING_ROUNDS = 30
+MAD_TO_DEVIATION = 1.4826
+"""Standard deviation of a normal distribution, in median absolute deviations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +62,16 @@ def fuse(drawn: Drawn, noise: Floats) -> Fused:
         drawn: n may be 0.
         noise: Shape (people,): deviation of each person's edges as a share of the side, above 0.
     """
-    centre, weight, _ = _centre(drawn, noise)
+    centre, weight = _centre(drawn, noise)
     error = np.sqrt(1 / np.maximum(_sum(weight, drawn), 1e-12)) / _sides(centre)
     return Fused(centre, error.max(axis=1, initial=0.0))
 
 
-def learn_noise(drawn: Drawn, people: int, known: dict[int, float]) -> tuple[Floats, float]:
+def learn_noise(drawn: Drawn, people: int, known: Mapping[int, float]) -> tuple[Floats, float]:
     """Estimate how exactly people draw from where they differ.
+
+    The differences of two people have the sum of their variances; with three or more each one's own follows by least
+    squares. A person of few boxes is drawn towards the crew, and the crew towards `EXPECTED_NOISE`.
 
     Args:
         drawn: Boxes of objects that exist; those of one box tell nothing and may be among them.
@@ -75,41 +80,69 @@ def learn_noise(drawn: Drawn, people: int, known: dict[int, float]) -> tuple[Flo
 
     Returns:
         Shape (people,): deviation of their edges as a share of the side; and that of the crew as a whole.
+
+    Source:
+        Grubbs, "On estimating precision of measuring instruments and product variability", JASA 1948, with the median
+        absolute deviation in place of the standard one: slips are no lack of precision.
     """
-    met = np.bincount(drawn.about, minlength=drawn.objects)[drawn.about] > 1
-    names, about = np.unique(drawn.about[met], return_inverse=True)
-    several = Drawn(drawn.edges_xyxy_px[met], drawn.person[met], about, len(names))
-    noise: Floats = np.full(people, EXPECTED_NOISE)
-    noise[list(known)] = list(known.values())
-    crew = EXPECTED_NOISE
-    estimated = np.array([person not in known for person in range(people)], bool)
-    edges = np.asarray(4 * np.bincount(several.person, minlength=people), np.float64)
-    for _ in range(LEARNING_ROUNDS):
-        centre, weight, trust = _centre(several, noise)
-        side = _sides(centre)[several.about]
-        off = trust * ((several.edges_xyxy_px - centre[several.about]) / side) ** 2
-        unsure = (1 / np.maximum(_sum(weight, several), 1e-12))[several.about] / side**2
-        spread = np.bincount(several.person, (off + unsure).sum(axis=1), minlength=people)
-        total = spread[estimated].sum() + NOISE_WEIGHT * EXPECTED_NOISE**2
-        crew = float(np.sqrt(total / (edges[estimated].sum() + NOISE_WEIGHT)))
-        learnt = np.sqrt((spread + NOISE_WEIGHT * crew**2) / (edges + NOISE_WEIGHT))
-        noise[estimated] = np.maximum(learnt, LEAST_NOISE)[estimated]
-    return noise, crew
+    from scipy.optimize import nnls
+
+    pairs = _differences(drawn)
+    counts = np.array([count for _, _, count, _ in pairs], float)
+    variance = np.array([found for *_, found in pairs], float)
+    total = counts @ variance / 2 + NOISE_WEIGHT * EXPECTED_NOISE**2
+    crew = float(total / (counts.sum() + NOISE_WEIGHT))
+    design = np.zeros((len(pairs) + people, people))
+    for row, (first, second, _, _) in enumerate(pairs):
+        design[row, [first, second]] = 1.0
+    design[len(pairs) :] = np.eye(people)
+    target = np.concatenate([variance, np.full(people, crew)])
+    # A variance is known the better the more edges there are, and the smaller it is.
+    weight = np.sqrt(np.concatenate([counts, np.full(people, NOISE_WEIGHT)])) / np.maximum(target, LEAST_NOISE**2)
+    for person, noise in known.items():
+        target -= design[:, person] * noise**2
+        design[:, person] = 0.0
+    found, _ = nnls(design * weight[:, None], target * weight)
+    learnt = np.maximum(np.sqrt(found), LEAST_NOISE)
+    learnt[list(known)] = list(known.values())
+    return learnt, crew**0.5
 
 
-def _centre(drawn: Drawn, noise: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return fused edges (objects, 4), the weight (n, 4) of each drawn edge, and how far each is trusted (n, 4)."""
-    trust = np.ones_like(drawn.edges_xyxy_px)
+def _differences(drawn: Drawn) -> list[tuple[int, int, int, float]]:
+    """Return for every two people who met: both, how many edges they both drew, and the variance of the difference."""
+    order = np.lexsort((drawn.person, drawn.about))
+    edges, person, about = drawn.edges_xyxy_px[order], drawn.person[order], drawn.about[order]
+    first: list[Ints] = []
+    second: list[Ints] = []
+    for apart in range(1, len(order)):
+        met = np.flatnonzero(about[apart:] == about[:-apart])
+        if not len(met):
+            break
+        first.append(met)
+        second.append(met + apart)
+    if not first:
+        return []
+    one, other = np.concatenate(first), np.concatenate(second)
+    off = (edges[one] - edges[other]) / ((_sides(edges[one]) + _sides(edges[other])) / 2)
+    both = np.stack([person[one], person[other]], axis=1)
+    found = []
+    for left, right in np.unique(both, axis=0).tolist():
+        theirs = off[(both == (left, right)).all(axis=1)]
+        found.append((left, right, theirs.size, float((MAD_TO_DEVIATION * np.median(np.abs(theirs))) ** 2)))
+    return found
+
+
+def _centre(drawn: Drawn, noise: Floats) -> tuple[Floats, Floats]:
+    """Return fused edges (objects, 4), and the weight (n, 4) of each drawn edge in them."""
     centre = _mean(drawn, np.repeat(noise[drawn.person, None] ** -2.0, 4, axis=1))
-    weight = trust
+    weight = np.ones_like(drawn.edges_xyxy_px)
     for _ in range(ROUNDS):
         scale = noise[drawn.person, None] * _sides(centre)[drawn.about]
         off = (drawn.edges_xyxy_px - centre[drawn.about]) / scale
-        trust = (HEAVY_TAILS + 1) / (HEAVY_TAILS + off**2)
-        # An edge in the middle of all others weighs 1/scale², no more.
-        weight = trust * HEAVY_TAILS / (HEAVY_TAILS + 1) / scale**2
+        # Student's weight, scaled so that an edge in the middle of all others weighs 1/scale², no more.
+        weight = HEAVY_TAILS / (HEAVY_TAILS + off**2) / scale**2
         centre = _mean(drawn, weight)
-    return centre, weight, trust
+    return centre, weight
 
 
 def _mean(drawn: Drawn, weight: Floats) -> Floats:

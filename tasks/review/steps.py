@@ -1,26 +1,20 @@
 """Review as Prefect steps: questions written, posted, closed; answers read. `ask` strings them together."""
 
 import logging
-from typing import Any, cast
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State, TaskRun
-from prefect.tasks import Task
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import Engine
 
-from blocks.annotation_server import AnnotationServer
-from blocks.catalog import Catalog
 from blocks.errors import CatalogUnavailable, LabelStudioUnavailable
-from blocks.label_studio import LabelStudio
+from blocks.plugs import open_catalog, open_server
+from blocks.retries import WAITS_S, only_for
 from tasks.review import drafts, outbox, poll, rules
 from tasks.review.queues import Queue
 
 LOG = logging.getLogger(__name__)
 
-WAITS_S = [2.0, 5.0, 15.0, 30.0, 60.0]
-"""A Label Studio that restarts is back within 3 to 22 s, a busy one within a minute."""
+AWAY = only_for(LabelStudioUnavailable, CatalogUnavailable)
 
 
 class Written(BaseModel):
@@ -61,56 +55,41 @@ class Swept(BaseModel):
     unreadable: tuple[str, ...]
 
 
-async def _waiting_can_help(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    error = await state.aresult(raise_on_failure=False)
-    return isinstance(error, LabelStudioUnavailable | CatalogUnavailable)
-
-
-def open_engine(plugs: str) -> Engine:
-    """Return the catalogue of the named blocks."""
-    return cast(Catalog, Catalog.load(plugs)).open()  # typed as a coroutine too; it is one in async code only
-
-
-def open_server(plugs: str) -> AnnotationServer:
-    """Return the Label Studio of the named blocks."""
-    return cast(LabelStudio, LabelStudio.load(plugs)).open()
-
-
-@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=_waiting_can_help, cache_policy=NO_CACHE)
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
 def write_missed_questions(batch_id: str, queue: Queue, plugs: str = "local", *, round_: int = 0) -> Written:
     """Write the questions about whole items of a batch into the outbox."""
-    engine = open_engine(plugs)
+    engine = open_catalog(plugs)
     count = drafts.write_once(engine, queue, batch_id, round_, drafts.draft_missed(engine, queue, batch_id, round_))
     LOG.info("%s: %d questions of batch %s in the outbox", queue.name, count, batch_id)
     return Written(queue=queue.name, batch_id=batch_id, round=round_, count=count)
 
 
-@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=_waiting_can_help, cache_policy=NO_CACHE)
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
 def write_kind_questions(
     batch_id: str, queue: Queue, plugs: str = "local", *, margin_share: float = 0.5, round_: int = 0
 ) -> Written:
     """Write the questions about single boxes of a batch into the outbox, once the first queue is answered."""
-    engine = open_engine(plugs)
+    engine = open_catalog(plugs)
     pages = drafts.draft_kinds(engine, batch_id, queue.kinds, margin_share, round_)
     count = drafts.write_once(engine, queue, batch_id, round_, pages)
     LOG.info("%s: %d questions of batch %s in the outbox", queue.name, count, batch_id)
     return Written(queue=queue.name, batch_id=batch_id, round=round_, count=count)
 
 
-@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=_waiting_can_help, cache_policy=NO_CACHE)
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
 def post_questions(queue: Queue, questions: Written, plugs: str = "local") -> int:
     """Send what is in the outbox to Label Studio; returns how many questions were sent now."""
-    report = outbox.post_questions(open_engine(plugs), open_server(plugs), queue, questions.batch_id, questions.round)
+    report = outbox.post_questions(open_catalog(plugs), open_server(plugs), queue, questions.batch_id, questions.round)
     LOG.info(
         "%s: %d sent, %d found already there, %d twins removed", queue.name, report.sent, report.found, report.removed
     )
     return report.sent
 
 
-@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=_waiting_can_help, cache_policy=NO_CACHE)
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
 def close_questions(questions: Written, until: rules.Until, plugs: str = "local") -> Asked:
     """End what nobody answered, by the queue's rule, and count."""
-    engine = open_engine(plugs)
+    engine = open_catalog(plugs)
     key = (questions.queue, questions.batch_id, questions.round)
     closed = rules.close_rest(engine, *key, until.rest)
     so_far = rules.progress(engine, *key)
@@ -118,10 +97,10 @@ def close_questions(questions: Written, until: rules.Until, plugs: str = "local"
     return Asked.model_validate(so_far)
 
 
-@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=_waiting_can_help, cache_policy=NO_CACHE)
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
 def read_answers(plugs: str = "local") -> Swept:
     """Read what changed in Label Studio since the last sweep."""
-    report = poll.read_all_changes(open_engine(plugs), open_server(plugs))
+    report = poll.read_all_changes(open_catalog(plugs), open_server(plugs))
     heard = report.recorded
     LOG.info("%d changed tasks in %d projects: %d new answers", report.tasks, report.projects, heard.new)
     return Swept(

@@ -1,16 +1,14 @@
 """Steps of the station `settle`."""
 
 import logging
-from typing import Any, cast
+from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.events import emit_event
-from sqlalchemy import Engine
 
-from blocks.catalog import Catalog
-from blocks.object_store import ObjectStore
+from blocks.plugs import open_catalog, open_store
 from tasks.settle.artifacts import effort_summary, labels_summary
 from tasks.settle.effort import Effort, effort_of
 from tasks.settle.in_force import LabelNews, news_of
@@ -29,7 +27,7 @@ LABELS_READY = "labelline.labels.ready"
 @task
 def settle_batch(batch_id: str, detector: str, recipe: str, plugs: str = "local") -> SettleReport:
     """Turn verdicts and answers of a batch into labels, and show what they are."""
-    report = settle(_engine(plugs), batch_id, detector, recipe)
+    report = settle(open_catalog(plugs), batch_id, detector, recipe)
     logger.info("settled %s: %d labels %s", batch_id, report.labels, report.by_origin)
     create_markdown_artifact(labels_summary(report), artifact_key("labels", batch_id), "Labels, and who said so")
     return report
@@ -38,7 +36,7 @@ def settle_batch(batch_id: str, detector: str, recipe: str, plugs: str = "local"
 @task
 def show_effort(batch_id: str, detector: str, recipe: str, plugs: str = "local") -> Effort:
     """Show the human seconds of a batch against labelling it by hand."""
-    effort = effort_of(_engine(plugs), batch_id, detector, recipe)
+    effort = effort_of(open_catalog(plugs), batch_id, detector, recipe)
     logger.info("%s took people %.0f s, by hand %.0f s", batch_id, effort.human_seconds, effort.human_seconds_manual)
     create_markdown_artifact(effort_summary(effort), artifact_key("effort", batch_id), "Human seconds, against by hand")
     return effort
@@ -47,7 +45,7 @@ def show_effort(batch_id: str, detector: str, recipe: str, plugs: str = "local")
 @task
 def show_pictures(batch_id: str, detector: str, recipe: str, count: int = 3, plugs: str = "local") -> None:
     """Show some images of a batch with their proposals and labels."""
-    engine, store = _engine(plugs), cast(ObjectStore, ObjectStore.load(plugs)).open()
+    engine, store = open_catalog(plugs), open_store(plugs)
     markdown = pictures_markdown(engine, store, Scope(batch_id, detector, recipe), count)
     logger.info("pictures of %s: %d kB", batch_id, len(markdown) // 1000)
     create_markdown_artifact(markdown, artifact_key("pictures", batch_id), "Proposals and labels on some images")
@@ -58,7 +56,7 @@ def announce_labels(
     collection: str, at_least: int, options: dict[str, Any] | None = None, plugs: str = "local"
 ) -> LabelNews:
     """Say by one event that a collection has enough new labels to train on, if it has; `options` go along."""
-    news = news_of(_engine(plugs), collection)
+    news = news_of(open_catalog(plugs), collection)
     logger.info("%s: %d new labels since the last snapshot (training starts at %d)", collection, news.count, at_least)
     if news.count >= max(1, at_least):
         resource = {"prefect.resource.id": f"labelline.collection.{collection}", "labelline.collection": collection}
@@ -67,7 +65,3 @@ def announce_labels(
         payload = {"collection": collection, "new_labels": news.count, "options": options or {}}
         emit_event(LABELS_READY, resource, payload=payload, id=uuid5(NAMESPACE_URL, name))
     return news
-
-
-def _engine(plugs: str) -> Engine:
-    return cast(Catalog, Catalog.load(plugs)).open()  # typed as a coroutine too; it is one in async code only

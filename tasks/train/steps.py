@@ -1,21 +1,16 @@
 """The train station as Prefect steps. Ids and references travel; weights, tiles and models stay where they are."""
 
 import logging
-from typing import Any, cast
+from typing import Any
 
 import httpx
 from prefect import task
 from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State, TaskRun
-from prefect.tasks import Task
 
-from blocks.catalog import Catalog
 from blocks.errors import CatalogUnavailable, StoreUnavailable, TrackingUnavailable
-from blocks.experiments import Experiments
-from blocks.object_store import ObjectStore
-from blocks.stores import Store
-from blocks.tracking import Tracking
+from blocks.plugs import open_catalog, open_experiments, open_store
+from blocks.retries import WAITS_S, only_for
 from tasks.detect.options import TilingOptions
 from tasks.detect.refs import DetectorRef
 from tasks.intake.batches import BatchRef, detector_of, note_detector
@@ -28,48 +23,34 @@ from tasks.train.watch import EpochReport, Progress
 
 log = logging.getLogger(__name__)
 
-WAITS_S = [2.0, 10.0, 30.0]
-"""A store, a database or an MLflow that restarts is back within these."""
+AWAY = only_for(StoreUnavailable, CatalogUnavailable, TrackingUnavailable)
 
 
-async def _waiting_can_help(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    away = StoreUnavailable | CatalogUnavailable | TrackingUnavailable
-    return isinstance(await state.aresult(raise_on_failure=False), away)
-
-
-def _store(plugs: str) -> Store:
-    return cast(ObjectStore, ObjectStore.load(plugs)).open()
-
-
-def _experiments(plugs: str) -> Experiments:
-    return cast(Tracking, Tracking.load(plugs)).open()
-
-
-@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=_waiting_can_help)
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY)
 def resolve_detector(collection: str, spec: str = "champion", plugs: str = "local") -> DetectorRef:
     """Find the detector that a person means: the champion, a version, or a .pt file."""
-    ref = registry.resolve_detector(_experiments(plugs), _store(plugs), collection, spec)
+    ref = registry.resolve_detector(open_experiments(plugs), open_store(plugs), collection, spec)
     log.info("detector of %s: %s (%s)", collection, ref.version, spec)
     return ref
 
 
-@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=_waiting_can_help, cache_policy=NO_CACHE)
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
 def choose_detector(batch: BatchRef, spec: str = "champion", plugs: str = "local") -> DetectorRef:
     """Find the detector of a batch: chosen once, so that a promotion while people work changes nothing for them."""
-    engine = cast(Catalog, Catalog.load(plugs)).open()
+    engine = open_catalog(plugs)
     chosen = detector_of(engine, batch.id)
-    ref = registry.resolve_detector(_experiments(plugs), _store(plugs), batch.collection, chosen or spec)
+    ref = registry.resolve_detector(open_experiments(plugs), open_store(plugs), batch.collection, chosen or spec)
     note_detector(engine, batch.id, ref.version)
     log.info("batch %s: detector %s (%s)", batch.id, ref.version, "as before" if chosen else spec)
     return ref
 
 
-@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=_waiting_can_help)
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY)
 def finetune(
     snapshot_id: str, base: DetectorRef, options: TrainOptions, tiling: TilingOptions, plugs: str = "local"
 ) -> TrainedRef:
     """Train a detector further on a snapshot; a training that is done is not done again."""
-    plugged = (_experiments(plugs), _store(plugs))
+    plugged = (open_experiments(plugs), open_store(plugs))
     progress = _progress_artifact(snapshot_id)
     trained = training.finetune(*plugged, snapshot_id, base, options, tiling=tiling, progress=progress)
     log.info(
@@ -78,13 +59,13 @@ def finetune(
     return trained
 
 
-@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=_waiting_can_help)
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY)
 def compare(
     snapshot_id: str, champion: DetectorRef, challenger: TrainedRef, tiling: TilingOptions, plugs: str = "local"
 ) -> Comparison:
     """Evaluate two detectors on the frozen test items of a snapshot, the line's way."""
     result = evaluate.compare(
-        _store(plugs), snapshot_id, champion, challenger.detector, tiling, run_id=challenger.run_id
+        open_store(plugs), snapshot_id, champion, challenger.detector, tiling, run_id=challenger.run_id
     )
     before, after = result.champion, result.challenger
     log.info("mAP50 %.3f → %.3f, mAP50-95 %.3f → %.3f on %d test items, %d boxes",
@@ -92,11 +73,11 @@ def compare(
     return result
 
 
-@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=_waiting_can_help)
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY)
 def promote(comparison: Comparison, options: PromoteOptions, plugs: str = "local") -> PromotionReport:
     """Register the challenger, and make it champion if it is better; leaves the comparison as an artifact."""
-    engine = cast(Catalog, Catalog.load(plugs)).open()
-    report = promotion.promote(engine, _store(plugs), _experiments(plugs), comparison, options)
+    engine = open_catalog(plugs)
+    report = promotion.promote(engine, open_store(plugs), open_experiments(plugs), comparison, options)
     create_markdown_artifact(report.markdown, key="comparison", description=f"{report.name}: {report.reason}")
     log.info(
         "%s version %s %s: %s", report.name, report.number, "promoted" if report.promoted else "kept", report.reason

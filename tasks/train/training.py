@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from blocks.errors import LabellingError, NotEnoughData
+from blocks.errors import TrainingFailed, NotEnoughData
 from blocks.experiments import Experiments, OpenRun
 from blocks.stores import Store
 from tasks.dataset.manifest import Manifest
@@ -85,7 +85,7 @@ def finetune(
         NotEnoughData: Too few labels to train on, or none to test on.
         BadWeights: The first weights cannot be used.
         TrackingUnavailable: MLflow cannot be reached.
-        LabellingError: Training itself failed; the run is marked as failed.
+        TrainingFailed: Training itself failed; the run is marked as failed.
     """
     manifest = read_snapshot(store, snapshot_id)
     name = registry_name(manifest.collection)
@@ -165,7 +165,7 @@ class _Work:
         """Train on the cut pictures, and return the best weights.
 
         Raises:
-            LabellingError: What went wrong in training, with its first reason.
+            TrainingFailed: What went wrong in training, with its first reason.
         """
         with _quietly():
             from tasks.train.trainer import LineTraining, TrainingPictures, overrides_of
@@ -180,12 +180,12 @@ class _Work:
                 watch.attach(trainer)
                 trainer.train()
             except (RuntimeError, ValueError, TypeError, IndexError, FileNotFoundError) as error:
-                raise LabellingError(
+                raise TrainingFailed(
                     f"training detector {self.base.version} on {export.counts['train'].pictures} pictures failed: "
                     f"{type(error).__name__}: {error}. Try a smaller batch, or the cpu as device; nothing was promoted."
                 ) from error
         if not trainer.best.exists():
-            raise LabellingError(
+            raise TrainingFailed(
                 f"training ended after {len(watch.reports)} epochs without weights: see the run {run.id}"
             )
         return trainer.best, watch
@@ -200,7 +200,7 @@ class _Work:
         curves.write_bytes(curves_png(watch.reports))
         run.log_file(curves)
         if f"{WEIGHTS_FOLDER}/{named.name}" not in run.files(WEIGHTS_FOLDER):
-            raise LabellingError(f"MLflow did not keep the weights {named.name} of run {run.id}: train again")
+            raise TrainingFailed(f"MLflow did not keep the weights {named.name} of run {run.id}: train again")
         key = f"{WEIGHTS_FOLDER}/{version}.pt"
         self.store.put(key, named)
         tags = {"version": version, "weights_key": key, "epochs": str(len(watch.reports))}

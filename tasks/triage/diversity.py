@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from blocks.errors import BadInput, BadOption
+from blocks.errors import BadInput, BadOption, OtherModelVersion
 
 Vectors = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -19,10 +19,6 @@ CHUNK = 8192
 """Rows whose distances are held at a time."""
 POOL = 1024
 """Candidates among which one round of `k_center` chooses."""
-
-
-class OtherModelVersion(BadInput):
-    """Embeddings of another model version than was asked for: their numbers mean something else."""
 
 
 @dataclass(frozen=True, slots=True)

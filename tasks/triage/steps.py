@@ -1,12 +1,11 @@
 """Steps of the station `triage`."""
 
 import logging
-from typing import cast
 
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
-from blocks.catalog import Catalog
+from blocks.plugs import open_catalog
 from tasks.triage.decide import decide
 from tasks.triage.options import TriageOptions
 from tasks.triage.report import TriageReport
@@ -26,7 +25,7 @@ def triage_batch(
     classes: tuple[str, ...] | None = None,
 ) -> TriageReport:
     """Decide about every proposal and item of a batch, and show what went where."""
-    engine = cast(Catalog, Catalog.load(plugs)).open()
+    engine = open_catalog(plugs)
     report = decide(engine, batch_id, options, detector, recipe, classes=classes)
     logger.info("triage of %s: items %s, boxes %s", batch_id, report.items_by_route, report.boxes_by_outcome)
     create_markdown_artifact(

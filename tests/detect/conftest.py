@@ -55,7 +55,14 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny(tmp_path_factory.mktemp("weights") / "tiny.pt")
 
 
+@pytest.fixture(scope="session")
+def cache_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state folder for exports and choices, shared by the tests that look at none of it."""
+    return tmp_path_factory.mktemp("home")
+
+
 @pytest.fixture(autouse=True)
-def _cold() -> None:
-    """Every test begins without warm detectors."""
+def _cold(monkeypatch: pytest.MonkeyPatch, cache_home: Path) -> None:
+    """Every test begins without warm detectors, and leaves nothing in this machine's state folder."""
+    monkeypatch.setenv("LABELLINE_HOME", str(cache_home))
     forget_detectors()

@@ -31,6 +31,8 @@ class ColourDetector:
     imgsz: int = 320
     classes: tuple[str, ...] = ("car", "truck", "bus")
     version: str = "0123456789ab"
+    lanes: int = 1
+    batch_size: int = 0
     batch_sizes: list[int] = field(default_factory=list)
 
     def predict(self, images: Sequence[Pixels], min_score: float = 0.1) -> list[sv.Detections]:

@@ -27,7 +27,7 @@ COLOURS = DetectorRef(version="0123456789ab", weights_key="weights/0123456789ab.
 def colours():
     """The exact detector of drawn scenes, warm: as if it had been loaded."""
     detector = ColourDetector()
-    models._warm[COLOURS.version, 320] = detector
+    models._warm[COLOURS.version, 320, "auto"] = detector
     return detector
 
 

@@ -17,8 +17,8 @@ from tests.intake.factories import write_images
 @pytest.fixture(autouse=True)
 def plugged_in(engine: Engine, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Open the test's own catalogue and store where the blocks of the name `local` would be loaded."""
-    monkeypatch.setattr(steps, "_engine", lambda _plugs: engine)
-    monkeypatch.setattr(steps, "_store", lambda _plugs: store)
+    monkeypatch.setattr(steps, "open_catalog", lambda _plugs: engine)
+    monkeypatch.setattr(steps, "open_store", lambda _plugs: store)
 
 
 def test_the_steps_take_a_folder_to_shards_of_a_batch_and_again_change_nothing(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_no_reports_are_an_empty_report() -> None:
 )
 def test_only_what_waiting_can_mend_is_tried_again(error: Exception, helps: bool) -> None:
     async def ask() -> bool:
-        return await steps._waiting_can_help(None, None, await exception_to_failed_state(error))  # type: ignore[arg-type]
+        return await steps.AWAY(None, None, await exception_to_failed_state(error))  # type: ignore[arg-type]
 
     assert asyncio.run(ask()) is helps
 

@@ -64,10 +64,8 @@ def test_two_people_who_agree_are_sure_and_their_edges_meet_in_the_middle() -> N
 
 
 def test_a_kept_proposal_keeps_its_id() -> None:
-    both = agree(
-        [said("ada", box(HERE, name="a1")), said("ben", box(HERE, name="p7")), said("chi", box(HERE, name="p7"))]
-    )
-    assert both.boxes[0].region == "p7"
+    drawn, kept = box(HERE, name="a1"), box(HERE, name="p7")
+    assert agree([said("ada", drawn), said("ben", kept), said("chi", kept)]).boxes[0].region == "p7"
 
 
 def test_one_expert_outvotes_two_who_are_careless() -> None:

@@ -5,11 +5,15 @@ import pytest
 
 from tasks.review.dawid_skene import Choices, dawid_skene, expected_confusion
 
-ANSWERS = (
-    "cc-c ccbc bbba abcc caba aa-c aaaa acac abaa abcc bb-b baaa aaab ccba cccc cc-c aaaa aaaa cbbb abaa ba-b bcaa "
-    "cccc acaa bcbb cc-c aaac bccc ccca aaaa bb-b aaab bcbb abaa aaaa ab-a cbcb aaba acaa abab aa-a bbbb aaba acab "
-    "bbab bb-a cbbb abaa aaca cccb aa-a cbca abba cbcc abab aa-c bbbb aaac babb cccb"
-).split()
+# fmt: off
+ANSWERS = [
+    "cc-c", "ccbc", "bbba", "abcc", "caba", "aa-c", "aaaa", "acac", "abaa", "abcc", "bb-b", "baaa",
+    "aaab", "ccba", "cccc", "cc-c", "aaaa", "aaaa", "cbbb", "abaa", "ba-b", "bcaa", "cccc", "acaa",
+    "bcbb", "cc-c", "aaac", "bccc", "ccca", "aaaa", "bb-b", "aaab", "bcbb", "abaa", "aaaa", "ab-a",
+    "cbcb", "aaba", "acaa", "abab", "aa-a", "bbbb", "aaba", "acab", "bbab", "bb-a", "cbbb", "abaa",
+    "aaca", "cccb", "aa-a", "cbca", "abba", "cbcc", "abab", "aa-c", "bbbb", "aaac", "babb", "cccb",
+]
+# fmt: on
 """Choices of four people about sixty subjects; a dash: not asked."""
 
 

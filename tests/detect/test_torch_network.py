@@ -8,12 +8,12 @@ import pytest
 
 from blocks.errors import BadOption
 from tasks.detect.models import EMBEDDING
-from tasks.detect.ultralytics_model import UltralyticsDetector
+from tasks.detect.models import load_detector
 
 
 @pytest.fixture(scope="module")
 def tiny(tiny_weights):
-    return UltralyticsDetector(tiny_weights, "tiny", 320)
+    return load_detector(tiny_weights, "tiny", 320, "torch")
 
 
 def pictures(count, size_wh=(320, 320)):
@@ -45,7 +45,7 @@ def test_results_equal_those_of_predict_on_real_tiles(shared_data):
     weights = shared_data / "weights" / "yolov8n-coco.pt"
     frame = cv2.imread(str(sorted((shared_data / "aerial_cars" / "images").glob("DJI-00760-*.jpg"))[0]))
     tiles = [frame[440:1080, x : x + 640] for x in (0, 426, 853, 1280)]
-    assert_equals_predict(UltralyticsDetector(weights, "coco", 640), weights, tiles, min_score=0.25)
+    assert_equals_predict(load_detector(weights, "coco", 640, "torch"), weights, tiles, min_score=0.25)
 
 
 def test_no_images_give_no_results(tiny):
@@ -84,4 +84,4 @@ def test_threads_do_not_mix_up_features(tiny):
 @pytest.mark.parametrize("imgsz", [0, 16, 330])
 def test_an_impossible_input_size_is_refused(tiny_weights, imgsz):
     with pytest.raises(BadOption, match="multiple of 32"):
-        UltralyticsDetector(tiny_weights, "tiny", imgsz)
+        load_detector(tiny_weights, "tiny", imgsz, "torch")
