@@ -1,4 +1,4 @@
-"""Fixtures that every test may use: an empty catalogue, an empty store, and where the real data lie."""
+"""Fixtures that every test may use: an empty catalogue and store, the servers of the session, where real data lie."""
 
 import os
 from pathlib import Path
@@ -9,6 +9,13 @@ from sqlalchemy import Engine
 from blocks.catalog import migrate
 from blocks.database import open_engine
 from blocks.stores import FolderStore, Store
+from tests.label_studio import label_studio, personal_token
+from tests.prefect_harness import prefect_api
+
+__all__ = ["label_studio", "personal_token", "prefect_api"]  # one of each per session, so imported here and nowhere else
+
+
+pytest_plugins = ["tests.label_studio", "tests.prefect_harness", "tests.s3_server"]
 
 
 @pytest.fixture

@@ -211,11 +211,19 @@ def main(scenes: int = 300, seeds: int = 5) -> None:
         ]
         leads = [min(run["weighted"].f1 - run[way].f1 for run in runs) for way in ("majority", "best person")]
         print(f"{name:22} {cells[0]:>15} {cells[1]:>15} {cells[2]:>15} {leads[0]:+14.3f} {leads[1]:+10.3f}", flush=True)
+    _print_skills(5 * scenes)
+    _print_asking(scenes)
+
+
+def _print_skills(scenes: int) -> None:
     print("\nLargest difference between learnt and true skill, over all people")
     for name, people in (("mixed", MIXED), ("alike", ALIKE), ("good", GOOD)):
-        crowd = draw_crowd(people, 5 * scenes, seed=77)
+        crowd = draw_crowd(people, scenes, seed=77)
         errors = skill_error(crowd, learn(crowd))
         print(f"{name:22} " + ", ".join(f"{what} {size:.3f}" for what, size in errors.items()), flush=True)
+
+
+def _print_asking(scenes: int) -> None:
     print("\nOne more person only while in doubt (least 2, at most all)")
     print(f"{'people':22} {'tolerated':>9} {'asked':>6} {'refereed':>9} {'expected wrong':>15} {'wrong':>7}")
     for name, people in (("good", GOOD), ("alike", ALIKE), ("mixed", MIXED)):

@@ -13,7 +13,7 @@ from infra.demo.vehicles import Vehicle, new_vehicle
 class SceneStyle:
     """What may occur in scenes: the knob that makes a starter detector's world narrower than the demo's.
 
-    `lights` are those of a lot's first moment, of its second, and so on in turn: every lot is seen in easy and hard light.
+    `lights` are those of a lot's first moment, its second, and so on in turn: every lot is seen in easy and hard light.
     """
 
     lights: tuple[tuple[str, ...], ...] = (("noon", "haze"), ("morning", "evening"), ("dusk", "overcast"))

@@ -90,7 +90,7 @@ def export_graph(graph: "DetectionGraph", facts: NetworkFacts, version: str, any
         torch.onnx.export(
             graph,
             (pictures,),
-            buffer,
+            buffer,  # type: ignore[arg-type]  # a file object will do, and nothing half-written stays
             dynamo=False,
             opset_version=OPSET,
             input_names=[INPUT],

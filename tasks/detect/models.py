@@ -1,7 +1,7 @@
 """Detectors behind one small protocol, each loaded once per process and kept warm for all shards and runs.
 
-Everything around a detector (tiles, batches, seams, proposals) knows only the protocol. A network in any library becomes
-one through `RowDetector`; see `backends.py` for .pt files and `outside.py` for what other tools have made.
+Everything around a detector (tiles, batches, seams, proposals) knows only the protocol. A network in any library
+becomes one through `RowDetector`; see `backends.py` for .pt files and `outside.py` for what other tools have made.
 """
 
 import logging

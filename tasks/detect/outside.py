@@ -1,9 +1,9 @@
 """Detectors that other tools have made, as ONNX files: YOLOX is the proof that the line needs no ultralytics.
 
 An ONNX file runs no code when it is read, but it can name other files to read from, and it can be anything at all. So
-before a library sees it: its size is bounded, it must be whole, all its numbers must be inside it, its operators must be
-those of the standard, and its input and output must have a shape that a reader in `rows.py` knows. Class names come from
-its metadata (`names`, as ultralytics and others write it); a file of 80 classes without names is taken to be COCO.
+before a library sees it: its size is bounded, it must be whole, all its numbers must be inside it, its operators must
+be those of the standard, and its input and output must have a shape that a reader in `rows.py` knows. Class names come
+from its metadata (`names`, as ultralytics and others write it); 80 classes without names are taken to be COCO's.
 """
 
 import ast
@@ -93,6 +93,7 @@ def _open(path: Path, name: str) -> Runner:
 def _read(path: Path) -> Any:
     try:
         import onnx
+        from google.protobuf.message import DecodeError
     except ImportError as error:
         raise BadOption("an .onnx file can be checked only with onnx: install Labelline's extra 'fast'") from error
     if not path.is_file():
@@ -104,17 +105,11 @@ def _read(path: Path) -> Any:
         # Parsed from bytes, it has no folder from which it could read other files.
         model = onnx.load_model_from_string(path.read_bytes())
         onnx.checker.check_model(model)
-    except (ValueError, RuntimeError, TypeError, _decode_error(), onnx.checker.ValidationError) as error:
+    except (ValueError, RuntimeError, TypeError, DecodeError, onnx.checker.ValidationError) as error:
         raise BadWeights(
-            f"weights {path.name} are no whole ONNX file ({size:,} bytes: {str(error)[:200]}). Download or export again."
+            f"weights {path.name} are no whole ONNX file ({size:,} bytes: {str(error)[:200]}). Export it again."
         ) from error
     return model
-
-
-def _decode_error() -> type[Exception]:
-    from google.protobuf.message import DecodeError
-
-    return DecodeError
 
 
 def _check_contents(model: Any, name: str) -> None:
@@ -140,7 +135,7 @@ def _class_names(model: Any, count: int, name: str) -> tuple[str, ...]:
     try:
         named = _parse(text) if text else None
     except (ValueError, SyntaxError) as error:
-        raise BadWeights(f"weights {name} have class names that cannot be read: {text[:100]!r}") from error
+        raise BadWeights(f"weights {name} have class names that cannot be read: {text!r:.100}") from error
     names = tuple(named.values()) if isinstance(named, dict) else tuple(named or ())
     if len(names) != count or not all(isinstance(each, str) and each for each in names):
         raise BadWeights(

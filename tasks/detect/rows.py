@@ -61,7 +61,7 @@ def suppress_rows(rows: Rows, min_score: float, facts: NetworkFacts) -> Rows:
     if facts.suppressed or rows.shape[1] < 2:
         return rows[:, :MOST_BOXES]
     corners, sides = rows[:2].T, (rows[2:4] - rows[:2]).T
-    boxes = np.hstack([corners, sides]).astype(np.float64)
+    boxes: Any = np.hstack([corners, sides]).astype(np.float64)
     kept = cv2.dnn.NMSBoxesBatched(boxes, rows[4], rows[5].astype(np.int32), min_score, SUPPRESSION_IOU)
     return rows[:, np.sort(np.asarray(kept, dtype=np.int64).reshape(-1))[:MOST_BOXES]]
 

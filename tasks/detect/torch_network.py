@@ -37,7 +37,7 @@ class DetectionGraph(torch.nn.Module):
         # Corners instead of centres, and nothing but the boxes; anchors become constants of this input size.
         head.xyxy, head.export, head.dynamic, head.format = True, True, False, "onnx"
         self.suppressed = bool(getattr(head, "end2end", False))
-        first = getattr(self.layers[0], "conv", None)
+        first: Any = getattr(self.layers[0], "conv", None)
         self.folded = isinstance(first, torch.nn.Conv2d) and first.groups == 1
         if self.folded:
             first.weight.data = first.weight.data[:, [2, 1, 0]] / 255
@@ -46,7 +46,7 @@ class DetectionGraph(torch.nn.Module):
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
         """Move the anchors along, which the head keeps as plain tensors."""
-        moved = super()._apply(fn, recurse)
+        moved = super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         head = self.layers[-1]
         for name in ("stride", "anchors", "strides"):
             setattr(head, name, fn(getattr(head, name)))
@@ -117,7 +117,7 @@ class TorchRunner:
         self.name = name
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.batch_size = 0 if self.device == "cuda" else CPU_BATCH
-        self._graph = graph.to(self.device, memory_format=torch.channels_last)
+        self._graph = graph.to(self.device).to(memory_format=torch.channels_last)
         self._lock = threading.Lock()
 
     def __str__(self) -> str:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.review.fusion import fuse
+from tasks.review.fusion import Fused, fuse
 from tasks.review.same_boxes import Matched, SameObject
 from tasks.review.skills import Crew
-from tasks.review.votes import believe, collect_votes
+from tasks.review.votes import Beliefs, believe, collect_votes
 
 THERE = 0.5
 """From this probability on a box belongs to the consensus: the fewest mistakes, counting both kinds alike."""
@@ -92,28 +92,30 @@ def agree_on_boxes(questions: Sequence[Matched], crew: Crew) -> list[Consensus]:
     fused = fuse(votes.drawn, crew.noise_of(people))
     agreed, group = [], 0
     for index, matched in enumerate(questions):
-        candidates = []
-        for one in matched.objects:
-            best = int(beliefs.classes[group].argmax())
-            x_min, y_min, x_max, y_max = (float(edge) for edge in fused.edges_xyxy_px[group])
-            candidates.append(
-                Candidate(
-                    region=_region_of(one),
-                    class_name=crew.classes[best],
-                    x_min=x_min,
-                    y_min=y_min,
-                    x_max=x_max,
-                    y_max=y_max,
-                    exists=float(beliefs.exists[group]),
-                    right_class=float(beliefs.classes[group, best]),
-                    edge_error=float(fused.edge_error[group]),
-                    drawn_by=one.people,
-                )
-            )
-            group += 1
-        missed = float(beliefs.unseen[index])
-        agreed.append(Consensus(matched.question_id, matched.people, tuple(candidates), missed))
+        groups = range(group, group + len(matched.objects))
+        group += len(matched.objects)
+        candidates = tuple(
+            _candidate(one, crew.classes, beliefs, fused, at) for one, at in zip(matched.objects, groups, strict=True)
+        )
+        agreed.append(Consensus(matched.question_id, matched.people, candidates, float(beliefs.unseen[index])))
     return agreed
+
+
+def _candidate(one: SameObject, classes: Sequence[str], beliefs: Beliefs, fused: Fused, at: int) -> Candidate:
+    best = int(beliefs.classes[at].argmax())
+    x_min, y_min, x_max, y_max = (float(edge) for edge in fused.edges_xyxy_px[at])
+    return Candidate(
+        region=_region_of(one),
+        class_name=classes[best],
+        x_min=x_min,
+        y_min=y_min,
+        x_max=x_max,
+        y_max=y_max,
+        exists=float(beliefs.exists[at]),
+        right_class=float(beliefs.classes[at, best]),
+        edge_error=float(fused.edge_error[at]),
+        drawn_by=one.people,
+    )
 
 
 def _region_of(one: SameObject) -> str:

@@ -88,14 +88,13 @@ def learn_noise(drawn: Drawn, people: int, known: Mapping[int, float]) -> tuple[
     from scipy.optimize import nnls
 
     pairs = _differences(drawn)
-    counts = np.array([count for _, _, count, _ in pairs], float)
+    counts = np.array([count for *_, count, _ in pairs], float)
     variance = np.array([found for *_, found in pairs], float)
     total = counts @ variance / 2 + NOISE_WEIGHT * EXPECTED_NOISE**2
     crew = float(total / (counts.sum() + NOISE_WEIGHT))
-    design = np.zeros((len(pairs) + people, people))
-    for row, (first, second, _, _) in enumerate(pairs):
+    design = np.vstack([np.zeros((len(pairs), people)), np.eye(people)])
+    for row, (first, second, *_) in enumerate(pairs):
         design[row, [first, second]] = 1.0
-    design[len(pairs) :] = np.eye(people)
     target = np.concatenate([variance, np.full(people, crew)])
     # A variance is known the better the more edges there are, and the smaller it is.
     weight = np.sqrt(np.concatenate([counts, np.full(people, NOISE_WEIGHT)])) / np.maximum(target, LEAST_NOISE**2)

@@ -1,11 +1,13 @@
 """Gold: questions whose answer is known, hidden among the others, and what a person's answers to them mean.
 
 A gold question is passed or failed as a whole. Boxes of one picture share its light and its reader, so they are no
-independent trials; questions are. From the last passed and failed ones comes a lower bound on how often the person
-passes (Clopper-Pearson, one-sided, exact). Once there are enough gold answers to tell, and the bound is under the
-queue's floor, the person is suspended from this queue, and what they answered since their bound was last good is asked
-again. Choose the floor well under what a good person achieves: a bound lies below the truth. With a window of 40 and
-95 %, somebody who always passes is bounded at 0.93, with one failure 0.89, two 0.85, four 0.78.
+independent trials; questions are. From the last ones comes a lower bound on how often the person passes
+(Clopper-Pearson, one-sided, exact). When the bound falls under the queue's floor, the person is suspended from this
+queue, and what they answered since their bound was last good is asked again.
+
+A bound lies below the truth, so choose the floor well under what a good person achieves. With the defaults (floor 0.7,
+window 60, trial 30) in 300 simulated careers of 200 gold answers, people who pass 98 % were never suspended, 95 % once
+in a hundred, 90 % one in four, 80 % nearly all. Who drops from 98 % to 50 % is suspended after 21 gold answers.
 
 Source:
     Clopper and Pearson, "The use of confidence or fiducial limits", Biometrika 1934.
@@ -36,8 +38,8 @@ class GoldRule(BaseModel):
     share: float = Field(default=0.05, ge=0, lt=1, description="Share of gold among all questions asked; 0: none")
     floor: float = Field(default=0.7, gt=0, lt=1, description="Share of gold questions that a person must surely pass")
     confidence: float = Field(default=0.95, gt=0.5, lt=1, description="How sure")
-    window: int = Field(default=40, ge=1, description="Only the last so many gold answers count")
-    trial: int = Field(default=20, ge=1, description="With fewer gold answers nobody is good yet, or bad by a slip")
+    window: int = Field(default=60, ge=1, description="Only the last so many gold answers count")
+    trial: int = Field(default=30, ge=1, description="With fewer gold answers nobody is good yet, or bad by a slip")
     pass_share: float = Field(
         default=0.8, gt=0, le=1, description="A question about boxes is passed from this share of right ones on"
     )

@@ -95,7 +95,14 @@ def write_questions(engine: Engine, queue: Queue, drafts: Sequence[Draft]) -> in
 
 
 def post_questions(
-    engine: Engine, server: AnnotationServer, queue: Queue, batch_id: str, round_: int = 0, *, grace_s: float = GRACE_S
+    engine: Engine,
+    server: AnnotationServer,
+    queue: Queue,
+    batch_id: str,
+    round_: int = 0,
+    *,
+    grace_s: float = GRACE_S,
+    chunk_size: int = CHUNK_SIZE,
 ) -> PostReport:
     """Send the written questions of a batch to Label Studio, highest priority first; a second call sends nothing.
 
@@ -106,6 +113,7 @@ def post_questions(
         batch_id: Of which batch.
         round_: Of which round.
         grace_s: Seconds after which a dead sender's import is no longer waited for.
+        chunk_size: Questions per import.
 
     Raises:
         LabelStudioUnavailable: It does not answer: run again, and it goes on where it stopped.
@@ -119,7 +127,7 @@ def post_questions(
     project_id = ensure_project(engine, server, queue, batch.collection)
     found, removed = _reconcile(engine, server, project_id, waiting, grace_s)
     unsent = [entry.id for entry in waiting if entry.id not in found]
-    _send(engine, server, queue, project_id, unsent)
+    _send(engine, server, queue, project_id, unsent, chunk_size)
     return PostReport(project_id=project_id, sent=len(unsent), found=len(found), removed=removed)
 
 
@@ -162,12 +170,14 @@ def _reconcile(
     return set(kept.task_by_question), kept.removed
 
 
-def _send(engine: Engine, server: AnnotationServer, queue: Queue, project_id: int, ids: Sequence[str]) -> None:
+def _send(
+    engine: Engine, server: AnnotationServer, queue: Queue, project_id: int, ids: Sequence[str], chunk_size: int
+) -> None:
     """Import in chunks; while Label Studio works on one, the one before is noted and the next is encoded."""
     in_flight: Future[dict[str, int]] | None = None
     with ThreadPoolExecutor(max_workers=1) as sender:
-        for start in range(0, len(ids), CHUNK_SIZE):
-            chunk = ids[start : start + CHUNK_SIZE]
+        for start in range(0, len(ids), chunk_size):
+            chunk = ids[start : start + chunk_size]
             body = _encode(engine, server, queue, project_id, chunk)
             imported = in_flight.result() if in_flight is not None else {}
             in_flight = sender.submit(_import, server, project_id, chunk, body)

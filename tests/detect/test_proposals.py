@@ -196,8 +196,8 @@ def test_the_step_sets_failed_items_aside_in_their_batch(engine, store, add_item
         upsert(session, Batch, [{"id": "b", "collection": "c"}])
         places = [{"batch_id": "b", "item_id": item.id, "position": n} for n, item in enumerate((good, bad))]
         upsert(session, BatchItem, places)
-    monkeypatch.setattr(steps.Catalog, "load", lambda name: type("Plug", (), {"open": lambda self: engine})())
-    monkeypatch.setattr(steps.ObjectStore, "load", lambda name: type("Plug", (), {"open": lambda self: store})())
+    monkeypatch.setattr(steps, "open_catalog", lambda _plugs: engine)
+    monkeypatch.setattr(steps, "open_store", lambda _plugs: store)
     shard = Shard(batch_id="b", start=0, stop=2)
     counts = steps.detect_shard.fn(shard, COLOURS, ("car",), OPTIONS, "local")
     assert len(counts.set_aside) == 1

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from blocks.errors import BadOption
-from tasks.detect.models import EMBEDDING
-from tasks.detect.models import load_detector
+from tasks.detect.models import EMBEDDING, load_detector
 
 
 @pytest.fixture(scope="module")

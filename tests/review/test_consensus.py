@@ -131,10 +131,11 @@ def test_among_equals_it_loses_nothing_against_a_majority() -> None:
     assert ways["weighted"].f1 > ways["best person"].f1
 
 
-def test_one_good_person_among_four_careless_ones_is_found_with_a_little_gold() -> None:
-    ways = scores("careless", 0, 0.2)
+def test_one_good_person_among_four_careless_ones_is_found() -> None:
+    # Four who miss half and confuse half have next to nothing to add to the fifth; a majority would ruin it.
+    ways = scores("careless", 0)
     assert ways["weighted"].f1 > ways["majority"].f1 + 0.15
-    assert ways["weighted"].f1 > ways["best person"].f1 - 0.005
+    assert ways["weighted"].f1 > ways["best person"].f1 - 0.02
 
 
 def test_what_it_is_sure_of_is_right_as_often_as_it_says() -> None:

@@ -56,9 +56,9 @@ def test_slips_at_the_start_end_nobodys_work() -> None:
 
 
 def test_who_passes_becomes_good() -> None:
-    standing = judge_person(golds("+" * 25), [], RULE)
+    standing = judge_person(golds("+" * 35), [], RULE)
     assert standing.state is State.GOOD
-    assert standing.good_until == at(24)
+    assert standing.good_until == at(34)
 
 
 def test_who_is_hopeless_is_suspended_before_the_trial_ends() -> None:

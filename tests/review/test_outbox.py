@@ -164,9 +164,8 @@ KILLED = """
     from tasks.review import outbox
     from tests.label_studio import server_at
     from tests.review.builders import QUEUE
-    outbox.CHUNK_SIZE = 50
     print("ready", flush=True)
-    outbox.post_questions(open_engine(sys.argv[1]), server_at(sys.argv[2]), QUEUE, "b1")
+    outbox.post_questions(open_engine(sys.argv[1]), server_at(sys.argv[2]), QUEUE, "b1", chunk_size=50)
 """
 
 

@@ -86,7 +86,7 @@ def test_where_nobody_is_left_to_ask_a_referee_decides() -> None:
 
 
 def test_with_least_one_a_sure_person_is_enough_and_an_unsure_one_not() -> None:
-    rule = OverlapRule(least=1, most=3, tolerated=0.3)
+    rule = OverlapRule(least=1, most=3, tolerated=0.4)
     assert step(said("ada", HERE), rule=rule).step is Step.SETTLED
     assert step(said("ada", HERE), rule=OverlapRule(least=1, most=3, tolerated=0.01)).step is Step.ASK_MORE
 

@@ -1,0 +1,94 @@
+"""The victim: posts questions in a process of its own, and kills itself where it is told to, without patching anything.
+
+A trace function watches the names of the functions that are entered and left; at the named boundary the process sends
+itself SIGKILL: nothing is flushed, committed or closed.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections import Counter
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from types import FrameType
+from typing import Any
+
+from blocks.annotation_server import AnnotationServer
+from blocks.database import open_engine
+from infra.chaos.ground import QUEUE
+from tasks.review.outbox import post_questions
+
+STEPS = ("tasks.review.outbox.", "tasks.review.projects.", "tasks.review.twins.", "tasks.review.bookmarks.")
+"""Modules whose functions are step boundaries of a posting."""
+
+SINGLE_STEPS = ("blocks.annotation_server.AnnotationServer.call", "blocks.database.writing", "blocks.database.reading")
+"""Every request and every transaction is a boundary too; leaving `writing` the second time is its commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """A moment in a posting: the n-th time that a function is entered (`call`) or left (`return`), from 1."""
+
+    function: str
+    event: str
+    nth: int
+
+    def __str__(self) -> str:
+        """Name it, for logs."""
+        return f"{self.event} of {self.function} #{self.nth}"
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """What a sender is to post, and where it dies."""
+
+    catalog_url: str
+    server: AnnotationServer
+    batch_id: str
+    chunk_size: int
+    grace_s: float
+    dies_at: Boundary | None = None
+
+
+def send(posting: Posting, report_to: Connection, list_boundaries: bool = False) -> None:
+    """Post a batch's questions; the target of a process.
+
+    Args:
+        posting: What to post.
+        report_to: Told "ready" before the first step, and the boundaries passed at the end.
+        list_boundaries: Whether to watch for boundaries although none is deadly.
+    """
+    passed: list[Boundary] = []
+    report_to.send("ready")
+    if posting.dies_at or list_boundaries:
+        _watch(passed, posting.dies_at)
+    post_questions(
+        open_engine(posting.catalog_url),
+        posting.server,
+        QUEUE,
+        posting.batch_id,
+        grace_s=posting.grace_s,
+        chunk_size=posting.chunk_size,
+    )
+    sys.setprofile(None)
+    report_to.send(passed)
+
+
+def _watch(passed: list[Boundary], dies_at: Boundary | None) -> None:
+    counts: Counter[tuple[str, str]] = Counter()
+
+    def note(frame: FrameType, event: str, _argument: Any) -> None:
+        if event not in {"call", "return"}:
+            return
+        name = f"{frame.f_globals.get('__name__')}.{frame.f_code.co_qualname}"
+        if "<" in name or not (name.startswith(STEPS) or name in SINGLE_STEPS):
+            return
+        counts[name, event] += 1
+        boundary = Boundary(name, event, counts[name, event])
+        if boundary == dies_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        passed.append(boundary)
+
+    threading.setprofile(note)  # the import runs in a thread of its own
+    sys.setprofile(note)

@@ -1,0 +1,213 @@
+"""All back ends say the same; the fastest of them is taken; and whatever is missing or wrong, torch is still there."""
+
+import logging
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+from blocks.errors import BadOption
+from tasks.detect import backends, choice
+from tasks.detect.backends import open_weights
+from tasks.detect.choice import choose, probe_pictures
+from tasks.detect.exports import find_export
+from tasks.detect.models import load_detector
+from tasks.detect.networks import NetworkFacts, most_apart
+from tasks.detect.overlaps import paired_iou
+from tasks.detect.weights import version_of
+
+FACTS = NetworkFacts(classes=("car",), imgsz=64)
+EXACT = ("openvino", "onnxruntime", "opencv")
+
+
+@pytest.fixture
+def real_tiles(shared_data):
+    """Eight tiles of a real frame: the fixed set on which back ends must agree."""
+    frame = cv2.imread(str(shared_data / "aerial_cars" / "images" / "DJI-00760-00001.jpg"))
+    return [frame[y : y + 640, x : x + 640] for y in (0, 440) for x in (0, 426, 853, 1280)]
+
+
+def open_or_skip(weights, version, imgsz, name):
+    if name in choice.LIBRARIES and not choice.installed(name):
+        pytest.skip(f"{name} is not installed (extra `fast`)")
+    return load_detector(weights, version, imgsz, name)
+
+
+def assert_agree(detector, reference, images, min_score):
+    for mine, theirs in zip(detector.predict(images, min_score), reference.predict(images, min_score), strict=True):
+        assert len(theirs)
+        assert mine.class_id.tolist() == theirs.class_id.tolist()
+        assert np.abs(mine.xyxy - theirs.xyxy).max() < 1
+        assert np.abs(mine.confidence - theirs.confidence).max() < 0.01
+        assert np.allclose(mine.metadata["embedding"], theirs.metadata["embedding"], atol=1e-3)
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_every_back_end_finds_the_same_boxes(tiny_weights, name):
+    version = version_of(tiny_weights)
+    detector = open_or_skip(tiny_weights, version, 320, name)
+    reference = load_detector(tiny_weights, version, 320, "torch")
+    for picture in probe_pictures(320):
+        # Before suppression: a network of random numbers reports hundreds of boxes that all but tie.
+        apart = most_apart(detector.runner.run(picture[None]), reference.runner.run(picture[None]), detector.facts)
+        assert apart[0] < 1
+        assert apart[1] < 0.01
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_every_back_end_finds_the_same_boxes_on_real_tiles(shared_data, real_tiles, name):
+    weights = shared_data / "weights" / "yolov8n-coco.pt"
+    version = version_of(weights)
+    detector = open_or_skip(weights, version, 640, name)
+    assert_agree(detector, load_detector(weights, version, 640, "torch"), real_tiles, 0.1)
+
+
+@pytest.mark.parametrize("name", ["openvino-bf16", "torch-bf16"])
+def test_rounded_back_ends_still_find_most_of_it(shared_data, real_tiles, name):
+    weights = shared_data / "weights" / "yolov8n-coco.pt"
+    version = version_of(weights)
+    if name.startswith("openvino") and not choice.installed("openvino"):
+        pytest.skip("openvino is not installed")
+    rounded = load_detector(weights, version, 640, name).predict(real_tiles, 0.25)
+    exact = load_detector(weights, version, 640, "torch").predict(real_tiles, 0.25)
+    found = missed = 0
+    for mine, theirs in zip(rounded, exact, strict=True):
+        for box in theirs.xyxy:
+            best = paired_iou(np.tile(box, (len(mine), 1)).astype(float), mine.xyxy.astype(float)).max(initial=0)
+            found, missed = found + (best > 0.7), missed + (best <= 0.7)
+    assert found > 10 * missed
+
+
+class Fake:
+    """A back end that takes some time for a picture and is off by some pixels."""
+
+    lanes, batch_size = 1, 1
+
+    def __init__(self, name, seconds=0.0, off_px=0.0, off_score=0.0):
+        self.name, self.seconds, self.off_px, self.off_score = name, seconds, off_px, off_score
+
+    def run(self, pictures):
+        time.sleep(self.seconds)
+        rows = np.tile(np.array([[1], [2], [30], [40], [0.7], [0]], np.float32), (len(pictures), 1, 50))
+        rows[:, 0] += self.off_px
+        rows[:, 4] += self.off_score
+        return [rows]
+
+
+def choose_of(*others):
+    found, runner = choose(iter(others), lambda: Fake("right", 0.02), probe_pictures(64), FACTS)
+    assert found.name == runner.name
+    return found
+
+
+def test_the_fastest_is_chosen():
+    found = choose_of(Fake("slow", 0.05), Fake("fast", 0.002), Fake("medium", 0.01))
+    assert found.name == "fast"
+    assert "fast 2 ms" in found.why
+    assert len(found.trials) == 4
+
+
+@pytest.mark.parametrize("fault", [{"off_px": 2.0}, {"off_score": 0.02}, {"off_px": np.nan}])
+def test_a_wrong_back_end_is_never_chosen(caplog, fault):
+    with caplog.at_level(logging.WARNING):
+        assert choose_of(Fake("wrong", **fault)).name == "right"
+    assert "wrong" in caplog.text
+
+
+def test_small_differences_are_agreement():
+    assert choose_of(Fake("near", off_px=0.5, off_score=0.005)).name == "near"
+
+
+def test_without_others_the_reference_is_taken_unmeasured():
+    assert choose_of() == choice.Choice(name="right", why="there is nothing faster to be had for it here")
+
+
+def test_a_small_network_is_not_exported(tiny_weights, monkeypatch, tmp_path):
+    monkeypatch.setenv("LABELLINE_HOME", str(tmp_path))
+    runner, _ = open_weights(tiny_weights, "small", 320)
+    assert runner.name == "torch"
+    assert find_export("small", 320) is None
+
+
+def test_the_choice_is_made_once(tiny_weights, monkeypatch, tmp_path):
+    monkeypatch.setenv("LABELLINE_HOME", str(tmp_path))
+    monkeypatch.setattr(backends, "WORTH_EXPORTING", 0)
+    first, facts = open_weights(tiny_weights, "v", 320)
+    assert find_export("v", 320) is not None
+    monkeypatch.setattr(backends, "choose", None)
+    again, same = open_weights(tiny_weights, "v", 320)
+    assert (again.name, same) == (first.name, facts)
+
+
+def test_with_a_kept_choice_the_weights_are_not_unpickled_again(tiny_weights, monkeypatch, tmp_path):
+    if not choice.installed("onnxruntime"):
+        pytest.skip("onnxruntime is not installed")
+    monkeypatch.setenv("LABELLINE_HOME", str(tmp_path))
+    open_weights(tiny_weights, "v", 320, "onnxruntime")
+    choice.keep_choice("v", 320, choice.Choice(name="onnxruntime", why="a test"))
+    runner, facts = open_weights(tmp_path / "gone.pt", "v", 320)
+    assert runner.name == "onnxruntime"
+    assert facts.classes == ("car", "truck", "bus")
+
+
+def test_without_optional_packages_opencv_or_torch_does_it(tiny_weights, monkeypatch, tmp_path):
+    monkeypatch.setenv("LABELLINE_HOME", str(tmp_path))
+    monkeypatch.setattr(backends, "WORTH_EXPORTING", 0)
+    monkeypatch.setattr(backends, "installed", lambda *names: [])
+    assert open_weights(tiny_weights, "v", 320)[0].name in {"torch", "opencv"}
+
+
+def test_a_library_that_breaks_is_passed_over(tiny_weights, monkeypatch, tmp_path, caplog):
+    monkeypatch.setenv("LABELLINE_HOME", str(tmp_path))
+    monkeypatch.setattr(backends, "WORTH_EXPORTING", 0)
+
+    def broken(path, name):
+        raise RuntimeError(f"{name} wants another processor")
+
+    monkeypatch.setattr(backends, "open_onnx", broken)
+    with caplog.at_level(logging.WARNING):
+        assert open_weights(tiny_weights, "v", 320)[0].name == "torch"
+    assert "another processor" in caplog.text
+
+
+def test_a_cache_that_cannot_be_written_costs_only_speed(tiny_weights, monkeypatch, tmp_path, caplog):
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("LABELLINE_HOME", str(tmp_path / "file"))
+    monkeypatch.setattr(backends, "WORTH_EXPORTING", 0)
+    assert open_weights(tiny_weights, "v", 320)[0].name == "torch"
+
+
+def test_a_damaged_export_is_made_again(tiny_weights, monkeypatch, tmp_path):
+    monkeypatch.setenv("LABELLINE_HOME", str(tmp_path))
+    open_weights(tiny_weights, "v", 320, "opencv")
+    path, _ = find_export("v", 320)
+    path.write_bytes(path.read_bytes()[:1000])
+    assert find_export("v", 320) is None
+    open_weights(tiny_weights, "v", 320, "opencv")
+    assert find_export("v", 320) is not None
+
+
+@pytest.mark.parametrize("name", ["tensorrt", "no-such"])
+def test_a_back_end_that_cannot_run_here_is_refused_by_name(tiny_weights, name):
+    torch = pytest.importorskip("torch")
+    if name == "tensorrt" and torch.cuda.is_available():
+        pytest.skip("it can run here")
+    with pytest.raises(BadOption, match=name):
+        open_weights(tiny_weights, "v", 320, name)
+
+
+def test_an_export_takes_any_number_of_pictures_if_asked(tiny_weights, monkeypatch, tmp_path):
+    from tasks.detect.exports import export_graph
+    from tasks.detect.torch_network import open_graph
+
+    onnxruntime = pytest.importorskip("onnxruntime")
+    monkeypatch.setenv("LABELLINE_HOME", str(tmp_path))
+    graph, facts = open_graph(tiny_weights, 160)
+    path = export_graph(graph, facts, "v", any_batch=True)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    blob = np.random.default_rng(0).uniform(0, 255, (3, 3, 160, 160)).astype(np.float32)
+    rows, features = session.run(None, {"pictures": blob})
+    alone = [session.run(None, {"pictures": blob[place : place + 1]})[0] for place in range(3)]
+    assert np.allclose(rows, np.concatenate(alone), atol=1e-3)
+    assert len(features) == 3
