@@ -11,11 +11,15 @@ from blocks.database import open_engine
 from blocks.stores import FolderStore, Store
 from tests.label_studio import label_studio, personal_token
 from tests.prefect_harness import prefect_api
+from tests.s3_server import s3_server
 
-__all__ = ["label_studio", "personal_token", "prefect_api"]  # one of each per session, so imported here and nowhere else
+# Servers that run once per session: their fixtures are imported here and nowhere else.
+__all__ = ["label_studio", "personal_token", "prefect_api", "s3_server"]
 
-
-pytest_plugins = ["tests.label_studio", "tests.prefect_harness", "tests.s3_server"]
+    "label_studio",
+    "personal_token",
+    "prefect_api",
+]  # one of each per session, so imported here and nowhere else
 
 
 @pytest.fixture

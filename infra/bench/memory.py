@@ -24,8 +24,10 @@ def draw_pictures(folder: Path, count: int) -> None:
     import cv2
 
     from infra.demo.scenes import draw_scenes
+    from tasks.intake.images import decode_upright
 
-    scenes = [cv2.imread(str(path)) for path in sorted(draw_scenes(folder / "scenes", 6, seed=5).images.iterdir())]
+    drawn = sorted(draw_scenes(folder / "scenes", 6, seed=5).images.iterdir())
+    scenes = [decode_upright(path.read_bytes()) for path in drawn]
     pictures = folder / "pictures"
     pictures.mkdir()
     for number in range(count):

@@ -14,7 +14,7 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 
 from blocks.errors import LabellingError
 from infra.chaos.ground import QUEUE, Ground, lay_ground
-from infra.chaos.sender import Boundary, Posting, send
+from infra.chaos.sender import EFFECTS, Boundary, Posting, send
 from infra.chaos.server import OwnLabelStudio
 from infra.chaos.tally import Tally, add_up, count_questions
 from tasks.review.heard import EARLIEST
@@ -125,13 +125,15 @@ def _finish(shared: Killers, ground: Ground) -> None:
 
 
 def _boundaries(shared: Killers) -> list[Boundary]:
-    """Return the boundaries of an undisturbed posting: of each function's first two times and of its last one."""
+    """Return the boundaries of an undisturbed posting: each effect, and of other functions the first, second, last."""
     ground = lay_ground(shared.catalog_url, QUESTIONS)
     with _started(_posting(shared, ground), list_boundaries=True) as (process, pipe):
         passed: Sequence[Boundary] = pipe.recv() if pipe.poll(LIMIT_S) else ()
         process.join(LIMIT_S)
     last = {(boundary.function, boundary.event): boundary.nth for boundary in passed}
-    return [one for one in passed if one.nth <= 2 or one.nth == last[one.function, one.event]]
+    return [
+        one for one in passed if one.function in EFFECTS or one.nth <= 2 or one.nth == last[one.function, one.event]
+    ]
 
 
 def _time_of_posting(shared: Killers) -> float:
@@ -153,6 +155,8 @@ def _compare(shared: Killers, ground: Ground) -> tuple[int, int]:
 
 def _projects(shared: Killers, ground: Ground) -> Iterator[int]:
     """Find a batch's projects by their title: a second one, with its questions, would be a double too."""
-    listed = shared.label_studio.server.call("GET", "api/projects/", params={"page_size": 10_000, "include": "id,title"})
+    listed = shared.label_studio.server.call(
+        "GET", "api/projects/", params={"page_size": 10_000, "include": "id,title"}
+    )
     title = title_of(QUEUE, ground.batch_id)
     return (project["id"] for project in listed["results"] if project["title"] == title)

@@ -19,11 +19,11 @@ from blocks.database import open_engine
 from infra.chaos.ground import QUEUE
 from tasks.review.outbox import post_questions
 
-STEPS = ("tasks.review.outbox.", "tasks.review.projects.", "tasks.review.twins.", "tasks.review.bookmarks.")
+STEPS = ("tasks.review.outbox.", "tasks.review.projects.", "tasks.review.twins.")
 """Modules whose functions are step boundaries of a posting."""
 
-SINGLE_STEPS = ("blocks.annotation_server.AnnotationServer.call", "blocks.database.writing", "blocks.database.reading")
-"""Every request and every transaction is a boundary too; leaving `writing` the second time is its commit."""
+EFFECTS = ("blocks.annotation_server.AnnotationServer.call", "blocks.database.writing")
+"""Every request and every transaction is a boundary too; `writing` is left twice: at its yield, and after its commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def _watch(passed: list[Boundary], dies_at: Boundary | None) -> None:
         if event not in {"call", "return"}:
             return
         name = f"{frame.f_globals.get('__name__')}.{frame.f_code.co_qualname}"
-        if "<" in name or not (name.startswith(STEPS) or name in SINGLE_STEPS):
+        if "<" in name or not (name.startswith(STEPS) or name in EFFECTS):
             return
         counts[name, event] += 1
         boundary = Boundary(name, event, counts[name, event])

@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 from blocks.s3_store import S3Store
-from tests.s3_server import S3Server, s3_server
-
-__all__ = ["s3_server"]
+from tests.s3_server import S3Server
 
 BUCKETS = itertools.count()
 
