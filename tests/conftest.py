@@ -16,11 +16,6 @@ from tests.s3_server import s3_server
 # Servers that run once per session: their fixtures are imported here and nowhere else.
 __all__ = ["label_studio", "personal_token", "prefect_api", "s3_server"]
 
-    "label_studio",
-    "personal_token",
-    "prefect_api",
-]  # one of each per session, so imported here and nowhere else
-
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Engine:

@@ -19,7 +19,7 @@ EXECUTABLE_VARIABLE = "LABELLINE_LABEL_STUDIO"
 DATABASE = "label_studio.sqlite3"
 
 
-def label_studio_command(  # noqa: PLR0917 - read as one line of settings, in the order of Label Studio's own options
+def label_studio_command(
     executable: Path, home: Path, port: int, email: str, password: str, token: str
 ) -> tuple[list[str], dict[str, str]]:
     """Return the arguments and the whole environment that start Label Studio on this machine alone.

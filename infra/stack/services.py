@@ -47,7 +47,6 @@ def stack_environment(state: StackState) -> dict[str, str]:
         "PREFECT_LOGGING_EXTRA_LOGGERS": ",".join(OUR_LOGGERS),
         "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",  # the gateway's lines belong to no run
         "PREFECT_LOGGING_COLORS": "false",
-        "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",  # the gateway logs outside of runs
         "PREFECT_CLI_PROMPT": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from blocks.errors import TrainingFailed, NotEnoughData
+from blocks.errors import NotEnoughData, TrainingFailed
 from blocks.experiments import Experiments, OpenRun
 from blocks.stores import Store
 from tasks.dataset.manifest import Manifest
