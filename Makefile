@@ -51,6 +51,7 @@ lint: setup ## ruff, mypy --strict, and no outputs left in notebooks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/nbstripout --verify notebooks/*.ipynb
 
 format: setup ## Let ruff mend what it can
 	$(BIN)/ruff check --fix .

@@ -76,7 +76,7 @@ def take_pictures(state: StackState, folder: Path) -> list[Path]:
 
     Args:
         state: A running stack in which a labelling run has asked people.
-        folder: Where `label-studio.png` and `prefect.png` go.
+        folder: Where `label-studio.jpg` and `prefect.jpg` go.
 
     Raises:
         StackError: Nothing was asked yet.
@@ -87,12 +87,12 @@ def take_pictures(state: StackState, folder: Path) -> list[Path]:
         log_in(page, state.urls.label_studio, state.credentials.email, state.credentials.password.get_secret_value())
         show_question(page, state.urls.label_studio, *question)
         page.wait_for_timeout(1500)  # the boxes fade in
-        page.screenshot(path=str(folder / "label-studio.png"))
+        page.screenshot(path=folder / "label-studio.jpg", type="jpeg", quality=82)
         page.goto(f"{state.urls.prefect_ui}/runs/flow-run/{run_id}?tab=Artifacts")
         page.wait_for_load_state("networkidle")
         page.wait_for_timeout(2500)  # the chart of task runs draws itself
-        page.screenshot(path=str(folder / "prefect.png"))
-    return [folder / "label-studio.png", folder / "prefect.png"]
+        page.screenshot(path=folder / "prefect.jpg", type="jpeg", quality=82)
+    return [folder / "label-studio.jpg", folder / "prefect.jpg"]
 
 
 def _last_asked(state: StackState) -> tuple[tuple[int, int], str]:

@@ -1,1 +1,1 @@
-"""The proof that questions and answers survive faults: a real Label Studio, real kills, and sets compared afterwards."""
+"""The proof that questions and answers survive faults: a real Label Studio, real kills, and books compared."""

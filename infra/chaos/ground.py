@@ -1,4 +1,4 @@
-"""What every trial starts from: a catalogue on disk with a batch of questions in its outbox, in a collection of its own."""
+"""What every trial starts from: a catalogue on disk with a batch of questions in its outbox."""
 
 import random
 from dataclasses import dataclass

@@ -6,6 +6,7 @@ trial costs no imports; they are killed with SIGKILL, and the one that goes on a
 
 import multiprocessing
 import random
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -24,48 +25,76 @@ from tasks.review.twins import find_tasks
 
 CHUNK_SIZE = 40
 QUESTIONS = 120
-GRACE_S = 3.0
-"""An import of `CHUNK_SIZE` questions takes Label Studio a quarter of a second: a dead sender's is over by then."""
-
 LIMIT_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
 class Killers:
-    """What the trials share."""
+    """What the trials share.
+
+    Attributes:
+        grace_s: How long a dead sender's import may go on: of `CHUNK_SIZE` questions it takes a quarter of a second.
+    """
 
     label_studio: OwnLabelStudio
     catalog_url: str
     dice: random.Random
+    grace_s: float = 3.0
 
 
-def kill_at_random(shared: Killers, trials: int) -> Tally:
-    """Kill senders at random moments, one, two or three times in a row, before one may finish."""
-    lasts_s = _time_of_posting(shared)
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """An undisturbed posting: how long it takes, and where it can be interrupted."""
+
+    lasts_s: float
+    boundaries: tuple[Boundary, ...]
+
+
+def rehearse(shared: Killers) -> Rehearsal:
+    """Post once and look: each effect is a boundary, and of other functions the first, second and last time."""
+    ground = lay_ground(shared.catalog_url, QUESTIONS)
+    with _started(_posting(shared, ground), list_boundaries=True) as (process, pipe):
+        since = time.monotonic()
+        passed: Sequence[Boundary] = pipe.recv() if pipe.poll(LIMIT_S) else ()
+        lasts_s = time.monotonic() - since
+        process.join(LIMIT_S)
+    last = {(one.function, one.event): one.nth for one in passed}
+    chosen = [
+        one for one in passed if one.function in EFFECTS or one.nth <= 2 or one.nth == last[one.function, one.event]
+    ]
+    return Rehearsal(lasts_s, tuple(chosen))
+
+
+def kill_at_random(shared: Killers, lasts_s: float, trials: int) -> Tally:
+    """Kill senders at random moments, one, two or three times in a row, before one may finish.
+
+    Args:
+        shared: What the trials share.
+        lasts_s: How long an undisturbed posting takes.
+        trials: How many batches.
+    """
     results = []
     for _ in range(trials):
         ground = lay_ground(shared.catalog_url, QUESTIONS)
         for _ in range(shared.dice.choice([1, 1, 2, 3])):
             with _started(_posting(shared, ground)) as (process, _):
-                process.join(shared.dice.uniform(0, lasts_s * 1.05))
+                process.join(shared.dice.uniform(0, lasts_s))
                 process.kill()
         _finish(shared, ground)
         results.append(_compare(shared, ground))
     return add_up("sender killed at a random moment", results)
 
 
-def kill_at_boundaries(shared: Killers, at_most: int | None = None) -> Tally:
-    """Kill senders at each step boundary of a posting, or at a random few of them."""
-    boundaries = _boundaries(shared)
-    if at_most is not None:
-        boundaries = shared.dice.sample(boundaries, min(at_most, len(boundaries)))
+def kill_at_boundaries(shared: Killers, boundaries: Sequence[Boundary]) -> Tally:
+    """Kill one sender at each of these step boundaries, before another one may finish."""
     results = []
     for boundary in boundaries:
         ground = lay_ground(shared.catalog_url, QUESTIONS)
         with _started(replace(_posting(shared, ground), dies_at=boundary)) as (process, _):
             process.join(LIMIT_S)
-        if process.exitcode != -9:
-            raise LabellingError(f"the sender ended with {process.exitcode} (expected to die at {boundary})")
+            ended_with = process.exitcode
+        if ended_with != -signal.SIGKILL:
+            raise LabellingError(f"the sender ended with {ended_with} (expected to die at {boundary})")
         _finish(shared, ground)
         results.append(_compare(shared, ground))
     return add_up("sender killed at a step boundary", results)
@@ -113,35 +142,16 @@ def _context() -> ForkServerContext:
 
 
 def _posting(shared: Killers, ground: Ground) -> Posting:
-    return Posting(shared.catalog_url, shared.label_studio.server, ground.batch_id, CHUNK_SIZE, GRACE_S)
+    return Posting(shared.catalog_url, shared.label_studio.server, ground.batch_id, CHUNK_SIZE, shared.grace_s)
 
 
 def _finish(shared: Killers, ground: Ground) -> None:
     """Do what the worker does after a crash: run the same step again."""
     with _started(_posting(shared, ground)) as (process, _):
         process.join(LIMIT_S)
-    if process.exitcode != 0:
-        raise LabellingError(f"the sender after the crash ended with {process.exitcode} (expected 0)")
-
-
-def _boundaries(shared: Killers) -> list[Boundary]:
-    """Return the boundaries of an undisturbed posting: each effect, and of other functions the first, second, last."""
-    ground = lay_ground(shared.catalog_url, QUESTIONS)
-    with _started(_posting(shared, ground), list_boundaries=True) as (process, pipe):
-        passed: Sequence[Boundary] = pipe.recv() if pipe.poll(LIMIT_S) else ()
-        process.join(LIMIT_S)
-    last = {(boundary.function, boundary.event): boundary.nth for boundary in passed}
-    return [
-        one for one in passed if one.function in EFFECTS or one.nth <= 2 or one.nth == last[one.function, one.event]
-    ]
-
-
-def _time_of_posting(shared: Killers) -> float:
-    ground = lay_ground(shared.catalog_url, QUESTIONS)
-    with _started(_posting(shared, ground)) as (process, _):
-        since = time.monotonic()
-        process.join(LIMIT_S)
-    return time.monotonic() - since
+        ended_with = process.exitcode  # at the end of the block it is killed if it still runs
+    if ended_with != 0:
+        raise LabellingError(f"the sender after the crash ended with {ended_with} (expected 0)")
 
 
 def _compare(shared: Killers, ground: Ground) -> tuple[int, int]:

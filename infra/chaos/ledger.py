@@ -63,8 +63,8 @@ def compare(books: Books) -> tuple[int, int]:
     """Return how many acts are lost, and how many count or are kept more than once or without right.
 
     Lost is an act that Label Studio confirmed or shows, or that we were told of, and the catalogue does not have; and a
-    question whose last answer is not the one that counts. Doubled is a version that is there twice, a second answer that
-    counts for one question, one that counts although it is gone, and a draft taken for an answer.
+    question whose last answer is not the one that counts. Doubled is a version that is there twice, a second answer
+    that counts for one question, one that counts although it is gone, and a draft taken for an answer.
     """
     kept_marks = [one.mark for one in books.kept]
     must_be_kept = books.acknowledged | books.heard | {one.mark for one in books.shown}
@@ -89,7 +89,7 @@ def _last_answers(shown: Iterable[Shown]) -> dict[str, str]:
 
 
 def read_shown(server: AnnotationServer, questions: Collection[Question]) -> list[Shown]:
-    """Ask Label Studio, task by task, what annotations it has."""
+    """Ask Label Studio, task by task, what annotations it has; its list of annotations would hide skips."""
     return [
         Shown(
             question_id=question.id,
@@ -98,7 +98,7 @@ def read_shown(server: AnnotationServer, questions: Collection[Question]) -> lis
             is_skip=annotation["was_cancelled"],
         )
         for question in questions
-        for annotation in server.call("GET", f"api/tasks/{question.task_id}/annotations/")
+        for annotation in server.call("GET", f"api/tasks/{question.task_id}/")["annotations"]
     ]
 
 

@@ -23,7 +23,7 @@ STEPS = ("tasks.review.outbox.", "tasks.review.projects.", "tasks.review.twins."
 """Modules whose functions are step boundaries of a posting."""
 
 EFFECTS = ("blocks.annotation_server.AnnotationServer.call", "blocks.database.writing")
-"""Every request and every transaction is a boundary too; `writing` is left twice: at its yield, and after its commit."""
+"""Every request and every transaction is a boundary too; `writing` is left at its yield and after its commit."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,9 @@ Backend = Literal[
 ]
 """What can be asked for by name; `auto` is the fastest here of those that agree with torch."""
 
+ROUNDED = ("torch-bf16", "torch-fp16", "openvino-bf16")
+"""Back ends whose boxes may differ from those of the others: asked for by name, they are part of a recipe."""
+
 LANES_AT_MOST = 8
 """Each lane of a CPU back end keeps its own activations, some hundred megabytes at 640 px."""
 

@@ -72,7 +72,7 @@ class ProposalCounts(BaseModel):
         )
 
 
-def propose(  # noqa: PLR0917  # the order every station uses: where to write, where to read, what, how
+def propose(  # the order every station uses: where to write, where to read, what, how
     engine: Engine,
     store: Store,
     items: Sequence[Item],
@@ -142,7 +142,7 @@ class _Scanner:
         from tasks.detect.models import known_classes, open_detector
         from tasks.detect.stream import Unseen, find_objects
 
-        detector = open_detector(self.store, self.ref, self.options.tile_px)
+        detector = open_detector(self.store, self.ref, self.options.tile_px, self.options.backend)
         wanted = known_classes(detector, classes)
         class_ids = [number for number, name in enumerate(detector.classes) if name in wanted]
         unseen: list[SetAside] = []

@@ -16,13 +16,22 @@ def test_a_recipe_ignores_the_order_and_repetition_of_classes():
 
 
 @pytest.mark.parametrize(
-    "change", [{"tile_px": 320}, {"overlap_share": 0.3}, {"min_score": 0.2}, {"whole_image": False}]
+    "change",
+    [
+        {"tile_px": 320},
+        {"overlap_share": 0.3},
+        {"min_score": 0.2},
+        {"whole_image": False},
+        {"backend": "openvino-bf16"},
+    ],
 )
 def test_a_recipe_changes_with_what_changes_boxes(change):
     assert TilingOptions(**change).recipe(("car",)) != TilingOptions().recipe(("car",))
 
 
-@pytest.mark.parametrize("change", [{"batch_size": 1}, {"decode_threads": 5}, {"decoded_megapixels": 50}])
+@pytest.mark.parametrize(
+    "change", [{"batch_size": 1}, {"decode_threads": 5}, {"decoded_megapixels": 50}, {"backend": "opencv"}]
+)
 def test_a_recipe_ignores_how_fast_the_work_is_done(change):
     assert TilingOptions(**change).recipe(("car",)) == TilingOptions().recipe(("car",))
 

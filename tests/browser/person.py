@@ -1,0 +1,92 @@
+"""A person with an account of their own at a real browser: logs in, takes the next question, drags, deletes, submits."""
+
+import re
+from typing import Any
+
+import httpx
+from playwright.sync_api import Page
+
+from blocks.annotation_server import AnnotationServer
+from tasks.review.regions import ShownBox
+
+WAIT_MS = 60_000
+"""Label Studio's first page takes seconds on a busy machine."""
+
+
+def sign_up(server: AnnotationServer, email: str, password: str) -> None:
+    """Make an account by the invite link, as a new colleague does: one made through the API cannot log in."""
+    link = server.call("GET", "api/invite")["invite_url"]
+    with httpx.Client(base_url=server.url, follow_redirects=True, timeout=60) as visitor:
+        form = visitor.get(link)
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form.text)
+        assert token is not None
+        entries = {"email": email, "password": password, "csrfmiddlewaretoken": token[1]}
+        visitor.post(link, data=entries, headers={"Referer": server.url}).raise_for_status()
+    assert email in {user["email"] for user in server.call("GET", "api/users/")}
+
+
+class LabelStream:
+    """The stream of questions that "Label All Tasks" opens: always the next one, never a choice."""
+
+    def __init__(self, page: Page, label_studio_url: str, project_id: int) -> None:
+        self._page = page
+        self.served: list[int] = []
+        page.on("response", self._note_served)
+        page.goto(f"{label_studio_url}/projects/{project_id}/data")
+        page.get_by_role("button", name="Label All Tasks").click(timeout=WAIT_MS)
+        self._wait_for_question(1)
+        page.get_by_role("dialog").get_by_role("button").first.click()  # the instructions, shown before the first one
+
+    def drag(self, box: ShownBox, size_wh: tuple[int, int], by_px: tuple[float, float]) -> None:
+        """Select a box by a click and drag it.
+
+        Args:
+            box: Where it is, in pixels of the picture.
+            size_wh: Of the picture.
+            by_px: How far, in pixels of the picture.
+        """
+        canvas = self._page.locator(".konvajs-content").first.bounding_box()
+        assert canvas is not None
+        across, down = canvas["width"] / size_wh[0], canvas["height"] / size_wh[1]
+        x = canvas["x"] + (box.x_min + box.x_max) / 2 * across
+        y = canvas["y"] + (box.y_min + box.y_max) / 2 * down
+        mouse = self._page.mouse
+        mouse.click(x, y)
+        self._page.wait_for_timeout(300)
+        mouse.move(x, y)
+        mouse.down()
+        mouse.move(x + by_px[0] * across / 2, y + by_px[1] * down / 2, steps=4)
+        mouse.move(x + by_px[0] * across, y + by_px[1] * down, steps=4)
+        mouse.up()
+        mouse.move(canvas["x"] + 5, canvas["y"] + 5)
+
+    def delete(self, box: ShownBox, size_wh: tuple[int, int]) -> None:
+        """Select a box by a click and delete it by its key."""
+        self.drag(box, size_wh, (0, 0))
+        self._page.keyboard.press("Backspace")
+
+    def picture(self, path: str) -> None:
+        """Take a screenshot."""
+        self._page.screenshot(path=path)
+
+    def submit(self, is_last: bool = False) -> None:
+        """Submit, and wait for the next question where there is one."""
+        served = len(self.served)
+        with self._page.expect_response(re.compile(r"/api/tasks/\d+/annotations"), timeout=WAIT_MS) as sent:
+            self._page.get_by_role("button", name="Submit current annotation").click()
+        assert sent.value.status == 201, sent.value.text()
+        if not is_last:
+            self._wait_for_question(served + 1)
+
+    def _wait_for_question(self, number: int) -> None:
+        for _ in range(WAIT_MS // 200):
+            if len(self.served) >= number:
+                break
+            self._page.wait_for_timeout(200)
+        self._page.wait_for_selector(".konvajs-content canvas", timeout=WAIT_MS)
+        self._page.wait_for_load_state("networkidle")
+        self._page.wait_for_timeout(1000)  # the boxes fade in
+
+    def _note_served(self, response: Any) -> None:
+        if re.search(r"/api/projects/\d+/next", response.url) and response.ok:
+            self.served.append(int(response.json()["id"]))
