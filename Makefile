@@ -3,7 +3,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LABEL_STUDIO_VENV := .venv-label-studio
-LABEL_STUDIO_VERSION := 1.23.2
 PIP := pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
@@ -20,9 +19,9 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	@touch $@
 
 # Label Studio pins an older Django and friends, so it lives alone.
-$(LABEL_STUDIO_VENV)/installed: $(VENV)/installed
+$(LABEL_STUDIO_VENV)/installed: $(VENV)/installed constraints-label-studio.txt
 	$(PYTHON) -m venv $(LABEL_STUDIO_VENV)
-	$(LABEL_STUDIO_VENV)/bin/$(PIP) label-studio==$(LABEL_STUDIO_VERSION)
+	$(LABEL_STUDIO_VENV)/bin/$(PIP) --requirement constraints-label-studio.txt
 	$(BIN)/python -m infra.stack.label_studio # migrates an empty database once, so that no first start has to
 	@touch $@
 
@@ -57,9 +56,10 @@ format: setup ## Let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup ## Measure posting, bands and consensus (see also bench-tiles)
+bench: setup ## Measure posting, bands, consensus and memory (see also bench-tiles)
 	$(BIN)/python -m infra.bench.posting
 	$(BIN)/python -m infra.bench.bands
+	$(BIN)/python -m infra.bench.consensus
 	$(BIN)/python -m infra.bench.memory
 
 bench-tiles: setup ## Tiled detection beside SAHI and supervision

@@ -51,7 +51,13 @@ def label(line: LineOptions, plugs: str = "local") -> LineReport:
     settled = settle_batch(batch.id, detector.version, recipe, plugs)
     effort = show_effort(batch.id, detector.version, recipe, plugs)
     show_pictures(batch.id, detector.version, recipe, plugs=plugs)
-    announce_labels(line.collection, line.retrain_after, line.retrain.model_dump(mode="json"), plugs)
+    announce_labels(
+        line.collection,
+        line.retrain_after,
+        line.retrain.model_dump(mode="json"),
+        plugs,
+        tiling=line.tiling.model_dump(mode="json"),
+    )
     return LineReport(
         collection=line.collection, batch=batch, detector=detector, triaged=triaged, settled=settled, effort=effort
     )

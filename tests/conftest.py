@@ -12,9 +12,10 @@ from blocks.stores import FolderStore, Store
 from tests.label_studio import label_studio, personal_token
 from tests.prefect_harness import prefect_api
 from tests.s3_server import s3_server
+from tests.unprivileged import closed_folder
 
 # Servers that run once per session: their fixtures are imported here and nowhere else.
-__all__ = ["label_studio", "personal_token", "prefect_api", "s3_server"]
+__all__ = ["closed_folder", "label_studio", "personal_token", "prefect_api", "s3_server"]
 
 
 @pytest.fixture

@@ -1,14 +1,18 @@
 """Bench: posting questions through the outbox against one bare bulk import of the same payload, side by side.
 
-Run it where a Label Studio is up, for example `labelline up`:
-`python -m infra.bench.posting --url http://127.0.0.1:8080 --token TOKEN --questions 10000 --boxes 10`.
+Without an address it starts a Label Studio of its own in a temporary folder, and ends it.
+
+    python -m infra.bench.posting [--url http://127.0.0.1:8080 --token TOKEN] [--questions 10000] [--boxes 10]
 """
 
 import argparse
 import json
 import random
+import secrets
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -19,37 +23,80 @@ from sqlmodel import select
 from blocks.annotation_server import AnnotationServer
 from blocks.catalog import migrate
 from blocks.database import open_engine, reading, upsert, writing
+from blocks.errors import StackError
 from blocks.tables import Batch, Item, Question
+from infra.stack.credentials import ADMINISTRATOR
+from infra.stack.label_studio import find_label_studio, label_studio_command, seed_database
+from infra.stack.ports import claim_ports
+from infra.stack.processes import find_process, start_detached, stop_trees, tail_of
+from infra.stack.state import HOST, ProcessRecord, ServiceName
 from tasks.review.outbox import Draft, post_questions, write_questions
 from tasks.review.projects import ensure_project
 from tasks.review.queues import Queue, mark_missed_queue
 from tasks.review.task_data import to_task
 
 WIDTH, HEIGHT = 1920, 1280
+OUTPUT = Path(".labelline/bench/posting.json")
+START_LIMIT_S = 300.0
+"""Where no migrated database is kept beside the program, its first start makes one."""
 
 
 def main() -> None:
-    """Measure both ways and print rates and their ratio."""
+    """Measure both ways, print rates and their ratio, and write them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--url", required=True, help="address of a running Label Studio")
-    parser.add_argument("--token", required=True, help="token of its administrator")
+    parser.add_argument("--url", help="address of a running Label Studio; without it one is started")
+    parser.add_argument("--token", help="token of its administrator")
     parser.add_argument("--questions", type=int, default=10_000)
     parser.add_argument("--boxes", type=int, default=10, help="boxes per question")
     parser.add_argument("--trials", type=int, default=1, help="pairs of measurements; the order alternates")
-    parser.add_argument("--json", type=Path, help="also write the result here")
+    parser.add_argument("--json", type=Path, default=OUTPUT, help="where the result is written")
     options = parser.parse_args()
-    server = AnnotationServer(options.url, options.token, "http://127.0.0.1:9", "bench", "bench")
-    ratios = []
-    for trial in range(options.trials):
-        measured = measure(server, options.questions, options.boxes, bare_first=trial % 2 == 0)
-        ratios.append(measured["outbox_per_s"] / measured["bare_per_s"])
+    if bool(options.url) != bool(options.token):
+        parser.error("give --url and --token together, or neither")
+    with ExitStack() as stack:
+        url, token = (options.url, options.token) if options.url else stack.enter_context(_own_label_studio())
+        server = AnnotationServer(url, token, "http://127.0.0.1:9", "bench", "bench")
+        trials = [
+            measure(server, options.questions, options.boxes, bare_first=trial % 2 == 0)
+            for trial in range(options.trials)
+        ]
+    for number, rates in enumerate(trials):
         print(
-            f"trial {trial}: bare bulk import {measured['bare_per_s']:.0f}/s, outbox {measured['outbox_per_s']:.0f}/s, "
-            f"ratio {ratios[-1]:.2f} (target 0.80)"
+            f"trial {number}: bare bulk import {rates['bare_per_s']:.0f}/s, outbox {rates['outbox_per_s']:.0f}/s, "
+            f"ratio {rates['ratio']:.2f} (target 0.80)"
         )
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps({**measured, "ratios": ratios, "questions": options.questions}, indent=2))
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    result = {"questions": options.questions, "boxes": options.boxes, "trials": trials}
+    options.json.write_text(json.dumps(result, indent=1) + "\n")
+
+
+@contextmanager
+def _own_label_studio() -> Iterator[tuple[str, str]]:
+    """Start a Label Studio in a temporary folder; yield its address and token."""
+    executable, token, password = find_label_studio(), secrets.token_hex(20), secrets.token_urlsafe(15)
+    with tempfile.TemporaryDirectory(prefix="labelline-posting-") as folder:
+        home = Path(folder)
+        seed_database(executable, home)
+        with claim_ports([ServiceName.LABEL_STUDIO], {}, {}) as ports:
+            port = ports[ServiceName.LABEL_STUDIO]
+            command, environment = label_studio_command(executable, home, port, ADMINISTRATOR, password, token)
+            record, url = start_detached(command, environment, home / "log.txt", home), f"http://{HOST}:{port}"
+            try:
+                _wait_until_healthy(url, record, home / "log.txt")
+                yield url, token
+            finally:
+                stop_trees([record])
+
+
+def _wait_until_healthy(url: str, record: ProcessRecord, log: Path) -> None:
+    deadline = time.monotonic() + START_LIMIT_S
+    while time.monotonic() < deadline and find_process(record):
+        try:
+            if httpx.get(f"{url}/health", timeout=2).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.5)  # it does not listen yet
+    raise StackError(f"Label Studio did not start within {START_LIMIT_S:.0f} s: {tail_of(log)}")
 
 
 def measure(server: AnnotationServer, questions: int, boxes: int, bare_first: bool) -> dict[str, float]:
@@ -64,7 +111,7 @@ def measure(server: AnnotationServer, questions: int, boxes: int, bare_first: bo
             measure_one = _bare_import if name == "bare" else _outbox
             rates[f"{name}_per_s"] = questions / measure_one(engine, server, queue, batch_id)
         engine.dispose()
-    return rates
+    return {**rates, "ratio": rates["outbox_per_s"] / rates["bare_per_s"]}
 
 
 def _outbox(engine: Engine, server: AnnotationServer, queue: Queue, batch_id: str) -> float:

@@ -1,5 +1,6 @@
 """`label` and `retrain`: deployments are started through Prefect, and followed in a terminal."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -68,23 +69,48 @@ def label_folder(home: Path, request: LabelRequest, *, wait: bool) -> None:
         follow_run(client, state, taken, f"taking in {request.folder}")
         engine = open_catalog()
         console.print(f"{request.collection}: {count_intake(engine, request.collection)}")
-        if not count_unbatched(engine, request.collection):
+        if not has_work(engine, request.collection):
             console.print(
                 f"nothing new to label in {request.collection}: `labelline status` shows what waits for people"
             )
             return
-        while count_unbatched(engine, request.collection):
-            run = start_run(client, "label/local", line=request.line())
-            console.print(f"labelling run {run.name}: {run_address(state, run)}")
-            if not wait:
-                console.print(f"it goes on without you; people answer at {state.urls.label_studio}")
-                return
-            follow_label(client, state, engine, run)
-            console.print(describe_settled(engine, str(run.id)))
+        label_batches(client, state, engine, request, wait=wait)
 
 
-def retrain_collection(home: Path, collection: str, epochs: int | None, *, wait: bool) -> None:
-    """Train a challenger on a collection's truth.
+def label_batches(
+    client: "SyncPrefectClient", state: StackState, engine: "Engine", request: LabelRequest, *, wait: bool
+) -> None:
+    """Start runs one after the other while there is work; without waiting, one only.
+
+    Raises:
+        StackError: A run failed. The next call continues its batch.
+    """
+    ours: set[str] = set()
+    while has_work(engine, request.collection, ours):
+        run = start_run(client, "label/local", line=request.line())
+        console.print(f"labelling run {run.name}: {run_address(state, run)}")
+        if not wait:
+            console.print(f"it goes on without you; people answer at {state.urls.label_studio}")
+            return
+        follow_label(client, state, engine, run)
+        console.print(describe_settled(engine, str(run.id)))
+        ours.add(str(run.id))
+
+
+def has_work(engine: "Engine", collection: str, ours: Collection[str] = ()) -> bool:
+    """Say whether a labelling run would find items: new ones, or a batch whose run ended before it settled.
+
+    A batch that one of our own runs left behind does not count: another run would leave it behind again.
+    """
+    from tasks.intake.steps import left_behind
+
+    if count_unbatched(engine, collection):
+        return True
+    return any(batch.run_id not in ours for batch in left_behind(engine, collection))
+
+
+def retrain_collection(home: Path, collection: str, epochs: int | None, tile_px: int, *, wait: bool) -> None:
+    """Train a challenger on a collection's truth, cut into the line's tiles.
 
     Raises:
         StackError: The stack does not run, or the run failed.
@@ -92,7 +118,7 @@ def retrain_collection(home: Path, collection: str, epochs: int | None, *, wait:
     state = running_stack(home)
     options = {"options": {"epochs": epochs}} if epochs else {}
     with connected(state) as client:
-        run = start_run(client, "retrain/local", collection=collection, **options)
+        run = start_run(client, "retrain/local", collection=collection, tiling={"tile_px": tile_px}, **options)
         console.print(f"retraining run {run.name}: {run_address(state, run)}")
         if wait:
             follow_run(client, state, run, f"training on {collection}")

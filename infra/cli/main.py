@@ -159,12 +159,13 @@ def label(
 def retrain(
     collection: Annotated[str, typer.Argument(help="Whose truth is trained on.")],
     epochs: Annotated[int | None, typer.Option(min=1, max=1000, help="Passes over the training images.")] = None,
+    tile: Annotated[int, typer.Option(min=64, max=4096, help="Side of a tile in pixels: that of `label`.")] = 640,
     wait: Annotated[bool, typer.Option(help="Stay until the challenger is compared with the champion.")] = True,
 ) -> None:
     """Train a challenger on all truth of a collection; it becomes champion only if it is better."""
     from infra.cli.line_commands import retrain_collection
 
-    retrain_collection(labelline_home(), collection, epochs, wait=wait)
+    retrain_collection(labelline_home(), collection, epochs, tile, wait=wait)
 
 
 @app.command()

@@ -42,6 +42,7 @@ def show_status(home: Path) -> bool:
     console.print(_service_table(report.services))
     if report.queues:
         console.print(_queue_table(report))
+        console.print(f"questions of {report.catalog}", highlight=False)
     if report.runs_by_state:
         counts = report.runs_by_state
         console.print(

@@ -35,11 +35,11 @@ class Crew:
         """What they have done so far."""
         return self._simulation.report
 
-    def check(self) -> None:
-        """Raise what stopped the people, if something did, and sweep for a run that should be awake."""
+    def check(self, asleep: bool) -> None:
+        """Raise what stopped the people, if something did, and sweep for a run that sleeps although they are done."""
         if self._error is not None:
             raise self._error
-        if not due(self._engine):
+        if not asleep or not due(self._engine):
             self._due_since = None
             return
         self._due_since = self._due_since or time.monotonic()

@@ -51,7 +51,7 @@ def run_real(data: Path, home: Path, keep: bool = False) -> None:
         detector=str(weights.resolve()),
         triage=TriageOptions(odd_z=ANY_HEADING_Z),
         retrain_after=100,
-        retrain=TrainOptions(epochs=6, batch=8, lr0=0.0005, mosaic=0.0, scale=0.3, from_above=True),
+        retrain=TrainOptions(epochs=2, batch=8, lr0=0.001, freeze=10, mosaic=0.0, scale=0.3, from_above=True),
     )
     images = (pictures / "images").resolve()
     trial = Trial("103 aerial pictures", images, pictures.resolve(), line, People(skill=0.97), run_limit_s=5400)

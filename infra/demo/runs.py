@@ -25,7 +25,7 @@ def start_run(client: "SyncPrefectClient", deployment: str, parameters: Mapping[
 
 
 def wait_for_run(
-    client: "SyncPrefectClient", run_id: UUID, limit_s: float, meanwhile: Callable[[], None] | None = None
+    client: "SyncPrefectClient", run_id: UUID, limit_s: float, meanwhile: Callable[[bool], None] | None = None
 ) -> None:
     """Wait until a run has completed, however often it sleeps in between.
 
@@ -33,7 +33,7 @@ def wait_for_run(
         client: Of the stack's Prefect server.
         run_id: The run.
         limit_s: Seconds after which it is given up.
-        meanwhile: Called between looks.
+        meanwhile: Called between looks; told whether the run sleeps.
 
     Raises:
         LabellingError: It failed, with the end of its log; or it took too long.
@@ -48,7 +48,7 @@ def wait_for_run(
                 f"run {run.name} ended as {run.state.name}: {run.state.message}\n{_end_of_log(client, run)}"
             )
         if meanwhile:
-            meanwhile()
+            meanwhile(run.state is not None and run.state.is_paused())
         time.sleep(POLL_S)
     run = client.read_flow_run(run_id)
     state = run.state.name if run.state else "unknown"

@@ -10,7 +10,9 @@ from infra.doctor.findings import Finding, fail, warn, well
 from infra.stack.label_studio import find_label_studio
 
 CONSTRAINTS = Path(__file__).parents[2] / "constraints.txt"
-LABEL_STUDIO_VERSION = "1.23.2"
+LABEL_STUDIO_CONSTRAINTS = CONSTRAINTS.with_name("constraints-label-studio.txt")
+"""What `make setup` installs into the environment of Label Studio."""
+
 OLDEST_PYTHON = (3, 11)
 REINSTALL = "run `make setup`"
 
@@ -101,6 +103,7 @@ def check_label_studio() -> Finding:
     found = (
         folders[0].name.removeprefix("label_studio-").removesuffix(".dist-info") if folders else "of unknown version"
     )
-    if found != LABEL_STUDIO_VERSION:
-        return warn("label-studio", f"{found}, tested with {LABEL_STUDIO_VERSION}", f"if something fails, {REINSTALL}")
+    tested = read_constraints(LABEL_STUDIO_CONSTRAINTS).get("label-studio", found)
+    if found != tested:
+        return warn("label-studio", f"{found}, tested with {tested}", f"if something fails, {REINSTALL}")
     return well("label-studio", f"{found} in {environment}")

@@ -44,6 +44,8 @@ def label_studio_command(
         "LABEL_STUDIO_DISABLE_SIGNUP_WITHOUT_LINK": "true",
         "LABEL_STUDIO_HOST": f"http://127.0.0.1:{port}",
         "DEBUG": "false",
+        # Who opens a question and walks away keeps it from the others for so long: half an hour, not the default day.
+        "TASK_LOCK_TTL": "1800",
         # Webhooks go to the gateway on the loopback interface, which this protection refuses.
         "SSRF_PROTECTION_ENABLED": "false",
         # Without it one prediction into a project of 20,000 tasks takes 12 s instead of 0.06 s.
@@ -125,7 +127,7 @@ def find_label_studio() -> Path:
             return place
     raise StackError(
         f"label-studio is not installed (looked at {', '.join(str(place) for place in places if place.name)}). "
-        f"Run `make install`, or name the program in {EXECUTABLE_VARIABLE}."
+        f"Run `make setup`, or name the program in {EXECUTABLE_VARIABLE}."
     )
 
 

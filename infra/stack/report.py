@@ -3,14 +3,19 @@
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from infra.stack.connection import connected
+from infra.stack.documents import open_saved_catalog, saved_server
 from infra.stack.health import is_well
 from infra.stack.processes import find_process
 from infra.stack.services import WORK_POOL, catalog_url, describe_service
 from infra.stack.state import ServiceName, StackState, open_stack
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +43,19 @@ class QueueReport:
 
 @dataclass(frozen=True, slots=True)
 class StackReport:
-    """All of it."""
+    """All of it.
+
+    Attributes:
+        state: The stack.
+        services: Its servers.
+        catalog: The address of the catalogue whose questions are counted, without a password.
+        queues: Its open questions.
+        runs_by_state: How many runs there are, by Prefect's words for their states.
+    """
 
     state: StackState
     services: list[ServiceReport]
+    catalog: str = ""
     queues: list[QueueReport] = field(default_factory=list)
     runs_by_state: dict[str, int] = field(default_factory=dict)
 
@@ -54,18 +68,38 @@ class StackReport:
 def report_stack(home: Path) -> StackReport:
     """Look at the stack of a state folder.
 
+    The questions are those of the catalogue that the saved block names; while Prefect, which keeps the blocks, is down,
+    those of the home's own catalogue.
+
     Raises:
         StackError: None was ever started there.
+        CatalogUnavailable: The catalogue cannot be opened or read.
     """
     state = open_stack(home)
     services = [_look_at(name, state) for name in ServiceName]
     prefect_is_well = any(service.name is ServiceName.PREFECT and service.well for service in services)
+    engine, label_studio = _open_saved(state) if prefect_is_well else _open_own(state)
     return StackReport(
         state=state,
         services=services,
-        queues=_queues(state),
+        catalog=engine.url.render_as_string(hide_password=True),
+        queues=_queues(engine, label_studio),
         runs_by_state=_runs(state) if prefect_is_well else {},
     )
+
+
+def _open_saved(state: StackState) -> "tuple[Engine, str]":
+    """Return the catalogue and the address of Label Studio that the saved blocks name, or else the home's own."""
+    own = _open_own(state)
+    with connected(state):
+        server = saved_server()
+        return open_saved_catalog() or own[0], server.url if server else own[1]
+
+
+def _open_own(state: StackState) -> "tuple[Engine, str]":
+    from blocks.database import open_engine
+
+    return open_engine(catalog_url(state.home)), state.urls.label_studio
 
 
 def _look_at(name: ServiceName, state: StackState) -> ServiceReport:
@@ -82,16 +116,16 @@ def _look_at(name: ServiceName, state: StackState) -> ServiceReport:
     )
 
 
-def _queues(state: StackState) -> list[QueueReport]:
+def _queues(engine: "Engine", label_studio: str) -> list[QueueReport]:
     from sqlalchemy import case, func, inspect
     from sqlmodel import col, select
 
-    from blocks.database import open_engine, reading
+    from blocks.database import reading, usable
     from blocks.tables import Question, QuestionState
 
-    engine = open_engine(catalog_url(state.home))
-    if not inspect(engine).has_table("question"):
-        return []
+    with usable(engine):
+        if not inspect(engine).has_table("question"):
+            return []
     is_open = col(Question.state).in_([QuestionState.WRITTEN.value, QuestionState.POSTED.value])
     is_answered = col(Question.state) == QuestionState.ANSWERED.value
     query = select(
@@ -102,9 +136,8 @@ def _queues(state: StackState) -> list[QueueReport]:
     ).group_by(Question.queue)
     with reading(engine) as session:
         rows = session.exec(query).all()
-    base = state.urls.label_studio
     return [
-        QueueReport(queue, int(open_), int(answered), f"{base}/projects/{project}/" if project else None)
+        QueueReport(queue, int(open_), int(answered), f"{label_studio}/projects/{project}/" if project else None)
         for queue, open_, answered, project in rows
     ]
 

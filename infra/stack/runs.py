@@ -1,16 +1,43 @@
-"""Runs whose process is gone: with the stack down nothing runs, whatever Prefect's records say."""
+"""Runs of deployments: how one is started, and what becomes of those whose process is gone.
+
+With the stack down nothing runs, whatever Prefect's records say.
+"""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from infra.stack.services import WORK_POOL
+from blocks.errors import StackError
+from infra.stack.services import PLUGS, WORK_POOL
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import FlowRun
+
+
+def start_run(client: "SyncPrefectClient", deployment: str, **parameters: Any) -> "FlowRun":
+    """Start a run of a deployment, at once and with the stack's own blocks.
+
+    Args:
+        client: Of the stack's Prefect server.
+        deployment: Its name, `flow/name`.
+        parameters: Of the flow, but for `plugs`.
+
+    Raises:
+        StackError: It is not deployed, or refuses its parameters.
+    """
+    from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+
+    try:
+        found = client.read_deployment_by_name(deployment)
+        # A run without a scheduled time is due at once.
+        return client.create_flow_run_from_deployment(found.id, parameters={**parameters, "plugs": PLUGS})
+    except ObjectNotFound as error:
+        raise StackError(f"{deployment} is not deployed: run `labelline up`, which deploys prefect.yaml") from error
+    except PrefectHTTPStatusError as error:
+        raise StackError(f"{deployment} refused its parameters: {error.response.text[:500]}") from error
 
 
 def unfinished_runs(client: "SyncPrefectClient") -> list["UUID"]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from blocks.annotation_server import AnnotationServer
 from blocks.errors import StackError
 from infra.stack.credentials import Credentials, read_credentials, write_private
 
@@ -84,6 +85,17 @@ class StackState(BaseModel):
     def doorbell_secret(self) -> str:
         """By which the gateway knows Label Studio's webhooks."""
         return self.credentials.doorbell_secret.get_secret_value()
+
+    @property
+    def server(self) -> AnnotationServer:
+        """The local Label Studio and its gateway; a saved block may name a team's own instead."""
+        return AnnotationServer(
+            url=self.urls.label_studio,
+            api_token=self.label_studio_token,
+            gateway_url=self.urls.gateway,
+            link_secret=self.link_secret,
+            doorbell_secret=self.doorbell_secret,
+        )
 
     def log_path(self, name: str) -> Path:
         """Return where a service writes its log."""

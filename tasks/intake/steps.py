@@ -2,7 +2,9 @@
 
 import logging
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from prefect import get_client, task
@@ -12,6 +14,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.exceptions import ObjectNotFound
 from sqlalchemy import Engine
 
+from blocks.artifacts import artifact_key
 from blocks.errors import CatalogUnavailable, StoreUnavailable
 from blocks.plugs import open_catalog, open_store
 from blocks.retries import WAITS_S, only_for
@@ -54,7 +57,8 @@ def merge_reports(reports: Sequence[IntakeReport]) -> IntakeReport:
 @task
 def publish_intake(collection: str, report: IntakeReport) -> None:
     """Show in the Prefect UI what became of the files, and why."""
-    create_markdown_artifact(as_markdown(collection, report), key="intake", description="What became of the files")
+    key = artifact_key("intake", collection)
+    create_markdown_artifact(as_markdown(collection, report), key=key, description="What became of the files")
     LOG.info("%s: %d files set aside, listed in the artifact", collection, len(report.set_aside))
 
 
@@ -70,38 +74,57 @@ def split_sequences(
 
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
 def open_batch(collection: str, size: int, flow_run_id: str | None = None, plugs: str = "local") -> batches.BatchRef:
-    """Find this run's batch, or one whose run has ended before it settled, or open one with the next items."""
+    """Find this run's batch, or one whose run failed before it settled, or open one with the next items.
+
+    Where nothing is new, a batch is taken up again whose run completed and left something open, such as an answer that
+    could not be read.
+    """
     engine = open_catalog(plugs)
-    batch_id = _batch_to_continue(engine, collection, flow_run_id) or f"{collection}-{(flow_run_id or uuid4().hex)[:8]}"
+    mine = [batch_id for batch_id, run_id in batches.unsettled(engine, collection).items() if run_id == flow_run_id]
+    left = [] if mine else left_behind(engine, collection)
+    failed = [batch.id for batch in left if not batch.completed]
+    batch_id = next(iter([*mine, *failed]), f"{collection}-{(flow_run_id or uuid4().hex)[:8]}")
     batch = batches.open_batch(engine, batch_id, collection, size, flow_run_id)
-    batches.hand_over(engine, batch_id, flow_run_id)
+    if left and not batch.size:
+        batch = batches.open_batch(engine, left[0].id, collection, size, flow_run_id)
+    batches.hand_over(engine, batch.id, flow_run_id)
     LOG.info("batch %s of %s: %d items", batch.id, collection, batch.size)
     return batch
 
 
-def _batch_to_continue(engine: Engine, collection: str, flow_run_id: str | None) -> str | None:
-    """Return the unsettled batch of this run, or else the oldest one whose run will not go on by itself."""
+class LeftBehind(NamedTuple):
+    """An unsettled batch whose run will not go on by itself."""
+
+    completed: bool
+    ended_at: datetime
+    id: str
+    run_id: str | None
+
+
+def left_behind(engine: Engine, collection: str) -> list[LeftBehind]:
+    """Return the batches that a next run may continue: those of failed runs first, then what was left longest ago."""
     waiting = batches.unsettled(engine, collection)
-    for batch_id, run_id in waiting.items():
-        if run_id == flow_run_id:
-            return batch_id
     if not waiting:
-        return None
+        return []
     with get_client(sync_client=True) as client:
-        return next((batch_id for batch_id, run_id in waiting.items() if _is_over(client, run_id)), None)
+        looked_at = [_left_behind(client, batch_id, run_id) for batch_id, run_id in waiting.items()]
+    return sorted((batch for batch in looked_at if batch), key=lambda batch: batch[:3])
 
 
-def _is_over(client: SyncPrefectClient, run_id: str | None) -> bool:
+def _left_behind(client: SyncPrefectClient, batch_id: str, run_id: str | None) -> LeftBehind | None:
+    gone = LeftBehind(completed=False, ended_at=datetime.min.replace(tzinfo=UTC), id=batch_id, run_id=run_id)
     if run_id is None:
-        return True
+        return gone
     try:
         state = client.read_flow_run(UUID(run_id)).state
     except ObjectNotFound:
-        return True  # deleted, or a run of another server
-    return state is not None and state.is_final()
+        return gone  # deleted, or a run of another server
+    if state is None or not state.is_final():
+        return None
+    return LeftBehind(state.is_completed(), state.timestamp, batch_id, run_id)
 
 
-@task
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY)
 def list_shards(batch_id: str, size: int = 64, plugs: str = "local") -> list[batches.Shard]:
     """Cut a batch into shards."""
     shards = batches.shards(open_catalog(plugs), batch_id, size)

@@ -36,6 +36,13 @@ def labels_summary(report: SettleReport) -> str:
     if report.set_aside:
         rows = [(aside.item_id[:12], aside.reason) for aside in report.set_aside[:20]]
         parts.append(f"{_count(len(report.set_aside), 'answer')} cannot be read:\n\n{table(('item', 'reason'), rows)}")
+    if report.items_left_out:
+        rows = [(aside.item_id[:12], aside.reason) for aside in report.left_out[:20]]
+        parts.append(
+            f"{_count(report.items_left_out, 'image')} set aside on the way:\n\n{table(('item', 'reason'), rows)}"
+        )
+        if report.items_left_out > len(rows):
+            parts.append(f"{report.items_left_out - len(rows):,} more are in the catalogue.")
     return "\n\n".join(parts)
 
 

@@ -12,7 +12,7 @@ from blocks.database import reading, upsert, writing
 from blocks.errors import BadOption
 from blocks.tables import Batch, BatchItem, Label, utc_now
 from tasks.settle.evidence import Place, read_evidence, read_places
-from tasks.settle.report import SettleReport, Tally
+from tasks.settle.report import ItemAside, SettleReport, Tally
 from tasks.settle.revisions import COLUMNS, Home, Written, new_revisions, newest_per_region
 from tasks.settle.truth import Standing, settle_item
 from tasks.triage.boxes import Scope, in_shards
@@ -41,13 +41,15 @@ def settle(engine: Engine, batch_id: str, detector: str, recipe: str) -> SettleR
     with reading(engine) as session:
         home, later = _home_of(session, batch_id)
         places = read_places(session, batch_id)
+        tally.leave_out(_read_left_out(session, batch_id))
     for part in in_shards(places):
         with writing(engine) as session:
             _settle_shard(session, scope, home, _without(session, part, later), tally)
     report = tally.report()
-    if places and not report.items_waiting and not report.set_aside:
+    if not report.items_waiting and not report.set_aside:
         with writing(engine) as session:
-            _note_batch_settled(session, batch_id)
+            if places or _is_all_left_out(session, batch_id):
+                _note_batch_settled(session, batch_id)
     return report
 
 
@@ -78,6 +80,21 @@ def _note_items_settled(session: Session, batch_id: str, item_ids: Sequence[str]
     if item_ids:
         mine = (col(BatchItem.batch_id) == batch_id) & col(BatchItem.item_id).in_(item_ids)
         session.connection().execute(update(BatchItem).where(mine).values(settled_at=utc_now() if is_settled else None))
+
+
+def _read_left_out(session: Session, batch_id: str) -> list[ItemAside]:
+    query = (
+        select(BatchItem.item_id, BatchItem.set_aside)
+        .where(BatchItem.batch_id == batch_id, col(BatchItem.set_aside).is_not(None))
+        .order_by(col(BatchItem.position))
+    )
+    return [ItemAside(item_id=item_id, reason=reason or "") for item_id, reason in session.exec(query).all()]
+
+
+def _is_all_left_out(session: Session, batch_id: str) -> bool:
+    """Say whether nothing of a batch is left to settle, so that no later run takes it up again."""
+    in_batch = select(BatchItem.item_id).where(BatchItem.batch_id == batch_id)
+    return session.exec(in_batch.where(col(BatchItem.set_aside).is_(None)).limit(1)).first() is None
 
 
 def _note_batch_settled(session: Session, batch_id: str) -> None:

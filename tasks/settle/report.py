@@ -1,6 +1,7 @@
 """What settling a batch came to."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
@@ -9,9 +10,12 @@ from blocks.tables import Route
 from tasks.settle.evidence import Place
 from tasks.settle.truth import MACHINE, Evidence, Settlement, Standing
 
+LISTED = 100
+"""So many items are named with their reason: a report travels through Prefect, and the catalogue has them all."""
+
 
 class ItemAside(BaseModel):
-    """An item that could not be settled, and why."""
+    """An item that was not settled, and why."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,6 +47,8 @@ class SettleReport(BaseModel):
     undecided: int = Field(default=0, description="Boxes asked about that nobody decided: no labels")
     revisions_written: int = Field(default=0, description="Rows that this call added")
     set_aside: tuple[ItemAside, ...] = Field(default=(), description="Items whose answer cannot be read")
+    items_left_out: int = Field(default=0, description="Taken out of the batch on the way, such as unreadable images")
+    left_out: tuple[ItemAside, ...] = Field(default=(), description=f"The first {LISTED} of those")
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -64,6 +70,7 @@ class Tally:
         self._totals: Counter[str] = Counter()
         self._by: dict[str, Counter[str]] = {"origin": Counter(), "class": Counter(), "kind": Counter()}
         self._aside: list[ItemAside] = []
+        self._left_out: tuple[ItemAside, ...] = ()
 
     def add(self, place: Place, evidence: Evidence, settlement: Settlement, revisions: int) -> None:
         """Count one item."""
@@ -96,7 +103,13 @@ class Tally:
         """Note an item whose answer cannot be read."""
         self._aside.append(ItemAside(item_id=item_id, reason=str(error)))
 
+    def leave_out(self, items: Sequence[ItemAside]) -> None:
+        """Note the items that were taken out of the batch before it was settled."""
+        self._totals["items_left_out"] = len(items)
+        self._left_out = tuple(items[:LISTED])
+
     def report(self) -> SettleReport:
         """Return the counts as a report."""
         by = {f"by_{name}": dict(sorted(counts.items())) for name, counts in self._by.items()}
-        return SettleReport(batch_id=self._batch_id, set_aside=tuple(self._aside), **self._totals, **by)
+        named = {"set_aside": tuple(self._aside), "left_out": self._left_out}
+        return SettleReport(batch_id=self._batch_id, **named, **self._totals, **by)

@@ -8,6 +8,7 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 
+from blocks.artifacts import artifact_key
 from blocks.errors import CatalogUnavailable, StoreUnavailable, TrackingUnavailable
 from blocks.plugs import open_catalog, open_experiments, open_store
 from blocks.retries import WAITS_S, only_for
@@ -51,7 +52,7 @@ def finetune(
 ) -> TrainedRef:
     """Train a detector further on a snapshot; a training that is done is not done again."""
     plugged = (open_experiments(plugs), open_store(plugs))
-    progress = _progress_artifact(snapshot_id)
+    progress = _progress_artifact(base.name, snapshot_id)
     trained = training.finetune(*plugged, snapshot_id, base, options, tiling=tiling, progress=progress)
     log.info(
         "detector %s: %d epochs in %.0f s, run %s", trained.version, trained.epochs, trained.seconds, trained.run_id
@@ -78,14 +79,15 @@ def promote(comparison: Comparison, options: PromoteOptions, plugs: str = "local
     """Register the challenger, and make it champion if it is better; leaves the comparison as an artifact."""
     engine = open_catalog(plugs)
     report = promotion.promote(engine, open_store(plugs), open_experiments(plugs), comparison, options)
-    create_markdown_artifact(report.markdown, key="comparison", description=f"{report.name}: {report.reason}")
+    key = artifact_key("comparison", comparison.collection)
+    create_markdown_artifact(report.markdown, key=key, description=f"{report.name}: {report.reason}")
     log.info(
         "%s version %s %s: %s", report.name, report.number, "promoted" if report.promoted else "kept", report.reason
     )
     return report
 
 
-def _progress_artifact(snapshot_id: str) -> Progress:
+def _progress_artifact(collection: str, snapshot_id: str) -> Progress:
     """Return a callback that shows how far a training is; made at the first epoch, since most re-runs have none."""
     made: list[Any] = []
 
@@ -96,7 +98,8 @@ def _progress_artifact(snapshot_id: str) -> Progress:
                 update_progress_artifact(made[0], percent)
             else:
                 description = f"training on snapshot {snapshot_id[:12]}, {report.seconds:.0f} s an epoch"
-                made.append(create_progress_artifact(percent, key="training", description=description))
+                key = artifact_key("training", collection)
+                made.append(create_progress_artifact(percent, key=key, description=description))
         except httpx.HTTPError as error:
             log.warning("no progress shown for epoch %d: %s", report.epoch, error)  # no reason to stop training
 

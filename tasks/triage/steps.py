@@ -5,16 +5,21 @@ import logging
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
+from blocks.artifacts import artifact_key
+from blocks.errors import CatalogUnavailable
 from blocks.plugs import open_catalog
+from blocks.retries import WAITS_S, only_for
 from tasks.triage.decide import decide
 from tasks.triage.options import TriageOptions
 from tasks.triage.report import TriageReport
-from tasks.triage.summary import artifact_key, what_went_where
+from tasks.triage.summary import what_went_where
 
 logger = logging.getLogger(__name__)
 
+AWAY = only_for(CatalogUnavailable)
 
-@task
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY)
 def triage_batch(
     batch_id: str,
     detector: str,

@@ -80,8 +80,3 @@ def _line(cells: Sequence[str]) -> str:
 
 def _why_text(counts: dict[str, int]) -> str:
     return ", ".join(f"{why} {count:,}" for why, count in counts.items()) or "–"
-
-
-def artifact_key(kind: str, name: str) -> str:
-    """Return a key under which Prefect shows an artifact: lower-case letters, digits and dashes."""
-    return re.sub(r"[^a-z0-9]+", "-", f"{kind}-{name}".lower()).strip("-")

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from blocks.errors import BadInput, ObjectMissing, StoreUnavailable
 from blocks.stores import FolderStore, Store, check_key, is_key
+from tests.unprivileged import as_nobody
 
 
 @pytest.fixture(params=["folder", "s3"])
@@ -170,6 +171,14 @@ def test_a_full_disk_leaves_the_old_object_and_no_litter(tmp_path: Path, monkeyp
         store.put("a/b", b"new")
     assert store.get("a/b") == b"old"
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["b"]
+
+
+def test_a_folder_without_write_permission_is_named(closed_folder: Path) -> None:
+    imports = "from pathlib import Path\nfrom blocks.stores import FolderStore, StoreUnavailable"
+    code = "try: FolderStore(Path(sys.argv[1])).put('a/b', b'x')\nexcept StoreUnavailable as error: print(error)"
+    said = as_nobody(closed_folder, imports, code)
+    assert f"cannot write {closed_folder}/a/b: Permission denied." in said
+    assert "this user may write there" in said
 
 
 @pytest.mark.parametrize("root", ["/proc/labelline", "/dev/null/labelline"])

@@ -35,7 +35,7 @@ class LabelStream:
         page.goto(f"{label_studio_url}/projects/{project_id}/data")
         page.get_by_role("button", name="Label All Tasks").click(timeout=WAIT_MS)
         self._wait_for_question(1)
-        page.get_by_role("dialog").get_by_role("button").first.click()  # the instructions, shown before the first one
+        page.get_by_role("button", name="Close modal").click()  # the instructions, shown before the first question
 
     def drag(self, box: ShownBox, size_wh: tuple[int, int], by_px: tuple[float, float]) -> None:
         """Select a box by a click and drag it.
@@ -45,25 +45,28 @@ class LabelStream:
             size_wh: Of the picture.
             by_px: How far, in pixels of the picture.
         """
+        x, y, across, down = self._select(box, size_wh)
+        mouse = self._page.mouse
+        mouse.down()
+        mouse.move(x + by_px[0] * across / 2, y + by_px[1] * down / 2, steps=4)
+        mouse.move(x + by_px[0] * across, y + by_px[1] * down, steps=4)
+        mouse.up()
+
+    def delete(self, box: ShownBox, size_wh: tuple[int, int]) -> None:
+        """Select a box by a click and delete it by its key."""
+        self._select(box, size_wh)
+        self._page.keyboard.press("Backspace")
+
+    def _select(self, box: ShownBox, size_wh: tuple[int, int]) -> tuple[float, float, float, float]:
+        """Click on a box; return where that was, and the scale from picture to page in both directions."""
         canvas = self._page.locator(".konvajs-content").first.bounding_box()
         assert canvas is not None
         across, down = canvas["width"] / size_wh[0], canvas["height"] / size_wh[1]
         x = canvas["x"] + (box.x_min + box.x_max) / 2 * across
         y = canvas["y"] + (box.y_min + box.y_max) / 2 * down
-        mouse = self._page.mouse
-        mouse.click(x, y)
-        self._page.wait_for_timeout(300)
-        mouse.move(x, y)
-        mouse.down()
-        mouse.move(x + by_px[0] * across / 2, y + by_px[1] * down / 2, steps=4)
-        mouse.move(x + by_px[0] * across, y + by_px[1] * down, steps=4)
-        mouse.up()
-        mouse.move(canvas["x"] + 5, canvas["y"] + 5)
-
-    def delete(self, box: ShownBox, size_wh: tuple[int, int]) -> None:
-        """Select a box by a click and delete it by its key."""
-        self.drag(box, size_wh, (0, 0))
-        self._page.keyboard.press("Backspace")
+        self._page.mouse.click(x, y)
+        self._page.wait_for_timeout(300)  # the handles appear
+        return x, y, across, down
 
     def picture(self, path: str) -> None:
         """Take a screenshot."""
@@ -83,10 +86,11 @@ class LabelStream:
             if len(self.served) >= number:
                 break
             self._page.wait_for_timeout(200)
+        assert len(self.served) >= number, f"question {number} did not come"
         self._page.wait_for_selector(".konvajs-content canvas", timeout=WAIT_MS)
         self._page.wait_for_load_state("networkidle")
         self._page.wait_for_timeout(1000)  # the boxes fade in
 
     def _note_served(self, response: Any) -> None:
-        if re.search(r"/api/projects/\d+/next", response.url) and response.ok:
+        if "id=next_task" in response.url and response.ok:
             self.served.append(int(response.json()["id"]))

@@ -3,13 +3,24 @@
 So every entry is loaded here as the worker would load it, and its parameters are checked against the flow's own form.
 """
 
+import copy
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
+from prefect.server.events.actions import RunDeployment
 from prefect.utilities.importtools import import_object
+from prefect.utilities.schema_tools.hydration import HydrationContext, hydrate
+from sqlalchemy import Engine
+
+from flows.options import LineOptions
+from tasks.detect.options import TilingOptions
+from tasks.settle import steps as settle_steps
+from tasks.settle.in_force import LabelNews
+from tasks.train.options import TrainOptions
 
 ROOT = Path(__file__).parents[2]
 REGISTRY = yaml.safe_load((ROOT / "prefect.yaml").read_text())
@@ -35,6 +46,38 @@ def test_parameters_belong_to_the_flow(deployment: dict[str, Any]) -> None:
     for trigger in deployment.get("triggers", []):
         given |= set(trigger["parameters"])
     assert given <= set(known)
+
+
+def rendered(templates: dict[str, Any], payload: dict[str, Any]) -> dict[str, Any]:
+    """Return what Prefect's automation makes of a trigger's parameters."""
+    parameters = copy.deepcopy(templates)
+    RunDeployment._upgrade_v1_templates(parameters)  # plain strings, as the server reads them
+    event = SimpleNamespace(payload=payload)
+    return hydrate(parameters, HydrationContext(raise_on_error=True, render_jinja=True, jinja_context={"event": event}))
+
+
+def announced(engine: Engine, monkeypatch: pytest.MonkeyPatch, line: LineOptions) -> dict[str, Any]:
+    """Return the payload of the event that a labelling run of this line emits."""
+    emitted: list[dict[str, Any]] = []
+    monkeypatch.setattr(settle_steps, "open_catalog", lambda _plugs: engine)
+    monkeypatch.setattr(settle_steps, "news_of", lambda *_: LabelNews(collection=line.collection, count=5, since=None))
+    monkeypatch.setattr(settle_steps, "emit_event", lambda *_, payload, **__: emitted.append(payload))
+    options, tiling = line.retrain.model_dump(mode="json"), line.tiling.model_dump(mode="json")
+    settle_steps.announce_labels.fn(line.collection, 1, options, tiling=tiling)
+    return emitted[0]
+
+
+def test_a_triggered_retraining_gets_the_lines_own_options_and_tiling(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiling, options = TilingOptions(tile_px=320, whole_image=False), TrainOptions(epochs=3, from_above=True)
+    line = LineOptions(collection="Lot 7.b", classes=("car",), tiling=tiling, retrain=options)
+    payload = announced(engine, monkeypatch, line)
+    (deployment,) = [d for d in DEPLOYMENTS if d["entrypoint"] == "flows.retrain.retrain"]
+    (trigger,) = deployment["triggers"]
+    flow = import_object(deployment["entrypoint"])
+    taken = flow.validate_parameters({**deployment["parameters"], **rendered(trigger["parameters"], payload)})
+    assert (taken["collection"], taken["options"], taken["tiling"]) == (line.collection, options, tiling)
 
 
 @pytest.mark.parametrize("deployment", [d for d in DEPLOYMENTS if d.get("schedules")], ids=name_of)

@@ -130,6 +130,11 @@ def test_a_run_survives_the_death_of_everything_between_posting_and_answering(ho
     assert {question.state for question in questions} == {QuestionState.ANSWERED.value}
     assert Counter(answer.question_id for answer in answers) == Counter(question.id for question in questions)
     assert {answer.state for answer in answers} == {AnswerState.COUNTED.value}
+    # The limits above are as long as the sweep's schedule: only this says that the doorbell rang once it was back.
+    queue_of = {question.id: question.queue for question in questions}
+    heard_by = {(queue_of[answer.question_id], answer.heard_by) for answer in answers}
+    assert ("name-kind", "doorbell") in heard_by
+    assert ("mark-missed", "doorbell") not in heard_by
     client = server_of(state).client
     in_label_studio = [
         task.data["question_id"]

@@ -1,9 +1,10 @@
 """The doctor must find what is wrong, say what to do, and never be the thing that fails."""
 
-import os
+import shutil
 import socket
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -11,11 +12,18 @@ from rich.console import Console
 from infra.doctor.examine import examine
 from infra.doctor.findings import Finding, Level, fail, warn, well
 from infra.doctor.machine import check_disk, check_home, check_ports, check_secrets
-from infra.doctor.packages import check_label_studio, check_packages, installed_versions, read_constraints
+from infra.doctor.packages import (
+    LABEL_STUDIO_CONSTRAINTS,
+    check_label_studio,
+    check_packages,
+    installed_versions,
+    read_constraints,
+)
 from infra.doctor.report import print_findings
 from infra.doctor.services import check_services
 from infra.stack.credentials import ensure_credentials, secrets_path
 from infra.stack.state import ServiceName, StackState
+from tests.unprivileged import as_nobody
 
 TESTED = {"torch": "2.14.1"}
 GOOD = {
@@ -77,17 +85,43 @@ def test_a_missing_label_studio_is_a_failure(monkeypatch: pytest.MonkeyPatch) ->
     assert check_label_studio().level is Level.FAIL
 
 
+def test_another_label_studio_than_the_tested_one_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "bin" / "label-studio"
+    program.parent.mkdir()
+    program.touch(mode=0o755)
+    monkeypatch.setenv("LABELLINE_LABEL_STUDIO", str(program))
+    packages = tmp_path / "lib" / "python3.11" / "site-packages"
+    tested = read_constraints(LABEL_STUDIO_CONSTRAINTS)["label-studio"]
+    for version, level in (("1.0.0", Level.WARN), (tested, Level.OK)):
+        folder = packages / f"label_studio-{version}.dist-info"
+        folder.mkdir(parents=True)
+        finding = check_label_studio()
+        assert (finding.level, version in finding.found) == (level, True)
+        folder.rmdir()
+
+
 def test_a_home_that_does_not_exist_yet_is_well(tmp_path: Path) -> None:
     assert check_home(tmp_path / "a" / "b").level is Level.OK
     assert check_disk(tmp_path / "a" / "b").level is not Level.FAIL
     assert not (tmp_path / "a").exists()
 
 
-@pytest.mark.skipif(os.getuid() == 0, reason="the administrator may write everywhere")
-def test_a_home_without_write_permission_is_a_failure(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    assert check_home(tmp_path).level is Level.FAIL
-    tmp_path.chmod(0o700)
+def test_a_home_without_write_permission_is_a_failure(closed_folder: Path) -> None:
+    imports = "from pathlib import Path\nfrom infra.doctor.machine import check_home"
+    code = "for home in ('.', 'not/yet/there'): print(check_home(Path(sys.argv[1]) / home))"
+    lines = as_nobody(closed_folder, imports, code).splitlines()
+    assert len(lines) == 2
+    assert all("Level.FAIL" in line and "Permission denied" in line and "LABELLINE_HOME" in line for line in lines)
+
+
+@pytest.mark.parametrize(("free_gb", "level"), [(0.4, Level.FAIL), (4.9, Level.WARN), (5.1, Level.OK)])
+def test_a_disk_that_fills_up_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_gb: float, level: Level
+) -> None:
+    disk = SimpleNamespace(total=int(100e9), used=0, free=int(free_gb * 1e9))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: disk)
+    finding = check_disk(tmp_path)
+    assert (finding.level, f"{free_gb} GB free" in finding.found) == (level, True)
 
 
 def test_secrets_that_others_can_read_are_a_failure(tmp_path: Path) -> None:

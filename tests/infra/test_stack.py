@@ -4,6 +4,7 @@ What can be tested without them is; one slow test starts them all, kills some, a
 """
 
 import os
+import re
 import socket
 import stat
 import subprocess
@@ -15,19 +16,26 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from pydantic import SecretStr
 
 from blocks.errors import PortTaken, StackError
+from infra.doctor import services as doctor
+from infra.doctor.examine import examine
+from infra.doctor.findings import Level
+from infra.doctor.packages import read_constraints
+from infra.doctor.services import check_deployments, check_doorbell, check_token
 from infra.stack import deployments
-from infra.stack.credentials import ensure_credentials, read_credentials, secrets_path
+from infra.stack.credentials import Credentials, ensure_credentials, read_credentials, secrets_path
 from infra.stack.health import wait_for
 from infra.stack.label_studio import DATABASE, find_label_studio, label_studio_command, prepared_database, seed_database
 from infra.stack.ports import claim_ports, holder_of
 from infra.stack.processes import find_process, start_detached, stop_trees, tail_of
 from infra.stack.report import report_stack
-from infra.stack.services import Service, describe_service, stack_environment
+from infra.stack.services import Service, catalog_url, describe_service, stack_environment
 from infra.stack.start import StackOptions, start_stack
 from infra.stack.state import ProcessRecord, ServiceName, StackState, open_stack, read_state
 from infra.stack.stop import stop_stack
+from tests.unprivileged import as_nobody
 
 PORTS = {
     ServiceName.LABEL_STUDIO: 21001,
@@ -45,6 +53,14 @@ def state(tmp_path: Path) -> StackState:
     state = StackState(home=tmp_path, ports=PORTS)
     state.save()
     return state
+
+
+def secrets_of(state: StackState) -> list[str]:
+    """Every secret value of a stack, whatever fields are added."""
+    values = [value for _name, value in state.credentials]
+    found = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+    assert len(found) == len(Credentials.model_fields) - 1, "all but the administrator's address are secret"
+    return found
 
 
 @pytest.fixture
@@ -105,12 +121,13 @@ def test_secrets_are_made_once_and_for_their_owner_alone(tmp_path: Path) -> None
 
 def test_secrets_do_not_show_in_representations_or_state(state: StackState) -> None:
     shown = repr(state.credentials) + repr(state) + str(state) + (state.home / "stack.json").read_text()
-    for secret in (state.label_studio_token, state.link_secret, state.doorbell_secret):
+    for secret in secrets_of(state):
         assert secret not in shown
 
 
 def test_secrets_are_cut_out_of_what_is_shown_of_logs(state: StackState) -> None:
-    assert state.credentials.redact(f"token={state.label_studio_token} end") == "token=*** end"
+    for secret in secrets_of(state):
+        assert state.credentials.redact(f"token={secret} end") == "token=*** end"
 
 
 def test_damaged_secrets_are_reported_without_their_content(tmp_path: Path) -> None:
@@ -142,7 +159,16 @@ def test_a_copied_home_keeps_its_ports_and_forgets_processes(state: StackState, 
     assert (found.home, found.ports, found.processes) == (copy, PORTS, {})
 
 
-def test_a_home_without_write_permission_is_named(tmp_path: Path) -> None:
+def test_a_home_without_write_permission_is_named(closed_folder: Path) -> None:
+    imports = (
+        "from pathlib import Path\nfrom blocks.errors import StackError\nfrom infra.stack.start import start_stack"
+    )
+    code = "try: start_stack(Path(sys.argv[1]) / 'home')\nexcept StackError as error: print(error)"
+    said = as_nobody(closed_folder, imports, code)
+    assert re.search(rf"{closed_folder}/home cannot be written \(Permission denied\).*LABELLINE_HOME", said)
+
+
+def test_a_home_that_cannot_be_a_folder_is_named(tmp_path: Path) -> None:
     blocker = tmp_path / "file"
     blocker.touch()
     with pytest.raises(StackError, match=r"cannot be written.*LABELLINE_HOME"):
@@ -200,7 +226,7 @@ def test_a_service_that_dies_at_its_start_is_reported_with_its_last_words(state:
 def test_nothing_secret_is_on_a_command_line(state: StackState) -> None:
     for name in ServiceName:
         arguments = " ".join(describe_service(name, state).arguments)
-        for secret in (state.label_studio_token, state.link_secret, state.doorbell_secret):
+        for secret in secrets_of(state):
             assert secret not in arguments
 
 
@@ -234,7 +260,7 @@ def test_a_new_label_studio_begins_with_the_prepared_database(tmp_path: Path) ->
 
 def test_a_missing_label_studio_says_where_it_was_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LABELLINE_LABEL_STUDIO", "/nowhere/label-studio")
-    with pytest.raises(StackError, match=r"/nowhere/label-studio.*make"):
+    with pytest.raises(StackError, match=r"/nowhere/label-studio.*Run `make setup`, or name.*LABELLINE_LABEL_STUDIO"):
         find_label_studio()
 
 
@@ -279,14 +305,65 @@ def kill_trees(*pids: int) -> None:
     psutil.wait_procs(killed, timeout=10)
 
 
+def examine_the_real_stack(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the doctor look at a stack that is well, and at the same one with one thing wrong after another."""
+    monkeypatch.setattr(doctor, "REGISTRY", deployments.REGISTRY)
+    found = {finding.what: finding for finding in examine(home)}
+    bad = {what: each for what, each in found.items() if each.level is not Level.OK}
+    # What is installed, and how full this disk is, is not the stack's doing.
+    assert not bad.keys() - {*read_constraints(), "disk", "packages", "label-studio"}, bad
+    for what in ("Label Studio token", "SSRF protection", "doorbell", "rings", "deployments", *ServiceName):
+        assert what in found
+    assert found["doorbell"].found == "Label Studio's webhook reaches the gateway"
+    state = open_stack(home)
+
+    mistyped = state.credentials.model_copy(update={"label_studio_token": SecretStr("0" * 40)})
+    stranger = state.model_copy()
+    stranger.__dict__["credentials"] = mistyped
+    refused = check_token(stranger)
+    assert (refused.level, refused.found) == (Level.FAIL, "refused (401)")
+    assert check_doorbell(stranger).level is Level.FAIL
+
+    deaf = state.model_copy()
+    deaf.__dict__["credentials"] = state.credentials.model_copy(update={"doorbell_secret": SecretStr("wrong")})
+    assert "not with its secret" in check_doorbell(deaf).found
+    projects = httpx.get(
+        f"{state.urls.label_studio}/api/projects/", headers={"Authorization": f"Token {state.label_studio_token}"}
+    ).json()
+    assert projects["count"] == 0, "the doctor left a project behind"
+
+    two = deployments.REGISTRY.read_text() + TINY_REGISTRY.rpartition("deployments:\n")[2].replace("local", "other")
+    monkeypatch.setattr(doctor, "REGISTRY", deployments.REGISTRY.parent / "two.yaml")
+    doctor.REGISTRY.write_text(two)
+    assert check_deployments(state).found == "missing: nap/other"
+    # The gateway's process stands still: it is there, and does not answer.
+    gateway = find_process(state.processes[ServiceName.GATEWAY])
+    assert gateway is not None
+    gateway.suspend()
+    try:
+        after = {finding.what: finding for finding in examine(home)}
+    finally:
+        gateway.resume()
+    assert (after[ServiceName.GATEWAY].level, after[ServiceName.GATEWAY].found) == (
+        Level.FAIL,
+        "runs and does not answer",
+    )
+    assert "doorbell" not in after, "it explains nothing that the gateway's failure does not"
+
+
 @pytest.mark.slow
 @pytest.mark.label_studio
 @pytest.mark.usefixtures("tiny_registry")
-def test_a_stack_starts_mends_itself_and_goes_on_with_interrupted_runs(tmp_path: Path) -> None:
+def test_a_stack_starts_mends_itself_and_goes_on_with_interrupted_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home = tmp_path / "home"
     try:
         state = start_stack(home)
-        assert report_stack(home).is_well
+        report = report_stack(home)
+        assert report.is_well
+        assert report.catalog == catalog_url(home)
+        examine_the_real_stack(home, monkeypatch)
         pids = {name: record.pid for name, record in state.processes.items()}
 
         assert {n: r.pid for n, r in start_stack(home).processes.items()} == pids, "a second `up` started something"
@@ -311,7 +388,8 @@ def test_a_stack_starts_mends_itself_and_goes_on_with_interrupted_runs(tmp_path:
         flag.touch()
         wait_for_state(start_stack(home), run, "COMPLETED")
         for log in (home / "logs").iterdir():
-            assert state.label_studio_token not in log.read_text(errors="replace"), f"{log} holds a token"
+            text = log.read_text(errors="replace")
+            assert not any(secret in text for secret in secrets_of(state)), f"{log} holds a secret"
     finally:
         stop_stack(home)
 

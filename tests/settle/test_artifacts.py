@@ -22,7 +22,7 @@ from tasks.settle.pictures import (
     jpeg_data_uri,
     pictures_markdown,
 )
-from tasks.settle.report import SettleReport
+from tasks.settle.report import LISTED, ItemAside, SettleReport
 from tasks.triage.boxes import Scope
 from tests.settle.world import ask, give_route, give_verdicts, region, say, settle_batch
 from tests.triage.rows import BATCH, DETECTOR, RECIPE, add_batch, add_scan, car
@@ -63,6 +63,15 @@ def test_a_batch_without_labels_is_told_without_dividing_by_nothing() -> None:
     text = labels_summary(SettleReport(batch_id="b", items_unsettled=1))
     assert "0 labels on 0 images; **– accepted without people**" in text
     assert "1 image that nobody answered" in text
+
+
+def test_images_set_aside_on_the_way_are_told_with_their_reason() -> None:
+    left_out = tuple(ItemAside(item_id=f"{n:064}", reason="cut|short") for n in range(LISTED))
+    text = labels_summary(SettleReport(batch_id="b", items_left_out=130, left_out=left_out))
+    assert "130 images set aside on the way" in text
+    assert text.count(r"| cut\|short |") == 20
+    assert "110 more are in the catalogue" in text
+    assert "set aside" not in labels_summary(SettleReport(batch_id="b"))
 
 
 def test_effort_is_told_against_by_hand_with_its_sources(engine: Engine, settled: list[str]) -> None:

@@ -9,7 +9,9 @@ from sqlmodel import select
 from blocks.database import reading, writing
 from blocks.errors import BadOption
 from blocks.tables import AnswerState, Batch, BatchItem, Label, QuestionState
+from tasks.intake.batches import set_aside
 from tasks.settle.in_force import labels_in_force
+from tasks.settle.report import LISTED, ItemAside
 from tests.settle.world import (
     all_labels,
     ask,
@@ -60,6 +62,22 @@ def test_an_empty_batch_settles_to_nothing(engine: Engine) -> None:
     add_batch(engine, 0)
     report = settle_batch(engine)
     assert (report.labels, report.share_accepted) == (0, 0.0)
+
+
+def test_what_was_set_aside_on_the_way_is_reported_with_its_reason(engine: Engine, item: str) -> None:
+    assert settle_batch(engine).left_out == ()
+    set_aside(engine, BATCH, item, "the image ends early")
+    report = settle_batch(engine)
+    assert (report.items_left_out, report.left_out) == (1, (ItemAside(item_id=item, reason="the image ends early"),))
+    with reading(engine) as session:
+        assert session.get_one(Batch, BATCH).settled_at is not None  # nothing is left that a later run could do
+
+
+def test_the_list_of_what_was_set_aside_is_bounded(engine: Engine) -> None:
+    for item_id in add_batch(engine, LISTED + 1):
+        set_aside(engine, BATCH, item_id, "broken")
+    report = settle_batch(engine)
+    assert (report.items_left_out, len(report.left_out)) == (LISTED + 1, LISTED)
 
 
 def test_items_that_were_not_triaged_are_left_alone(engine: Engine) -> None:

@@ -10,7 +10,7 @@ from tasks.triage.decide import decide
 from tasks.triage.options import TriageOptions
 from tasks.triage.reasons import Why, why_of
 from tasks.triage.report import triage_report
-from tasks.triage.summary import artifact_key, escape_cell, percent, queue_progress, table, what_went_where
+from tasks.triage.summary import escape_cell, percent, queue_progress, table, what_went_where
 from tests.triage.rows import BATCH, DETECTOR, RECIPE, add_batch, add_scan, car
 
 
@@ -46,10 +46,6 @@ def test_cells_from_outside_cannot_break_out_of_a_table() -> None:
 )
 def test_shares_never_round_to_nothing_or_all(part: int, whole: int, text: str) -> None:
     assert percent(part, whole) == text
-
-
-def test_artifact_keys_hold_only_what_prefect_allows() -> None:
-    assert artifact_key("triage", "Lot_7 / März!") == "triage-lot-7-m-rz"
 
 
 def test_every_sentence_is_known_again_by_its_kind() -> None:
