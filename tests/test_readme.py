@@ -1,4 +1,4 @@
-"""The README is what a new user runs first, so what it names must exist: commands, targets, links, the flow it shows."""
+"""The README is what a new user runs first, so all it names must exist: commands, targets, links, the flow shown."""
 
 import ast
 import re

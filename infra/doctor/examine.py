@@ -15,6 +15,7 @@ from infra.doctor.packages import (
     check_packages,
     check_python,
     installed_versions,
+    optional_packages,
     read_constraints,
 )
 from infra.doctor.services import (
@@ -36,7 +37,7 @@ def examine(home: Path) -> Iterator[Finding]:
     """
     tested = read_constraints()
     yield check_python()
-    yield from check_packages(tested, installed_versions([*tested, *TOO_NEW, *TWINS]))
+    yield from check_packages(tested, installed_versions([*tested, *TOO_NEW, *TWINS]), optional_packages(tested))
     yield check_label_studio()
     yield check_home(home)
     yield check_disk(home)

@@ -1,8 +1,9 @@
 """Whether the installed packages are those that the project is tested with."""
 
+import re
 import sys
-from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Collection, Mapping
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from blocks.errors import StackError
@@ -53,16 +54,36 @@ def installed_versions(names: list[str]) -> dict[str, str | None]:
     return found
 
 
-def check_packages(tested: Mapping[str, str], installed: Mapping[str, str | None]) -> list[Finding]:
+def optional_packages(tested: Collection[str]) -> set[str]:
+    """Return which of the pinned packages Labelline does not itself require: tools, extras, and what others need."""
+    try:
+        lines = requires("labelline") or []
+    except PackageNotFoundError:
+        return set()
+    own = {_plain_name(line) for line in lines if "extra ==" not in line}
+    return {name for name in tested if _plain_name(name) not in own}
+
+
+def _plain_name(requirement: str) -> str:
+    name = re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def check_packages(
+    tested: Mapping[str, str], installed: Mapping[str, str | None], optional: Collection[str] = ()
+) -> list[Finding]:
     """Compare installed packages with the tested ones.
 
     Args:
         tested: Versions of `constraints.txt`.
         installed: What is there, by name; None where it is missing.
+        optional: Those that may be missing.
     """
     findings = []
     for name, wanted in tested.items():
         found = installed.get(name)
+        if found is None and name in optional:
+            continue
         if found is None:
             findings.append(fail(name, "missing", REINSTALL))
         elif found.split("+")[0] != wanted and name not in TOO_NEW:
@@ -70,7 +91,9 @@ def check_packages(tested: Mapping[str, str], installed: Mapping[str, str | None
     findings += [_check_limit(name, limit, installed.get(name)) for name, limit in TOO_NEW.items()]
     findings.append(_check_twins([installed.get(name) for name in TWINS]))
     if len(findings) == len(TOO_NEW) + 1:
-        findings.insert(0, well("packages", f"all {len(tested)} of constraints.txt as tested"))
+        findings.insert(
+            0, well("packages", f"all {sum(map(bool, map(installed.get, tested)))} of constraints.txt as tested")
+        )
     return findings
 
 

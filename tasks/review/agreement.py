@@ -121,7 +121,7 @@ def _of_person(name: str, pairs: Sequence[PairAgreement]) -> PersonAgreement:
 def _alpha(shared: dict[str, dict[str, str]]) -> float | None:
     if len({category for said in shared.values() for category in said.values()}) < 2:
         return None
-    from nltk.metrics.agreement import AnnotationTask  # type: ignore[import-untyped]
+    from nltk.metrics.agreement import AnnotationTask
 
     rows = [(name, unit, category) for unit, said in sorted(shared.items()) for name, category in sorted(said.items())]
     return float(AnnotationTask(data=rows).alpha())

@@ -16,6 +16,7 @@ from tasks.intake import steps as intake
 from tasks.settle import steps as settle
 from tasks.train import steps as train
 from tasks.triage import steps as triage
+from tests.intake.factories import write_images
 
 
 @pytest.mark.slow
@@ -37,6 +38,7 @@ def test_a_step_that_fails_is_tried_again_and_succeeds_where_waiting_helps(
     looks: int,
     ends: str,
 ) -> None:
+    write_images(tmp_path / "pictures", 1)
     looked: list[str] = []
 
     def open_store(plugs: str) -> Store:
@@ -50,7 +52,7 @@ def test_a_step_that_fails_is_tried_again_and_succeeds_where_waiting_helps(
 
     @flow
     def line() -> str:
-        return str(find_shards(str(tmp_path), return_state=True).name)
+        return str(find_shards(str(tmp_path / "pictures"), return_state=True).name)
 
     assert (line(), len(looked)) == (ends, looks)
 

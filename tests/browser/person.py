@@ -1,4 +1,4 @@
-"""A person with an account of their own at a real browser: logs in, takes the next question, drags, deletes, submits."""
+"""A person with an account at a real browser: logs in, takes the next question, drags, deletes, submits."""
 
 import re
 from typing import Any

@@ -9,20 +9,26 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from sqlalchemy import Engine
 
+from blocks.annotation_server import AnnotationServer
+from blocks.database import upsert, writing
 from blocks.errors import BadTruth
+from blocks.tables import Batch, Item
 from infra.annotators.boxes import NOTICED_AT_A_GLANCE, PrefilledBox, Work, answer_boxes
-from infra.annotators.desk import Desk, OpenQuestion, _classes_of, _question_of, boxes_result, kind_result
+from infra.annotators.desk import Desk, OpenQuestion, _classes_of, _question_of, boxes_result, find_desks, kind_result
 from infra.annotators.kinds import answer_kind
 from infra.annotators.matching import iou_matrix, match
 from infra.annotators.people import MISTAKES, People
-from infra.annotators.simulate import SimulationReport
+from infra.annotators.simulate import Simulation, SimulationReport
 from infra.annotators.terminal import report_table
 from infra.annotators.times import DRAW_BOX_S, GLANCE_BOX_S, LOOK_OVER_IMAGE_S, VERIFY_BOX_S, Stopwatch
 from infra.annotators.truth import TrueBox, TruePicture, read_world
 from tasks.review.configs import label_config
-from tasks.review.queues import choices_of, mark_missed_queue
+from tasks.review.outbox import Draft, post_questions, write_questions
+from tasks.review.queues import choices_of, mark_missed_queue, name_kind_queue
 from tasks.review.regions import ShownBox, read_boxes, read_kind, to_regions
+from tasks.review.task_data import Payload
 
 SIZE = (1000, 800)
 CLASSES = ("car", "van", "truck")
@@ -310,3 +316,49 @@ def test_a_report_adds_up() -> None:
 
 def test_an_empty_report_can_be_shown() -> None:
     assert report_table(SimulationReport()).row_count == 1
+
+
+@pytest.mark.label_studio
+def test_people_answer_every_question_once_and_the_line_reads_what_they_meant(
+    engine: Engine, label_studio: AnnotationServer, truth_folder: Path
+) -> None:
+    write_kinds(truth_folder, {"a.png": [None, "tanker"]})
+    world = read_world(truth_folder)
+    (item_id,) = world.pictures
+    collection = f"people-{item_id[:6]}"
+    shown_box = ShownBox(id="p0", class_name="truck", score=0.3, sure=False, x_min=40, y_min=20, x_max=60, y_max=30)
+    whole = {"type": "boxes", "width": 100, "height": 50, "prefill": ["p0"], "boxes": [shown_box.model_dump()]}
+    crop = {
+        "type": "kind",
+        "width": 100,
+        "height": 50,
+        "crop": [8, 3, 42, 47],
+        "class_name": "truck",
+        "kinds": ["tanker"],
+    }
+    finders, experts = mark_missed_queue(world.classes), name_kind_queue({"truck": ("tanker",)})
+    with writing(engine) as session:
+        item = {"id": item_id, "key": "k", "name": "a.png", "sequence": "a", "media_type": "image/png", "size_bytes": 1}
+        upsert(session, Item, [item | {"width": 100, "height": 50, "plain": True}])
+        upsert(session, Batch, [{"id": "b", "collection": collection}])
+    for queue, payload in ((finders, whole), (experts, crop)):
+        write_questions(engine, queue, [Draft("b", item_id, Payload.model_validate(payload).model_dump(mode="json"))])
+        post_questions(engine, label_studio, queue, "b")
+    simulation = Simulation(label_studio, world, collection, People(skill=1.0))
+    report = simulation.run(lambda: True, poll_s=0.1)
+    assert report.answers_by_queue == {"mark-missed": 1, "name-kind": 1}
+    assert report.boxes == {"kept": 0, "changed": 1, "added": 1, "deleted": 0}
+    assert simulation.run(lambda: True, poll_s=0.1).answers == 2
+    desks = {desk.queue: desk for desk in find_desks(label_studio, collection)}
+    said = [submitted(label_studio, desks[name].project_id) for name in ("mark-missed", "name-kind")]
+    boxes = read_boxes(said[0]["result"], 100, 50, world.classes, [shown_box])
+    assert [(box.id == "p0", box.class_name) for box in boxes] == [(True, "car"), (False, "truck")]
+    assert read_kind(said[1]["result"], "truck", ["tanker"]).kind == "tanker"
+    assert sum(annotation["lead_time"] for annotation in said) == pytest.approx(report.human_seconds, abs=0.02)
+    assert said[0]["completed_by"] != said[1]["completed_by"]
+
+
+def submitted(server: AnnotationServer, project_id: int) -> dict[str, Any]:
+    tasks = server.call("GET", "api/tasks/", params={"project": project_id, "fields": "all"})["tasks"]
+    (annotation,) = tasks[0]["annotations"]
+    return dict(annotation)

@@ -1,5 +1,6 @@
 """The doctor must find what is wrong, say what to do, and never be the thing that fails."""
 
+import re
 import shutil
 import socket
 from io import StringIO
@@ -13,10 +14,12 @@ from infra.doctor.examine import examine
 from infra.doctor.findings import Finding, Level, fail, warn, well
 from infra.doctor.machine import check_disk, check_home, check_ports, check_secrets
 from infra.doctor.packages import (
+    CONSTRAINTS,
     LABEL_STUDIO_CONSTRAINTS,
     check_label_studio,
     check_packages,
     installed_versions,
+    optional_packages,
     read_constraints,
 )
 from infra.doctor.report import print_findings
@@ -66,6 +69,27 @@ def test_a_version_that_breaks_something_is_a_failure_with_a_way_out(package: st
 
 def test_a_missing_twin_is_a_failure() -> None:
     assert worst(check_packages(TESTED, {**GOOD, "opencv-python-headless": None})) is Level.FAIL
+
+
+def test_tools_that_are_not_installed_are_no_failure() -> None:
+    tested = {**TESTED, "ruff": "0.17.5", "sahi": "0.12.8"}
+    optional = optional_packages(tested)
+    assert optional == {"ruff", "sahi"}
+    assert worst(check_packages(tested, GOOD, optional)) is Level.OK
+    assert worst(check_packages(tested, {**GOOD, "ruff": "0.1"}, optional)) is Level.WARN
+    assert worst(check_packages(tested, {**GOOD, "torch": None}, optional)) is Level.FAIL
+
+
+def test_every_pin_is_one_version_with_its_reason_above_it() -> None:
+    reason = False
+    for line in CONSTRAINTS.read_text().splitlines():
+        if not line:
+            reason = False
+        elif line.startswith("#"):
+            reason = True
+        else:
+            assert reason, f"{line} has no reason"
+            assert re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][0-9.]*", line), line
 
 
 def test_constraints_are_read_without_their_reasons(tmp_path: Path) -> None:

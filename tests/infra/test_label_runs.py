@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from infra.cli import line_commands
 from infra.cli.line_commands import LabelRequest, has_work, label_batches
-from infra.stack.state import StackState, open_stack
+from infra.stack.state import ServiceName, StackState
 from tasks.intake import steps
 from tasks.intake.batches import open_batch
 from tests.intake.test_batches import fill
@@ -53,7 +53,8 @@ def started(engine: Engine, client: SyncPrefectClient, monkeypatch: pytest.Monke
 
 
 def label_all(client: SyncPrefectClient, engine: Engine, home: Path) -> None:
-    label_batches(client, open_stack(home), engine, REQUEST, wait=True)
+    state = StackState(home=home, ports=dict.fromkeys(ServiceName, 9))
+    label_batches(client, state, engine, REQUEST, wait=True)
 
 
 def left_by(client: SyncPrefectClient, engine: Engine, batch_id: str, state: Any) -> None:
@@ -81,7 +82,7 @@ def test_what_every_run_leaves_behind_again_is_tried_once_each_and_stops_nobody(
     assert [name if name.startswith("stuck") else "new" for name in started] == ["new", "new", "stuck-1", "stuck-2"]
 
 
-def test_a_batch_whose_run_sleeps_is_no_work(engine: Engine, client: SyncPrefectClient, started: list[str]) -> None:
+def test_a_batch_whose_run_goes_on_is_no_work(engine: Engine, client: SyncPrefectClient, started: list[str]) -> None:
     fill(engine, "ab")
     left_by(client, engine, "asleep", Running())
     assert not has_work(engine, "lots")

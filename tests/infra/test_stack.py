@@ -333,8 +333,9 @@ def examine_the_real_stack(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert projects["count"] == 0, "the doctor left a project behind"
 
     two = deployments.REGISTRY.read_text() + TINY_REGISTRY.rpartition("deployments:\n")[2].replace("local", "other")
-    monkeypatch.setattr(doctor, "REGISTRY", deployments.REGISTRY.parent / "two.yaml")
-    doctor.REGISTRY.write_text(two)
+    registry = deployments.REGISTRY.parent / "two.yaml"
+    registry.write_text(two)
+    monkeypatch.setattr(doctor, "REGISTRY", registry)
     assert check_deployments(state).found == "missing: nap/other"
     # The gateway's process stands still: it is there, and does not answer.
     gateway = find_process(state.processes[ServiceName.GATEWAY])

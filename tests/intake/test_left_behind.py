@@ -69,9 +69,7 @@ def test_a_batch_whose_run_may_go_on_is_left_to_it(engine: Engine, client: SyncP
 
 
 @pytest.mark.parametrize("run_id", [None, str(uuid4())])
-def test_a_batch_of_no_known_run_is_continued(
-    engine: Engine, client: SyncPrefectClient, run_id: str | None
-) -> None:
+def test_a_batch_of_no_known_run_is_continued(engine: Engine, client: SyncPrefectClient, run_id: str | None) -> None:
     fill(engine, "ab")
     batch_of(engine, run_id)
     assert [(batch.id, batch.completed) for batch in steps.left_behind(engine, "lots")] == [("b1", False)]

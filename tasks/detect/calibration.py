@@ -1,0 +1,238 @@
+"""Scores that mean what they say: of boxes with a calibrated score of 0.8, eight in ten are right.
+
+A network's score for an object depends on who saw it: one tile, several views, or only the whole image made smaller.
+Triage compares scores, so each way of being seen gets a curve of its own per class, fitted on settled labels; where
+there are too few of them, the curve of the class, or of all, stands in. A calibration belongs to one detector version
+under one recipe and lies in the object store beside its weights.
+"""
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from blocks.errors import NotEnoughData, ObjectMissing
+from blocks.stores import Store
+from blocks.tables import Label, Proposal
+from tasks.detect.overlaps import paired_iou
+from tasks.detect.tiles import Flags, Floats
+
+RIGHT_IOU = 0.5
+"""A proposal is right if a settled label of its class overlaps it by this much and no better proposal took the label."""
+
+LEAST_POINTS, LEAST_OF_EACH = 60, 8
+"""Fewer proposals than this, or fewer right or wrong ones, fit no curve of their own."""
+
+ISOTONIC_FROM = 1000
+"""Isotonic regression follows any shape and needs many points; below, a logistic curve of two parameters is fitted."""
+
+FOLDS = 5
+BINS = 10
+_KNOTS = np.linspace(0.0, 1.0, 41)
+
+
+class Curve(BaseModel):
+    """From a score to the share of boxes that are right: straight lines between knots, never falling."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    scores: tuple[float, ...] = Field(min_length=2)
+    shares: tuple[float, ...] = Field(min_length=2)
+    points: int
+
+    def __call__(self, scores: Floats) -> Floats:
+        """Return calibrated scores, shape and range as given: (n,), 0 to 1."""
+        return np.interp(scores, self.scores, self.shares)
+
+
+class Calibration(BaseModel):
+    """The curves of one detector version under one recipe, and how far its scores were off before and after.
+
+    `curves` by class and way of being seen ("car/tile"), by class ("car"), and for all ("").
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    curves: dict[str, Curve]
+    points: int
+    error_before: float = Field(description="Expected calibration error of the raw scores")
+    error_after: float = Field(description="The same after calibration, on items that the curves were not fitted on")
+
+    def scores_of(self, proposals: Sequence[Proposal]) -> Floats:
+        """Return the calibrated scores (n,) of proposals, in their order."""
+        scores = np.array([proposal.score for proposal in proposals], dtype=np.float64)
+        keys = [(proposal.class_name, seen_by(proposal)) for proposal in proposals]
+        return _apply(self.curves, keys, scores)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Proposals that settled labels have judged.
+
+    Attributes:
+        keys: Class and way of being seen, of each.
+        scores: Shape (n,), 0 to 1.
+        right: Shape (n,).
+        items: Which item each lies on: folds never part an item.
+    """
+
+    keys: tuple[tuple[str, str], ...]
+    scores: Floats
+    right: Flags
+    items: tuple[str, ...]
+
+
+def seen_by(proposal: Proposal) -> str:
+    """Return how a proposal was seen: by one `tile`, only in the `whole` image, or by `several` views."""
+    if len(proposal.merged_from) > 1:
+        return "several"
+    return proposal.view
+
+
+def judge(proposals: Mapping[str, Sequence[Proposal]], labels: Mapping[str, Sequence[Label]]) -> Judged:
+    """Compare proposals with the labels in force on the same items.
+
+    Args:
+        proposals: By item, as `proposals_of` returns them: best score first.
+        labels: By item; only items that are here are judged, so give those that people have looked at: a label that was
+            accepted without a look agrees with its proposal by birth.
+    """
+    keys, scores, right, items = [], [], [], []
+    for item_id, truth in labels.items():
+        free = list(truth)
+        for proposal in proposals.get(item_id, ()):
+            match = _best_match(proposal, free)
+            if match is not None:
+                free.remove(match)
+            keys.append((proposal.class_name, seen_by(proposal)))
+            scores.append(proposal.score)
+            right.append(match is not None)
+            items.append(item_id)
+    return Judged(tuple(keys), np.array(scores, dtype=np.float64), np.array(right, dtype=np.bool_), tuple(items))
+
+
+def fit_calibration(judged: Judged) -> Calibration:
+    """Fit curves to judged proposals, and measure on held-out items what they are worth.
+
+    Raises:
+        NotEnoughData: Too few proposals, items, or right or wrong ones among them.
+    """
+    count, good = len(judged.scores), int(judged.right.sum())
+    if count < LEAST_POINTS or min(good, count - good) < LEAST_OF_EACH or len(set(judged.items)) < FOLDS:
+        raise NotEnoughData(
+            f"{count} proposals ({good} right) on {len(set(judged.items))} items cannot calibrate scores: expected at "
+            f"least {LEAST_POINTS}, {LEAST_OF_EACH} right and as many wrong, on {FOLDS} items. Settle more items first."
+        )
+    everything = np.ones(count, dtype=np.bool_)
+    held_out = np.zeros(count)
+    for fold in _folds(judged.items):
+        held_out[fold] = _apply(
+            _fit(judged, ~fold), [judged.keys[place] for place in np.flatnonzero(fold)], judged.scores[fold]
+        )
+    return Calibration(
+        curves=_fit(judged, everything),
+        points=count,
+        error_before=calibration_error(judged.scores, judged.right),
+        error_after=calibration_error(held_out, judged.right),
+    )
+
+
+def calibration_error(scores: Floats, right: Flags) -> float:
+    """Return the expected calibration error: how far scores and shares of right boxes lie apart, over bins of scores.
+
+    Args:
+        scores: Shape (n,), 0 to 1. n may be 0, which gives 0.
+        right: Shape (n,).
+
+    Source:
+        Guo et al., "On Calibration of Modern Neural Networks", 2017, section 2; 10 bins of equal width.
+    """
+    if not len(scores):
+        return 0.0
+    bins = np.minimum((scores * BINS).astype(np.int64), BINS - 1)
+    said, were = np.bincount(bins, scores, BINS), np.bincount(bins, right, BINS)
+    return float(np.abs(said - were).sum() / len(scores))
+
+
+def keep_calibration(store: Store, version: str, recipe: str, calibration: Calibration) -> str:
+    """Store a calibration beside the weights of its detector, and return its key; a newer one takes its place."""
+    key = _key(version, recipe)
+    store.put(key, calibration.model_dump_json().encode(), "application/json")
+    return key
+
+
+def read_calibration(store: Store, version: str, recipe: str) -> Calibration | None:
+    """Return the calibration of a detector version under a recipe, or None where none was fitted."""
+    try:
+        return Calibration.model_validate_json(store.get(_key(version, recipe)))
+    except ObjectMissing:
+        return None
+
+
+def _key(version: str, recipe: str) -> str:
+    return f"calibrations/{version}/{recipe}.json"
+
+
+def _best_match(proposal: Proposal, free: Sequence[Label]) -> Label | None:
+    mine = [label for label in free if label.class_name == proposal.class_name]
+    if not mine:
+        return None
+    theirs = np.array([(label.x_min, label.y_min, label.x_max, label.y_max) for label in mine], dtype=np.float64)
+    box = np.array([[proposal.x_min, proposal.y_min, proposal.x_max, proposal.y_max]], dtype=np.float64)
+    overlaps = paired_iou(np.repeat(box, len(theirs), axis=0), theirs)
+    best = int(overlaps.argmax())
+    return mine[best] if overlaps[best] >= RIGHT_IOU else None
+
+
+def _folds(items: Sequence[str]) -> Iterator[Flags]:
+    """Yield which points are held out, fold by fold; an item's points stay together."""
+    from sklearn.model_selection import GroupKFold
+
+    places = np.arange(len(items))
+    for _, out in GroupKFold(FOLDS).split(places, groups=np.asarray(items)):
+        fold = np.zeros(len(items), dtype=np.bool_)
+        fold[out] = True
+        yield fold
+
+
+def _fit(judged: Judged, chosen: Flags) -> dict[str, Curve]:
+    groups: dict[str, list[int]] = defaultdict(list)
+    for place in np.flatnonzero(chosen):
+        class_name, how = judged.keys[place]
+        for key in (f"{class_name}/{how}", class_name, ""):
+            groups[key].append(int(place))
+    fitted = ((key, _fit_curve(judged.scores[places], judged.right[places])) for key, places in groups.items())
+    return {key: curve for key, curve in fitted if curve is not None}
+
+
+def _fit_curve(scores: Floats, right: Flags) -> Curve | None:
+    from sklearn.isotonic import IsotonicRegression
+    from sklearn.linear_model import LogisticRegression
+
+    good = int(right.sum())
+    if len(scores) < LEAST_POINTS or min(good, len(scores) - good) < LEAST_OF_EACH:
+        return None
+    if len(scores) >= ISOTONIC_FROM:
+        shares = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(scores, right).predict(_KNOTS)
+    else:
+        shares = LogisticRegression().fit(_logits(scores), right).predict_proba(_logits(_KNOTS))[:, 1]
+    # A detector that is surer of what is wrong is not to be turned upside down: its curve is flat.
+    rising = np.maximum.accumulate(shares) if shares[-1] >= shares[0] else np.full_like(shares, right.mean())
+    return Curve(scores=tuple(_KNOTS.tolist()), shares=tuple(rising.clip(0, 1).tolist()), points=len(scores))
+
+
+def _logits(scores: Floats) -> Floats:
+    inside = scores.clip(1e-4, 1 - 1e-4)
+    return np.log(inside / (1 - inside))[:, None]
+
+
+def _apply(curves: Mapping[str, Curve], keys: Sequence[tuple[str, str]], scores: Floats) -> Floats:
+    result = scores.copy()
+    places = sorted(range(len(keys)), key=lambda place: keys[place])
+    for (class_name, how), group in itertools.groupby(places, key=lambda place: keys[place]):
+        curve = curves.get(f"{class_name}/{how}") or curves.get(class_name) or curves.get("")
+        mine = list(group)
+        if curve is not None:
+            result[mine] = curve(scores[mine])
+    return result
