@@ -13,6 +13,7 @@ from infra.cli.follow import follow_label, follow_run
 from infra.cli.line_progress import count_intake, count_unbatched, describe_settled
 from infra.stack.connection import connected
 from infra.stack.health import is_well, worker_is_online
+from infra.stack.runs import start_run
 from infra.stack.services import PLUGS, describe_service
 from infra.stack.state import ServiceName, StackState, open_stack
 
@@ -135,24 +136,6 @@ def running_stack(home: Path) -> StackState:
     if not (is_well(describe_service(ServiceName.PREFECT, state), state) and worker_is_online(state)):
         raise StackError(f"the stack in {home} does not run: start it with `labelline up`")
     return state
-
-
-def start_run(client: "SyncPrefectClient", deployment: str, **parameters: Any) -> "FlowRun":
-    """Start a run of a deployment.
-
-    Raises:
-        StackError: It is not deployed, or refuses its parameters.
-    """
-    from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
-
-    try:
-        found = client.read_deployment_by_name(deployment)
-        # A run without a scheduled time is due at once.
-        return client.create_flow_run_from_deployment(found.id, parameters={**parameters, "plugs": PLUGS})
-    except ObjectNotFound as error:
-        raise StackError(f"{deployment} is not deployed: run `labelline up`, which deploys prefect.yaml") from error
-    except PrefectHTTPStatusError as error:
-        raise StackError(f"{deployment} refused its parameters: {error.response.text[:500]}") from error
 
 
 def open_catalog() -> "Engine":

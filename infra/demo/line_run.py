@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from blocks.annotation_server import AnnotationServer
 from blocks.database import open_engine
 from blocks.errors import LabellingError
 from blocks.stores import FolderStore
@@ -23,9 +22,10 @@ from infra.annotators.truth import read_world
 from infra.demo.crew import Crew
 from infra.demo.outcome import Outcome, read_outcome, write_report
 from infra.demo.phases import people_spans, task_spans, wall_seconds
-from infra.demo.runs import start_run, wait_for_run, wait_for_triggered_run
+from infra.demo.runs import wait_for_run, wait_for_triggered_run
 from infra.demo.summary import draw_picture, print_summary
 from infra.stack.connection import connected
+from infra.stack.runs import start_run
 from infra.stack.services import catalog_url
 from infra.stack.start import start_stack
 from infra.stack.state import StackState
@@ -134,11 +134,11 @@ def _run_line(
 ) -> Outcome:
     line, engine, limit_s = trial.line, open_engine(catalog_url(state.home)), trial.run_limit_s
     world = read_world(trial.truth)
-    with Crew(_server_of(state), world, line.collection, trial.people, engine) as crew:
-        took = start_run(client, "intake/local", {"folder": str(trial.images), "collection": line.collection})
+    with Crew(state.server, world, line.collection, trial.people, engine) as crew:
+        took = start_run(client, "intake/local", folder=str(trial.images), collection=line.collection).id
         wait_for_run(client, took, limit_s)
         tell(f"took in {len(world.pictures)} pictures")
-        labelled = start_run(client, "label/local", {"line": line.model_dump(mode="json")})
+        labelled = start_run(client, "label/local", line=line.model_dump(mode="json")).id
         wait_for_run(client, labelled, limit_s, meanwhile=crew.check)
         tell(f"labelled: people gave {crew.report.answers} answers")
     retrained = wait_for_triggered_run(client, "retrain", labelled, limit_s)
@@ -147,13 +147,3 @@ def _run_line(
     spans = task_spans(client, [took, labelled, retrained])
     spans["people"] = people_spans(engine, outcome.batch_id)
     return outcome.model_copy(update={"wall_seconds": wall_seconds(spans, clock.known, clock.total)})
-
-
-def _server_of(state: StackState) -> AnnotationServer:
-    return AnnotationServer(
-        url=state.urls.label_studio,
-        api_token=state.label_studio_token,
-        gateway_url=state.urls.gateway,
-        link_secret=state.link_secret,
-        doorbell_secret=state.doorbell_secret,
-    )

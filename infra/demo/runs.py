@@ -1,8 +1,8 @@
 """Start deployed runs on the stack's Prefect server, and wait for them."""
 
 import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from blocks.errors import LabellingError
@@ -16,12 +16,6 @@ TRIGGER_LIMIT_S = 90.0
 """How long an automation may take to start what an event asks for: seconds on an idle machine."""
 
 SHOWN_LOG_LINES = 15
-
-
-def start_run(client: "SyncPrefectClient", deployment: str, parameters: Mapping[str, Any]) -> UUID:
-    """Start a run of a deployment (`flow/name`) and return its id at once."""
-    found = client.read_deployment_by_name(deployment)
-    return client.create_flow_run_from_deployment(found.id, parameters=dict(parameters)).id
 
 
 def wait_for_run(

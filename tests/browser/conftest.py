@@ -16,11 +16,12 @@ from blocks.errors import StackError
 from blocks.tables import Question
 from infra.browser.screenshots import find_chromium
 from infra.demo.run import STARTER
-from infra.demo.runs import start_run, wait_for_run
+from infra.demo.runs import wait_for_run
 from infra.demo.scenes import draw_scenes
 from infra.demo.vehicles import CLASSES
 from infra.stack.connection import connected
 from infra.stack.label_studio import find_label_studio
+from infra.stack.runs import start_run
 from infra.stack.services import catalog_url
 from infra.stack.start import start_stack
 from infra.stack.state import StackState
@@ -89,9 +90,9 @@ def asked_line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AskedLine]:
         try:
             state = start_stack(home)
             with connected(state) as client:
-                taken = start_run(client, "intake/local", {"folder": str(scenes.images), "collection": "lots"})
+                taken = start_run(client, "intake/local", folder=str(scenes.images), collection="lots").id
                 wait_for_run(client, taken, LIMIT_S)
-                run_id = start_run(client, "label/local", {"line": line})
+                run_id = start_run(client, "label/local", line=line).id
             asked = AskedLine(state, run_id, home / "logs")
             asked.wait_until_asleep()
             yield asked

@@ -1,4 +1,4 @@
-"""The whole promise as one person sees it: log in, get the most useful question, mend it, submit, and the line goes on."""
+"""The promise as one person sees it: log in, get the most useful question, mend it, submit, and the line goes on."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -14,19 +14,19 @@ import psutil
 import pytest
 from sqlmodel import select
 
-from blocks.annotation_server import AnnotationServer
 from blocks.database import open_engine, reading
 from blocks.tables import Answer, AnswerState, Label, Question, QuestionState
 from infra.annotators.people import People
 from infra.annotators.simulate import Simulation
 from infra.annotators.truth import read_world
 from infra.demo.run import STARTER
-from infra.demo.runs import start_run, wait_for_run
+from infra.demo.runs import wait_for_run
 from infra.demo.scenes import draw_scenes
 from infra.demo.vehicles import CLASSES, TRUCK_KINDS
 from infra.stack.connection import connected
 from infra.stack.label_studio import find_label_studio
 from infra.stack.processes import find_process
+from infra.stack.runs import start_run
 from infra.stack.services import catalog_url
 from infra.stack.start import start_stack
 from infra.stack.state import ServiceName, StackState
@@ -77,17 +77,6 @@ def wait_until_asleep(state: StackState, run_id: object, queue: str) -> None:
     pytest.fail(f"the run did not fall asleep in queue {queue}")
 
 
-def server_of(state: StackState) -> AnnotationServer:
-    """Return what people need to answer."""
-    return AnnotationServer(
-        url=state.urls.label_studio,
-        api_token=state.label_studio_token,
-        gateway_url=state.urls.gateway,
-        link_secret=state.link_secret,
-        doorbell_secret=state.doorbell_secret,
-    )
-
-
 @pytest.mark.slow
 @pytest.mark.label_studio
 @pytest.mark.timeout(900)
@@ -102,19 +91,19 @@ def test_a_run_survives_the_death_of_everything_between_posting_and_answering(ho
     }
     state = start_stack(home)
     with connected(state) as client:
-        taken = start_run(client, "intake/local", {"folder": str(scenes.images), "collection": "lots"})
+        taken = start_run(client, "intake/local", folder=str(scenes.images), collection="lots").id
         wait_for_run(client, taken, LIMIT_S)
-        run_id = start_run(client, "label/local", {"line": line})
+        run_id = start_run(client, "label/local", line=line).id
     wait_until_asleep(state, run_id, "mark-missed")
 
     kill(state, ServiceName.WORKER, ServiceName.LABEL_STUDIO, ServiceName.GATEWAY, ServiceName.PREFECT)
     state = start_stack(home)
 
     kill(state, ServiceName.GATEWAY)  # the doorbell is dead: only the sweep hears of these answers
-    people = Simulation(server_of(state), read_world(scenes.folder), "lots", People(count=2, skill=1.0))
+    people = Simulation(state.server, read_world(scenes.folder), "lots", People(count=2, skill=1.0))
     people.run(stop=lambda: True)
     with connected(state) as client:
-        wait_for_run(client, start_run(client, "sweep/local", {}), LIMIT_S)
+        wait_for_run(client, start_run(client, "sweep/local").id, LIMIT_S)
     wait_until_asleep(state, run_id, "name-kind")
 
     state = start_stack(home)  # the doorbell is back
@@ -135,7 +124,7 @@ def test_a_run_survives_the_death_of_everything_between_posting_and_answering(ho
     heard_by = {(queue_of[answer.question_id], answer.heard_by) for answer in answers}
     assert ("name-kind", "doorbell") in heard_by
     assert ("mark-missed", "doorbell") not in heard_by
-    client = server_of(state).client
+    client = state.server.client
     in_label_studio = [
         task.data["question_id"]
         for project in client.projects.list()

@@ -1,0 +1,229 @@
+"""Bench: 100 simulated annotators at the gateway's doorbell.
+
+A real gateway process, started as the stack starts it, on a catalogue with posted questions. Every request is what
+Label Studio sends when somebody submits, on a connection of its own, as Label Studio makes one per webhook. The clock
+runs from before connecting until the answer is read: for so long the annotator's own request is held up.
+
+"Simultaneous" is measured in three ways: all 100 press "submit" at the same instant, within a tenth of a second, and
+within a second. The client shares the machine with the gateway, so what it costs is in the numbers too.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import numpy as np
+
+from blocks.annotation_server import DOORBELL_HEADER
+from blocks.database import writing
+from blocks.errors import StackError
+from blocks.home import labelline_home
+from blocks.tables import Question
+from infra.chaos.ground import HEIGHT, QUEUE, WIDTH, Ground, lay_ground, make_catalogue
+from infra.stack.ports import FREE_RANGE, is_free
+from infra.stack.state import HOST
+from tasks.review.bookmarks import queue_of_project, write_bookmarks
+from tasks.review.outbox import note_posted
+from tasks.review.regions import ShownBox, to_regions
+
+ANNOTATORS = 100
+TARGET_MS = 20.0
+SPREADS_S = (0.0, 0.1, 1.0)
+PROJECT_ID = 7
+SECRET = "bench-doorbell"  # noqa: S105  (of a gateway that lives for seconds)
+PLUGS = "bench"
+
+SAVE_BLOCKS = """
+import sys
+from blocks.catalog import Catalog
+from blocks.label_studio import LabelStudio
+from blocks.object_store import ObjectStore
+url, folder, secret, plugs = sys.argv[1:]
+Catalog(url=url).save(plugs)
+ObjectStore(folder=folder).save(plugs)
+LabelStudio(
+    url="http://127.0.0.1:9", api_token="x", gateway_url="http://127.0.0.1:9", link_secret="x", doorbell_secret=secret
+).save(plugs)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Milliseconds until the doorbell has answered.
+
+    Attributes:
+        spread_s: Within how many seconds all annotators submitted.
+    """
+
+    spread_s: float
+    requests: int
+    p50_ms: float
+    p95_ms: float
+    max_ms: float
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=20, help="how often all annotators submit")
+    parser.add_argument("--boxes", type=int, default=20, help="boxes per answer")
+    parser.add_argument("--json", type=Path, help="where the result goes (default: bench/doorbell.json)")
+    options = parser.parse_args()
+    print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores before the start")
+    measured = measure(options.rounds, options.boxes)
+    for one in measured:
+        how = f"within {one.spread_s:g} s" if one.spread_s else "at the same instant"
+        print(
+            f"{ANNOTATORS} annotators {how}: p50 {one.p50_ms:.1f} ms, p95 {one.p95_ms:.1f} ms, "
+            f"max {one.max_ms:.1f} ms over {one.requests} requests (target: p95 under {TARGET_MS:g} ms)"
+        )
+    path = options.json or labelline_home() / "bench" / "doorbell.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    result = {"annotators": ANNOTATORS, "target_p95_ms": TARGET_MS, "measured": [asdict(one) for one in measured]}
+    path.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def measure(rounds: int, boxes: int) -> list[Measured]:
+    """Let all annotators submit a number of times, for each spread; every answer is a new one.
+
+    Raises:
+        StackError: The gateway does not start, or refuses a webhook, or has not heard all of them at the end.
+    """
+    with tempfile.TemporaryDirectory(prefix="labelline-doorbell-") as name:
+        folder = Path(name)
+        ground = lay_ground(make_catalogue(folder), ANNOTATORS)
+        _pretend_posted(ground)
+        with _gateway(ground.url, folder) as port:
+            bodies = _bodies(ground, boxes)
+            asyncio.run(_submit_all(port, [next(bodies) for _ in range(ANNOTATORS)], 0.0))  # warm
+            measured = []
+            for spread_s in SPREADS_S:
+                waited = []
+                for _ in range(rounds):
+                    waited += asyncio.run(_submit_all(port, [next(bodies) for _ in range(ANNOTATORS)], spread_s))
+                    time.sleep(0.3)
+                p50, p95, most = np.percentile(np.array(waited) * 1000, [50, 95, 100])
+                measured.append(Measured(spread_s, len(waited), float(p50), float(p95), float(most)))
+            _wait_until_heard(port, ANNOTATORS * (1 + rounds * len(SPREADS_S)))
+    return measured
+
+
+async def _submit_all(port: int, bodies: list[bytes], spread_s: float) -> list[float]:
+    starts = [random.uniform(0, spread_s) for _ in bodies]
+    return await asyncio.gather(*(_submit(port, body, start_s) for body, start_s in zip(bodies, starts, strict=True)))
+
+
+async def _submit(port: int, body: bytes, start_s: float) -> float:
+    """Post one webhook after a while; a bare socket, as a client library would cost more than the gateway."""
+    await asyncio.sleep(start_s)
+    head = (
+        f"POST /webhooks/label-studio HTTP/1.1\r\nHost: {HOST}:{port}\r\nContent-Type: application/json\r\n"
+        f"{DOORBELL_HEADER}: {SECRET}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    since = time.perf_counter()
+    reader, writer = await asyncio.open_connection(HOST, port)
+    writer.write(head.encode() + body)
+    status = await reader.readline()
+    waited_s = time.perf_counter() - since
+    writer.close()
+    if b" 202 " not in status:
+        raise StackError(f"the gateway answered {status!r} to a webhook (expected 202)")
+    return waited_s
+
+
+def _bodies(ground: Ground, boxes: int) -> Iterator[bytes]:
+    """Yield webhooks of new answers, person after person, without end."""
+    questions = ground.questions
+    shown = [
+        ShownBox(id=f"r{n}", class_name="car", score=0.9, x_min=n * 40, y_min=20, x_max=n * 40 + 30, y_max=60)
+        for n in range(boxes)
+    ]
+    result = [{**region, "origin": "prediction"} for region in to_regions(shown, WIDTH, HEIGHT)]
+    annotation_id = 0
+    while True:
+        for question in questions:
+            annotation_id += 1
+            yield json.dumps(_webhook(question, annotation_id, result)).encode()
+
+
+def _webhook(question: Question, annotation_id: int, result: list[dict[str, object]]) -> dict[str, object]:
+    annotation = {
+        "id": annotation_id,
+        "result": result,
+        "was_cancelled": False,
+        "updated_at": datetime.now(UTC).isoformat(),
+        "lead_time": 4.5,
+        "completed_by": annotation_id % ANNOTATORS + 1,
+        "task": question.task_id,
+        "project": PROJECT_ID,
+    }
+    task = {"id": question.task_id, "data": {"question_id": question.id, "image": "x"}}
+    return {"action": "ANNOTATION_CREATED", "annotation": annotation, "task": task, "project": {"id": PROJECT_ID}}
+
+
+def _pretend_posted(ground: Ground) -> None:
+    with writing(ground.engine) as session:
+        write_bookmarks(session, {queue_of_project(PROJECT_ID): QUEUE.model_dump_json()})
+    note_posted(ground.engine, PROJECT_ID, {row.id: number for number, row in enumerate(ground.questions, start=1)})
+
+
+@contextmanager
+def _gateway(catalog_url: str, folder: Path) -> Iterator[int]:
+    """Start a gateway with blocks of its own, saved without a server; yields its port."""
+    port = next(port for port in random.sample(FREE_RANGE, 200) if is_free(port))
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    environment = {
+        **inherited,
+        "PREFECT_HOME": str(folder / "prefect"),
+        "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    }
+    save = [sys.executable, "-c", SAVE_BLOCKS, catalog_url, str(folder / "objects"), SECRET, PLUGS]
+    subprocess.run(save, env=environment, check=True, capture_output=True)
+    serve = [sys.executable, "-m", "infra.gateway", "--plugs", PLUGS, "--port", str(port)]
+    with (folder / "gateway.log").open("w") as log:
+        process = subprocess.Popen(serve, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        _wait_until_well(port, process, folder / "gateway.log")
+        yield port
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _wait_until_well(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            if httpx.get(f"http://{HOST}:{port}/health", timeout=2).status_code == 200:
+                return
+        except httpx.HTTPError:
+            time.sleep(0.3)
+    raise StackError(f"the gateway did not start: {log.read_text()[-1000:]}")
+
+
+def _wait_until_heard(port: int, rung: int) -> None:
+    deadline = time.monotonic() + 300
+    rings: dict[str, int] = {}
+    while time.monotonic() < deadline:
+        rings = httpx.get(f"http://{HOST}:{port}/health", timeout=30).json()["rings"]
+        if rings["heard"] == rung:
+            return
+        time.sleep(1)
+    raise StackError(f"the gateway has not heard all of {rung} webhooks: {rings}")
+
+
+if __name__ == "__main__":
+    main()
