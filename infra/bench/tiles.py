@@ -14,6 +14,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ from tasks.train.evaluate import average_precision
 
 OUTPUT = Path(".labelline/bench/tiles.json")
 GROUP = 6
+COARSE_SCORE = 0.02
 CLASSES = ("car", "truck", "bus")
 """Those of aerial_cars that COCO has. A minibus is none of COCO's, so minibuses stay out of the truth for all alike."""
 
@@ -89,11 +91,11 @@ def race(data: Path, images: int, min_score: float) -> dict[str, Any]:
         contestants.sahi(weights, min_score, paths),
         contestants.supervision(weights, min_score, paths),
         contestants.whole_frame(weights, min_score),
+        replace(contestants.labelline(weights, min_score, coarse_score=COARSE_SCORE), name="labelline_coarse"),
     ]
     rounded: Backend = "torch-fp16" if torch.cuda.is_available() else "openvino-bf16"
     if rounded == "torch-fp16" or installed("openvino"):
-        found = contestants.labelline(weights, min_score, rounded)
-        racing.append(Contestant("labelline_rounded", found.setting, found.ask))
+        racing.append(replace(contestants.labelline(weights, min_score, rounded), name="labelline_rounded"))
     results = {each.name: _Tally(each) for each in racing}
     for each in racing:
         each.ask(paths[:1])
@@ -131,9 +133,19 @@ class _Tally:
             "images_per_second": float(np.median(self.rates)),
             "images_per_second_mean": len(self.found) / self.wall_s,
             "cpu_seconds_per_image": self.cpu_s / len(self.found),
+            "recall50_any_class": _recall(kept, truths),
             **{key: precision[key] for key in ("map50", "map50_95", "map50_any_class", "map50_95_any_class")},
             "boxes": sum(len(each) for each in kept),
         }
+
+
+def _recall(found: list[sv.Detections], truths: list[sv.Detections]) -> float:
+    """Return the share of true boxes that some box of any class overlaps by an IoU of 0.5."""
+    hit = [
+        (sv.box_iou_batch(truth.xyxy, said.xyxy) >= 0.5).any(axis=1).sum() if len(said) and len(truth) else 0
+        for said, truth in zip(found, truths, strict=True)
+    ]
+    return float(sum(hit) / max(1, sum(len(truth) for truth in truths)))
 
 
 def bare_forward(weights: Path, batch: int = 8) -> dict[str, float] | None:

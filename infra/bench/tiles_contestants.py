@@ -43,10 +43,16 @@ class Contestant:
     ask: Ask
 
 
-def labelline(weights: Path, min_score: float, backend: Backend = "auto") -> Contestant:
-    """Return our own stream of tiles."""
+def labelline(weights: Path, min_score: float, backend: Backend = "auto", coarse_score: float = 0.0) -> Contestant:
+    """Return our own stream of tiles; with a coarse score, it skips tiles where the whole image shows nothing."""
     detector = load_detector(weights, version_of(weights), TILE_PX, backend)
-    options = TilingOptions(tile_px=TILE_PX, overlap_share=OVERLAP_SHARE, min_score=min_score, backend=backend)
+    options = TilingOptions(
+        tile_px=TILE_PX,
+        overlap_share=OVERLAP_SHARE,
+        min_score=min_score,
+        backend=backend,
+        coarse_score=coarse_score,
+    )
     # What the peers keep of a class nobody asked for costs them nothing here either: all are asked for all classes.
     wanted = range(len(detector.classes))
 
@@ -54,7 +60,8 @@ def labelline(weights: Path, min_score: float, backend: Backend = "auto") -> Con
         sources = [Source(str(path), _size_wh(path), partial(_read, path)) for path in paths]
         return [_merged(found) for found in find_objects(sources, detector, wanted, options)]
 
-    return Contestant("labelline", str(getattr(detector, "runner", backend)), ask)
+    setting = str(getattr(detector, "runner", backend)) + (f", coarse pass at {coarse_score}" if coarse_score else "")
+    return Contestant("labelline", setting, ask)
 
 
 def sahi(weights: Path, min_score: float, images: Sequence[Path]) -> Contestant:

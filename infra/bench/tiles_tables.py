@@ -28,12 +28,24 @@ def print_tables(report: Mapping[str, Any]) -> None:
 
 def _race(device: str, result: Mapping[str, Any]) -> Table:
     title = f"{device}: {result['images']} images of aerial_cars, 640 px tiles, overlap 0.2, score {result['score']}"
-    columns = ("who", "images/s", "CPU s/image", "mAP50", "mAP50-95", "any class", "any 50-95", "boxes", "setting")
+    columns = (
+        "who",
+        "images/s",
+        "CPU s/image",
+        "mAP50",
+        "mAP50-95",
+        "any class",
+        "any 50-95",
+        "recall",
+        "boxes",
+        "setting",
+    )
     table = _table(title, columns)
     for name, row in result.items():
         if not isinstance(row, dict) or "map50" not in row:
             continue
         numbers = [f"{row[key]:.3f}" for key in ("map50", "map50_95", "map50_any_class", "map50_95_any_class")]
+        numbers.append(f"{row['recall50_any_class']:.3f}")
         rates = [f"{row['images_per_second']:.2f}", f"{row['cpu_seconds_per_image']:.2f}"]
         table.add_row(name, *rates, *numbers, f"{row['boxes']:,}", row["setting"])
     return table

@@ -53,7 +53,7 @@ def run(quick: bool, seed: int, only: Sequence[str] = ()) -> list[Tally]:
             seen = rehearse(shared)
             boundaries = dice.sample(seen.boundaries, 2) if quick else seen.boundaries
             kills = [kill_at_random(shared, seen.lasts_s, 2 if quick else 50), kill_at_boundaries(shared, boundaries)]
-            return [*kills, *([] if quick else [race(shared, 3)]), *tallies]
+            return [*kills, *([] if quick else [race(shared, 5)]), *tallies]
 
 
 def _tell(what: str) -> None:

@@ -104,7 +104,7 @@ def race(shared: Killers, trials: int) -> Tally:
     """Let two senders post the same batch at once; the sweep removes what both have sent."""
     results = []
     for _ in range(trials):
-        ground = lay_ground(shared.catalog_url, QUESTIONS)
+        ground = lay_ground(shared.catalog_url, CHUNK_SIZE)  # few: twins are removed one by one
         posting = _posting(shared, ground)
         with _started(posting) as (one, _), _started(posting) as (other, _):
             one.join(LIMIT_S)

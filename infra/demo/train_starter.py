@@ -9,7 +9,7 @@ with errors that people must mend, and there is something for the retrained dete
 The committed weights (2.01 MB) were made in two rounds on two shared cores: 12 epochs from scratch at a rate of 0.002
 on a world with fewer trucks and buses (15 min, mAP50 0.810 on its held-out tiles), then `--onwards` as it stands here
 (7 min, 8 epochs, mAP50 0.908 on held-out tiles of 320 px). On the demo's own 24 scenes, in the line's tiles of 640 px,
-they reach mAP50 0.603: 0.68 to 1.00 on scenes by day, 0.09 to 0.93 on those at dusk and under clouds.
+they reach mAP50 0.672: 0.68 to 1.00 on scenes by day, 0.26 to 0.93 on those at dusk and under clouds.
 """
 
 import argparse

@@ -21,7 +21,7 @@ from tasks.detect.overlaps import paired_iou
 from tasks.detect.tiles import Flags, Floats
 
 RIGHT_IOU = 0.5
-"""A proposal is right if a settled label of its class overlaps it by this much and no better proposal took the label."""
+"""A proposal is right if a label of its class overlaps it by this much and no better proposal took that label."""
 
 LEAST_POINTS, LEAST_OF_EACH = 60, 8
 """Fewer proposals than this, or fewer right or wrong ones, fit no curve of their own."""
@@ -31,7 +31,7 @@ ISOTONIC_FROM = 1000
 
 FOLDS = 5
 BINS = 10
-_KNOTS = np.linspace(0.0, 1.0, 41)
+_KNOTS: Floats = np.linspace(0.0, 1.0, 41, dtype=np.float64)
 
 
 class Curve(BaseModel):
@@ -127,9 +127,8 @@ def fit_calibration(judged: Judged) -> Calibration:
     everything = np.ones(count, dtype=np.bool_)
     held_out = np.zeros(count)
     for fold in _folds(judged.items):
-        held_out[fold] = _apply(
-            _fit(judged, ~fold), [judged.keys[place] for place in np.flatnonzero(fold)], judged.scores[fold]
-        )
+        keys = [judged.keys[place] for place in np.flatnonzero(fold)]
+        held_out[fold] = _apply(_fit(judged, ~fold), keys, judged.scores[fold])
     return Calibration(
         curves=_fit(judged, everything),
         points=count,
@@ -224,7 +223,7 @@ def _fit_curve(scores: Floats, right: Flags) -> Curve | None:
 
 def _logits(scores: Floats) -> Floats:
     inside = scores.clip(1e-4, 1 - 1e-4)
-    return np.log(inside / (1 - inside))[:, None]
+    return np.asarray(np.log(inside / (1 - inside))[:, None])
 
 
 def _apply(curves: Mapping[str, Curve], keys: Sequence[tuple[str, str]], scores: Floats) -> Floats:

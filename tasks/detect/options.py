@@ -42,6 +42,13 @@ class TilingOptions(BaseModel):
     seam_iou: float = Field(
         default=0.35, ge=0.05, le=1.0, description="How well two views must agree, where both see, on a box that is cut"
     )
+    coarse_score: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description="Look at the whole image first and skip tiles where it shows nothing of this score or more; 0 "
+        "looks at every tile. Saves time on mostly empty images, and loses small objects: measure before use",
+    )
     backend: Backend = Field(
         default="auto",
         description="What runs the network: the fastest that gives torch's boxes (auto), or one by name; openvino-bf16 "
@@ -60,6 +67,8 @@ class TilingOptions(BaseModel):
                 f"show_score {self.show_score} is below min_score {self.min_score}: boxes that are not kept cannot be "
                 "counted. Raise show_score or lower min_score."
             )
+        if self.coarse_score and not self.whole_image:
+            raise ValueError("coarse_score needs whole_image: the whole image is what tells which tiles to skip")
         return self
 
     def recipe(self, classes: Sequence[str]) -> str:
@@ -68,6 +77,8 @@ class TilingOptions(BaseModel):
         Two scans of one item by one detector under one recipe find the same boxes, so the second need not be made.
         """
         fields = self.model_dump(exclude=_EXECUTION_ONLY)
+        if not self.coarse_score:
+            del fields["coarse_score"]  # as it was before there was such a pass: earlier scans stay valid
         if self.backend in ROUNDED:
             fields["backend"] = self.backend
         text = json.dumps([SCAN_VERSION, fields, sorted(set(classes))], sort_keys=True, separators=(",", ":"))

@@ -176,7 +176,7 @@ class _Scanner:
                 **key,
                 "proposals": len(each.merged),
                 "whole_frame": each.seen_whole(self.options.show_score),
-                "tiles": int((~each.regions.whole).sum()),
+                "tiles": int((~each.regions.whole).sum()) - each.skipped,
                 "embedding": None if each.embedding is None else each.embedding.astype("float16").tobytes(),
             }
             for each in found

@@ -54,6 +54,7 @@ class Found:
         merged: One box per object.
         dropped: Detections that are no boxes (not finite, or without area) or of unknown class.
         embedding: Pooled features (d,) float32 of the whole image, where it was looked at as a whole.
+        skipped: Tiles that the coarse pass found empty, and nobody looked at.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Found:
     merged: Merged
     dropped: int
     embedding: Any = None
+    skipped: int = 0
 
     def seen_whole(self, least_score: float) -> int:
         """Count what the whole-image pass alone found with at least this score."""
@@ -84,6 +86,8 @@ class _Image:
     name: str
     regions: Regions
     views_out: int
+    later: list[tuple[int, View]] = field(default_factory=list)
+    skipped: int = 0
     dropped: int = 0
     seen: list[Seen] = field(default_factory=list)
     embedding: Any = None
@@ -96,7 +100,9 @@ _Batch = tuple["Future[list[Any]]", list[tuple[_Image, int, Placement]]]
 def find_objects(
     sources: Iterable[Source], detector: Detector, class_ids: Sequence[int], options: TilingOptions
 ) -> Iterator[Found | Unseen]:
-    """Look at images through tiles, and yield each as soon as its last tile is back, in the order they came.
+    """Look at images through tiles, and yield each as soon as its last tile is back.
+
+    Images come back in the order they went in, unless a coarse pass lets those with less to look at overtake.
 
     Args:
         sources: The images; taken one by one as room for them comes free. May be endless.
@@ -107,30 +113,100 @@ def find_objects(
     Yields:
         `Found`, or `Unseen` where an image cannot be read: one bad image never stops the rest.
     """
-    wanted = np.zeros(len(detector.classes), dtype=np.bool_)
-    wanted[list(class_ids)] = True
-    waiting: deque[_Ticket] = deque()
-    running: deque[_Batch] = deque()
-    size = min(options.batch_size, detector.batch_size or options.batch_size)
     with ThreadPoolExecutor(options.decode_threads) as readers, ThreadPoolExecutor(detector.lanes) as network:
+        belt = _Belt(network, detector, class_ids, options)
         for source, pixels in _read_ahead(sources, readers, options):
             if isinstance(pixels, Unseen):
                 yield pixels
                 continue
-            waiting.extend(_tickets(source.name, pixels, detector, options))
-            while len(waiting) >= size:
-                running.append(_send(waiting, size, network, detector, options))
-                while len(running) > detector.lanes + BATCHES_WAITING:
-                    yield from _collect(running.popleft(), wanted, options)
+            belt.load(source.name, pixels)
+            yield from belt.run_full_batches()
             if pixels.size > _LARGE_SHARE * 3_000_000 * options.decoded_megapixels:
-                _copy_pixels(waiting)
-                while running:
-                    yield from _collect(running.popleft(), wanted, options)
+                yield from belt.let_go_of_pixels()
             del pixels  # the next image is decoded before this name is bound again
-        while waiting or running:
-            if waiting:
-                running.append(_send(waiting, size, network, detector, options))
-            yield from _collect(running.popleft(), wanted, options)
+        yield from belt.run_out()
+
+
+class _Belt:
+    """Tiles on their way through the network: those that wait for a full batch, and batches that are out."""
+
+    def __init__(
+        self, network: ThreadPoolExecutor, detector: Detector, class_ids: Sequence[int], options: TilingOptions
+    ) -> None:
+        self.network, self.detector, self.options = network, detector, options
+        self.size = min(options.batch_size, detector.batch_size or options.batch_size)
+        self.wanted = np.zeros(len(detector.classes), dtype=np.bool_)
+        self.wanted[list(class_ids)] = True
+        self.least = min(options.min_score, options.coarse_score or 1.0)
+        self.waiting: deque[_Ticket] = deque()
+        self.running: deque[_Batch] = deque()
+
+    def load(self, name: str, pixels: Pixels) -> None:
+        """Cut an image and put its views on the belt; with a coarse pass, the whole image alone at first."""
+        height, width = pixels.shape[:2]
+        options = self.options
+        regions = regions_of((width, height), options.tile_px, options.overlap_share, options.whole_image)
+        views = list(enumerate(cut_views(pixels, regions, self.detector.imgsz)))
+        coarse = options.coarse_score > 0 and len(views) > 1
+        first, later = (views[-1:], views[:-1]) if coarse else (views, [])
+        image = _Image(name, regions, views_out=len(first), later=later)
+        self.waiting.extend((image, number, view) for number, view in first)
+
+    def run_full_batches(self) -> Iterator[Found]:
+        """Hand on every batch that is full, and yield what is done once enough batches are out."""
+        while len(self.waiting) >= self.size:
+            self._send()
+            while len(self.running) > self.detector.lanes + BATCHES_WAITING:
+                yield from self._collect(self.running.popleft())
+
+    def run_out(self) -> Iterator[Found]:
+        """Hand on all that waits, full or not, until nothing is out."""
+        while self.waiting or self.running:
+            while self.waiting and len(self.running) <= self.detector.lanes + BATCHES_WAITING:
+                self._send()
+            yield from self._collect(self.running.popleft())
+
+    def let_go_of_pixels(self) -> Iterator[Found]:
+        """Hold no more of a large image than copies of the few tiles that wait for the next batch."""
+        while self.running:
+            yield from self._collect(self.running.popleft())
+            yield from self.run_full_batches()
+        if any(image.later for image, _, _ in self.waiting):
+            yield from self.run_out()  # its coarse pass waits for others, and all of its tiles wait for that
+        for place, (image, number, view) in enumerate(self.waiting):
+            self.waiting[place] = (image, number, replace(view, pixels=view.pixels.copy()))
+
+    def _send(self) -> None:
+        tickets = [self.waiting.popleft() for _ in range(min(self.size, len(self.waiting)))]
+        pictures = [squared(view.pixels, self.detector.imgsz) for _, _, view in tickets]
+        places = [(image, number, view.placement) for image, number, view in tickets]
+        self.running.append((self.network.submit(self.detector.predict, pictures, self.least), places))
+
+    def _collect(self, batch: _Batch) -> Iterator[Found]:
+        future, places = batch
+        for detections, (image, number, placement) in zip(future.result(), places, strict=True):
+            seen, dropped = _seen(detections, placement, number, len(self.wanted))
+            image.dropped += dropped
+            image.views_out -= 1
+            if image.regions.whole[number]:
+                image.embedding = detections.metadata.get(EMBEDDING)
+                self._look_closer(image, seen)
+            kept = self.wanted[seen.class_ids] & (seen.scores >= self.options.min_score)
+            image.seen.append(seen[np.flatnonzero(kept)])
+            if image.views_out == 0:
+                yield _finish(image, self.options)
+
+    def _look_closer(self, image: _Image, coarse: Seen) -> None:
+        """Put those tiles on the belt in which the coarse pass shows anything, of whatever class."""
+        hints = coarse.boxes_xyxy_px[coarse.scores >= self.options.coarse_score]
+        for number, view in image.later:
+            edges = image.regions.xyxy_px[number]
+            if ((hints[:, :2] < edges[2:]) & (hints[:, 2:] > edges[:2])).all(axis=1).any():
+                self.waiting.append((image, number, view))
+                image.views_out += 1
+            else:
+                image.skipped += 1
+        image.later = []
 
 
 def _read_ahead(
@@ -175,45 +251,15 @@ def _read(source: Source) -> Pixels | Unseen:
         )
 
 
-def _tickets(name: str, pixels: Pixels, detector: Detector, options: TilingOptions) -> list[_Ticket]:
-    height, width = pixels.shape[:2]
-    regions = regions_of((width, height), options.tile_px, options.overlap_share, options.whole_image)
-    views = cut_views(pixels, regions, detector.imgsz)
-    image = _Image(name, regions, views_out=len(views))
-    return [(image, number, view) for number, view in enumerate(views)]
-
-
-def _send(
-    waiting: deque[_Ticket], size: int, network: ThreadPoolExecutor, detector: Detector, options: TilingOptions
-) -> _Batch:
-    tickets = [waiting.popleft() for _ in range(min(size, len(waiting)))]
-    pictures = [squared(view.pixels, detector.imgsz) for _, _, view in tickets]
-    places = [(image, number, view.placement) for image, number, view in tickets]
-    return network.submit(detector.predict, pictures, options.min_score), places
-
-
-def _copy_pixels(waiting: deque[_Ticket]) -> None:
-    """Copy the few tiles of a large image that wait for the next batch, so that they do not keep all of it."""
-    for place, (image, number, view) in enumerate(waiting):
-        waiting[place] = (image, number, replace(view, pixels=view.pixels.copy()))
-
-
-def _collect(batch: _Batch, wanted: Flags, options: TilingOptions) -> Iterator[Found]:
-    future, places = batch
-    for detections, (image, number, placement) in zip(future.result(), places, strict=True):
-        scores = np.asarray(detections.confidence, dtype=np.float64).reshape(-1)
-        class_ids = np.asarray(detections.class_id, dtype=np.int64).reshape(-1)
-        boxes = placement.to_image(np.asarray(detections.xyxy, dtype=np.float64).reshape(-1, 4))
-        usable = _are_boxes(boxes, scores, class_ids, len(wanted))
-        image.dropped += int((~usable).sum()) + int(detections.metadata.get(DROPPED, 0))
-        usable[usable] &= wanted[class_ids[usable]]
-        count = int(usable.sum())
-        image.seen.append(Seen(boxes[usable], scores[usable], class_ids[usable], np.full(count, number, np.int64)))
-        if image.regions.whole[number]:
-            image.embedding = detections.metadata.get(EMBEDDING)
-        image.views_out -= 1
-        if image.views_out == 0:
-            yield _finish(image, options)
+def _seen(detections: Any, placement: Placement, number: int, classes: int) -> tuple[Seen, int]:
+    """Return what a view reported in pixels of the image, and how many of it were no boxes or of no known class."""
+    scores = np.asarray(detections.confidence, dtype=np.float64).reshape(-1)
+    class_ids = np.asarray(detections.class_id, dtype=np.int64).reshape(-1)
+    boxes = placement.to_image(np.asarray(detections.xyxy, dtype=np.float64).reshape(-1, 4))
+    usable = _are_boxes(boxes, scores, class_ids, classes)
+    dropped = int((~usable).sum()) + int(detections.metadata.get(DROPPED, 0))
+    views = np.full(int(usable.sum()), number, dtype=np.int64)
+    return Seen(boxes[usable], scores[usable], class_ids[usable], views), dropped
 
 
 def _are_boxes(boxes: Floats, scores: Floats, class_ids: Ints, classes: int) -> Flags:
@@ -231,4 +277,4 @@ def _finish(image: _Image, options: TilingOptions) -> Found:
         views=np.concatenate([part.views for part in image.seen]),
     )
     merged = merge_views(seen, image.regions, options)
-    return Found(image.name, image.regions, seen, merged, image.dropped, image.embedding)
+    return Found(image.name, image.regions, seen, merged, image.dropped, image.embedding, image.skipped)

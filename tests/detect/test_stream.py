@@ -172,3 +172,76 @@ def test_an_error_of_the_network_reaches_the_caller():
 
     with pytest.raises(RuntimeError, match="device memory"):
         list(find_objects([source("a", (400, 400))], Failing(), ALL, OPTIONS))
+
+
+COARSE = OPTIONS.model_copy(update={"coarse_score": 0.05})
+
+
+class Counting(ColourDetector):
+    """Counts the pictures it sees."""
+
+    def predict(self, images, min_score=0.1):
+        self.batch_sizes.extend([1] * len(images))
+        return [self._look(image) for image in images]
+
+
+def test_a_coarse_pass_skips_what_is_empty_and_loses_nothing_it_sees():
+    boxes = [[30, 40, 120, 110], [1300, 900, 1420, 990]]
+    sources = [source("some", (1600, 1200), boxes), source("none", (1600, 1200)), source("small", (200, 150), [])]
+    coarse, every = Counting(), Counting()
+    found = {each.name: each for each in find_objects(sources, coarse, ALL, COARSE)}
+    usual = {each.name: each for each in find_objects(sources, every, ALL, OPTIONS)}
+    assert len(coarse.batch_sizes) < 0.4 * len(every.batch_sizes)
+    for name, each in usual.items():
+        assert len(found[name].merged) == len(each.merged)
+        assert (
+            np.abs(np.sort(found[name].merged.boxes_xyxy_px, 0) - np.sort(each.merged.boxes_xyxy_px, 0)).max(initial=0)
+            < 4
+        )
+    assert found["none"].skipped == int((~found["none"].regions.whole).sum())
+    assert usual["none"].skipped == found["small"].skipped == 0
+
+
+def test_boxes_that_only_the_coarse_pass_asked_for_are_not_kept():
+    options = OPTIONS.model_copy(update={"coarse_score": 0.05, "min_score": 0.95})
+    (found,) = find_objects([source("a", (1600, 1200), [[30, 40, 120, 110]])], ColourDetector(), ALL, options)
+    assert len(found.seen) == 0
+    assert found.skipped > 0
+
+
+def test_a_coarse_pass_on_large_images_lets_go_of_their_pixels():
+    alive: list[weakref.ref] = []
+
+    def read():
+        image = draw((1000, 1000), [[10, 10, 300, 300]])
+        alive.append(weakref.ref(image))
+        assert sum(ref() is not None for ref in alive) <= 3
+        return image
+
+    sources = (Source(str(n), (1000, 1000), read) for n in range(6))
+    options = COARSE.model_copy(update={"decoded_megapixels": 1})
+    assert [len(each.merged) for each in find_objects(sources, ColourDetector(), ALL, options)] == [1] * 6
+
+
+@pytest.mark.parametrize("lanes", [2, 4])
+def test_lanes_run_side_by_side_and_change_nothing(lanes):
+    class Slow(ColourDetector):
+        def predict(self, images, min_score=0.1):
+            nonlocal together, most
+            with lock:
+                together += 1
+                most = max(most, together)
+            time.sleep(0.002)
+            with lock:
+                together -= 1
+            return super().predict(images, min_score)
+
+    together = most = 0
+    lock = threading.Lock()
+    sources = [source(str(n), (900, 700), [[300 + n, 300, 420, 350]]) for n in range(4)]
+    found = list(find_objects(sources, Slow(lanes=lanes, batch_size=1), ALL, OPTIONS))
+    usual = list(find_objects(sources, ColourDetector(), ALL, OPTIONS))
+    assert 1 < most <= lanes
+    assert [each.name for each in found] == ["0", "1", "2", "3"]
+    for one, other in zip(found, usual, strict=True):
+        assert np.array_equal(one.merged.boxes_xyxy_px, other.merged.boxes_xyxy_px)

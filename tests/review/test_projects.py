@@ -1,5 +1,6 @@
 """A queue's project is made once and kept as the queue says, whoever changes what."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from uuid import uuid4
 
@@ -35,6 +36,17 @@ def test_a_project_and_its_webhook_are_made_once(
     (webhook,) = webhooks(label_studio, project_id)
     assert webhook["url"] == "http://127.0.0.1:9/webhooks/label-studio"
     assert webhook["headers"] == {DOORBELL_HEADER: label_studio.doorbell_secret}
+
+
+def test_senders_that_begin_at_once_share_one_project(
+    engine: Engine, label_studio: AnnotationServer, collection: str
+) -> None:
+    senders = [replace(label_studio) for _ in range(4)]
+    with ThreadPoolExecutor(len(senders)) as room:
+        made = set(room.map(lambda server: ensure_project(engine, server, QUEUE, collection), senders))
+    listed = label_studio.call("GET", "api/projects/", params={"title": collection, "page_size": 100})
+    assert {project["id"] for project in listed["results"]} == made
+    assert len(made) == 1
 
 
 def test_a_gateway_that_moved_gets_the_doorbell(

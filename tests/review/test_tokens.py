@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from dataclasses import replace
 
 import pytest
@@ -29,12 +30,36 @@ def test_a_wrong_token_is_refused_and_not_shown(label_studio: AnnotationServer, 
     assert raised.value.__cause__ is None
 
 
-def test_an_expired_personal_token_is_refused_without_asking_anybody() -> None:
-    parts = [json.dumps(part).encode() for part in ({"alg": "none"}, {"exp": 1_000_000_000, "token_type": "refresh"})]
-    token = ".".join([base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts] + ["AAAA"])
-    server = AnnotationServer("http://127.0.0.1:9", token, "http://127.0.0.1:9", "x", "y")
-    with pytest.raises(LabelStudioRefused, match="has expired"):
-        server.call("GET", "api/users/")
+def resigned(token: str, **claims: object) -> str:
+    """Return a token with other claims; its signature is that of before, so only a client believes it."""
+    header, payload, signature = token.split(".")
+    said = json.loads(base64.urlsafe_b64decode(payload + "=="))
+    changed = base64.urlsafe_b64encode(json.dumps({**said, **claims}).encode()).rstrip(b"=").decode()
+    return f"{header}.{changed}.{signature}"
+
+
+@pytest.mark.label_studio
+def test_an_expired_personal_token_is_refused_with_what_to_do(
+    label_studio: AnnotationServer, personal_token: str
+) -> None:
+    expired = resigned(personal_token, exp=1_000_000_000)
+    with pytest.raises(LabelStudioRefused, match=r"has expired .* Copy one from Account & Settings") as raised:
+        replace(label_studio, api_token=expired).call("GET", "api/users/")
+    assert expired not in str(raised.value)
+
+
+@pytest.mark.label_studio
+@pytest.mark.filterwarnings("ignore:The `parse_obj` method is deprecated")
+def test_a_personal_token_is_exchanged_again_when_five_minutes_are_over(
+    label_studio: AnnotationServer, personal_token: str
+) -> None:
+    server = replace(label_studio, api_token=personal_token)
+    server.call("GET", "api/current-user/whoami")
+    tokens = server.client._client_wrapper._tokens_client
+    first = tokens._access_token
+    tokens._access_token = resigned(first, exp=int(time.time()) - 1)  # as if the five minutes were over
+    assert server.call("GET", "api/current-user/whoami")["email"] == "admin@example.com"
+    assert tokens._access_token not in {first, personal_token}
 
 
 def test_a_server_that_is_down_is_named_with_what_to_do() -> None:
