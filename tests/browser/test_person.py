@@ -9,8 +9,9 @@ from sqlmodel import select
 from blocks.database import reading
 from blocks.tables import Answer, AnswerState, Label, QuestionState
 from infra.browser.screenshots import log_in, open_page
-from infra.demo.runs import start_run, wait_for_run
+from infra.demo.runs import wait_for_run
 from infra.stack.connection import connected
+from infra.stack.runs import start_run
 from tasks.review.regions import ShownBox
 from tasks.review.task_data import Payload
 from tests.browser.conftest import LIMIT_S, AskedLine
@@ -63,7 +64,7 @@ def test_a_person_mends_the_most_useful_question_and_the_sleeping_run_settles_wi
 
     with connected(asked_line.state) as client:
         wait_for_run(client, asked_line.run_id, LIMIT_S)  # woken by the doorbell: nobody has swept yet
-        wait_for_run(client, start_run(client, "sweep/local", {}), LIMIT_S)  # a webhook knows a new person by number
+        wait_for_run(client, start_run(client, "sweep/local").id, LIMIT_S)  # a webhook knows a new person by number
     with reading(asked_line.engine) as session:
         answers = {answer.question_id: answer for answer in session.exec(select(Answer))}
         in_force = {label.region: label for label in session.exec(select(Label).where(Label.item_id == first.item_id))}
