@@ -4,13 +4,14 @@ Split from `catalog.py` so that plain code can read and write the catalogue with
 """
 
 import sqlite3
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, ProgrammingError
 from sqlmodel import Session, SQLModel
@@ -83,6 +84,23 @@ def writing(engine: Engine) -> Iterator[Session]:
     writer = engine.execution_options(writes=True)
     with usable(engine), Session(writer, expire_on_commit=False) as session, session.begin():
         yield session
+
+
+@contextmanager
+def one_at_a_time(engine: Engine, name: str) -> Iterator[None]:
+    """Hold a lock that everyone who shares the catalogue sees, for a system that has none itself.
+
+    On SQLite an open write transaction is the lock: what is done under it must be short and write nothing here.
+
+    Raises:
+        CatalogUnavailable: Somebody else held it for longer than `LOCK_TIMEOUT_S`.
+    """
+    with writing(engine) as session:
+        connection = session.connection()  # begins the transaction
+        if engine.dialect.name == "postgresql":
+            key = zlib.crc32(f"labelline {name}".encode())
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+        yield
 
 
 @contextmanager

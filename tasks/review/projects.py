@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from blocks.annotation_server import DOORBELL_HEADER, AnnotationServer
-from blocks.database import reading, writing
+from blocks.database import one_at_a_time, reading, writing
 from blocks.errors import LabelStudioRefused
 from tasks.review.bookmarks import learn_people, queue_of_project, queues_by_project, write_bookmarks
 from tasks.review.configs import label_config
@@ -40,7 +40,9 @@ def ensure_project(engine: Engine, server: AnnotationServer, queue: Queue, colle
     wanted = _settings_of(queue, title)
     if project is None:
         _refuse_bad_config(server, queue, wanted["label_config"])
-        project = _make_project(server, wanted)
+        # Two senders that begin at once would make two, and people would be asked twice.
+        with one_at_a_time(engine, f"project {title}"):
+            project = _find_project(server, title) or server.call("POST", "api/projects/", body=wanted)
         log.info("made Label Studio project %s for queue %s: %s", project["id"], queue.name, title)
     elif any(project.get(name) != value for name, value in wanted.items()):
         _refuse_bad_config(server, queue, wanted["label_config"])
@@ -99,16 +101,6 @@ def _find_project(server: AnnotationServer, title: str) -> dict[str, Any] | None
         return None
     project: dict[str, Any] = server.call("GET", f"api/projects/{min(same)}/")
     return project
-
-
-def _make_project(server: AnnotationServer, wanted: dict[str, Any]) -> dict[str, Any]:
-    """Make a project; where another sender has made one at the same moment, the older one stays and ours goes again."""
-    made: dict[str, Any] = server.call("POST", "api/projects/", body=wanted)
-    first = _find_project(server, wanted["title"])
-    if first is None or first["id"] == made["id"]:
-        return made
-    server.call("DELETE", f"api/projects/{made['id']}/", absent_ok=True)
-    return first
 
 
 def _settings_of(queue: Queue, title: str) -> dict[str, Any]:

@@ -7,14 +7,11 @@ compared with that one first. So the alias never moves from a better detector to
 
 import json
 import logging
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
-from blocks.database import writing
+from blocks.database import one_at_a_time
 from blocks.errors import LabellingError
 from blocks.experiments import Experiments
 from blocks.stores import Store
@@ -65,7 +62,7 @@ def promote(
     challenger = _register(experiments, comparison)
     name = challenger.ref.name
     for _ in range(MOST_ROUNDS):
-        with _one_at_a_time(engine, name):
+        with one_at_a_time(engine, f"champion of {name}"):
             current = champion_of(experiments, name)
             holder = current.ref.version if current else None
             if holder in (None, comparison.champion.detector.version, challenger.ref.version):
@@ -142,18 +139,3 @@ def _report(
 
 def _of(evaluation: Evaluation, options: PromoteOptions) -> float:
     return float(getattr(evaluation, options.metric))
-
-
-@contextmanager
-def _one_at_a_time(engine: Engine, name: str) -> Iterator[None]:
-    """Hold a lock that everyone who shares the catalogue sees; MLflow itself has none.
-
-    On SQLite an open write transaction is the lock, so what is done under it must be short.
-    """
-    with writing(engine) as session:
-        if engine.dialect.name == "postgresql":
-            key = zlib.crc32(f"labelline champion of {name}".encode())
-            session.connection().execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
-        else:
-            session.connection()  # begins the transaction
-        yield
