@@ -21,7 +21,7 @@ from infra.annotators.people import People
 from infra.annotators.truth import read_world
 from infra.demo.crew import Crew
 from infra.demo.outcome import Outcome, read_outcome, write_report
-from infra.demo.phases import people_spans, task_spans, wall_seconds
+from infra.demo.phases import overhead_share, people_spans, task_spans, wall_seconds
 from infra.demo.runs import wait_for_run, wait_for_triggered_run
 from infra.demo.summary import draw_picture, print_summary
 from infra.stack.connection import connected
@@ -122,7 +122,7 @@ def run_trial(trial: Trial, home: Path, clock: Clock, keep: bool) -> Outcome:
         draw_picture(
             open_engine(catalog_url(home)), FolderStore(home / "objects"), outcome, recipe, home / "picture.jpg"
         )
-        print_summary(console, trial.title, outcome, home, state if keep else None)
+        print_summary(console, trial.title, outcome, state, stays_up=keep)
         return outcome
     finally:
         if not keep:
@@ -146,4 +146,5 @@ def _run_line(
     outcome = read_outcome(state, line, world, crew.report)
     spans = task_spans(client, [took, labelled, retrained])
     spans["people"] = people_spans(engine, outcome.batch_id)
-    return outcome.model_copy(update={"wall_seconds": wall_seconds(spans, clock.known, clock.total)})
+    wall = wall_seconds(spans, clock.known, clock.total)
+    return outcome.model_copy(update={"wall_seconds": wall, "overhead_share": overhead_share(wall)})

@@ -58,6 +58,7 @@ class Outcome(BaseModel):
     by_class_before: dict[str, ClassResult]
     by_class_after: dict[str, ClassResult]
     wall_seconds: dict[str, float] = Field(default_factory=dict, description="By phase, and total")
+    overhead_share: float = Field(default=0.0, description="Of the wall time: all but work and waiting for people")
 
 
 def read_outcome(state: StackState, line: "LineOptions", world: KnownWorld, people: SimulationReport) -> Outcome:

@@ -20,6 +20,9 @@ PHASES = (
     "promote", "other",
 )  # fmt: skip
 
+WORK = frozenset({"setup", "draw", "detect", "people", "train", "evaluate"})
+"""Phases in which somebody works or is waited for; the rest is what a line costs beside its work."""
+
 PHASE_OF_TASK = {
     "find_shards": "intake",
     "take_in_shard": "intake",
@@ -76,6 +79,17 @@ def wall_seconds(spans: Mapping[str, Iterable[Span]], known: Mapping[str, float]
     seconds.update(known)
     seconds["other"] = max(0.0, total - sum(value for phase, value in seconds.items() if phase != "other"))
     return {phase: round(value, 1) for phase, value in seconds.items()} | {"total": round(total, 1)}
+
+
+def overhead_share(seconds: Mapping[str, float]) -> float:
+    """Return the share of the wall time that went neither into work nor into waiting for people, 0 to 1.
+
+    Args:
+        seconds: By phase, and `total`, as `wall_seconds` returns them. May be empty.
+    """
+    total = seconds.get("total", 0.0)
+    beside = sum(value for phase, value in seconds.items() if phase not in WORK and phase != "total")
+    return round(beside / total, 4) if total else 0.0
 
 
 def task_spans(client: "SyncPrefectClient", run_ids: Iterable[UUID]) -> dict[str, list[Span]]:

@@ -5,6 +5,7 @@ The starting detector is YOLOv8n as trained on COCO. It has never looked down fr
 
 import argparse
 import os
+import sys
 from pathlib import Path
 
 from blocks.errors import LabellingError
@@ -20,7 +21,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Run the line on real aerial pictures with simulated people.")
     parser.add_argument("--keep", action="store_true", help="leave the servers up")
     beside = Path(__file__).parents[3] / "shared" / "data"
-    run_real(Path(os.environ.get("LABELLINE_DATA", beside)), labelline_home(), parser.parse_args().keep)
+    keep = parser.parse_args().keep
+    try:
+        run_real(Path(os.environ.get("LABELLINE_DATA", beside)), labelline_home(), keep)
+    except LabellingError as error:
+        sys.exit(str(error))
 
 
 def run_real(data: Path, home: Path, keep: bool = False) -> None:

@@ -22,18 +22,20 @@ from tasks.settle.pictures import ORIGIN_COLOURS, OUTCOME_COLOURS, Coloured, dra
 PICTURE_WIDTH_PX = 1600
 
 
-def print_summary(console: Console, title: str, outcome: Outcome, home: Path, state: StackState | None) -> None:
-    """Print what a run saved and where to look; addresses only where the stack stays up."""
+def print_summary(console: Console, title: str, outcome: Outcome, state: StackState, *, stays_up: bool) -> None:
+    """Print what a run saved and where to look: files, and the addresses of the user interfaces."""
+    home = state.home
     console.print(summary_table(title, outcome))
-    console.print(f"picture: {home / 'picture.jpg'}\nreport:  {home / 'report.json'}")
-    if state is None:
-        console.print("The servers are down again. Run it with KEEP=1 to look around in their user interfaces.")
-        return
     console.print(
+        f"picture:      {home / 'picture.jpg'}\nreport:       {home / 'report.json'}\n"
         f"Prefect:      {state.urls.prefect_ui}\nLabel Studio: {state.urls.label_studio}  "
-        f"(log in with {home / 'credentials.json'})\nMLflow:       {state.urls.mlflow}\n"
-        f"To end them: labelline --home {home} down"
+        f"(log in with {home / 'secrets.json'})\nMLflow:       {state.urls.mlflow}",
+        soft_wrap=True,
     )
+    if stays_up:
+        console.print(f"To end them: labelline --home {home} down", soft_wrap=True)
+        return
+    console.print(f"The servers are down now; to look around: labelline --home {home} up", soft_wrap=True)
 
 
 def summary_table(title: str, outcome: Outcome) -> Table:
@@ -55,6 +57,7 @@ def summary_table(title: str, outcome: Outcome) -> Table:
         ("labels that are right", f"{outcome.worth.precision:.1%}", f"{outcome.worth.recall:.1%} of all objects found"),
         ("mAP50 before → after", f"{outcome.map50_before:.3f} → {outcome.map50_after:.3f}", _on_test(outcome)),
         ("wall time", f"{wall.get('total', 0):.0f} s", f"of which training {wall.get('train', 0):.0f} s"),
+        ("beside work and waiting", f"{outcome.overhead_share:.1%}", "of the wall time"),
     ):
         table.add_row(*row)
     return table

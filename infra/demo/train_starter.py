@@ -3,7 +3,7 @@
 Its world is honest but narrow: noon light only, hardly any trucks and buses, few vans, few trees. So it starts the demo
 with errors that people must mend, and there is something for the retrained detector to gain.
 
-    python -m infra.demo.train_starter                        # from scratch: EPOCHS epochs, a quarter of an hour
+    python -m infra.demo.train_starter                        # from scratch: EPOCHS epochs, about half an hour
     python -m infra.demo.train_starter --onwards starter.pt   # MORE_EPOCHS epochs more on earlier weights
 
 The committed weights (2.01 MB) were made in two rounds on two shared cores: 12 epochs from scratch at a rate of 0.002
@@ -121,6 +121,8 @@ def _train(data: Path, scratch: Path, onwards: Path | None) -> tuple[Path, float
 
 def keep_bare_weights(trained: Path, target: Path) -> None:
     """Copy a checkpoint without its optimizer, paths, dates and results: only what detecting needs."""
+    import io
+
     import torch
 
     checkpoint = torch.load(trained, map_location="cpu", weights_only=False)
@@ -128,6 +130,7 @@ def keep_bare_weights(trained: Path, target: Path) -> None:
     model.args = {"imgsz": TILE_PX, "task": "detect"}
     model.yaml = {key: value for key, value in model.yaml.items() if key != "yaml_file"}
     model.yaml_file = "starter.yaml"
+    model.__dict__.pop("pt_path", None)  # where an earlier training began from
     bare = {
         "model": model,
         "ema": None,
@@ -135,7 +138,9 @@ def keep_bare_weights(trained: Path, target: Path) -> None:
         "epoch": -1,
         "train_args": {"imgsz": TILE_PX, "task": "detect"},
     }
-    torch.save({**bare, "version": checkpoint.get("version"), "license": checkpoint.get("license")}, target)
+    kept = io.BytesIO()  # saved to a path, the archive would carry that file's name
+    torch.save({**bare, "version": checkpoint.get("version"), "license": checkpoint.get("license")}, kept)
+    target.write_bytes(kept.getvalue())
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from blocks.errors import LabellingError
 from blocks.tables import Answer, AnswerState, Batch, BatchItem, Item, Label, Question, utc_now
 from infra.annotators.truth import KnownWorld, TrueBox, TruePicture
 from infra.demo.line_run import MARKER, own_home
-from infra.demo.phases import PHASE_OF_TASK, PHASES, covered_seconds, people_spans, wall_seconds
+from infra.demo.phases import PHASE_OF_TASK, PHASES, WORK, covered_seconds, overhead_share, people_spans, wall_seconds
 from infra.demo.real import run_real
 from infra.demo.summary import in_hours
 from infra.demo.worth import worth_of_labels
@@ -49,6 +49,13 @@ def test_phases_and_other_add_up_to_the_total() -> None:
 
 def test_nothing_is_negative_when_phases_overlap() -> None:
     assert wall_seconds({"detect": [span(0, 10)], "post": [span(0, 10)]}, {}, 12.0)["other"] == 0
+
+
+def test_what_is_neither_work_nor_waiting_is_overhead() -> None:
+    wall = wall_seconds({"detect": [span(0, 10)], "post": [span(10, 15)]}, {"setup": 15.0}, 50.0)
+    assert overhead_share(wall) == 0.5  # 5 s of posting, 20 s that no phase accounts for
+    assert overhead_share({}) == 0
+    assert set(PHASES) >= WORK
 
 
 def test_every_step_belongs_to_a_known_phase() -> None:
