@@ -15,7 +15,7 @@ setup: $(VENV)/installed $(LABEL_STUDIO_VENV)/installed ## Create the two enviro
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/$(PIP) --constraint constraints.txt --editable '.[fast,bench,dev]'
+	$(BIN)/$(PIP) --constraint constraints.txt --editable '.[team,fast,bench,dev]'
 	@touch $@
 
 # Label Studio pins an older Django and friends, so it lives alone.

@@ -156,4 +156,6 @@ def upsert(
     else:
         statement = statement.on_conflict_do_nothing()
     # Many rows by one prepared statement: 28 times as fast as one statement with all their values.
-    return session.connection().execute(statement, [{**defaults, **row} for row in rows]).rowcount
+    complete = [{**defaults, **row} for row in rows]
+    # PostgreSQL's driver forgets the count of an insert unless it is told to keep it.
+    return session.connection().execute(statement, complete, execution_options={"preserve_rowcount": True}).rowcount

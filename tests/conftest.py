@@ -1,6 +1,7 @@
 """Fixtures that every test may use: an empty catalogue and store, the servers of the session, where real data lie."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,20 +11,33 @@ from blocks.catalog import migrate
 from blocks.database import open_engine
 from blocks.stores import FolderStore, Store
 from tests.label_studio import label_studio, personal_token
+from tests.postgres_server import PostgresServer, postgres_server
 from tests.prefect_harness import prefect_api
 from tests.s3_server import s3_server
 from tests.unprivileged import closed_folder
 
 # Servers that run once per session: their fixtures are imported here and nowhere else.
-__all__ = ["closed_folder", "label_studio", "personal_token", "prefect_api", "s3_server"]
+__all__ = ["closed_folder", "label_studio", "personal_token", "postgres_server", "prefect_api", "s3_server"]
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Engine:
-    """A migrated, empty catalogue in a file of its own."""
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
+    """A migrated, empty catalogue of its own: an SQLite file, or a PostgreSQL database where that is asked for."""
+    if os.environ.get("LABELLINE_TEST_CATALOG") == "postgresql":
+        return request.getfixturevalue("postgres_engine")
     url = f"sqlite:///{tmp_path / 'catalog.sqlite'}"
     migrate(url)
     return open_engine(url)
+
+
+@pytest.fixture
+def postgres_engine(postgres_server: PostgresServer) -> Iterator[Engine]:
+    """A migrated, empty catalogue in a PostgreSQL database of its own."""
+    with postgres_server.database() as url:
+        migrate(url)
+        engine = open_engine(url)
+        yield engine
+        engine.dispose()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """SQLite as the line uses it: a write-ahead log, one writer at a time that others wait for, and the one upsert."""
 
+import os
 import sqlite3
 import threading
 import time
@@ -16,12 +17,17 @@ from blocks.database import open_engine, reading, upsert, writing
 from blocks.errors import CatalogUnavailable
 from blocks.tables import Batch, BatchItem, Bookmark, Source, utc_now
 
+only_sqlite = pytest.mark.skipif(
+    os.environ.get("LABELLINE_TEST_CATALOG") == "postgresql", reason="about SQLite's own ways, and this is PostgreSQL"
+)
+
 
 def bookmarks(engine: Engine) -> dict[str, str]:
     with reading(engine) as session:
         return {row.name: row.value for row in session.exec(select(Bookmark))}
 
 
+@only_sqlite
 def test_the_journal_is_a_write_ahead_log_and_foreign_keys_hold(engine: Engine) -> None:
     with reading(engine) as session:
         assert session.connection().execute(text("PRAGMA journal_mode")).scalar() == "wal"
@@ -87,6 +93,7 @@ def test_a_second_writer_waits_for_the_first(engine: Engine) -> None:
     assert bookmarks(engine) == {"a": "second"}
 
 
+@only_sqlite
 def test_a_writer_that_read_first_still_waits(engine: Engine) -> None:
     """A transaction that begins as a reader cannot become a writer while another writes; ours begin as writers."""
     with writing(engine) as session:
