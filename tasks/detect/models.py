@@ -74,7 +74,7 @@ class Detector(Protocol):
 
     @property
     def imgsz(self) -> int:
-        """Side in pixels of the square pictures that its network sees."""
+        """Longest side in pixels of the pictures that its network sees."""
         ...
 
     @property
@@ -87,11 +87,12 @@ class Detector(Protocol):
         """How many images suit one call; 0 for as many as the caller likes."""
         ...
 
-    def predict(self, images: Sequence[Pixels], min_score: float = 0.1) -> "list[sv.Detections]":
-        """Find boxes, in pixels of each image, best score first; images of other shapes are letterboxed.
+    def predict(self, images: Sequence[Pixels], min_score: float = 0.1, fitted: bool = False) -> "list[sv.Detections]":
+        """Find boxes, in pixels of each image, best score first; images are letterboxed unless they are `fitted`.
 
-        Made with `to_detections`. A back end that has features of the image at hand leaves them, a vector (d,) float32,
-        in `metadata["embedding"]`.
+        Fitted are pictures whose sides are multiples of 32 and at most `imgsz`: they are seen as they are. One call is
+        fastest with pictures of one size. Made with `to_detections`; a back end that has features of the image at hand
+        leaves them, a vector (d,) float32, in `metadata["embedding"]`.
         """
         ...
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tasks.detect.networks import ROUNDED, Backend
 
-SCAN_VERSION = 1
+SCAN_VERSION = 2
 """Part of every recipe: raise it when the same options would find other boxes, so that nothing stale is reused."""
 
 _EXECUTION_ONLY = {"batch_size", "decode_threads", "decoded_megapixels", "backend"}
