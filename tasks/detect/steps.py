@@ -12,6 +12,7 @@ from tasks.detect import plan
 from tasks.detect.options import TilingOptions
 from tasks.detect.proposals import ProposalCounts, propose
 from tasks.detect.refs import DetectorRef
+from tasks.detect.turns import TURNS
 from tasks.intake.batches import BatchRef, Shard, items_of, set_aside
 
 LOG = logging.getLogger(__name__)
@@ -39,7 +40,8 @@ def detect_shard(
     engine = open_catalog(plugs)
     store = open_store(plugs)
     items = items_of(engine, shard.batch_id, shard.start, shard.stop)
-    counts = propose(engine, store, items, ref, classes, options)
+    with TURNS.of(f"{ref.version} {options.tile_px} {options.backend}"):
+        counts = propose(engine, store, items, ref, classes, options)
     for each in counts.set_aside:
         set_aside(engine, shard.batch_id, each.item_id, each.reason)
     unknown = f"; detector {ref.name} does not know {', '.join(counts.lacking)}" if counts.lacking else ""
