@@ -130,6 +130,15 @@ def proposal_id(item_id: str, detector: str, recipe: str, rank: int) -> str:
     return hashlib.sha256(f"{item_id}|{detector}|{recipe}|{rank}".encode()).hexdigest()[:32]
 
 
+def proposals_in(found: "Found", names: Sequence[str], detector: str = "", recipe: str = "") -> list[Proposal]:
+    """Return what was found in an image as proposals, best first, without writing them; `names` by class id."""
+    key = {"detector": detector, "recipe": recipe}
+    return [
+        Proposal.model_validate({**key, **row, "id": proposal_id(found.name, detector, recipe, rank)})
+        for rank, row in enumerate(_rows(found, names))
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class _Scanner:
     """What stays the same for all items of one call."""

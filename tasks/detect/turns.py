@@ -1,8 +1,8 @@
 """Turns of detectors in one process: shards of one model are done before those of the next begin.
 
 A served process may run several lines at once. Without turns their shards alternate, and each switch costs the
-processor's caches, the memory of both models at work, and perhaps a load. With them each model has a queue: who holds the
-turn keeps it while shards of its model come, up to a bound, so that nobody waits for ever.
+processor's caches, the memory of both models at work, and perhaps a load. With them each model has a queue: who holds
+the turn keeps it while shards of its model come, up to a bound, so that nobody waits for ever.
 """
 
 import threading
