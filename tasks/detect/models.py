@@ -110,8 +110,8 @@ def load_detector(weights: Path, version: str, imgsz: int = 640, backend: Backen
     """Return the detector of a weights file, loaded at most once per process for a version, input size and back end.
 
     Args:
-        weights: A .pt file that ultralytics saved, or an .onnx file; see `weights.py` and `outside.py` for how they are
-            distrusted.
+        weights: A .pt file that ultralytics saved, an .onnx file, or one of Darknet or Caffe; see `weights.py`,
+            `outside.py` and `opencv_formats.py` for how they are distrusted.
         version: What `version_of` says of the file; the key under which it stays warm.
         imgsz: Side of the network's input in pixels, a multiple of 32; an .onnx file brings its own.
         backend: What runs it; the fastest here that agrees with torch by default.
@@ -183,6 +183,10 @@ def _open(weights: Path, version: str, imgsz: int, backend: Backend) -> Detector
         from tasks.detect.outside import open_outside
 
         runner, facts = open_outside(weights, version, backend)
+    elif weights.suffix in (".weights", ".caffemodel"):
+        from tasks.detect.opencv_formats import open_with_opencv
+
+        runner, facts = open_with_opencv(weights, backend)
     else:
         from tasks.detect.backends import open_weights
 

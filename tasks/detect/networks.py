@@ -36,7 +36,9 @@ class NetworkFacts(BaseModel):
     classes: tuple[str, ...] = Field(min_length=1, description="Class names by class id")
     imgsz: int = Field(ge=32, le=8192, description="Longest side in pixels of the pictures that it sees")
     square: bool = Field(default=False, description="It sees only squares of that side; others see any multiple of 32")
-    layout: Literal["rows", "yolox"] = Field(default="rows", description="How its output is to be read; see rows.py")
+    layout: Literal["rows", "yolox", "darknet", "ssd"] = Field(
+        default="rows", description="How its output is to be read; see rows.py"
+    )
     suppressed: bool = Field(default=False, description="Its output needs no suppression any more")
     padding: Literal["centre", "top_left"] = Field(default="centre", description="Where a letterboxed image lies")
 

@@ -141,11 +141,15 @@ class OpenCvRunner:
         """Run the network; see `Runner.run`."""
         with self._lock:
             network = self._network_for((pictures.shape[1], pictures.shape[2]))
-            network.setInput(as_blob(pictures))
-            # Its buffers are used again by the next call, and it names outputs in no order: features have fewer axes.
-            said = network.forward(network.getUnconnectedOutLayersNames())
-            outputs = [np.array(each, dtype=np.float32) for each in said]
-        return sorted(outputs, key=lambda each: -each.ndim)
+            network.setInput(self._blob(pictures))
+            return self._outputs(network.forward(network.getUnconnectedOutLayersNames()))
+
+    def _blob(self, pictures: Pixels) -> Any:
+        return as_blob(pictures)
+
+    def _outputs(self, said: Any) -> Arrays:
+        # Its buffers are used again by the next call, and it names outputs in no order: features have fewer axes.
+        return sorted((np.array(each, dtype=np.float32) for each in said), key=lambda each: -each.ndim)
 
     def _network_for(self, size_hw: Size) -> Any:
         if size_hw not in self._networks:
