@@ -10,7 +10,7 @@ from prefect.runtime import flow_run
 
 from flows.options import LineOptions
 from flows.reports import LineReport
-from tasks.detect.steps import detect_shard
+from tasks.detect.steps import detect_shard, plan_tiling
 from tasks.intake.steps import list_shards, open_batch
 from tasks.review.ask import ask
 from tasks.review.queues import mark_missed_queue, name_kind_queue
@@ -34,12 +34,11 @@ def label(line: LineOptions, plugs: str = "local") -> LineReport:
     if not batch.size:
         return LineReport.nothing_new(line.collection)
     detector = choose_detector(batch, line.detector, plugs)
-    recipe = line.tiling.recipe(line.classes)
+    tiling = plan_tiling(batch, detector, line.tiling, line.classes, plugs)
+    recipe = tiling.recipe(line.classes)
 
     shards = list_shards(batch.id, plugs=plugs)
-    detect_shard.map(
-        shards, unmapped(detector), unmapped(line.classes), unmapped(line.tiling), unmapped(plugs)
-    ).result()
+    detect_shard.map(shards, unmapped(detector), unmapped(line.classes), unmapped(tiling), unmapped(plugs)).result()
     triaged = triage_batch(batch.id, detector.version, recipe, line.triage, plugs, classes=line.classes)
 
     finders = mark_missed_queue(line.classes)
@@ -56,7 +55,7 @@ def label(line: LineOptions, plugs: str = "local") -> LineReport:
         line.retrain_after,
         line.retrain.model_dump(mode="json"),
         plugs,
-        tiling=line.tiling.model_dump(mode="json"),
+        tiling=tiling.uncalibrated().model_dump(mode="json"),
     )
     return LineReport(
         collection=line.collection, batch=batch, detector=detector, triaged=triaged, settled=settled, effort=effort

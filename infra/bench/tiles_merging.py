@@ -5,7 +5,6 @@ Each measurement runs in a process of its own, so that one's memory is not anoth
 """
 
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from infra.bench.peak_memory import peak_mb
 from tasks.detect.options import TilingOptions
 from tasks.detect.seams import Seen, merge_views
 from tasks.detect.tiles import Regions, regions_of
@@ -43,7 +43,7 @@ def _in_a_process(who: str, count: int) -> dict[str, Any]:
 def _detections(count: int) -> tuple[Seen, Regions]:
     """What an exact detector reports of small objects all over a large image, cut by the tiles: `count` boxes."""
     dice = np.random.default_rng(0)
-    regions = regions_of((SIDE_PX, SIDE_PX), TILE_PX, 0.2, whole_image=False)
+    regions = regions_of((SIDE_PX, SIDE_PX), TILE_PX, 0.2, whole_image=False, snug=True)
     corners = dice.uniform(0, SIDE_PX - 70, (count, 2))
     objects = np.hstack([corners, corners + dice.uniform(10, 60, (count, 2))])
     boxes, views = [], []
@@ -60,7 +60,7 @@ def _detections(count: int) -> tuple[Seen, Regions]:
 def _merge(who: str, count: int) -> dict[str, Any]:
     seen, regions = _detections(count)
     if who == "labelline":
-        before = _peak_mb()
+        before = peak_mb()
         started = time.perf_counter()
         kept = len(merge_views(seen, regions, TilingOptions(tile_px=TILE_PX)))
     else:
@@ -73,15 +73,11 @@ def _merge(who: str, count: int) -> dict[str, Any]:
         ]
         kind = GreedyNMMPostprocess if who == "GREEDYNMM" else NMMPostprocess
         merge = kind(match_threshold=0.5, match_metric="IOS", class_agnostic=False)
-        before = _peak_mb()
+        before = peak_mb()
         started = time.perf_counter()
         kept = len(merge(said))
     seconds = time.perf_counter() - started
-    return {"seconds": seconds, "peak_mb": _peak_mb(), "added_mb": _peak_mb() - before, "boxes": kept}
-
-
-def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"seconds": seconds, "peak_mb": peak_mb(), "added_mb": peak_mb() - before, "boxes": kept}
 
 
 if __name__ == "__main__":

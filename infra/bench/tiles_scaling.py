@@ -5,7 +5,6 @@ that what is measured is what the stream holds.
 """
 
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from infra.bench.peak_memory import peak_mb
 from tasks.intake.images import Pixels
 
 MEGAPIXELS = (2, 8, 32, 128)
@@ -46,7 +46,7 @@ def _measure(weights: Path, megapixels: int, images: int) -> dict[str, Any]:
 
     detector = load_detector(weights, version_of(weights), TILE_PX)
     detector.predict([_picture((TILE_PX, TILE_PX))])
-    empty_mb = _peak_mb()
+    empty_mb = peak_mb()
     height = round((megapixels * 1e6 * 9 / 16) ** 0.5)
     size_wh = (height * 16 // 9, height)
     sources = (Source(str(number), size_wh, partial(_picture, size_wh)) for number in range(images))
@@ -61,8 +61,8 @@ def _measure(weights: Path, megapixels: int, images: int) -> dict[str, Any]:
         "cpu_seconds": time.process_time() - cpu,
         "cpu_seconds_per_megapixel": (time.process_time() - cpu) / megapixels / images,
         "tiles": tiles,
-        "peak_mb": _peak_mb(),
-        "added_mb": _peak_mb() - empty_mb,
+        "peak_mb": peak_mb(),
+        "added_mb": peak_mb() - empty_mb,
     }
 
 
@@ -70,10 +70,6 @@ def _picture(size_wh: tuple[int, int]) -> Pixels:
     """Cheap to make, and never all grey: a ramp."""
     ramp = np.arange(size_wh[0], dtype=np.uint8)
     return np.ascontiguousarray(np.broadcast_to(ramp[None, :, None], (size_wh[1], size_wh[0], 3)))
-
-
-def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import cv2
 
 from blocks.errors import BadOption
 from tasks.detect.choice import choose, installed, keep_choice, kept_choice, probe_pictures
-from tasks.detect.exports import export_graph, find_export
+from tasks.detect.exports import Size, export_graph, find_export
 from tasks.detect.networks import Backend, NetworkFacts, Runner
 
 if TYPE_CHECKING:
@@ -77,8 +77,11 @@ class _Opening:
             from tasks.detect.torch_network import TorchRunner
 
             return TorchRunner(self._graph()[0], name)
-        path = self._export(any_batch=name == "tensorrt")
-        return open_onnx(path, name)
+        if name == "opencv":
+            from tasks.detect.onnx_runners import OpenCvRunner
+
+            return OpenCvRunner.of_files(self._export, self.imgsz)
+        return open_onnx(self._export(), name, self.imgsz)
 
     def reference(self) -> Runner:
         """Return torch in float32."""
@@ -107,26 +110,31 @@ class _Opening:
             self._opened = open_graph(self.weights, self.imgsz)
         return self._opened
 
-    def _export(self, any_batch: bool) -> Path:
-        found = find_export(self.version, self.imgsz, any_batch)
+    def _export(self, size_hw: Size | None = None) -> Path:
+        square = (self.imgsz, self.imgsz)
+        found = find_export(self.version, size_hw)
+        if found is None and size_hw is None:
+            found = find_export(self.version, square)  # where a network sees only squares, this is what was exported
+            found = found if found and found[1].facts.square else None
         if found is None:
-            return export_graph(*self._graph(), self.version, any_batch)
-        self._facts = found[1].facts
+            graph, facts = self._graph()
+            return export_graph(graph, facts, self.version, square if facts.square else size_hw)
+        self._facts = found[1].facts.model_copy(update={"imgsz": self.imgsz})
         return found[0]
 
 
-def open_onnx(path: Path, name: str) -> Runner:
+def open_onnx(path: Path, name: str, imgsz: int) -> Runner:
     """Open an ONNX file in a back end, or raise whatever its library raises."""
     from tasks.detect import onnx_runners
 
     if name == "onnxruntime":
         return onnx_runners.OnnxRuntimeRunner(path)
     if name == "opencv":
-        return onnx_runners.OpenCvRunner.of_onnx(path)
+        return onnx_runners.OpenCvRunner.of_files(lambda _size: path, imgsz)
     if name == "tensorrt":
         from tasks.detect.tensorrt_runner import TensorRtRunner
 
-        return TensorRtRunner(path)
+        return TensorRtRunner(path, imgsz)
     return onnx_runners.OpenVinoRunner(path, name)
 
 

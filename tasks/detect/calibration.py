@@ -6,15 +6,17 @@ there are too few of them, the curve of the class, or of all, stands in. A calib
 under one recipe and lies in the object store beside its weights.
 """
 
+import contextlib
+import hashlib
 import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from blocks.errors import NotEnoughData, ObjectMissing
+from blocks.errors import BadOption, NotEnoughData, ObjectMissing
 from blocks.stores import Store
 from blocks.tables import Label, Proposal
 from tasks.detect.overlaps import paired_iou
@@ -24,7 +26,7 @@ RIGHT_IOU = 0.5
 """A proposal is right if a label of its class overlaps it by this much and no better proposal took that label."""
 
 LEAST_POINTS, LEAST_OF_EACH = 60, 8
-"""Fewer proposals than this, or fewer right or wrong ones, fit no curve of their own."""
+"""Fewer proposals than this fit no curve of their own; of fewer right ones, only their share is believed."""
 
 ISOTONIC_FROM = 1000
 """Isotonic regression follows any shape and needs many points; below, a logistic curve of two parameters is fitted."""
@@ -50,10 +52,12 @@ class Curve(BaseModel):
 class Calibration(BaseModel):
     """The curves of one detector version under one recipe, and how far its scores were off before and after.
 
-    `curves` by class and way of being seen ("car/tile"), by class ("car"), and for all ("").
+    `recipe` is that of the raw scores. `curves` by class and way of being seen ("car/tile"), by class ("car"), and for
+    all ("").
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    recipe: str
     curves: dict[str, Curve]
     points: int
     error_before: float = Field(description="Expected calibration error of the raw scores")
@@ -61,8 +65,11 @@ class Calibration(BaseModel):
 
     def scores_of(self, proposals: Sequence[Proposal]) -> Floats:
         """Return the calibrated scores (n,) of proposals, in their order."""
-        scores = np.array([proposal.score for proposal in proposals], dtype=np.float64)
-        keys = [(proposal.class_name, seen_by(proposal)) for proposal in proposals]
+        scores = np.array([raw_score(proposal) for proposal in proposals], dtype=np.float64)
+        return self.scores_at([(each.class_name, seen_by(each)) for each in proposals], scores)
+
+    def scores_at(self, keys: Sequence[tuple[str, str]], scores: Floats) -> Floats:
+        """Return the calibrated scores (n,) for raw ones (n,), each with its class and way of being seen."""
         return _apply(self.curves, keys, scores)
 
 
@@ -85,35 +92,47 @@ class Judged:
 
 def seen_by(proposal: Proposal) -> str:
     """Return how a proposal was seen: by one `tile`, only in the `whole` image, or by `several` views."""
-    if len(proposal.merged_from) > 1:
-        return "several"
-    return proposal.view
+    return way_of_seeing(proposal.view, len(proposal.merged_from))
+
+
+def way_of_seeing(view: str, parts: int) -> str:
+    """Return how a box was seen whose best view was a `tile` or the `whole` image, and that has some parts."""
+    return "several" if parts > 1 else view
+
+
+def raw_score(proposal: Proposal) -> float:
+    """Return what the network said of a proposal, whether its score was calibrated or not."""
+    return max((float(part["score"]) for part in proposal.merged_from if "score" in part), default=proposal.score)
 
 
 def judge(proposals: Mapping[str, Sequence[Proposal]], labels: Mapping[str, Sequence[Label]]) -> Judged:
     """Compare proposals with the labels in force on the same items.
 
     Args:
-        proposals: By item, as `proposals_of` returns them: best score first.
+        proposals: By item, in any order; the better raw score takes a label first.
         labels: By item; only items that are here are judged, so give those that people have looked at: a label that was
             accepted without a look agrees with its proposal by birth.
     """
     keys, scores, right, items = [], [], [], []
     for item_id, truth in labels.items():
         free = list(truth)
-        for proposal in proposals.get(item_id, ()):
+        for proposal in sorted(proposals.get(item_id, ()), key=lambda each: (-raw_score(each), each.id)):
             match = _best_match(proposal, free)
             if match is not None:
                 free.remove(match)
             keys.append((proposal.class_name, seen_by(proposal)))
-            scores.append(proposal.score)
+            scores.append(raw_score(proposal))
             right.append(match is not None)
             items.append(item_id)
     return Judged(tuple(keys), np.array(scores, dtype=np.float64), np.array(right, dtype=np.bool_), tuple(items))
 
 
-def fit_calibration(judged: Judged) -> Calibration:
+def fit_calibration(judged: Judged, recipe: str = "") -> Calibration:
     """Fit curves to judged proposals, and measure on held-out items what they are worth.
+
+    Args:
+        judged: What people's labels say of proposals.
+        recipe: Under which they were made, for raw scores.
 
     Raises:
         NotEnoughData: Too few proposals, items, or right or wrong ones among them.
@@ -130,6 +149,7 @@ def fit_calibration(judged: Judged) -> Calibration:
         keys = [judged.keys[place] for place in np.flatnonzero(fold)]
         held_out[fold] = _apply(_fit(judged, ~fold), keys, judged.scores[fold])
     return Calibration(
+        recipe=recipe,
         curves=_fit(judged, everything),
         points=count,
         error_before=calibration_error(judged.scores, judged.right),
@@ -154,23 +174,41 @@ def calibration_error(scores: Floats, right: Flags) -> float:
     return float(np.abs(said - were).sum() / len(scores))
 
 
-def keep_calibration(store: Store, version: str, recipe: str, calibration: Calibration) -> str:
-    """Store a calibration beside the weights of its detector, and return its key; a newer one takes its place."""
-    key = _key(version, recipe)
-    store.put(key, calibration.model_dump_json().encode(), "application/json")
-    return key
+def keep_calibration(store: Store, version: str, calibration: Calibration) -> str:
+    """Store a calibration beside the weights of its detector, and return its name: 12 hex digits of its content."""
+    data = calibration.model_dump_json().encode()
+    name = hashlib.sha256(data).hexdigest()[:12]
+    store.put(_key(version, name), data, "application/json")
+    return name
 
 
-def read_calibration(store: Store, version: str, recipe: str) -> Calibration | None:
-    """Return the calibration of a detector version under a recipe, or None where none was fitted."""
+def read_calibration(store: Store, version: str, name: str) -> Calibration:
+    """Return a calibration of a detector version.
+
+    Raises:
+        BadOption: The store has no such calibration, or it cannot be read.
+    """
     try:
-        return Calibration.model_validate_json(store.get(_key(version, recipe)))
-    except ObjectMissing:
-        return None
+        return Calibration.model_validate_json(store.get(_key(version, name)))
+    except (ObjectMissing, ValidationError) as error:
+        raise BadOption(
+            f"calibration {name!r} of detector {version} is not in the store, or damaged: expected one that the line "
+            "has fitted. Leave `calibration` empty, and it will choose."
+        ) from error
 
 
-def _key(version: str, recipe: str) -> str:
-    return f"calibrations/{version}/{recipe}.json"
+def kept_calibrations(store: Store, version: str) -> dict[str, Calibration]:
+    """Return all calibrations of a detector version by name; those that cannot be read are left out."""
+    found = {}
+    for key in store.keys(f"calibrations/{version}/"):
+        with contextlib.suppress(BadOption):
+            name = key.rpartition("/")[2].removesuffix(".json")
+            found[name] = read_calibration(store, version, name)
+    return found
+
+
+def _key(version: str, name: str) -> str:
+    return f"calibrations/{version}/{name}.json"
 
 
 def _best_match(proposal: Proposal, free: Sequence[Label]) -> Label | None:
@@ -210,9 +248,12 @@ def _fit_curve(scores: Floats, right: Flags) -> Curve | None:
     from sklearn.linear_model import LogisticRegression
 
     good = int(right.sum())
-    if len(scores) < LEAST_POINTS or min(good, len(scores) - good) < LEAST_OF_EACH:
-        return None
-    if len(scores) >= ISOTONIC_FROM:
+    if len(scores) < LEAST_POINTS or len(scores) - good < LEAST_OF_EACH:
+        return None  # all but always right: that says nothing of scores lower than these
+    if good < LEAST_OF_EACH:
+        # All but always wrong: there is no shape to fit, and the share itself says the most (Laplace's rule).
+        shares = np.full_like(_KNOTS, (good + 1) / (len(scores) + 2))
+    elif len(scores) >= ISOTONIC_FROM:
         shares = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(scores, right).predict(_KNOTS)
     else:
         shares = LogisticRegression().fit(_logits(scores), right).predict_proba(_logits(_KNOTS))[:, 1]

@@ -1,7 +1,8 @@
 """Networks exported from .pt to ONNX, kept beside each other by the hash of the weights they came from.
 
-The cache is `cache/detectors/<version>/` in the state folder: `<imgsz>.onnx`, and `<imgsz>.json` with its facts and its
-hash, written last. What is there is ours and is only checked for damage; a file from outside goes through
+The cache is `cache/detectors/<version>/` in the state folder: `any.onnx` takes pictures of any size and number, and
+`<height>x<width>.onnx` is for a library that must know the size; beside each a `.json` with its facts and its hash,
+written last. What is there is ours and is only checked for damage; a file from outside goes through
 `outside.py`. Anything here can be deleted at any time.
 """
 
@@ -26,10 +27,15 @@ logger = logging.getLogger(__name__)
 OPSET = 17
 """All of ONNX Runtime, OpenVINO, TensorRT and OpenCV 4.12 read it; nothing here needs a later one."""
 
-EXPORT_VERSION = 1
+EXPORT_VERSION = 2
 """Raise it when the same weights would be exported otherwise: older exports are then made anew."""
 
 INPUT, OUTPUTS = "pictures", ("rows", "features")
+FREE_AXES = {INPUT: {0: "n", 2: "height", 3: "width"}, OUTPUTS[0]: {0: "n", 2: "places"}, OUTPUTS[1]: {0: "n"}}
+
+
+Size = tuple[int, int]
+"""Height and width of a picture in pixels."""
 
 
 class Export(BaseModel):
@@ -40,7 +46,6 @@ class Export(BaseModel):
     sha256: str
     export_version: int
     facts: NetworkFacts
-    multiplications: int
 
 
 def cache_folder(version: str) -> Path:
@@ -48,9 +53,9 @@ def cache_folder(version: str) -> Path:
     return labelline_home() / "cache" / "detectors" / version
 
 
-def find_export(version: str, imgsz: int, any_batch: bool = False) -> tuple[Path, Export] | None:
-    """Return the export of a version for an input size, or None where there is none or it is damaged."""
-    path = _export_path(version, imgsz, any_batch)
+def find_export(version: str, size_hw: Size | None = None) -> tuple[Path, Export] | None:
+    """Return the export of a version for any size or one, or None where there is none or it is damaged."""
+    path = _export_path(version, size_hw)
     try:
         export = Export.model_validate_json(path.with_suffix(".json").read_bytes())
         with path.open("rb") as file:
@@ -60,14 +65,14 @@ def find_export(version: str, imgsz: int, any_batch: bool = False) -> tuple[Path
     return (path, export) if (found, EXPORT_VERSION) == (export.sha256, export.export_version) else None
 
 
-def export_graph(graph: "DetectionGraph", facts: NetworkFacts, version: str, any_batch: bool = False) -> Path:
+def export_graph(graph: "DetectionGraph", facts: NetworkFacts, version: str, size_hw: Size | None = None) -> Path:
     """Export a graph to ONNX and keep it; about 5 seconds. Two processes at once make the same file, one wins.
 
     Args:
         graph: In float32, on any device; unchanged by this.
         facts: Of the network.
         version: Under which it is kept.
-        any_batch: Any number of pictures at once, as GPUs want it; else one by one, which every library can read.
+        size_hw: Of the pictures, one at a time, which every library can read; else any number of any size.
 
     Raises:
         OSError: The cache cannot be written.
@@ -78,12 +83,9 @@ def export_graph(graph: "DetectionGraph", facts: NetworkFacts, version: str, any
 
     import torch
 
-    from tasks.detect.torch_network import count_multiplications
-
     graph = copy.deepcopy(graph).to("cpu")
     buffer = io.BytesIO()
-    axes = {name: {0: "n"} for name in (INPUT, *OUTPUTS)} if any_batch else None
-    pictures = torch.zeros(2 if any_batch else 1, 3, facts.imgsz, facts.imgsz)
+    pictures = torch.zeros(1 if size_hw else 2, 3, *(size_hw or (facts.imgsz, facts.imgsz)))
     with warnings.catch_warnings():
         # The exporter that replaces this one needs another package, and fixes the number of pictures.
         warnings.simplefilter("ignore")
@@ -95,22 +97,17 @@ def export_graph(graph: "DetectionGraph", facts: NetworkFacts, version: str, any
             opset_version=OPSET,
             input_names=[INPUT],
             output_names=list(OUTPUTS),
-            dynamic_axes=axes,
+            dynamic_axes=None if size_hw else FREE_AXES,
         )
     data = buffer.getvalue()
-    export = Export(
-        sha256=hashlib.sha256(data).hexdigest(),
-        export_version=EXPORT_VERSION,
-        facts=facts,
-        multiplications=count_multiplications(graph, facts.imgsz),
-    )
-    path = _export_path(version, facts.imgsz, any_batch)
+    export = Export(sha256=hashlib.sha256(data).hexdigest(), export_version=EXPORT_VERSION, facts=facts)
+    path = _export_path(version, size_hw)
     path.parent.mkdir(parents=True, exist_ok=True)
     fill_atomically(path, data)
     fill_atomically(path.with_suffix(".json"), json.dumps(export.model_dump(), indent=1).encode())
-    logger.info("exported detector %s for %d px to %s (%.1f MB)", version, facts.imgsz, path, len(data) / 1e6)
+    logger.info("exported detector %s to %s (%.1f MB)", version, path, len(data) / 1e6)
     return path
 
 
-def _export_path(version: str, imgsz: int, any_batch: bool) -> Path:
-    return cache_folder(version) / f"{imgsz}{'-any' if any_batch else ''}.onnx"
+def _export_path(version: str, size_hw: Size | None) -> Path:
+    return cache_folder(version) / ("any.onnx" if size_hw is None else f"{size_hw[0]}x{size_hw[1]}.onnx")

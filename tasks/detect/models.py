@@ -74,7 +74,7 @@ class Detector(Protocol):
 
     @property
     def imgsz(self) -> int:
-        """Side in pixels of the square pictures that its network sees."""
+        """Longest side in pixels of the pictures that its network sees."""
         ...
 
     @property
@@ -87,11 +87,12 @@ class Detector(Protocol):
         """How many images suit one call; 0 for as many as the caller likes."""
         ...
 
-    def predict(self, images: Sequence[Pixels], min_score: float = 0.1) -> "list[sv.Detections]":
-        """Find boxes, in pixels of each image, best score first; images of other shapes are letterboxed.
+    def predict(self, images: Sequence[Pixels], min_score: float = 0.1, fitted: bool = False) -> "list[sv.Detections]":
+        """Find boxes, in pixels of each image, best score first; images are letterboxed unless they are `fitted`.
 
-        Made with `to_detections`. A back end that has features of the image at hand leaves them, a vector (d,) float32,
-        in `metadata["embedding"]`.
+        Fitted are pictures whose sides are multiples of 32 and at most `imgsz`: they are seen as they are. One call is
+        fastest with pictures of one size. Made with `to_detections`; a back end that has features of the image at hand
+        leaves them, a vector (d,) float32, in `metadata["embedding"]`.
         """
         ...
 
@@ -109,8 +110,8 @@ def load_detector(weights: Path, version: str, imgsz: int = 640, backend: Backen
     """Return the detector of a weights file, loaded at most once per process for a version, input size and back end.
 
     Args:
-        weights: A .pt file that ultralytics saved, or an .onnx file; see `weights.py` and `outside.py` for how they are
-            distrusted.
+        weights: A .pt file that ultralytics saved, an .onnx file, or one of Darknet or Caffe; see `weights.py`,
+            `outside.py` and `opencv_formats.py` for how they are distrusted.
         version: What `version_of` says of the file; the key under which it stays warm.
         imgsz: Side of the network's input in pixels, a multiple of 32; an .onnx file brings its own.
         backend: What runs it; the fastest here that agrees with torch by default.
@@ -182,6 +183,10 @@ def _open(weights: Path, version: str, imgsz: int, backend: Backend) -> Detector
         from tasks.detect.outside import open_outside
 
         runner, facts = open_outside(weights, version, backend)
+    elif weights.suffix in (".weights", ".caffemodel"):
+        from tasks.detect.opencv_formats import open_with_opencv
+
+        runner, facts = open_with_opencv(weights, backend)
     else:
         from tasks.detect.backends import open_weights
 

@@ -34,8 +34,11 @@ class NetworkFacts(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     classes: tuple[str, ...] = Field(min_length=1, description="Class names by class id")
-    imgsz: int = Field(ge=32, le=8192, description="Side in pixels of the square pictures that it sees")
-    layout: Literal["rows", "yolox"] = Field(default="rows", description="How its output is to be read; see rows.py")
+    imgsz: int = Field(ge=32, le=8192, description="Longest side in pixels of the pictures that it sees")
+    square: bool = Field(default=False, description="It sees only squares of that side; others see any multiple of 32")
+    layout: Literal["rows", "yolox", "darknet", "ssd"] = Field(
+        default="rows", description="How its output is to be read; see rows.py"
+    )
     suppressed: bool = Field(default=False, description="Its output needs no suppression any more")
     padding: Literal["centre", "top_left"] = Field(default="centre", description="Where a letterboxed image lies")
 
@@ -59,7 +62,7 @@ class Runner(Protocol):
         ...
 
     def run(self, pictures: Pixels) -> Arrays:
-        """Run the network on pictures of shape (n, side, side, 3), uint8, blue green red, and return its outputs."""
+        """Run the network on pictures (n, h, w, 3), uint8, blue green red, of one size, and return its outputs."""
         ...
 
 

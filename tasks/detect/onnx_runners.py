@@ -5,18 +5,27 @@ Each is imported only when it is opened; OpenCV is always there, the other two c
 
 import queue
 import threading
+from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
+from tasks.detect.exports import Size
 from tasks.detect.networks import Arrays, as_blob, lanes_here
 from tasks.intake.images import Pixels
 
+SIZES_AT_ONCE = 12
+"""Sizes of pictures for which a library keeps a plan; images of one camera need two."""
+
 
 class OpenVinoRunner:
-    """OpenVINO on the CPU, one single-threaded stream per lane, in float32 or (by name) in bfloat16."""
+    """OpenVINO on the CPU, one single-threaded stream per lane, in float32 or (by name) in bfloat16.
+
+    For each size of picture the network is compiled anew: with its size known it runs faster than with any size.
+    """
 
     batch_size = 1
 
@@ -24,26 +33,11 @@ class OpenVinoRunner:
         import openvino
 
         self.name = name
-        self.lanes, threads = lanes_here()
-        core = openvino.Core()
-        model = core.read_model(path)
-        _, _, height, width = model.input(0).partial_shape
-        model.reshape([1, 3, height, width])
-        steps = openvino.preprocess.PrePostProcessor(model)
-        # Pictures go in as they lie in memory; the conversion becomes part of the first layers.
-        steps.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
-        steps.input().model().set_layout(openvino.Layout("NCHW"))
-        settings = {
-            "PERFORMANCE_HINT": "THROUGHPUT",
-            "NUM_STREAMS": str(self.lanes),
-            "INFERENCE_NUM_THREADS": self.lanes * threads,
-            "INFERENCE_PRECISION_HINT": "bf16" if name.endswith("bf16") else "f32",
-        }
-        self._network = core.compile_model(steps.build(), "CPU", settings)
-        self._outputs = range(len(self._network.outputs))
-        self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        for _ in range(self.lanes):
-            self._requests.put(self._network.create_infer_request())
+        self.lanes, self._threads = lanes_here()
+        self._core, self._path = openvino.Core(), path
+        self._core.read_model(path)  # a file that cannot be read is found now
+        self._lock = threading.Lock()
+        self._requests: OrderedDict[Size, queue.SimpleQueue[Any]] = OrderedDict()
 
     def __str__(self) -> str:
         """Say how many threads it has."""
@@ -51,12 +45,42 @@ class OpenVinoRunner:
 
     def run(self, pictures: Pixels) -> Arrays:
         """Run the network; see `Runner.run`."""
-        request = self._requests.get()
+        requests = self._requests_for((pictures.shape[1], pictures.shape[2]))
+        request = requests.get()
         try:
             request.infer([np.ascontiguousarray(pictures)], share_inputs=True)
-            return [request.get_output_tensor(place).data.copy() for place in self._outputs]
+            return [np.array(tensor.data) for tensor in request.output_tensors]
         finally:
-            self._requests.put(request)
+            requests.put(request)
+
+    def _requests_for(self, size_hw: Size) -> "queue.SimpleQueue[Any]":
+        with self._lock:
+            if size_hw not in self._requests:
+                network = self._compile(size_hw)
+                self._requests[size_hw] = queue.SimpleQueue()
+                for _ in range(self.lanes):
+                    self._requests[size_hw].put(network.create_infer_request())
+                while len(self._requests) > SIZES_AT_ONCE:
+                    self._requests.popitem(last=False)
+            self._requests.move_to_end(size_hw)
+            return self._requests[size_hw]
+
+    def _compile(self, size_hw: Size) -> Any:
+        import openvino
+
+        model = self._core.read_model(self._path)
+        model.reshape([1, 3, *size_hw])
+        steps = openvino.preprocess.PrePostProcessor(model)
+        # Pictures go in as they lie in memory; the conversion becomes part of the first layers.
+        steps.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
+        steps.input().model().set_layout(openvino.Layout("NCHW"))
+        settings = {
+            "PERFORMANCE_HINT": "THROUGHPUT",
+            "NUM_STREAMS": str(self.lanes),
+            "INFERENCE_NUM_THREADS": self.lanes * self._threads,
+            "INFERENCE_PRECISION_HINT": "bf16" if self.name.endswith("bf16") else "f32",
+        }
+        return self._core.compile_model(steps.build(), "CPU", settings)
 
 
 class OnnxRuntimeRunner:
@@ -89,22 +113,25 @@ class OnnxRuntimeRunner:
 
 
 class OpenCvRunner:
-    """OpenCV's own network module, for machines where nothing else can be installed: one call at a time."""
+    """OpenCV's own network module, for machines where nothing else can be installed: one call at a time.
+
+    Its networks know the size of their pictures, so each size is a network of its own.
+    """
 
     batch_size = 1
     lanes = 1
+    name = "opencv"
 
-    def __init__(self, network: Any, name: str = "opencv") -> None:
-        self.name = name
-        self._network = network
-        self._outputs = network.getUnconnectedOutLayersNames()
+    def __init__(self, open_network: Callable[[Size], Any], imgsz: int) -> None:
+        self._open = open_network
+        self._networks: OrderedDict[Size, Any] = OrderedDict()
         self._lock = threading.Lock()
+        self._network_for((imgsz, imgsz))  # a file that cannot be read is found now
 
     @classmethod
-    def of_onnx(cls, path: Path) -> "OpenCvRunner":
-        """Read an ONNX file."""
-        network = cv2.dnn.readNetFromONNX(str(path))
-        return cls(network)
+    def of_files(cls, path_of: Callable[[Size], Path], imgsz: int) -> "OpenCvRunner":
+        """Read the ONNX file of each size of picture that comes."""
+        return cls(lambda size_hw: cv2.dnn.readNetFromONNX(str(path_of(size_hw))), imgsz)
 
     def __str__(self) -> str:
         """Say how many threads it has."""
@@ -113,10 +140,24 @@ class OpenCvRunner:
     def run(self, pictures: Pixels) -> Arrays:
         """Run the network; see `Runner.run`."""
         with self._lock:
-            self._network.setInput(as_blob(pictures))
-            # Its buffers are used again by the next call, and it names outputs in no order: features have fewer axes.
-            outputs = [np.array(each, dtype=np.float32) for each in self._network.forward(self._outputs)]
-        return sorted(outputs, key=lambda each: -each.ndim)
+            network = self._network_for((pictures.shape[1], pictures.shape[2]))
+            network.setInput(self._blob(pictures))
+            return self._outputs(network.forward(network.getUnconnectedOutLayersNames()))
+
+    def _blob(self, pictures: Pixels) -> Any:
+        return as_blob(pictures)
+
+    def _outputs(self, said: Any) -> Arrays:
+        # Its buffers are used again by the next call, and it names outputs in no order: features have fewer axes.
+        return sorted((np.array(each, dtype=np.float32) for each in said), key=lambda each: -each.ndim)
+
+    def _network_for(self, size_hw: Size) -> Any:
+        if size_hw not in self._networks:
+            self._networks[size_hw] = self._open(size_hw)
+            while len(self._networks) > SIZES_AT_ONCE:
+                self._networks.popitem(last=False)
+        self._networks.move_to_end(size_hw)
+        return self._networks[size_hw]
 
 
 def _errors_of(onnxruntime: Any) -> list[type[Exception]]:

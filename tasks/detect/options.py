@@ -8,11 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tasks.detect.networks import ROUNDED, Backend
 
-SCAN_VERSION = 1
+SCAN_VERSION = 2
 """Part of every recipe: raise it when the same options would find other boxes, so that nothing stale is reused."""
 
-_EXECUTION_ONLY = {"batch_size", "decode_threads", "decoded_megapixels", "backend"}
-"""Fields that change how fast boxes are found, not which: no part of the recipe."""
+_EXECUTION_ONLY = {"batch_size", "decode_threads", "decoded_megapixels", "backend", "fit_objects", "calibrated"}
+"""Fields that change how fast boxes are found, or how other fields come to be, not what is found: no part of it."""
 
 
 class TilingOptions(BaseModel):
@@ -49,6 +49,19 @@ class TilingOptions(BaseModel):
         description="Look at the whole image first and skip tiles where it shows nothing of this score or more; 0 "
         "looks at every tile. Saves time on mostly empty images, and loses small objects: measure before use",
     )
+    fit_objects: bool = Field(
+        default=False,
+        description="Choose tiles and overlap by the sizes of the objects that are labelled in the collection, once "
+        "there are 30; tile_px and overlap_share count until then",
+    )
+    calibrated: bool = Field(
+        default=True,
+        description="Bring scores to the share of boxes that are right, as far as settled labels tell it: then a score "
+        "means the same whether one tile, several or the whole image saw the object",
+    )
+    calibration: str = Field(
+        default="", pattern=r"^([0-9a-f]{12})?$", description="The calibration in use; the line fills it in"
+    )
     backend: Backend = Field(
         default="auto",
         description="What runs the network: the fastest that gives torch's boxes (auto), or one by name; openvino-bf16 "
@@ -71,14 +84,19 @@ class TilingOptions(BaseModel):
             raise ValueError("coarse_score needs whole_image: the whole image is what tells which tiles to skip")
         return self
 
+    def uncalibrated(self) -> "TilingOptions":
+        """Return the same tiles without the calibration, which belongs to one detector."""
+        return self.model_copy(update={"calibration": ""})
+
     def recipe(self, classes: Sequence[str]) -> str:
         """Return 12 hex digits that name these options with these classes, whatever the order of the classes.
 
         Two scans of one item by one detector under one recipe find the same boxes, so the second need not be made.
         """
         fields = self.model_dump(exclude=_EXECUTION_ONLY)
-        if not self.coarse_score:
-            del fields["coarse_score"]  # as it was before there was such a pass: earlier scans stay valid
+        for name in ("coarse_score", "calibration"):
+            if not fields[name]:
+                del fields[name]  # as it was before there was such a thing: earlier scans stay valid
         if self.backend in ROUNDED:
             fields["backend"] = self.backend
         text = json.dumps([SCAN_VERSION, fields, sorted(set(classes))], sort_keys=True, separators=(",", ":"))

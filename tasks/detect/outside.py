@@ -42,13 +42,13 @@ def open_outside(path: Path, version: str, backend: Backend = "auto") -> tuple[R
     if backend not in get_args(Backend):
         raise BadOption(f"there is no back end {backend!r}: expected one of {', '.join(get_args(Backend))}")
     if backend != "auto":
-        return _open(path, backend), facts
+        return _open(path, backend, facts), facts
     kept = kept_choice(version, facts.imgsz)
     if kept is not None and kept.name in readers:
-        return _open(path, kept.name), facts
+        return _open(path, kept.name, facts), facts
     # OpenCV is the slowest by far: it is the reference only where it is the only one.
-    others = (_open(path, name) for name in readers[1:] if name != "opencv")
-    choice, runner = choose(others, lambda: _open(path, readers[0]), probe_pictures(facts.imgsz), facts)
+    others = (_open(path, name, facts) for name in readers[1:] if name != "opencv")
+    choice, runner = choose(others, lambda: _open(path, readers[0], facts), probe_pictures(facts.imgsz), facts)
     keep_choice(version, facts.imgsz, choice)
     logger.info("detector %s runs in %s: %s", version, runner, choice.why)
     return runner, facts
@@ -74,16 +74,15 @@ def facts_of(path: Path) -> NetworkFacts:
             f"weights {path.name} take {takes} and give {gives}: expected one square picture of 3 colours, and YOLOX's "
             "output of (1, places, 5 + classes). Export them so, or give ultralytics weights (.pt)."
         )
-    return NetworkFacts(
-        classes=_class_names(model, gives[0][2] - 5, path.name), imgsz=side, layout="yolox", padding="top_left"
-    )
+    names = _class_names(model, gives[0][2] - 5, path.name)
+    return NetworkFacts(classes=names, imgsz=side, square=True, layout="yolox", padding="top_left")
 
 
-def _open(path: Path, name: str) -> Runner:
+def _open(path: Path, name: str, facts: NetworkFacts) -> Runner:
     if name.startswith("torch") or name == "tensorrt":
         raise BadOption(f"back end {name!r} runs no .onnx file: expected openvino, onnxruntime or opencv")
     try:
-        return open_onnx(path, name)
+        return open_onnx(path, name, facts.imgsz)
     except ImportError as error:
         raise BadOption(f"back end {name!r} is not installed: install Labelline's extra 'fast'") from error
     except FAILURES as error:

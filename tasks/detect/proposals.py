@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
@@ -17,6 +18,7 @@ from sqlmodel import Session, col, select
 from blocks.database import reading, upsert, writing
 from blocks.stores import Store
 from blocks.tables import Item, Proposal, Scan
+from tasks.detect.calibration import Calibration, read_calibration, way_of_seeing
 from tasks.detect.options import TilingOptions
 from tasks.detect.refs import DetectorRef
 
@@ -95,6 +97,7 @@ def propose(  # the order every station uses: where to write, where to read, wha
 
     Raises:
         BadWeights: The detector's file is missing, corrupt, or not the one that the reference names.
+        BadOption: The calibration is not in the store, or the back end cannot run here.
         UnknownClass: The detector knows none of the classes.
         StoreUnavailable: The store does not answer.
         CatalogUnavailable: The catalogue cannot be written.
@@ -127,6 +130,15 @@ def proposal_id(item_id: str, detector: str, recipe: str, rank: int) -> str:
     return hashlib.sha256(f"{item_id}|{detector}|{recipe}|{rank}".encode()).hexdigest()[:32]
 
 
+def proposals_in(found: "Found", names: Sequence[str], detector: str = "", recipe: str = "") -> list[Proposal]:
+    """Return what was found in an image as proposals, best first, without writing them; `names` by class id."""
+    key = {"detector": detector, "recipe": recipe}
+    return [
+        Proposal.model_validate({**key, **row, "id": proposal_id(found.name, detector, recipe, rank)})
+        for rank, row in enumerate(_rows(found, names))
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class _Scanner:
     """What stays the same for all items of one call."""
@@ -145,6 +157,8 @@ class _Scanner:
         detector = open_detector(self.store, self.ref, self.options.tile_px, self.options.backend)
         wanted = known_classes(detector, classes)
         class_ids = [number for number, name in enumerate(detector.classes) if name in wanted]
+        name = self.options.calibration
+        calibration = read_calibration(self.store, self.ref.version, name) if name else None
         unseen: list[SetAside] = []
         waiting: list[Found] = []
         scanned = dropped = 0
@@ -155,9 +169,9 @@ class _Scanner:
             scanned, dropped = scanned + 1, dropped + each.dropped
             waiting.append(each)
             if len(waiting) == SCANS_AT_ONCE:
-                self._write(waiting, detector.classes)
+                self._write(waiting, detector.classes, calibration)
                 waiting.clear()
-        self._write(waiting, detector.classes)
+        self._write(waiting, detector.classes, calibration)
         lacking = tuple(sorted(set(classes) - set(wanted)))
         return ProposalCounts(scanned_now=scanned, dropped=dropped, lacking=lacking, set_aside=tuple(unseen))
 
@@ -168,7 +182,7 @@ class _Scanner:
         for item in items:
             yield Source(item.id, (item.width, item.height), partial(read_item, self.store, item.key))
 
-    def _write(self, found: Sequence["Found"], names: Sequence[str]) -> None:
+    def _write(self, found: Sequence["Found"], names: Sequence[str], calibration: "Calibration | None") -> None:
         key = {"detector": self.ref.version, "recipe": self.recipe}
         scans = [
             {
@@ -184,11 +198,20 @@ class _Scanner:
         boxes = [
             {**key, **row, "id": proposal_id(each.name, self.ref.version, self.recipe, rank)}
             for each in found
-            for rank, row in enumerate(_rows(each, names))
+            for rank, row in enumerate(_calibrated(list(_rows(each, names)), calibration))
         ]
         with writing(self.engine) as session:
             upsert(session, Proposal, boxes)
             upsert(session, Scan, scans)
+
+
+def _calibrated(rows: list[dict[str, Any]], calibration: "Calibration | None") -> list[dict[str, Any]]:
+    """Return rows with calibrated scores; their parts keep what the network said."""
+    if calibration is None or not rows:
+        return rows
+    keys = [(row["class_name"], way_of_seeing(row["view"], len(row["merged_from"]))) for row in rows]
+    scores = calibration.scores_at(keys, np.array([row["score"] for row in rows], dtype=np.float64))
+    return [{**row, "score": round(float(score), 5)} for row, score in zip(rows, scores, strict=True)]
 
 
 def _rows(found: "Found", names: Sequence[str]) -> Iterator[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """A detector made of any back end: fit images into pictures, run the network, read its rows, back to pixels."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -8,7 +9,7 @@ import supervision as sv
 from tasks.detect.models import DROPPED, EMBEDDING, Embeddings, to_detections
 from tasks.detect.networks import Arrays, NetworkFacts, Runner
 from tasks.detect.rows import Rows, features_of, rows_of, suppress_rows
-from tasks.detect.views import View, letterbox
+from tasks.detect.views import Placement, View, letterbox, squared
 from tasks.intake.images import Pixels
 
 
@@ -26,37 +27,53 @@ class RowDetector:
         self.classes, self.imgsz = facts.classes, facts.imgsz
         self.lanes, self.batch_size = runner.lanes, runner.batch_size
 
-    def predict(self, images: Sequence[Pixels], min_score: float = 0.1) -> list[sv.Detections]:
+    def predict(self, images: Sequence[Pixels], min_score: float = 0.1, fitted: bool = False) -> list[sv.Detections]:
         """Find boxes in images, and leave each image's features in `metadata["embedding"]`.
 
-        For networks of ultralytics the boxes equal those of `YOLO.predict(rect=False)` with the same threshold.
+        For networks of ultralytics the boxes equal those of `YOLO.predict` of one image with the same threshold.
 
         Args:
             images: Shape (h, w, 3) each, uint8, blue green red. May be empty.
             min_score: Boxes that score less are left out.
+            fitted: They are pictures already; see `Detector.predict`.
 
         Returns:
             For each image boxes (n, 4) float32 in its pixels, best score first, with score and class id.
         """
-        found = []
-        for views, outputs in self._run(images):
+        views = [self._view(image, fitted) for image in images]
+        found: dict[int, sv.Detections] = {}
+        for places, outputs in self._run(views):
             features = features_of(outputs, self.facts)
-            for view, rows, feature in zip(views, rows_of(outputs, self.facts), features, strict=True):
-                found.append(self._detections(rows, view, min_score))
-                found[-1].metadata[EMBEDDING] = feature
-        return found
+            for place, rows, feature in zip(places, rows_of(outputs, self.facts), features, strict=True):
+                found[place] = self._detections(rows, views[place], min_score)
+                found[place].metadata[EMBEDDING] = feature
+        return [found[place] for place in range(len(views))]
 
     def embed(self, images: Sequence[Pixels]) -> Embeddings:
         """Return the pooled features of the deepest backbone layer, shape (n, d), float32; (0, 0) for no images."""
-        found = [features_of(outputs, self.facts) for _, outputs in self._run(images)]
-        return np.concatenate(found) if found else np.zeros((0, 0), dtype=np.float32)
+        found: dict[int, Embeddings] = {}
+        for places, outputs in self._run([self._view(image, fitted=False) for image in images]):
+            found.update(zip(places, features_of(outputs, self.facts), strict=True))
+        return np.stack([found[place] for place in range(len(images))]) if images else np.zeros((0, 0), np.float32)
 
-    def _run(self, images: Sequence[Pixels]) -> Iterator[tuple[list[View], Arrays]]:
-        views = [letterbox(image, self.imgsz, self.facts.padding == "centre") for image in images]
-        step = self.batch_size or max(len(views), 1)
-        for start in range(0, len(views), step):
-            some = views[start : start + step]
-            yield some, self.runner.run(np.stack([view.pixels for view in some]))
+    def _view(self, image: Pixels, fitted: bool) -> View:
+        """Fit an image into a picture; for a network that sees only squares, on more grey."""
+        if fitted:
+            view = View(image, Placement((image.shape[1], image.shape[0])))
+        else:
+            view = letterbox(image, self.imgsz, self.facts.padding == "centre", snug=not self.facts.square)
+        return View(squared(view.pixels, self.imgsz), view.placement) if self.facts.square else view
+
+    def _run(self, views: Sequence[View]) -> Iterator[tuple[list[int], Arrays]]:
+        """Run the network on batches of pictures of one size, and yield which they were and what it said."""
+        sizes: dict[tuple[int, ...], list[int]] = defaultdict(list)
+        for place, view in enumerate(views):
+            sizes[view.pixels.shape].append(place)
+        for places in sizes.values():
+            step = self.batch_size or len(places)
+            for start in range(0, len(places), step):
+                some = places[start : start + step]
+                yield some, self.runner.run(np.stack([views[place].pixels for place in some]))
 
     def _detections(self, rows: Rows, view: View, min_score: float) -> sv.Detections:
         unsound = ~np.isfinite(rows).all(axis=0)

@@ -31,7 +31,9 @@ YOLOX_STRIDES = (8, 16, 32)
 def rows_of(outputs: Sequence[Any], facts: NetworkFacts) -> Rows:
     """Return the rows (n, 6, a) that a network's outputs stand for."""
     first = np.asarray(outputs[0], dtype=np.float32)
-    return _yolox_rows(first, facts.imgsz) if facts.layout == "yolox" else first
+    if facts.layout == "rows":
+        return first
+    return {"yolox": _yolox_rows, "darknet": _darknet_rows, "ssd": _ssd_rows}[facts.layout](first, facts.imgsz)
 
 
 def features_of(outputs: Sequence[Any], facts: NetworkFacts) -> npt.NDArray[np.float32]:
@@ -80,6 +82,26 @@ def _yolox_rows(said: Rows, imgsz: int) -> Rows:
     score = np.take_along_axis(scores, best[:, :, None], axis=2)
     joined = np.concatenate([centres - half, centres + half, score, best[:, :, None].astype(np.float32)], axis=2)
     return np.ascontiguousarray(joined.transpose(0, 2, 1), dtype=np.float32)
+
+
+def _darknet_rows(said: Rows, imgsz: int) -> Rows:
+    """Read what OpenCV makes of Darknet's last layers: class scores already hold the objectness.
+
+    Source:
+        `RegionLayerImpl` of OpenCV 4.12, modules/dnn/src/layers/region_layer.cpp.
+    """
+    centres, half = said[:, :, :2], said[:, :, 2:4] / 2
+    best = said[:, :, 5:].argmax(axis=2, keepdims=True)
+    score = np.take_along_axis(said[:, :, 5:], best, axis=2)
+    corners = np.concatenate([centres - half, centres + half], axis=2) * imgsz
+    rows: Rows = np.concatenate([corners, score, best.astype(np.float32)], axis=2)
+    return rows.transpose(0, 2, 1)
+
+
+def _ssd_rows(said: Rows, imgsz: int) -> Rows:
+    """Read Caffe's `DetectionOutput`: rows of picture, class from 1, score, corners as shares; empty places score 0."""
+    rows: Rows = np.concatenate([said[:, :, 3:] * imgsz, said[:, :, 2:3], said[:, :, 1:2] - 1], axis=2)
+    return rows.transpose(0, 2, 1)
 
 
 @lru_cache(maxsize=4)

@@ -5,42 +5,33 @@ network, and the caller's thread cuts and merges. What is held is bounded by pix
 ahead, a few batches, and the boxes of images whose last tile is still out.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from blocks.errors import BadInput, ObjectMissing
+from blocks.errors import BadOption
 from tasks.detect.models import DROPPED, EMBEDDING, Detector
 from tasks.detect.options import TilingOptions
+from tasks.detect.reading import Source, Unseen, read_ahead
 from tasks.detect.seams import Merged, Seen, merge_views
-from tasks.detect.tiles import Flags, Floats, Ints, Regions, regions_of
-from tasks.detect.views import Placement, View, cut_views, squared
+from tasks.detect.tiles import Flags, Floats, Ints, Regions, regions_of, round_up
+from tasks.detect.views import Placement, View, cut_views, rounded_up
 from tasks.intake.images import Pixels
+
+__all__ = ["Found", "Source", "Unseen", "find_objects"]
 
 BATCHES_WAITING = 2
 """Batches that wait for one of the detector's lanes while as many as there are lanes run, so that none idles."""
 
+BATCHES_FILLING = 4
+"""Batches that fill at once, one for each size of picture; with more waiting, the one begun first goes half full."""
+
 _LARGE_SHARE = 0.125
 """An image that takes more of the bound than this is let go of entirely before the next one is decoded."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """An image to look at.
-
-    Attributes:
-        name: Whatever tells the caller which image it was.
-        size_wh: Width and height in pixels that reading it will take, to bound what is read ahead.
-        read: Returns its pixels; called once, in a reader thread.
-    """
-
-    name: str
-    size_wh: tuple[int, int]
-    read: Callable[[], Pixels]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +62,6 @@ class Found:
         return int((whole & (self.seen.scores >= least_score)).sum())
 
 
-@dataclass(frozen=True, slots=True)
-class Unseen:
-    """An image that could not be looked at, and why."""
-
-    name: str
-    reason: str
-
-
 @dataclass(slots=True)
 class _Image:
     """An image on its way: boxes collect here until no view is out any more."""
@@ -93,6 +76,7 @@ class _Image:
     embedding: Any = None
 
 
+_Size = tuple[int, ...]
 _Ticket = tuple[_Image, int, View]
 _Batch = tuple["Future[list[Any]]", list[tuple[_Image, int, Placement]]]
 
@@ -102,7 +86,7 @@ def find_objects(
 ) -> Iterator[Found | Unseen]:
     """Look at images through tiles, and yield each as soon as its last tile is back.
 
-    Images come back in the order they went in, unless a coarse pass lets those with less to look at overtake.
+    Images come back as they are done: one with less to look at, or of a rarer size, may overtake or lag behind.
 
     Args:
         sources: The images; taken one by one as room for them comes free. May be endless.
@@ -112,10 +96,18 @@ def find_objects(
 
     Yields:
         `Found`, or `Unseen` where an image cannot be read: one bad image never stops the rest.
+
+    Raises:
+        BadOption: The detector's network sees only pictures smaller than a tile.
     """
+    if options.tile_px > detector.imgsz:
+        raise BadOption(
+            f"tiles of {options.tile_px} px do not fit detector {detector.version}, whose network sees at most "
+            f"{detector.imgsz} px: set tile_px to {detector.imgsz}"
+        )
     with ThreadPoolExecutor(options.decode_threads) as readers, ThreadPoolExecutor(detector.lanes) as network:
         belt = _Belt(network, detector, class_ids, options)
-        for source, pixels in _read_ahead(sources, readers, options):
+        for source, pixels in read_ahead(sources, readers, options):
             if isinstance(pixels, Unseen):
                 yield pixels
                 continue
@@ -138,24 +130,27 @@ class _Belt:
         self.wanted = np.zeros(len(detector.classes), dtype=np.bool_)
         self.wanted[list(class_ids)] = True
         self.least = min(options.min_score, options.coarse_score or 1.0)
-        self.waiting: deque[_Ticket] = deque()
+        # By size of picture, in the order in which they were begun.
+        self.waiting: OrderedDict[_Size, deque[_Ticket]] = OrderedDict()
         self.running: deque[_Batch] = deque()
 
     def load(self, name: str, pixels: Pixels) -> None:
         """Cut an image and put its views on the belt; with a coarse pass, the whole image alone at first."""
         height, width = pixels.shape[:2]
         options = self.options
-        regions = regions_of((width, height), options.tile_px, options.overlap_share, options.whole_image)
-        views = list(enumerate(cut_views(pixels, regions, self.detector.imgsz)))
+        size_wh = (width, height)
+        regions = regions_of(size_wh, options.tile_px, options.overlap_share, options.whole_image, snug=True)
+        views = list(enumerate(cut_views(pixels, regions, self.detector.imgsz, snug=True)))
         coarse = options.coarse_score > 0 and len(views) > 1
         first, later = (views[-1:], views[:-1]) if coarse else (views, [])
         image = _Image(name, regions, views_out=len(first), later=later)
-        self.waiting.extend((image, number, view) for number, view in first)
+        for number, view in first:
+            self._wait((image, number, view))
 
     def run_full_batches(self) -> Iterator[Found]:
         """Hand on every batch that is full, and yield what is done once enough batches are out."""
-        while len(self.waiting) >= self.size:
-            self._send()
+        while (size := self._next_size()) is not None:
+            self._send(size)
             while len(self.running) > self.detector.lanes + BATCHES_WAITING:
                 yield from self._collect(self.running.popleft())
 
@@ -163,7 +158,7 @@ class _Belt:
         """Hand on all that waits, full or not, until nothing is out."""
         while self.waiting or self.running:
             while self.waiting and len(self.running) <= self.detector.lanes + BATCHES_WAITING:
-                self._send()
+                self._send(self._next_size() or next(iter(self.waiting)))
             yield from self._collect(self.running.popleft())
 
     def let_go_of_pixels(self) -> Iterator[Found]:
@@ -171,16 +166,30 @@ class _Belt:
         while self.running:
             yield from self._collect(self.running.popleft())
             yield from self.run_full_batches()
-        if any(image.later for image, _, _ in self.waiting):
+        if any(image.later for tickets in self.waiting.values() for image, _, _ in tickets):
             yield from self.run_out()  # its coarse pass waits for others, and all of its tiles wait for that
-        for place, (image, number, view) in enumerate(self.waiting):
-            self.waiting[place] = (image, number, replace(view, pixels=view.pixels.copy()))
+        for tickets in self.waiting.values():
+            for place, (image, number, view) in enumerate(tickets):
+                tickets[place] = (image, number, replace(view, pixels=view.pixels.copy()))
 
-    def _send(self) -> None:
-        tickets = [self.waiting.popleft() for _ in range(min(self.size, len(self.waiting)))]
-        pictures = [squared(view.pixels, self.detector.imgsz) for _, _, view in tickets]
+    def _wait(self, ticket: _Ticket) -> None:
+        height, width = ticket[2].pixels.shape[:2]
+        self.waiting.setdefault((round_up(height), round_up(width)), deque()).append(ticket)
+
+    def _next_size(self) -> _Size | None:
+        """Return a size of which a batch is full; or, where too many batches are filling, the one begun first."""
+        full = next((size for size, tickets in self.waiting.items() if len(tickets) >= self.size), None)
+        return full or (next(iter(self.waiting)) if len(self.waiting) > BATCHES_FILLING else None)
+
+    def _send(self, size: _Size) -> None:
+        waiting = self.waiting[size]
+        tickets = [waiting.popleft() for _ in range(min(self.size, len(waiting)))]
+        del self.waiting[size]
+        if waiting:
+            self.waiting[size] = waiting  # begun anew: behind the others
+        pictures = [rounded_up(view.pixels) for _, _, view in tickets]
         places = [(image, number, view.placement) for image, number, view in tickets]
-        self.running.append((self.network.submit(self.detector.predict, pictures, self.least), places))
+        self.running.append((self.network.submit(self.detector.predict, pictures, self.least, fitted=True), places))
 
     def _collect(self, batch: _Batch) -> Iterator[Found]:
         future, places = batch
@@ -202,53 +211,11 @@ class _Belt:
         for number, view in image.later:
             edges = image.regions.xyxy_px[number]
             if ((hints[:, :2] < edges[2:]) & (hints[:, 2:] > edges[:2])).all(axis=1).any():
-                self.waiting.append((image, number, view))
+                self._wait((image, number, view))
                 image.views_out += 1
             else:
                 image.skipped += 1
         image.later = []
-
-
-def _read_ahead(
-    sources: Iterable[Source], readers: ThreadPoolExecutor, options: TilingOptions
-) -> Iterator[tuple[Source, Pixels | Unseen]]:
-    """Yield images in order while threads decode the next ones, within the bound on decoded pixels."""
-    room = options.decoded_megapixels * 1_000_000
-    coming = iter(sources)
-    ahead: deque[tuple[Source, Future[Pixels | Unseen]]] = deque()
-    following = next(coming, None)
-    try:
-        while following or ahead:
-            while following and len(ahead) <= options.decode_threads:
-                taken = sum(_pixels_of(source) for source, _ in ahead)
-                if taken and taken + _pixels_of(following) > room:
-                    break
-                ahead.append((following, readers.submit(_read, following)))
-                following = next(coming, None)
-            source, image = ahead.popleft()
-            pixels = image.result()
-            del image  # a future keeps its result
-            yield source, pixels
-            del pixels
-    finally:
-        for _, unread in ahead:
-            unread.cancel()
-
-
-def _pixels_of(source: Source) -> int:
-    return source.size_wh[0] * source.size_wh[1]
-
-
-def _read(source: Source) -> Pixels | Unseen:
-    try:
-        return source.read()
-    except (BadInput, ObjectMissing) as error:
-        return Unseen(source.name, str(error))
-    except MemoryError:
-        width, height = source.size_wh
-        return Unseen(
-            source.name, f"{width}×{height} pixels do not fit this machine's memory: cut the image into parts"
-        )
 
 
 def _seen(detections: Any, placement: Placement, number: int, classes: int) -> tuple[Seen, int]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from blocks.stores import fill_atomically
 from tasks.detect.networks import Arrays
+from tasks.detect.tiles import STEP_PX
 from tasks.intake.images import Pixels
 
 logger = logging.getLogger(__name__)
@@ -23,21 +24,22 @@ WORKSPACE_BYTES = 2 * 2**30
 class TensorRtRunner:
     """An engine in float16, built from an ONNX file that takes any number of pictures."""
 
-    lanes = 1
+    lanes = 2
+    """One prepares pictures and reads boxes while the other runs."""
     name = "tensorrt"
     batch_size = BATCHES[2]
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, imgsz: int) -> None:
         import tensorrt
         import torch
 
         if not torch.cuda.is_available():
             raise RuntimeError("TensorRT needs an NVIDIA GPU, and torch sees none")
-        gpu = f"{torch.cuda.get_device_name()} {tensorrt.__version__}"
+        gpu = f"{torch.cuda.get_device_name()} {tensorrt.__version__} {imgsz}"
         kept = path.with_name(f"{path.stem}-{hashlib.sha256(gpu.encode()).hexdigest()[:12]}.engine")
         if not kept.exists() or kept.stat().st_mtime < path.stat().st_mtime:
             logger.info("building a TensorRT engine for %s: takes some minutes, once", gpu)
-            fill_atomically(kept, _build(path))
+            fill_atomically(kept, _build(path, imgsz))
         runtime = tensorrt.Runtime(tensorrt.Logger(tensorrt.Logger.WARNING))
         self._engine = runtime.deserialize_cuda_engine(kept.read_bytes())
         if self._engine is None:
@@ -46,6 +48,8 @@ class TensorRtRunner:
         names = [self._engine.get_tensor_name(place) for place in range(self._engine.num_io_tensors)]
         is_input = tensorrt.TensorIOMode.INPUT
         self._input = next(name for name in names if self._engine.get_tensor_mode(name) == is_input)
+        if self._engine.get_tensor_shape(self._input)[0] > 0:
+            self.batch_size = 1
         self._outputs = [name for name in names if name != self._input]
         self._lock = threading.Lock()
 
@@ -72,7 +76,7 @@ class TensorRtRunner:
             return sorted((each.cpu().numpy() for each in outputs), key=lambda each: -each.ndim)
 
 
-def _build(path: Path) -> bytes:
+def _build(path: Path, imgsz: int) -> bytes:
     import tensorrt
 
     log = tensorrt.Logger(tensorrt.Logger.WARNING)
@@ -86,8 +90,12 @@ def _build(path: Path) -> bytes:
     config.set_flag(tensorrt.BuilderFlag.FP16)
     profile = builder.create_optimization_profile()
     pictures = network.get_input(0)
-    sides = tuple(pictures.shape)[1:]
-    profile.set_shape(pictures.name, *((count, *sides) for count in BATCHES))
+    fixed = tuple(pictures.shape)[2:] if min(pictures.shape[2:]) > 0 else None
+    sides = (STEP_PX, imgsz, imgsz)
+    sizes = [(count, 3, *(fixed or (side, side))) for count, side in zip(BATCHES, sides, strict=True)]
+    if pictures.shape[0] > 0:  # a network of squares is exported for one picture at a time
+        sizes = [(1, *size[1:]) for size in sizes]
+    profile.set_shape(pictures.name, *sizes)
     config.add_optimization_profile(profile)
     built = builder.build_serialized_network(network, config)
     if built is None:

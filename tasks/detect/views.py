@@ -1,7 +1,8 @@
-"""From an image to the square pictures a network sees, and their boxes back to pixels of the image.
+"""From an image to the pictures a network sees, and their boxes back to pixels of the image.
 
 A tile is a view into the image's memory (no copy until its batch is stacked) at native resolution; the whole image is
-made smaller as ultralytics' letterbox does it, so a detector sees what it was trained on.
+made smaller as ultralytics' letterbox does it, so a detector sees what it was trained on. A snug picture is as large as
+what it shows, rounded up to what networks can see: a square around a wide image would be half grey.
 """
 
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from tasks.detect.tiles import Floats, Regions
+from tasks.detect.tiles import Floats, Regions, round_up
 from tasks.intake.images import Pixels
 
 GREY = 114
@@ -18,7 +19,7 @@ GREY = 114
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """How a part of an image lies in a square picture: `picture = (image − offset) × gain + pad`, by axis."""
+    """How a part of an image lies in a picture: `picture = (image − offset) × gain + pad`, by axis."""
 
     size_wh: tuple[int, int]
     offset_xy: tuple[float, float] = (0.0, 0.0)
@@ -39,18 +40,18 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One picture for the network: `pixels` (h, w, 3), at most square, to be padded when its batch is stacked."""
+    """One picture for the network: `pixels` (h, w, 3), to be padded when its batch is stacked."""
 
     pixels: Pixels
     placement: Placement
 
 
-def cut_views(image: Pixels, regions: Regions, side_px: int) -> list[View]:
+def cut_views(image: Pixels, regions: Regions, side_px: int, snug: bool = False) -> list[View]:
     """Return the views of an image in the order of its regions; tiles share the image's memory."""
     views = []
     for edges, whole in zip(regions.xyxy_px.astype(np.int64), regions.whole, strict=True):
         if whole:
-            views.append(letterbox(image, side_px))
+            views.append(letterbox(image, side_px, snug=snug))
             continue
         x_min, y_min, x_max, y_max = (int(edge) for edge in edges)
         placement = Placement(size_wh=(x_max - x_min, y_max - y_min), offset_xy=(float(x_min), float(y_min)))
@@ -58,21 +59,23 @@ def cut_views(image: Pixels, regions: Regions, side_px: int) -> list[View]:
     return views
 
 
-def letterbox(image: Pixels, side_px: int, centred: bool = True) -> View:
-    """Fit an image into a square, keeping its shape, on grey: centred, or at the top left.
+def letterbox(image: Pixels, side_px: int, centred: bool = True, snug: bool = False) -> View:
+    """Fit an image into a square, or snug into a part of one, keeping its shape, on grey: centred, or at the top left.
 
     Source:
-        `ultralytics.data.augment.LetterBox` and `ultralytics.utils.ops.scale_boxes`, 8.4.190: the same rounding.
+        `ultralytics.data.augment.LetterBox` (snug: `auto=True`) and `ultralytics.utils.ops.scale_boxes`, 8.4.190: the
+        same rounding.
     """
     height, width = image.shape[:2]
     gain = min(side_px / height, side_px / width)
     new_w, new_h = max(round(width * gain), 1), max(round(height * gain), 1)
     if (new_w, new_h) != (width, height):
         image = np.asarray(cv2.resize(image, (new_w, new_h), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
-    left, top = (round((side_px - length) / 2 - 0.1) if centred else 0 for length in (new_w, new_h))
+    wide, high = (round_up(new_w), round_up(new_h)) if snug else (side_px, side_px)
+    left, top = (round(spare / 2 - 0.1) if centred else 0 for spare in (wide - new_w, high - new_h))
     picture = image
-    if (new_w, new_h) != (side_px, side_px):
-        picture = np.full((side_px, side_px, 3), GREY, dtype=np.uint8)
+    if (new_w, new_h) != (wide, high):
+        picture = np.full((high, wide, 3), GREY, dtype=np.uint8)
         picture[top : top + new_h, left : left + new_w] = image
     placement = Placement((width, height), (0.0, 0.0), (new_w / width, new_h / height), (float(left), float(top)))
     return View(picture, placement)
@@ -80,9 +83,18 @@ def letterbox(image: Pixels, side_px: int, centred: bool = True) -> View:
 
 def squared(pixels: Pixels, side_px: int) -> Pixels:
     """Return a picture padded with grey at the right and below to a square; itself where it is one already."""
+    return _padded(pixels, side_px, side_px)
+
+
+def rounded_up(pixels: Pixels) -> Pixels:
+    """Return a picture padded with grey at the right and below to sides that networks see; itself if it has them."""
+    return _padded(pixels, round_up(pixels.shape[0]), round_up(pixels.shape[1]))
+
+
+def _padded(pixels: Pixels, high: int, wide: int) -> Pixels:
     height, width = pixels.shape[:2]
-    if (height, width) == (side_px, side_px):
+    if (height, width) == (high, wide):
         return pixels
-    square = np.full((side_px, side_px, 3), GREY, dtype=np.uint8)
-    square[:height, :width] = pixels
-    return square
+    padded = np.full((high, wide, 3), GREY, dtype=np.uint8)
+    padded[:height, :width] = pixels
+    return padded

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from blocks.errors import BadWeights
+from tasks.detect.networks import threads_here
 
 MAX_BYTES = 4 * 2**30
 """The largest published YOLO weights take 0.3 GB; this leaves room for optimizer states."""
@@ -115,16 +116,20 @@ def quiet_ultralytics() -> None:
     """Import ultralytics so that it stays at home; to be called before anything else of it is imported.
 
     It would look things up on the network, install packages that a file asks for, and replace `PIL.Image.open` for the
-    whole process by one that installs a plugin when it meets bytes that are no image.
+    whole process by one that installs a plugin when it meets bytes that are no image. It would also tell the whole
+    process to make do with one thread, where nobody has asked for any number.
     """
     os.environ.setdefault("YOLO_OFFLINE", "true")
     os.environ.setdefault("YOLO_AUTOINSTALL", "false")
     os.environ.setdefault("YOLO_VERBOSE", "false")
     from PIL import Image
 
-    untouched = Image.open
+    untouched, threads_asked = Image.open, os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = threads_asked or str(threads_here())  # torch reads it as it is imported
     from ultralytics.utils import patches
 
+    if not threads_asked:
+        os.environ.pop("OMP_NUM_THREADS", None)
     if Image.open is patches.image_open:
         Image.open = untouched if untouched is not patches.image_open else patches._image_open
 

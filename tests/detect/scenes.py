@@ -10,7 +10,7 @@ import supervision as sv
 from tasks.detect.models import EMBEDDING, to_detections
 from tasks.detect.seams import Seen
 from tasks.detect.tiles import Floats, Regions
-from tasks.detect.views import letterbox
+from tasks.detect.views import Placement, View, letterbox
 from tasks.intake.images import Pixels
 
 COLOURS = {"car": (0, 0, 250), "truck": (0, 250, 0), "bus": (250, 0, 0)}
@@ -35,15 +35,18 @@ class ColourDetector:
     batch_size: int = 0
     batch_sizes: list[int] = field(default_factory=list)
 
-    def predict(self, images: Sequence[Pixels], min_score: float = 0.1) -> list[sv.Detections]:
+    def predict(self, images: Sequence[Pixels], min_score: float = 0.1, fitted: bool = False) -> list[sv.Detections]:
         self.batch_sizes.append(len(images))
-        return [self._look(image) for image in images]
+        if fitted:
+            assert len({image.shape for image in images}) <= 1
+            assert all(side % 32 == 0 and side <= self.imgsz for image in images for side in image.shape[:2])
+        return [self._look(image, fitted) for image in images]
 
     def embed(self, images: Sequence[Pixels]) -> np.ndarray:
         return np.stack([image.mean(axis=(0, 1)) for image in images]).astype(np.float32)
 
-    def _look(self, image: Pixels) -> sv.Detections:
-        view = letterbox(image, self.imgsz)
+    def _look(self, image: Pixels, fitted: bool = False) -> sv.Detections:
+        view = View(image, Placement(image.shape[1::-1])) if fitted else letterbox(image, self.imgsz)
         boxes, class_ids = [], []
         for class_id, name in enumerate(self.classes):
             colour = np.array(COLOURS[name])

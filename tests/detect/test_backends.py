@@ -127,14 +127,14 @@ def test_a_small_network_is_not_exported(tiny_weights, monkeypatch, tmp_path):
     monkeypatch.setenv("LABELLINE_HOME", str(tmp_path))
     runner, _ = open_weights(tiny_weights, "small", 320)
     assert runner.name == "torch"
-    assert find_export("small", 320) is None
+    assert find_export("small") is None
 
 
 def test_the_choice_is_made_once(tiny_weights, monkeypatch, tmp_path):
     monkeypatch.setenv("LABELLINE_HOME", str(tmp_path))
     monkeypatch.setattr(backends, "WORTH_EXPORTING", 0)
     first, facts = open_weights(tiny_weights, "v", 320)
-    assert find_export("v", 320) is not None
+    assert find_export("v") is not None
     monkeypatch.setattr(backends, "choose", None)
     again, same = open_weights(tiny_weights, "v", 320)
     assert (again.name, same) == (first.name, facts)
@@ -162,7 +162,7 @@ def test_a_library_that_breaks_is_passed_over(tiny_weights, monkeypatch, tmp_pat
     monkeypatch.setenv("LABELLINE_HOME", str(tmp_path))
     monkeypatch.setattr(backends, "WORTH_EXPORTING", 0)
 
-    def broken(path, name):
+    def broken(path, name, imgsz):
         raise RuntimeError(f"{name} wants another processor")
 
     monkeypatch.setattr(backends, "open_onnx", broken)
@@ -181,11 +181,11 @@ def test_a_cache_that_cannot_be_written_costs_only_speed(tiny_weights, monkeypat
 def test_a_damaged_export_is_made_again(tiny_weights, monkeypatch, tmp_path):
     monkeypatch.setenv("LABELLINE_HOME", str(tmp_path))
     open_weights(tiny_weights, "v", 320, "opencv")
-    path, _ = find_export("v", 320)
+    path, _ = find_export("v", (320, 320))
     path.write_bytes(path.read_bytes()[:1000])
-    assert find_export("v", 320) is None
+    assert find_export("v", (320, 320)) is None
     open_weights(tiny_weights, "v", 320, "opencv")
-    assert find_export("v", 320) is not None
+    assert find_export("v", (320, 320)) is not None
 
 
 @pytest.mark.parametrize("name", ["tensorrt", "no-such"])
@@ -197,17 +197,31 @@ def test_a_back_end_that_cannot_run_here_is_refused_by_name(tiny_weights, name):
         open_weights(tiny_weights, "v", 320, name)
 
 
-def test_an_export_takes_any_number_of_pictures_if_asked(tiny_weights, monkeypatch, tmp_path):
+def test_an_export_takes_any_number_of_pictures_of_any_size(tiny_weights, monkeypatch, tmp_path):
     from tasks.detect.exports import export_graph
     from tasks.detect.torch_network import open_graph
 
     onnxruntime = pytest.importorskip("onnxruntime")
     monkeypatch.setenv("LABELLINE_HOME", str(tmp_path))
     graph, facts = open_graph(tiny_weights, 160)
-    path = export_graph(graph, facts, "v", any_batch=True)
+    path = export_graph(graph, facts, "v")
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    blob = np.random.default_rng(0).uniform(0, 255, (3, 3, 160, 160)).astype(np.float32)
-    rows, features = session.run(None, {"pictures": blob})
-    alone = [session.run(None, {"pictures": blob[place : place + 1]})[0] for place in range(3)]
-    assert np.allclose(rows, np.concatenate(alone), atol=1e-3)
-    assert len(features) == 3
+    for size_hw in ((160, 160), (64, 128)):
+        blob = np.random.default_rng(0).uniform(0, 255, (3, 3, *size_hw)).astype(np.float32)
+        rows, features = session.run(None, {"pictures": blob})
+        alone = [session.run(None, {"pictures": blob[place : place + 1]})[0] for place in range(3)]
+        assert np.allclose(rows, np.concatenate(alone), atol=1e-3)
+        assert len(features) == 3
+        assert rows.shape[2] == sum(size_hw[0] * size_hw[1] // stride**2 for stride in (8, 16, 32))
+
+
+@pytest.mark.parametrize("name", ["torch", *EXACT])
+def test_every_back_end_sees_pictures_of_any_size_alike(tiny_weights, name):
+    version = version_of(tiny_weights)
+    detector = open_or_skip(tiny_weights, version, 320, name)
+    reference = load_detector(tiny_weights, version, 320, "torch")
+    for high, wide in ((32, 320), (288, 160), (96, 96)):
+        picture = probe_pictures(320)[:1, :high, :wide]
+        apart = most_apart(detector.runner.run(picture), reference.runner.run(picture), detector.facts)
+        assert apart[0] < 1
+        assert apart[1] < 0.01

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from blocks.errors import NotEnoughData
+from blocks.errors import BadOption, NotEnoughData
 from blocks.tables import Label, Proposal
 from tasks.detect.calibration import (
     Judged,
@@ -11,6 +11,8 @@ from tasks.detect.calibration import (
     fit_calibration,
     judge,
     keep_calibration,
+    kept_calibrations,
+    raw_score,
     read_calibration,
     seen_by,
 )
@@ -131,8 +133,41 @@ def test_how_a_proposal_was_seen():
 
 
 def test_a_calibration_is_kept_with_its_detector_version(store):
-    fitted = fit_calibration(judged(400))
-    assert read_calibration(store, "0123456789ab", "recipe") is None
-    assert keep_calibration(store, "0123456789ab", "recipe", fitted) == "calibrations/0123456789ab/recipe.json"
-    assert read_calibration(store, "0123456789ab", "recipe") == fitted
-    assert read_calibration(store, "ba9876543210", "recipe") is None
+    fitted = fit_calibration(judged(400), "recipe")
+    name = keep_calibration(store, "0123456789ab", fitted)
+    assert keep_calibration(store, "0123456789ab", fitted) == name
+    assert read_calibration(store, "0123456789ab", name) == fitted
+    assert kept_calibrations(store, "0123456789ab") == {name: fitted}
+    assert kept_calibrations(store, "ba9876543210") == {}
+    with pytest.raises(BadOption, match=name):
+        read_calibration(store, "ba9876543210", name)
+
+
+def test_a_damaged_calibration_is_refused_and_otherwise_passed_over(store):
+    store.put("calibrations/0123456789ab/ffffffffffff.json", b"{")
+    with pytest.raises(BadOption, match="damaged"):
+        read_calibration(store, "0123456789ab", "ffffffffffff")
+    assert kept_calibrations(store, "0123456789ab") == {}
+
+
+def test_a_way_of_being_seen_that_is_always_wrong_gets_a_low_flat_curve():
+    points = judged(200, how="whole", seed=2)
+    always_wrong = Judged(points.keys, points.scores, np.zeros(200, dtype=bool), points.items)
+    fitted = fit_calibration(both(judged(400), always_wrong))
+    assert fitted.scores_of([proposal(0.95, views=("whole",))])[0] < 0.01
+
+
+def test_a_way_of_being_seen_that_was_always_right_so_far_says_nothing_of_lower_scores():
+    points = judged(200, how="several", seed=2)
+    always_right = Judged(points.keys, np.full(200, 0.9), np.ones(200, dtype=bool), points.items)
+    fitted = fit_calibration(both(judged(400), always_right))
+    assert "car/several" not in fitted.curves
+    low, high = fitted.scores_of([proposal(score, views=("tile", "tile")) for score in (0.1, 0.9)])
+    assert low < high
+
+
+def test_what_was_calibrated_before_is_judged_by_what_the_network_said():
+    calibrated = proposal(0.2)
+    calibrated.merged_from = [{"view": "tile", "score": 0.7}, {"view": "tile", "score": 0.9}]
+    assert raw_score(calibrated) == 0.9
+    assert judge({"i": [calibrated]}, {"i": [label()]}).scores.tolist() == [0.9]

@@ -3,6 +3,9 @@
 import hashlib
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pytest
@@ -66,7 +69,7 @@ def test_objects_become_proposals_with_their_provenance(engine, store, add_item,
     found = proposals_of(engine, [item.id], COLOURS.version, recipe)[item.id]
     small = next(proposal for proposal in found if proposal.y_max < 200)
     assert np.abs(np.array([small.x_min, small.y_min, small.x_max, small.y_max]) - [30, 40, 90, 80]).max() <= 3
-    assert (small.class_name, small.view, small.tile, small.seam) == ("car", "tile", "0,0,320,320", False)
+    assert (small.class_name, small.view, small.tile, small.seam) == ("car", "tile", "0,0,288,288", False)
     assert {part["view"] for part in small.merged_from} == {"tile", "whole"}
     assert small.id in {proposal_id(item.id, COLOURS.version, recipe, rank) for rank in range(2)}
     for proposal in found:
@@ -205,3 +208,67 @@ def test_the_step_sets_failed_items_aside_in_their_batch(engine, store, add_item
     assert aside[good.id] is None
     assert "not an image" in aside[bad.id]
     assert steps.detect_shard.fn(shard, COLOURS, ("car",), OPTIONS, "local").set_aside == ()
+
+
+@pytest.fixture
+def batch_of_items(engine, store, add_item, monkeypatch):
+    """A batch of eight items, and the step's plugs."""
+    from tasks.detect import steps
+
+    dice = np.random.default_rng(0)
+    items = [add_item(dice.integers(0, 255, (330, 400, 3), dtype=np.uint8)) for _ in range(8)]
+    with writing(engine) as session:
+        upsert(session, Batch, [{"id": "b", "collection": "c"}])
+        places = [{"batch_id": "b", "item_id": item.id, "position": n} for n, item in enumerate(items)]
+        upsert(session, BatchItem, places)
+    monkeypatch.setattr(steps, "open_catalog", lambda _plugs: engine)
+    monkeypatch.setattr(steps, "open_store", lambda _plugs: store)
+    return "b"
+
+
+def shards_of(batch_id, count, size):
+    from tasks.intake.batches import Shard
+
+    return [Shard(batch_id=batch_id, start=n * size, stop=(n + 1) * size) for n in range(count)]
+
+
+def test_a_run_of_several_shards_at_once_loads_its_detector_once_and_says_what_runs_it(
+    engine, store, batch_of_items, tiny_weights, caplog, monkeypatch
+):
+    from tasks.detect import backends, steps
+
+    monkeypatch.setattr(backends, "WORTH_EXPORTING", 0)  # else a network this small is not worth choosing for
+    version = version_of(tiny_weights)
+    store.put(f"weights/{version}.pt", tiny_weights)
+    ref = DetectorRef(version=version, weights_key=f"weights/{version}.pt", name="tiny")
+    before = models.loads_of(version)
+    with caplog.at_level("INFO"), ThreadPoolExecutor(4) as threads:
+        shards = shards_of(batch_of_items, 4, 2)
+        run = partial(steps.detect_shard.fn, ref=ref, classes=("car", "bus"), options=OPTIONS, plugs="local")
+        counts = list(threads.map(run, shards))
+    assert [each.items for each in counts] == [2] * 4
+    assert models.loads_of(version) == before + 1
+    chosen = [line for line in caplog.messages if line.startswith(f"detector {version} runs in")]
+    assert len(chosen) == 1
+    assert "torch" in chosen[0]
+    assert "ms a picture" in chosen[0] or "chosen earlier" in chosen[0]
+    again = list(map(run, shards))  # a later run of a served process
+    assert models.loads_of(version) == before + 1
+    assert sum(each.scanned_now for each in again) == 0
+
+
+def test_two_lines_in_one_process_switch_detectors_once(engine, store, batch_of_items, monkeypatch):
+    from tasks.detect import steps
+    from tasks.detect.turns import Turns
+
+    refs = [DetectorRef(version=digit * 12, weights_key=f"weights/{digit}.pt", name=digit) for digit in "ab"]
+    for ref in refs:
+        models._warm[ref.version, 320, "auto"] = ColourDetector(version=ref.version)
+    turns = Turns()
+    monkeypatch.setattr(steps, "TURNS", turns)
+    work = [(shard, ref) for shard in shards_of(batch_of_items, 4, 2) for ref in refs]
+    with ThreadPoolExecutor(8) as threads, turns.of(f"{refs[0].version} 320 auto"):
+        runs = [threads.submit(steps.detect_shard.fn, shard, ref, ("car",), OPTIONS, "local") for shard, ref in work]
+        time.sleep(0.5)
+    assert sum(run.result().items for run in runs) == 16
+    assert turns.switches == 1

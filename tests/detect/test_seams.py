@@ -16,9 +16,9 @@ from tests.detect.scenes import seen_of
 SIZE_WH = (1920, 1400)
 
 
-def merge(objects, *, size_wh=SIZE_WH, class_ids=None, seed=0, **options) -> tuple[Merged, Seen]:
+def merge(objects, *, size_wh=SIZE_WH, class_ids=None, seed=0, snug=True, **options) -> tuple[Merged, Seen]:
     chosen = TilingOptions(**options)
-    regions = regions_of(size_wh, chosen.tile_px, chosen.overlap_share, chosen.whole_image)
+    regions = regions_of(size_wh, chosen.tile_px, chosen.overlap_share, chosen.whole_image, snug)
     seen = seen_of(np.asarray(objects, dtype=np.float64).reshape(-1, 4), regions, class_ids, seed)
     return merge_views(seen, regions, chosen), seen
 
@@ -36,10 +36,10 @@ def test_no_detections_merge_into_none():
     assert merged.parts() == []
 
 
-@given(one_object(), st.booleans(), st.sampled_from([0.0, 0.1, 0.2, 0.5]), st.integers(0, 99))
+@given(one_object(), st.booleans(), st.booleans(), st.sampled_from([0.0, 0.1, 0.2, 0.5]), st.integers(0, 99))
 @settings(deadline=None, max_examples=300)
-def test_one_object_in_many_tiles_comes_back_once(box, whole_image, overlap_share, seed):
-    merged, seen = merge([box], whole_image=whole_image, overlap_share=overlap_share, seed=seed)
+def test_one_object_in_many_tiles_comes_back_once(box, whole_image, snug, overlap_share, seed):
+    merged, seen = merge([box], whole_image=whole_image, overlap_share=overlap_share, seed=seed, snug=snug)
     assert len(merged) == 1
     assert paired_iou(merged.boxes_xyxy_px, np.array([box], dtype=float))[0] > 0.97
     assert merged.scores[0] == seen.scores.max()

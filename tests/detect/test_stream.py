@@ -7,7 +7,7 @@ import weakref
 import numpy as np
 import pytest
 
-from blocks.errors import UnreadableImage
+from blocks.errors import BadOption, UnreadableImage
 from tasks.detect.models import to_detections
 from tasks.detect.options import TilingOptions
 from tasks.detect.overlaps import paired_iou
@@ -37,12 +37,30 @@ def test_objects_of_many_images_come_back_once_each_and_in_order():
     assert (best > 0.97).all()
 
 
-def test_batches_are_full_across_images_except_the_last():
+def test_batches_are_full_across_images_except_the_last_of_each_size():
     detector = ColourDetector()
     list(find_objects([source(str(n), (900, 700)) for n in range(7)], detector, ALL, OPTIONS))
-    views = 7 * (4 * 3 + 1)
-    assert sum(detector.batch_sizes) == views
-    assert set(detector.batch_sizes[:-1]) == {8}
+    assert sorted(detector.batch_sizes) == [4, 7] + 10 * [8]  # 84 tiles, and 7 whole images of another size
+
+
+def test_pictures_of_rare_sizes_do_not_wait_until_the_end():
+    sizes = [(300 - 32 * (n % 7), 300) for n in range(40)]
+    sources = (source(str(n), size_wh) for n, size_wh in enumerate(sizes))
+    taken = []
+
+    def counted():
+        for each in sources:
+            taken.append(each)
+            yield each
+
+    options = OPTIONS.model_copy(update={"whole_image": False})
+    next(find_objects(counted(), ColourDetector(), ALL, options))
+    assert len(taken) < 20
+
+
+def test_a_tile_larger_than_the_network_is_refused_by_name():
+    with pytest.raises(BadOption, match="set tile_px to 320"):
+        list(find_objects([], ColourDetector(), ALL, TilingOptions(tile_px=640)))
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 64])
@@ -99,7 +117,7 @@ def test_classes_not_asked_for_do_not_compete():
 class Broken(ColourDetector):
     """A back end that reports boxes which are none, beside one good one."""
 
-    def _look(self, image):
+    def _look(self, image, fitted=False):
         boxes = [[10, 10, 50, 50], [np.nan, 0, 5, 5], [9, 9, 9, 20], [30, 30, 20, 40], [0, 0, np.inf, 9], [1, 1, 9, 9]]
         return to_detections(np.array(boxes), np.array([0.9, 0.9, 0.9, 0.9, 0.9, 0.8]), np.array([0, 0, 0, 0, 0, 77]))
 
@@ -167,7 +185,7 @@ def test_a_caller_that_stops_early_leaves_no_threads():
 
 def test_an_error_of_the_network_reaches_the_caller():
     class Failing(ColourDetector):
-        def predict(self, images, min_score=0.1):
+        def predict(self, images, min_score=0.1, fitted=False):
             raise RuntimeError("out of device memory")
 
     with pytest.raises(RuntimeError, match="device memory"):
@@ -180,9 +198,9 @@ COARSE = OPTIONS.model_copy(update={"coarse_score": 0.05})
 class Counting(ColourDetector):
     """Counts the pictures it sees."""
 
-    def predict(self, images, min_score=0.1):
+    def predict(self, images, min_score=0.1, fitted=False):
         self.batch_sizes.extend([1] * len(images))
-        return [self._look(image) for image in images]
+        return [self._look(image, fitted) for image in images]
 
 
 def test_a_coarse_pass_skips_what_is_empty_and_loses_nothing_it_sees():
@@ -226,7 +244,7 @@ def test_a_coarse_pass_on_large_images_lets_go_of_their_pixels():
 @pytest.mark.parametrize("lanes", [2, 4])
 def test_lanes_run_side_by_side_and_change_nothing(lanes):
     class Slow(ColourDetector):
-        def predict(self, images, min_score=0.1):
+        def predict(self, images, min_score=0.1, fitted=False):
             nonlocal together, most
             with lock:
                 together += 1
@@ -234,7 +252,7 @@ def test_lanes_run_side_by_side_and_change_nothing(lanes):
             time.sleep(0.002)
             with lock:
                 together -= 1
-            return super().predict(images, min_score)
+            return super().predict(images, min_score, fitted)
 
     together = most = 0
     lock = threading.Lock()

@@ -13,9 +13,9 @@ tile_sides = st.integers(32, 1000)
 overlaps = st.floats(0.0, 0.75)
 
 
-@given(sizes, tile_sides, overlaps)
-def test_every_pixel_is_covered(size_wh, tile_px, overlap_share):
-    tiles = lay_tiles(size_wh, tile_px, overlap_share).tiles_xyxy_px
+@given(sizes, tile_sides, overlaps, st.booleans())
+def test_every_pixel_is_covered(size_wh, tile_px, overlap_share, snug):
+    tiles = lay_tiles(size_wh, tile_px, overlap_share, snug).tiles_xyxy_px
     for axis in (0, 1):
         seen = np.zeros(size_wh[axis], dtype=bool)
         for start, stop in {(int(tile[axis]), int(tile[axis + 2])) for tile in tiles}:
@@ -33,12 +33,31 @@ def test_tiles_have_one_size_and_lie_inside(size_wh, tile_px, overlap_share):
     assert (tiles[:, 2:] - tiles[:, :2] == np.minimum(size_wh, tile_px)).all()
 
 
-@given(sizes, tile_sides, overlaps)
-def test_neighbours_overlap_by_at_least_the_share(size_wh, tile_px, overlap_share):
-    tiles = lay_tiles(size_wh, tile_px, overlap_share).tiles_xyxy_px
+@given(sizes, tile_sides, overlaps, st.booleans())
+def test_neighbours_overlap_by_at_least_the_share(size_wh, tile_px, overlap_share, snug):
+    tiles = lay_tiles(size_wh, tile_px, overlap_share, snug).tiles_xyxy_px
     for axis in (0, 1):
         starts = np.unique(tiles[:, axis])
-        assert (np.diff(starts) <= tile_px - round(tile_px * overlap_share)).all()
+        side = tiles[0, axis + 2] - tiles[0, axis]
+        assert (np.diff(starts) <= side - round(tile_px * overlap_share)).all()
+
+
+@given(sizes, tile_sides, overlaps)
+def test_snug_tiles_are_as_many_and_no_larger(size_wh, tile_px, overlap_share):
+    full = lay_tiles(size_wh, tile_px, overlap_share).tiles_xyxy_px
+    snug = lay_tiles(size_wh, tile_px, overlap_share, snug=True).tiles_xyxy_px
+    assert len(snug) == len(full)
+    sides = snug[:, 2:] - snug[:, :2]
+    assert (sides == sides[0]).all()
+    assert (sides[0] <= full[0, 2:] - full[0, :2]).all()
+    assert (snug[:, :2] >= 0).all()
+    assert (snug[:, 2:].max(axis=0) == size_wh).all()
+
+
+def test_snug_tiles_of_a_full_hd_frame_overlap_by_the_share_and_no_more():
+    tiles = lay_tiles((1920, 1080), 640, 0.2, snug=True).tiles_xyxy_px
+    assert len(tiles) == 8
+    assert (tiles[0, 2:] - tiles[0, :2]).tolist() == [576, 608]
 
 
 def test_a_full_hd_frame_takes_eight_tiles_spread_evenly():

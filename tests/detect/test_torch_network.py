@@ -27,9 +27,7 @@ def assert_equals_predict(detector, weights, images, min_score):
     theirs = YOLO(weights, task="detect")
     assert sum(len(each) for each in found) > 0
     for image, mine in zip(images, found, strict=True):
-        boxes = theirs.predict(image, imgsz=detector.imgsz, conf=min_score, rect=False, device="cpu", verbose=False)[
-            0
-        ].boxes
+        boxes = theirs.predict(image, imgsz=detector.imgsz, conf=min_score, device="cpu", verbose=False)[0].boxes
         assert mine.class_id.tolist() == boxes.cls.int().tolist()
         assert np.abs(mine.xyxy - boxes.xyxy.numpy()).max(initial=0) < 1
         assert np.abs(mine.confidence - boxes.conf.numpy()).max(initial=0) < 0.01

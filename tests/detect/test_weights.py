@@ -2,6 +2,8 @@
 
 import os
 import pickle
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -172,3 +174,17 @@ def test_bytes_that_are_no_image_install_nothing_once_a_network_was_opened(tiny_
     open_network(tiny_weights)
     with pytest.raises(UnreadableImage, match="not an image"):
         decode_upright(b"no picture at all")
+
+
+@pytest.mark.parametrize(("asked", "lanes"), [(None, len(os.sched_getaffinity(0))), ("1", 1)])
+def test_opening_a_network_leaves_all_cores_to_the_line(tiny_weights, asked, lanes):
+    code = (
+        "import sys; from pathlib import Path; from tasks.detect.weights import open_network;"
+        "open_network(Path(sys.argv[1])); from tasks.detect.networks import threads_here; import torch;"
+        "print(threads_here(), torch.get_num_threads())"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
+    environment |= {} if asked is None else {"OMP_NUM_THREADS": asked}
+    command = [sys.executable, "-c", code, str(tiny_weights)]
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    assert said.split() == [str(lanes)] * 2
