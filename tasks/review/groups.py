@@ -13,7 +13,7 @@ from blocks.database import upsert
 from blocks.tables import Answer, AnswerState, Decision, Question, QuestionState
 from tasks.review.regions import AnsweredBox, AnsweredKind, ShownBox
 from tasks.review.same_boxes import Matched, PersonAnswer, match_boxes
-from tasks.review.seats import REFEREE, of_batch
+from tasks.review.seats import is_for_referees, of_batch
 from tasks.review.task_data import Payload
 
 CONSENSUS = "consensus"
@@ -67,14 +67,19 @@ class Group:
         return sum(state.value in _OPEN for state in self.seats.values())
 
     @property
-    def has_referee(self) -> bool:
-        """Whether a referee was asked."""
-        return any(seat.endswith(f"~{REFEREE}") for seat in self.seats)
-
-    @property
     def next_seat(self) -> int:
         """The number of the next seat."""
-        return 1 + sum("~" in seat and not seat.endswith(REFEREE) for seat in self.seats)
+        return 1 + sum("~" in seat and not is_for_referees(seat) for seat in self.seats)
+
+    @property
+    def next_referee(self) -> int:
+        """The number of the next seat for referees."""
+        return 1 + sum(is_for_referees(seat) for seat in self.seats)
+
+    @property
+    def is_skipped_by_referees(self) -> bool:
+        """Whether the referees cannot tell either."""
+        return any(is_for_referees(seat) and state is QuestionState.REWORK for seat, state in self.seats.items())
 
 
 def read_groups(session: Session, queue: str, batch_id: str, round_: int = 0) -> list[Group]:

@@ -1,23 +1,26 @@
 """What is known of a queue's people before their answers are weighed: from this batch, earlier ones, and gold."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 from sqlmodel import Session, col, select
 
 from blocks.tables import Answer, AnswerState, Batch, Decision, Gold, Question
-from tasks.review.choices import Choosers, Chosen, learn_choosers
+from tasks.review.choices import Choosers, Chosen, learn_choosers, unknown_choosers
 from tasks.review.groups import Group, Said, boxes_of, kind_of, match_answers, read_groups_of
 from tasks.review.queues import Queue, not_an_object
 from tasks.review.same_boxes import Matched, PersonAnswer, match_boxes
 from tasks.review.seats import beside
-from tasks.review.skills import Crew, faultless, learn_skills
+from tasks.review.skills import Crew, faultless, learn_skills, unknown_crew
 
 TRUTH = "(truth)"
 """Answers gold questions beside the people, and is never wrong."""
 
 REMEMBERED = 300
 """Questions of earlier batches that skills are learnt from, the latest: people change, and so do pictures."""
+
+ENOUGH = 20
+"""Questions that two or more have answered: with fewer, one quarrel would be learnt as everybody's habit."""
 
 
 def read_history(session: Session, queue: str, batch_id: str) -> list[Group]:
@@ -62,6 +65,8 @@ def learn_box_crew(queue: Queue, answered: Iterable[Group], gold: Sequence[Match
     """
     matched = [match_answers(group.id, group.counted) for group in answered if group.counted] + list(gold)
     classes = classes_of(queue, matched)
+    if sum(len(one.people) > 1 for one in matched) < ENOUGH:
+        return unknown_crew(classes)
     return learn_skills(matched, classes, known={TRUTH: faultless(classes)})
 
 
@@ -75,11 +80,18 @@ def learn_kind_choosers(answered: Sequence[Group]) -> dict[str, Choosers]:
     """Learn how people choose among the kinds of each class; by class."""
     chosen: dict[str, list[Chosen]] = defaultdict(list)
     options: dict[str, dict[str, None]] = defaultdict(dict)
+    shared: Counter[str] = Counter()
     for group in answered:
         name = group.payload.class_name or ""
         options[name].update(dict.fromkeys(options_of(group)))
         chosen[name].extend(choices_for(group))
-    return {name: learn_choosers(chosen[name], list(options[name])) for name in options}
+        shared[name] += len({one.person for one in group.counted}) > 1
+    return {
+        name: learn_choosers(chosen[name], list(options[name]))
+        if shared[name] >= ENOUGH
+        else unknown_choosers(list(options[name]))
+        for name in options
+    }
 
 
 def choices_for(group: Group) -> list[Chosen]:

@@ -19,7 +19,7 @@ CANNOT_TELL = "cannot tell"
 """The choice of a person who cannot see it; an honest answer is worth more than a guess."""
 
 
-NAME_PATTERN = r"^[a-z0-9][a-z0-9-]*(~([1-9][0-9]*|referee))?$"
+NAME_PATTERN = r"^[a-z0-9][a-z0-9-]*(~(referee)?[1-9][0-9]*)?$"
 """Of a queue, or of a seat beside it: `mark-missed~1` (see `seats.py`)."""
 
 

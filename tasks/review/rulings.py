@@ -15,7 +15,7 @@ from tasks.review.answers import settle_states
 from tasks.review.groups import CONSENSUS
 from tasks.review.queues import Queue
 from tasks.review.routing import Given, Roster, Ruling, explain, rule_on_answers
-from tasks.review.seats import REFEREE, of_batch, seat_queue
+from tasks.review.seats import is_for_referees, of_batch
 from tasks.review.standings import standing_of_people
 
 FOR_REFEREES = "this project shows what others said, and is the referees': only their answers count here"
@@ -59,7 +59,7 @@ def apply_rulings(session: Session, queue: Queue, batch_id: str, round_: int, ro
     return len(reasons)
 
 
-def _reasons(rows: Sequence[tuple[Answer, str, str]], roster: Roster, queue: Queue) -> dict[str, str]:
+def _reasons(rows: Sequence[tuple[Answer, str, str]], roster: Roster) -> dict[str, str]:
     """Return, for each answer that does not count, why."""
     by_id = {answer.id: answer for answer, _, _ in rows}
     given = [
@@ -72,9 +72,8 @@ def _reasons(rows: Sequence[tuple[Answer, str, str]], roster: Roster, queue: Que
     reasons = {
         id_: explain(ruling, by_id[id_].person, roster) for id_, ruling in rulings.items() if not ruling.is_counted
     }
-    seat = seat_queue(queue, REFEREE).name
     for answer, _, name in rows:
-        if name == seat and rulings[answer.id] is Ruling.COUNTS:
+        if is_for_referees(name) and rulings[answer.id] is Ruling.COUNTS:
             reasons[answer.id] = FOR_REFEREES
     return reasons
 

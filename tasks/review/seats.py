@@ -15,7 +15,7 @@ from blocks.tables import Answer, AnswerState, Question, QuestionState
 from tasks.review.queues import Queue
 
 REFEREE = "referee"
-"""The seat in which a referee sees what the others said, and decides."""
+"""Begins the name of a seat in which a referee sees what the others said, and decides: `mark-missed~referee1`."""
 
 MOST_SEATS = 12
 """A question that so many seats have not answered is one for rework."""
@@ -29,6 +29,11 @@ def seat_queue(queue: Queue, seat: int | str) -> Queue:
 def asked_queue(name: str) -> str:
     """Return the name of the queue beside which a seat is; of any other queue its own."""
     return name.partition("~")[0]
+
+
+def is_for_referees(name: str) -> bool:
+    """Say whether a queue's name is that of a seat for referees."""
+    return f"~{REFEREE}" in name
 
 
 def first_seats(queue: Queue) -> int:

@@ -30,7 +30,7 @@ def skipped_for_good(session: Session, question_ids: Collection[str]) -> set[str
     queues = queues_by_project(session, {project for _, project, _ in counts if project is not None})
     everybody = count_users(session)
     needed = {
-        project: min(SKIPS_TO_REWORK, max(1, len({*queue.annotators, *queue.referees}) or everybody))
+        project: min(SKIPS_TO_REWORK, len({*queue.annotators, *queue.referees}) or everybody or SKIPS_TO_REWORK)
         for project, queue in queues.items()
     }
     return {question for question, project, skips in counts if skips >= needed.get(project or 0, SKIPS_TO_REWORK)}

@@ -128,7 +128,7 @@ def _unanswered(group: Group, roster: Roster, is_last: bool) -> Weight:
 
 
 def _is_skipped(group: Group) -> bool:
-    return QuestionState.REWORK in group.seats.values()
+    return QuestionState.REWORK in group.seats.values() and not group.is_skipped_by_referees
 
 
 def _course(group: Group, following: Decision, queue: Queue, is_last: bool) -> Course:
@@ -142,7 +142,8 @@ def _course(group: Group, following: Decision, queue: Queue, is_last: bool) -> C
         return Course.REWORK
     if following.step is Step.ASK_MORE and group.next_seat <= MOST_SEATS:
         return Course.ASK_MORE
-    return Course.REFEREE if queue.referees and not group.has_referee else Course.BEST_KNOWN
+    can_decide = queue.referees and not group.is_skipped_by_referees and group.next_referee <= MOST_SEATS
+    return Course.REFEREE if can_decide else Course.BEST_KNOWN
 
 
 def _weight(group: Group, course: Course, opinion: _Opinion) -> Weight:
@@ -180,7 +181,7 @@ def agreed_boxes(candidates: Sequence[Candidate], group: Group) -> list[Answered
     left = [box.id for said in group.counted for box in boxes_of(said.raw) if box.untouched]
     boxes: dict[str, AnsweredBox] = {}
     for one in sorted(candidates, key=lambda one: -len(one.drawn_by)):
-        # Somebody may have dragged a shown box to another object: then two places have its id, and most people's keeps it.
+        # Somebody may have dragged a shown box to another object: then two places have its id. Most people's keeps it.
         region = one.region if one.region not in boxes else f"{one.region}~{len(boxes)}"
         edges = {name: getattr(one, name) for name in ("x_min", "y_min", "x_max", "y_max")}
         before = shown.get(region)

@@ -124,7 +124,9 @@ def _write(session: Session, queue: Queue, batch_id: str, round_: int, weight: W
         for seat in range(group.next_seat, group.next_seat + weight.more):
             opened += write_seats(session, seat_queue(queue, seat), [_draft(group, batch_id, round_)])
     elif weight.course is Course.REFEREE:
-        opened = write_seats(session, seat_queue(queue, REFEREE), [_draft(group, batch_id, round_, weight)])
+        opened = write_seats(
+            session, seat_queue(queue, f"{REFEREE}{group.next_referee}"), [_draft(group, batch_id, round_, weight)]
+        )
     _move(session, weight)
     write_decisions(session, [_decision(queue, batch_id, weight, answer_id)])
     return opened
