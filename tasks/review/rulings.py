@@ -43,9 +43,7 @@ def apply_rulings(session: Session, queue: Queue, batch_id: str, round_: int, ro
         .where(col(Answer.state).in_(states), Answer.heard_by != CONSENSUS)
     )
     rows = session.exec(query).all()
-    reasons = _reasons(
-        [(answer, asked_id or answer.question_id, seat) for answer, asked_id, seat in rows], roster, queue
-    )
+    reasons = _reasons([(answer, asked_id or answer.question_id, seat) for answer, asked_id, seat in rows], roster)
     touched = set()
     for answer, _, _ in rows:
         reason = reasons.get(answer.id)

@@ -56,7 +56,9 @@ def of_batch(queue: str, batch_id: str, round_: int) -> tuple[ColumnElement[bool
 
 def is_open() -> ColumnElement[bool]:
     """Say, in SQL, that somebody may still answer a question: it is not answered, and not unusably so."""
-    unusable = exists().where(Answer.question_id == Question.id, Answer.state == AnswerState.SET_ASIDE.value)
+    unusable = exists().where(
+        col(Answer.question_id) == col(Question.id), col(Answer.state) == AnswerState.SET_ASIDE.value
+    )
     return col(Question.state).in_((QuestionState.WRITTEN.value, QuestionState.POSTED.value)) & ~unusable
 
 

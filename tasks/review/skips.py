@@ -23,7 +23,7 @@ def skipped_for_good(session: Session, question_ids: Collection[str]) -> set[str
         select(Answer.question_id, Question.project_id, people)
         .join(Question, col(Question.id) == Answer.question_id)
         .where(col(Answer.question_id).in_(list(question_ids)), Answer.state == AnswerState.SKIPPED.value)
-        .group_by(Answer.question_id, Question.project_id)
+        .group_by(col(Answer.question_id), col(Question.project_id))
     ).all()
     if not counts:
         return set()

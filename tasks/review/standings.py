@@ -37,7 +37,7 @@ def standing_of_people(engine: Engine, queue: Queue) -> dict[str, Standing]:
         for person, answers in gold.items()
     }
     rows = [_row(queue.name, person, standing) for person, standing in standings.items()]
-    changed = [row for row in rows if _is_news(row, known.get(row["person"]))]
+    changed = [row for row in rows if _is_news(row, known.get(str(row["person"])))]
     if changed:
         with writing(engine) as session:
             upsert(session, StandingRow, changed, update=[*_SHOWN, "updated_at"])
