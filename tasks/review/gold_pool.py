@@ -14,7 +14,8 @@ from sqlmodel import Session, col, select, update
 
 from blocks.database import upsert, writing
 from blocks.errors import BadOption
-from blocks.tables import Answer, AnswerState, Batch, BatchItem, Decision, Gold, Question, utc_now
+from blocks.people_tables import Decision, Gold
+from blocks.tables import Answer, AnswerState, Batch, BatchItem, Question, utc_now
 from tasks.review.gold import GoldQuestion, Placed, place_gold
 from tasks.review.outbox import Draft, write_seats
 from tasks.review.queues import Queue

@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, select
 
 from blocks.database import upsert
-from blocks.tables import Answer, AnswerState, Decision, Question, QuestionState
+from blocks.people_tables import Decision
+from blocks.tables import Answer, AnswerState, Question, QuestionState
 from tasks.review.regions import AnsweredBox, AnsweredKind, ShownBox
 from tasks.review.same_boxes import Matched, PersonAnswer, match_boxes
 from tasks.review.seats import is_for_referees, of_batch

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 
 from sqlmodel import Session, col, select
 
-from blocks.tables import Answer, AnswerState, Batch, Decision, Gold, Question
+from blocks.people_tables import Decision, Gold
+from blocks.tables import Answer, AnswerState, Batch, Question
 from tasks.review.choices import Choosers, Chosen, learn_choosers, unknown_choosers
 from tasks.review.groups import Group, Said, boxes_of, kind_of, match_answers, read_groups_of
 from tasks.review.queues import Queue, not_an_object

@@ -11,8 +11,9 @@ from sqlmodel import Session, col, select
 
 from blocks.database import reading, upsert, writing
 from blocks.errors import BadOption
-from blocks.tables import Answer, AnswerState, Batch, Gold, Question, utc_now
-from blocks.tables import Standing as StandingRow
+from blocks.people_tables import Gold
+from blocks.people_tables import Standing as StandingRow
+from blocks.tables import Answer, AnswerState, Batch, Question, utc_now
 from tasks.review.gold import GoldAnswer, PlainAnswer, Standing, judge_person, passes_boxes
 from tasks.review.groups import CONSENSUS, boxes_of, kind_of
 from tasks.review.queues import Queue

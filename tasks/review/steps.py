@@ -100,6 +100,23 @@ def weigh_answers(queue: Queue, questions: Written, plugs: str = "local") -> int
 
 
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
+def ask_on(plugs: str = "local") -> int:
+    """Weigh the answers that sleeping runs wait for, and ask the next people; returns how many seats were opened."""
+    engine, server = open_catalog(plugs), open_server(plugs)
+    opened = 0
+    for sleeper in rules.sleepers(engine):
+        key = sleeper.queue, sleeper.batch_id, sleeper.round
+        queue = weighing.queue_asked(engine, *key)
+        if queue is None or queue.is_plain or rules.is_late(rules.progress(engine, *key), sleeper.until):
+            continue
+        opened += weighing.weigh_answers(engine, queue, sleeper.batch_id, sleeper.round).opened
+        for part in seats.unsent_queues(engine, queue, sleeper.batch_id, sleeper.round):
+            outbox.post_questions(engine, server, part, sleeper.batch_id, sleeper.round)
+    LOG.info("%d more seats opened", opened)
+    return opened
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
 def close_questions(queue: Queue, questions: Written, until: rules.Until, plugs: str = "local") -> Asked:
     """End what nobody answered, by the queue's rule, and count."""
     engine = open_catalog(plugs)

@@ -19,6 +19,7 @@ from sqlmodel import Session, col, update
 from blocks.database import reading, upsert, writing
 from blocks.tables import Answer, AnswerState, Question, QuestionState, utc_now
 from tasks.review.answers import settle_states
+from tasks.review.bookmarks import queues_by_project
 from tasks.review.choices import ChoiceConsensus, agree_on_choices
 from tasks.review.consensus import Consensus, agree_on_boxes
 from tasks.review.groups import CONSENSUS, Group, match_answers, read_groups, write_decisions
@@ -26,6 +27,7 @@ from tasks.review.learning import choices_for, learn_box_crew, learn_kind_choose
 from tasks.review.outbox import Draft, write_seats
 from tasks.review.queues import Queue
 from tasks.review.regions import ShownBox
+from tasks.review.rules import projects_of
 from tasks.review.rulings import apply_rulings, read_roster
 from tasks.review.seats import REFEREE, seat_queue
 from tasks.review.verdicts import Course, Weight, agreed_boxes, weigh
@@ -78,6 +80,14 @@ def weigh_answers(engine: Engine, queue: Queue, batch_id: str, round_: int = 0, 
     courses = Counter(weight.course.value for weight in news)
     log.info("%s of %s: %s; %d seats opened, %d answers do not count", queue.name, batch_id, courses, opened, uncounted)
     return Weighed(courses, opened, uncounted)
+
+
+def queue_asked(engine: Engine, name: str, batch_id: str, round_: int) -> Queue | None:
+    """Return the queue in which a batch was asked, as it was then; None where nothing was posted."""
+    projects = projects_of(engine, name, batch_id, round_)
+    with reading(engine) as session:
+        queues = queues_by_project(session, projects)
+    return next((queue.model_copy(update={"name": name}) for queue in queues.values()), None)
 
 
 def _is_ours(group: Group) -> bool:

@@ -11,7 +11,8 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from blocks.database import reading
-from blocks.tables import Answer, AnswerState, Decision, Outcome, Question, QuestionState
+from blocks.people_tables import Decision
+from blocks.tables import Answer, AnswerState, Outcome, Question, QuestionState
 from tasks.review.doorbell import hear
 from tasks.review.groups import CONSENSUS
 from tasks.review.queues import Queue
