@@ -39,9 +39,10 @@ def make_batch(
     batch_id: str = "b1",
     routes: Mapping[int, Route] | None = None,
     collection: str = "lot",
+    first: int = 0,
 ) -> str:
     """Write a batch of items that all have the same proposals and go to people unless `routes` says otherwise."""
-    ids = [item_id(number) for number in range(items)]
+    ids = [item_id(number) for number in range(first, first + items)]
     facts = {
         "sequence": "s",
         "media_type": "image/jpeg",
