@@ -116,14 +116,14 @@ def _verbatim(group: Group, said: Said) -> Weight:
 
 
 def _unanswered(group: Group, roster: Roster, is_last: bool) -> Weight:
-    if is_last:
-        return Weight(group, Course.UNANSWERED)
     if group.open_seats:
-        return Weight(group, Course.WAIT)
+        return Weight(group, Course.UNANSWERED if is_last else Course.WAIT)
     if _is_skipped(group):
         return Weight(group, Course.REWORK, reasons=("people skipped it",))
     if group.next_seat > MOST_SEATS or people_left(group, roster) == 0:
         return Weight(group, Course.REWORK, reasons=("nobody is left whose answer would count",))
+    if is_last:
+        return Weight(group, Course.UNANSWERED)
     return Weight(group, Course.ASK_MORE, more=1)
 
 
@@ -134,12 +134,12 @@ def _is_skipped(group: Group) -> bool:
 def _course(group: Group, following: Decision, queue: Queue, is_last: bool) -> Course:
     if following.step is Step.SETTLED:
         return Course.SETTLED
+    if _is_skipped(group) and not group.open_seats:
+        return Course.REWORK
     if is_last:
         return Course.BEST_KNOWN
     if following.step is Step.WAIT:
         return Course.WAIT
-    if _is_skipped(group):
-        return Course.REWORK
     if following.step is Step.ASK_MORE and group.next_seat <= MOST_SEATS:
         return Course.ASK_MORE
     can_decide = queue.referees and not group.is_skipped_by_referees and group.next_referee <= MOST_SEATS

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Engine
-from sqlmodel import Session, col, update
+from sqlmodel import Session, col, select, update
 
 from blocks.database import reading, upsert, writing
 from blocks.tables import Answer, AnswerState, Question, QuestionState, utc_now
@@ -29,7 +29,7 @@ from tasks.review.queues import Queue
 from tasks.review.regions import ShownBox
 from tasks.review.rules import projects_of
 from tasks.review.rulings import apply_rulings, read_roster
-from tasks.review.seats import REFEREE, seat_queue
+from tasks.review.seats import REFEREE, asked_queue, seat_queue
 from tasks.review.verdicts import Course, Weight, agreed_boxes, weigh
 
 SURE = 0.9
@@ -80,6 +80,18 @@ def weigh_answers(engine: Engine, queue: Queue, batch_id: str, round_: int = 0, 
     courses = Counter(weight.course.value for weight in news)
     log.info("%s of %s: %s; %d seats opened, %d answers do not count", queue.name, batch_id, courses, opened, uncounted)
     return Weighed(courses, opened, uncounted)
+
+
+def weigh_again(engine: Engine, batch_id: str) -> None:
+    """Weigh a batch's answers once more: one was edited, deleted or came late since. Nobody is asked any more."""
+    with reading(engine) as session:
+        shared = col(Question.asked_id).is_not(None)
+        asked = select(Question.queue, Question.round).where(Question.batch_id == batch_id, shared).distinct()
+        rounds = {(asked_queue(name), round_) for name, round_ in session.exec(asked)}
+    for name, round_ in sorted(rounds):
+        queue = queue_asked(engine, name, batch_id, round_)
+        if queue is not None:
+            weigh_answers(engine, queue, batch_id, round_, is_last=True)
 
 
 def queue_asked(engine: Engine, name: str, batch_id: str, round_: int) -> Queue | None:

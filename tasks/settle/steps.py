@@ -12,6 +12,7 @@ from blocks.artifacts import artifact_key
 from blocks.errors import CatalogUnavailable, StoreUnavailable
 from blocks.plugs import open_catalog, open_store
 from blocks.retries import WAITS_S, only_for
+from tasks.review.weighing import weigh_again
 from tasks.settle.artifacts import effort_summary, labels_summary
 from tasks.settle.effort import Effort, effort_of
 from tasks.settle.in_force import LabelNews, news_of
@@ -32,7 +33,9 @@ LABELS_READY = "labelline.labels.ready"
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY)
 def settle_batch(batch_id: str, detector: str, recipe: str, plugs: str = "local") -> SettleReport:
     """Turn verdicts and answers of a batch into labels, and show what they are."""
-    report = settle(open_catalog(plugs), batch_id, detector, recipe)
+    engine = open_catalog(plugs)
+    weigh_again(engine, batch_id)
+    report = settle(engine, batch_id, detector, recipe)
     logger.info("settled %s: %d labels %s", batch_id, report.labels, report.by_origin)
     create_markdown_artifact(labels_summary(report), artifact_key("labels", batch_id), "Labels, and who said so")
     return report

@@ -4,6 +4,7 @@ All on a real catalogue, with answers that come in through the doorbell; only La
 """
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from pydantic import ValidationError
@@ -13,14 +14,19 @@ from sqlmodel import select
 from blocks.database import reading
 from blocks.people_tables import Decision
 from blocks.tables import Answer, AnswerState, Outcome, Question, QuestionState
+from tasks.review import weighing
 from tasks.review.doorbell import hear
 from tasks.review.groups import CONSENSUS
-from tasks.review.queues import Queue
+from tasks.review.outbox import Draft, write_questions
+from tasks.review.queues import Queue, name_kind_queue
 from tasks.review.rules import Until, close_rest, is_met, progress
 from tasks.review.standards import OverlapRule, Staff
-from tasks.review.weighing import Weighed, weigh_answers
+from tasks.review.task_data import Payload
+from tasks.review.weighing import Weighed, weigh_again, weigh_answers
 from tests.review.builders import (
+    HEIGHT,
     QUEUE,
+    WIDTH,
     Edges,
     Speaker,
     answers,
@@ -237,3 +243,109 @@ def test_a_queue_that_asks_more_people_than_it_names_is_refused() -> None:
         Staff(annotators=(A, B), overlap=OverlapRule(least=3))
     with pytest.raises(ValidationError, match="must be different e-mails"):
         Staff(annotators=("ada",))
+
+
+KINDS = name_kind_queue({"truck": ("tanker", "tipper")}).staffed(Staff(overlap=OverlapRule(least=2, most=3)))
+
+
+def ask_kind(engine: Engine) -> dict[str, Question]:
+    make_batch(engine, items=1)
+    payload = Payload(type="kind", width=WIDTH, height=HEIGHT, crop=(0, 0, 50, 50), class_name="truck")
+    payload = payload.model_copy(update={"kinds": ["tanker", "tipper"]})
+    write_questions(engine, KINDS, [Draft("b1", item_id(0), payload.model_dump(mode="json"), subject="r1")])
+    post_seats(engine, KINDS)
+    return seats_of(engine, item_id(0), KINDS)
+
+
+def choose(choice: str) -> list[dict[str, object]]:
+    return [{"id": "k", "type": "choices", "from_name": "kind", "to_name": "image", "value": {"choices": [choice]}}]
+
+
+def weigh_kinds(engine: Engine) -> Weighed:
+    weighed = weigh_answers(engine, KINDS, "b1")
+    post_seats(engine, KINDS)
+    return weighed
+
+
+def test_a_kind_that_two_name_is_settled_and_one_they_dispute_goes_to_a_third(engine: Engine) -> None:
+    seats, people = ask_kind(engine), Speaker(engine)
+    people.say(A, seats["~1"], choose("tanker"))
+    people.say(B, seats["~2"], choose("tipper"))
+    assert weigh_kinds(engine).opened == 1
+    people.say(C, seats_of(engine, item_id(0), KINDS)["~3"], choose("tanker"))
+    weigh_kinds(engine)
+    assert outcome(engine, seats[""]) == [{"kind": "tanker", "verdict": "kind"}]
+
+
+def test_two_who_call_it_no_object_settle_that(engine: Engine) -> None:
+    seats, people = ask_kind(engine), Speaker(engine)
+    for person, seat in ((A, "~1"), (B, "~2")):
+        people.say(person, seats[seat], choose("not a truck"))
+    assert weigh_kinds(engine).courses == {"settled": 1}
+    assert outcome(engine, seats[""]) == [{"kind": None, "verdict": "not_an_object"}]
+
+
+def test_where_nobody_can_tell_that_is_the_outcome_after_the_last_of_them(engine: Engine) -> None:
+    seats, people = ask_kind(engine), Speaker(engine)
+    for person, seat in ((A, "~1"), (B, "~2")):
+        people.say(person, seats[seat], choose("cannot tell"))
+    assert weigh_kinds(engine).opened == 1
+    people.say(C, seats_of(engine, item_id(0), KINDS)["~3"], choose("cannot tell"))
+    assert weigh_kinds(engine).courses == {"best_known": 1}
+    assert outcome(engine, seats[""]) == [{"kind": None, "verdict": "cannot_tell"}]
+
+
+@pytest.mark.parametrize(
+    "boundary", ["apply_rulings", "read_groups", "write_seats", "_write_outcome", "_move", "write_decisions"]
+)
+def test_a_weighing_that_is_killed_anywhere_is_made_good_by_the_next(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, boundary: str
+) -> None:
+    ask_people(engine, TWO, items=2)
+    people = Speaker(engine)
+    for number, edges in ((0, THERE), (1, HERE)):
+        seats = seats_of(engine, item_id(number), TWO)
+        people.say(A, seats["~1"], [region("a", edges=HERE)])
+        people.say(B, seats["~2"], [region("b", edges=edges)])
+
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(weighing, boundary, die)
+        weigh_answers(engine, TWO, "b1")
+    assert weigh(engine, TWO).courses == {"ask_more": 1, "settled": 1}
+    assert Counter(one.queue for one in questions(engine)) == {
+        "mark-missed": 2,
+        "mark-missed~1": 2,
+        "mark-missed~2": 2,
+        "mark-missed~3": 1,
+    }
+    assert sum(one.heard_by == CONSENSUS for one in answers(engine)) == 1
+    assert sum(one.state == AnswerState.COUNTED for one in answers(engine) if one.annotation_id) == 4
+
+
+def test_two_who_weigh_at_once_open_one_seat_and_write_one_outcome(engine: Engine) -> None:
+    ask_people(engine, TWO, items=2)
+    people = Speaker(engine)
+    for number, edges in ((0, THERE), (1, HERE)):
+        seats = seats_of(engine, item_id(number), TWO)
+        people.say(A, seats["~1"], [region("a", edges=HERE)])
+        people.say(B, seats["~2"], [region("b", edges=edges)])
+    with ThreadPoolExecutor(4) as room:
+        list(room.map(lambda _: weigh_answers(engine, TWO, "b1"), range(4)))
+    assert Counter(one.queue for one in questions(engine))["mark-missed~3"] == 1
+    counted = [one for one in answers(engine) if one.heard_by == CONSENSUS and one.state == AnswerState.COUNTED]
+    assert len(counted) == 1
+
+
+def test_a_late_edit_is_weighed_when_the_batch_is_settled_again(engine: Engine) -> None:
+    ask_people(engine, TWO)
+    seats, people = seats_of(engine, item_id(0), TWO), Speaker(engine)
+    numbers = [people.say(who, seats[seat], [region(who, edges=HERE)]) for who, seat in ((A, "~1"), (B, "~2"))]
+    weigh(engine, TWO)
+    for who, seat, number in ((A, "~1", numbers[0]), (B, "~2", numbers[1])):
+        people.say(who, seats[seat], [region(who, edges=THERE)], annotation_id=number)
+    weigh_again(engine, "b1")
+    (box,) = outcome(engine, seats[""])
+    assert box["x_min"] == pytest.approx(THERE[0], abs=0.01)
