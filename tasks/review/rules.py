@@ -13,7 +13,7 @@ from sqlmodel import col, select, update
 from blocks.database import reading, writing
 from blocks.tables import Answer, AnswerState, BatchItem, Question, QuestionState, Waiting, utc_now
 from tasks.review.groups import CONSENSUS
-from tasks.review.seats import is_open, of_batch
+from tasks.review.seats import gold_of_batch, is_open, of_batch
 
 
 class Until(BaseModel):
@@ -44,6 +44,8 @@ class Progress:
     first_posted_at: datetime | None
     is_stuck: bool = False
     """Nobody is asked any more, and yet not all is decided: the answers wait to be weighed (`weighing.py`)."""
+    gold_open: int = 0
+    """Hidden questions with a known answer that nobody has answered: they tell which of the other answers count."""
 
     @property
     def done(self) -> int:
@@ -92,6 +94,9 @@ def progress(engine: Engine, queue: str, batch_id: str, round_: int = 0) -> Prog
                 *all_seats, in_seats
             )
         ).one()
+        gold_open = connection.execute(
+            select_columns(func.count(col(Question.id))).where(*gold_of_batch(queue, batch_id, round_), is_open())
+        ).scalar_one()
         still_open = col(Question.state) == QuestionState.POSTED.value
         passing = select_columns(func.count(col(Question.id).distinct())).join(
             Answer, col(Question.id) == col(Answer.question_id)
@@ -108,7 +113,8 @@ def progress(engine: Engine, queue: str, batch_id: str, round_: int = 0) -> Prog
         people=int(people),
         seconds=float(seconds),
         first_posted_at=min(posted, default=None),
-        is_stuck=bool(counts.get(QuestionState.SHARED.value)) and not seats_open,
+        is_stuck=bool(counts.get(QuestionState.SHARED.value)) and not (seats_open or gold_open),
+        gold_open=int(gold_open),
     )
 
 
@@ -116,7 +122,7 @@ def is_met(so_far: Progress, until: Until) -> bool:
     """Say whether a line may go on, if only to weigh the answers. Unposted questions are waited for as well."""
     if so_far.is_stuck:
         return True
-    if so_far.done >= math.ceil(until.share * so_far.asked - 1e-9):
+    if so_far.done >= math.ceil(until.share * so_far.asked - 1e-9) and not (so_far.gold_open and until.share == 1):
         return True
     return is_late(so_far, until)
 
@@ -140,7 +146,9 @@ def close_rest(engine: Engine, queue: str, batch_id: str, round_: int, rest: Lit
     with writing(engine) as session:
         rows = session.exec(select(Question.id, Question.item_id, Question.subject).where(*ours, still_open)).all()
         seats = of_batch(queue, batch_id, round_)
-        session.exec(update(Question).where(*seats, still_open).values(state=QuestionState.CLOSED.value))
+        gold = gold_of_batch(queue, batch_id, round_)
+        for mine in (seats, gold):
+            session.exec(update(Question).where(*mine, still_open).values(state=QuestionState.CLOSED.value))
         whole_items = [item_id for _, item_id, subject in rows if not subject]
         if rest == "drop" and whole_items:
             members = update(BatchItem).where(col(BatchItem.batch_id) == batch_id)

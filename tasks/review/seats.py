@@ -54,6 +54,12 @@ def of_batch(queue: str, batch_id: str, round_: int) -> tuple[ColumnElement[bool
     return beside(queue), *mine, col(Question.gold_id).is_(None)
 
 
+def gold_of_batch(queue: str, batch_id: str, round_: int) -> tuple[ColumnElement[bool], ...]:
+    """Say, in SQL, that a question is gold hidden in a batch's round of a queue."""
+    mine = col(Question.batch_id) == batch_id, col(Question.round) == round_
+    return beside(queue), *mine, col(Question.gold_id).is_not(None)
+
+
 def is_open() -> ColumnElement[bool]:
     """Say, in SQL, that somebody may still answer a question: it is not answered, and not unusably so."""
     unusable = exists().where(

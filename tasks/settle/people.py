@@ -165,7 +165,12 @@ def people_summary(report: PeopleReport) -> str:
     for queue in report.queues:
         parts.append(f"### {escape_cell(queue.queue)}")
         if queue.decided:
-            parts.append(table(("decided how", "questions"), sorted(queue.decided.items())))
+            parts.append(
+                table(
+                    ("decided how", "questions"),
+                    [(_words(step), count) for step, count in sorted(queue.decided.items())],
+                )
+            )
         if queue.shared:
             parts.append(
                 f"{queue.shared:,} places were judged by two or more: Krippendorff's alpha {_number(queue.alpha)}."
@@ -188,7 +193,11 @@ def people_summary(report: PeopleReport) -> str:
 def _person_row(one: PersonQuality) -> tuple[str, str, str, str, str]:
     agrees = "–" if one.agrees is None else f"{one.agrees:.0%}"
     gold = f"{one.gold_passed} of {one.gold_of} ({percent(one.gold_passed, one.gold_of)})" if one.gold_of else "–"
-    return one.person, agrees, _number(one.kappa), gold, one.standing or "–"
+    return one.person, agrees, _number(one.kappa), gold, _words(one.standing) or "–"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _number(value: float | None) -> str:

@@ -11,7 +11,7 @@ from blocks.errors import BadOption
 from blocks.people_tables import Gold, Standing
 from blocks.tables import AnswerState, Batch, Question, utc_now
 from tasks.review.gold_pool import hide_gold, mark_gold, retire_gold
-from tasks.review.rules import progress
+from tasks.review.rules import Until, close_rest, is_met, progress
 from tasks.review.standards import GoldRule, OverlapRule, Staff
 from tasks.review.standings import reinstate, standing_of_people
 from tasks.review.weighing import weigh_answers
@@ -78,6 +78,28 @@ def test_gold_is_hidden_at_its_share_and_is_no_question_of_the_batch(engine: Eng
     plain = next(one for one in seat if not one.gold_id)
     assert gold[0].payload.keys() == plain.payload.keys()
     assert {one.batch_id for one in gold} == {"b1"}
+
+
+def test_a_line_waits_for_its_gold_since_that_tells_whose_answers_count(engine: Engine, people: Speaker) -> None:
+    start(engine)
+    for one in of_seat(engine, 1):
+        if not one.gold_id:
+            people.say(A, one, [region("a", edges=HERE)])
+    weigh_answers(engine, GOLDEN, "b1")
+    now = progress(engine, "mark-missed", "b1")
+    assert (now.answered, now.gold_open) == (ASKED, 8)
+    assert (is_met(now, Until()), is_met(now, Until(share=0.9))) == (False, True)
+    for one in of_seat(engine, 1):
+        if one.gold_id:
+            people.say(A, one, [region("a", edges=HERE)])
+    assert is_met(progress(engine, "mark-missed", "b1"), Until())
+
+
+def test_gold_that_nobody_answered_in_time_is_closed(engine: Engine, people: Speaker) -> None:
+    start(engine)
+    weigh_answers(engine, GOLDEN, "b1", is_last=True)
+    assert close_rest(engine, "mark-missed", "b1", 0, "pass_on") == ASKED
+    assert {one.state for one in questions(engine) if one.batch_id == "b1"} == {"closed"}
 
 
 def test_gold_lies_between_the_others_and_not_at_one_end(engine: Engine, people: Speaker) -> None:
