@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 from blocks.people_tables import Decision, Gold
 from blocks.tables import Answer, AnswerState, Batch, Question
 from tasks.review.choices import Choosers, Chosen, learn_choosers, unknown_choosers
-from tasks.review.groups import Group, Said, boxes_of, kind_of, match_answers, read_groups_of
+from tasks.review.groups import Group, Said, boxes_of, kind_of, read_groups_of
 from tasks.review.queues import Queue, not_an_object
 from tasks.review.same_boxes import Matched, PersonAnswer, match_boxes
 from tasks.review.seats import beside
@@ -56,15 +56,13 @@ def read_gold_matches(session: Session, queue: str) -> list[Matched]:
     return matches
 
 
-def learn_box_crew(queue: Queue, answered: Iterable[Group], gold: Sequence[Matched]) -> Crew:
+def learn_box_crew(queue: Queue, matched: Sequence[Matched]) -> Crew:
     """Learn how good people are at a queue's box questions.
 
     Args:
         queue: The queue.
-        answered: Questions with people's answers, of this batch and earlier ones.
-        gold: Answers to gold questions, matched with the truth.
+        matched: People's answers to this batch and earlier ones, and to gold, matched with each other and the truth.
     """
-    matched = [match_answers(group.id, group.counted) for group in answered if group.counted] + list(gold)
     classes = classes_of(queue, matched)
     if sum(len(one.people) > 1 for one in matched) < ENOUGH:
         return unknown_crew(classes)

@@ -8,7 +8,7 @@ no longer counts makes its question undecided again.
 import hashlib
 import json
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +31,10 @@ from tasks.review.rules import projects_of
 from tasks.review.rulings import apply_rulings, read_roster
 from tasks.review.seats import REFEREE, asked_queue, seat_queue
 from tasks.review.verdicts import Course, Weight, agreed_boxes, weigh
+from tasks.review.versions import OF_NOBODY
+
+CHUNK_SIZE = 100
+"""Questions written in one transaction: the doorbell must not wait long for its turn."""
 
 SURE = 0.9
 """A referee is shown a box as sure from this probability on."""
@@ -69,14 +73,17 @@ def weigh_answers(engine: Engine, queue: Queue, batch_id: str, round_: int = 0, 
         uncounted = apply_rulings(session, queue, batch_id, round_, roster)
     with reading(engine) as session:
         groups = [group for group in read_groups(session, queue.name, batch_id, round_) if _is_ours(group)]
-        agreed = _agree(session, queue, batch_id, groups)
+        fresh = [group for group in groups if not _is_old(group, is_last)]
+        agreed = _agree(session, queue, batch_id, groups) if fresh else {}
     weights = [
         weigh(group, agreed.get(group.id), queue, roster, is_last=is_last or group.state is QuestionState.CLOSED)
-        for group in groups
+        for group in fresh
     ]
     news = [weight for weight in weights if not weight.is_known]
-    with writing(engine) as session:
-        opened = sum(_write(session, queue, batch_id, round_, weight) for weight in news)
+    opened = 0
+    for start in range(0, len(news), CHUNK_SIZE):
+        with writing(engine) as session:
+            opened += _write(session, queue, batch_id, round_, news[start : start + CHUNK_SIZE])
     courses = Counter(weight.course.value for weight in news)
     log.info("%s of %s: %s; %d seats opened, %d answers do not count", queue.name, batch_id, courses, opened, uncounted)
     return Weighed(courses, opened, uncounted)
@@ -102,6 +109,18 @@ def queue_asked(engine: Engine, name: str, batch_id: str, round_: int) -> Queue 
     return next((queue.model_copy(update={"name": name}) for queue in queues.values()), None)
 
 
+def _is_old(group: Group, is_last: bool) -> bool:
+    """Say whether nothing has been heard about a question since it was weighed, so that it need not be again."""
+    before = group.decided
+    if before is None or before.members != sorted(one.answer_id for one in group.counted):
+        return False
+    if group.outcome_id is not None and before.answer_id == group.outcome_id:
+        return True  # decided, also if we have learnt more about the people since
+    if group.state is QuestionState.REWORK and before.step == Course.REWORK.value:
+        return True
+    return not is_last and group.open_seats > 0 and before.step != Course.SETTLED.value
+
+
 def _is_ours(group: Group) -> bool:
     """Say whether there is something to weigh: not where the question itself was asked, and answered by one person."""
     if group.state not in _LIVE:
@@ -123,8 +142,9 @@ def _agree(
     kinds = [group for group in answered if group.payload.type == "kind"]
     agreed: dict[str, Consensus | ChoiceConsensus] = {}
     if boxes:
-        crew = learn_box_crew(queue, [*boxes, *history], read_gold_matches(session, queue.name))
         matched = [match_answers(group.id, group.counted) for group in boxes]
+        earlier = [match_answers(group.id, group.counted) for group in history if group.counted]
+        crew = learn_box_crew(queue, [*matched, *earlier, *read_gold_matches(session, queue.name)])
         agreed.update({one.question_id: one for one in agree_on_boxes(matched, crew)})
     if kinds:
         for class_name, choosers in learn_kind_choosers([*kinds, *history]).items():
@@ -133,34 +153,41 @@ def _agree(
     return agreed
 
 
-def _write(session: Session, queue: Queue, batch_id: str, round_: int, weight: Weight) -> int:
-    """Write what was decided of one question; returns how many seats were opened."""
-    group, answer_id, opened = weight.group, None, 0
-    if weight.course.has_outcome:
-        answer_id = _write_outcome(session, weight)
-    elif group.outcome_id:
-        taken_back = update(Answer).where(col(Answer.id) == group.outcome_id)
-        reason = "what it was made of has changed, and is weighed anew"
-        session.exec(taken_back.values(state=AnswerState.UNCOUNTED.value, reason=reason))
-    if weight.course is Course.ASK_MORE:
-        for seat in range(group.next_seat, group.next_seat + weight.more):
-            opened += write_seats(session, seat_queue(queue, seat), [_draft(group, batch_id, round_)])
-    elif weight.course is Course.REFEREE:
-        opened = write_seats(
-            session, seat_queue(queue, f"{REFEREE}{group.next_referee}"), [_draft(group, batch_id, round_, weight)]
-        )
-    _move(session, weight)
-    write_decisions(session, [_decision(queue, batch_id, weight, answer_id)])
+def _write(session: Session, queue: Queue, batch_id: str, round_: int, weights: Sequence[Weight]) -> int:
+    """Write what was decided of some questions; returns how many seats were opened."""
+    outcomes = {weight.group.id: _outcome(weight) for weight in weights if weight.course.has_outcome}
+    upsert(session, Answer, list(outcomes.values()), update=["state", "reason", "answered_at"])
+    settle_states(session, outcomes)
+    gone = [weight.group.outcome_id for weight in weights if weight.group.id not in outcomes]
+    taken_back = update(Answer).where(col(Answer.id).in_([id_ for id_ in gone if id_]))
+    reason = "what it was made of has changed, and is weighed anew"
+    session.exec(taken_back.values(state=AnswerState.UNCOUNTED.value, reason=reason))
+    drafts: dict[str, list[Draft]] = defaultdict(list)
+    for weight in weights:
+        for seat in _seats_to_open(weight):
+            drafts[seat].append(_draft(weight, batch_id, round_))
+    opened = sum(write_seats(session, seat_queue(queue, seat), some) for seat, some in drafts.items())
+    _move(session, weights)
+    answer_ids = {id_: str(row["id"]) for id_, row in outcomes.items()}
+    write_decisions(
+        session, [_decision(queue, batch_id, weight, answer_ids.get(weight.group.id)) for weight in weights]
+    )
     return opened
 
 
-def _write_outcome(session: Session, weight: Weight) -> str:
+def _seats_to_open(weight: Weight) -> list[str]:
+    if weight.course is Course.REFEREE:
+        return [f"{REFEREE}{weight.group.next_referee}"]
+    more = weight.more if weight.course is Course.ASK_MORE else 0
+    return [str(weight.group.next_seat + number) for number in range(more)]
+
+
+def _outcome(weight: Weight) -> dict[str, Any]:
     key = json.dumps([weight.group.id, weight.members, weight.raw], sort_keys=True)
-    answer_id = hashlib.sha256(key.encode()).hexdigest()[:32]
-    row = {
-        "id": answer_id,
+    return {
+        "id": hashlib.sha256(key.encode()).hexdigest()[:32],
         "question_id": weight.group.id,
-        "annotation_id": 0,
+        "annotation_id": OF_NOBODY,
         "person": ", ".join(weight.people),
         "seconds": 0.0,
         "state": AnswerState.COUNTED.value,
@@ -170,20 +197,22 @@ def _write_outcome(session: Session, weight: Weight) -> str:
         "received_at": utc_now(),
         "heard_by": CONSENSUS,
     }
-    upsert(session, Answer, [row], update=["state", "reason", "answered_at"])
-    settle_states(session, [weight.group.id])
-    return answer_id
 
 
-def _move(session: Session, weight: Weight) -> None:
-    states = {Course.REWORK: QuestionState.REWORK, Course.UNANSWERED: weight.group.state}
-    after = QuestionState.ANSWERED if weight.course.has_outcome else states.get(weight.course, QuestionState.SHARED)
-    session.exec(update(Question).where(col(Question.id) == weight.group.id).values(state=after.value))
+def _move(session: Session, weights: Sequence[Weight]) -> None:
+    states = {Course.REWORK: QuestionState.REWORK}
+    moved: dict[QuestionState, list[str]] = defaultdict(list)
+    for weight in weights:
+        if weight.course is not Course.UNANSWERED:
+            after = states.get(weight.course, QuestionState.SHARED)
+            moved[QuestionState.ANSWERED if weight.course.has_outcome else after].append(weight.group.id)
+    for state, ids in moved.items():
+        session.exec(update(Question).where(col(Question.id).in_(ids)).values(state=state.value))
 
 
-def _draft(group: Group, batch_id: str, round_: int, weight: Weight | None = None) -> Draft:
-    payload = group.payload
-    if weight is not None and weight.candidates:
+def _draft(weight: Weight, batch_id: str, round_: int) -> Draft:
+    group, payload = weight.group, weight.group.payload
+    if weight.course is Course.REFEREE and weight.candidates:
         exists = {one.region: one.exists for one in weight.candidates}
         boxes = [
             ShownBox(

@@ -27,7 +27,7 @@ from blocks.tables import Answer, Label, Question, QuestionState
 from infra.bench.consensus import Said, of_majority, of_person, score
 from infra.bench.crowd import CLASSES, Crowd, draw_crowd, skill
 from tasks.review.ask import ask
-from tasks.review.groups import CONSENSUS, read_groups
+from tasks.review.groups import CONSENSUS, match_answers, read_groups
 from tasks.review.learning import learn_box_crew
 from tasks.review.queues import Queue, mark_missed_queue
 from tasks.review.same_boxes import PersonAnswer
@@ -149,7 +149,7 @@ def test_three_peoples_consensus_beats_majority_and_the_best_of_them_and_ends_as
         decisions = {row.answer_id: row for row in session.exec(select(Decision))}
         groups = read_groups(session, "mark-missed", "b1")
         projects = session.exec(select(Question.project_id).where(col(Question.task_id).is_not(None)).distinct()).all()
-    crew = learn_box_crew(THREE, groups, [])
+    crew = learn_box_crew(THREE, [match_answers(group.id, group.counted) for group in groups])
     for person, true in CREW.items():
         assert crew.skills[person].miss_rate == pytest.approx(true.miss_rate, abs=0.05)
     assert len(projects) == 3

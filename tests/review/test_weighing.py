@@ -296,7 +296,7 @@ def test_where_nobody_can_tell_that_is_the_outcome_after_the_last_of_them(engine
 
 
 @pytest.mark.parametrize(
-    "boundary", ["apply_rulings", "read_groups", "write_seats", "_write_outcome", "_move", "write_decisions"]
+    "boundary", ["apply_rulings", "read_groups", "write_seats", "settle_states", "_move", "write_decisions"]
 )
 def test_a_weighing_that_is_killed_anywhere_is_made_good_by_the_next(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, boundary: str
