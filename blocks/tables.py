@@ -53,8 +53,10 @@ class QuestionState(StrEnum):
 
     WRITTEN = "written"  # in the outbox
     POSTED = "posted"  # in Label Studio
+    SHARED = "shared"  # asked in seats, which are questions of their own, and not decided yet
     ANSWERED = "answered"  # has at least one counted answer
     CLOSED = "closed"  # ended by the queue's rule without an answer
+    REWORK = "rework"  # two people skipped it (or all there are): somebody must look at the item itself
 
 
 class AnswerState(StrEnum):
@@ -65,6 +67,7 @@ class AnswerState(StrEnum):
     DELETED = "deleted"  # deleted in Label Studio: kept here
     SKIPPED = "skipped"  # the person skipped the question
     SET_ASIDE = "set_aside"  # cannot be used as it is; `reason` says why, `raw` has all of it
+    UNCOUNTED = "uncounted"  # usable, but not from this person here and now; `reason` says why
 
 
 class Item(SQLModel, table=True):
@@ -172,7 +175,10 @@ class Audit(SQLModel, table=True):
 
 
 class Question(SQLModel, table=True):
-    """One human micro-task (natural key: queue, batch, item, subject, round)."""
+    """One human micro-task (natural key: queue, batch, item, subject, round).
+
+    Asked of several people it has a seat for each: a question of its own in a queue beside it (`mark-missed~1`).
+    """
 
     __table_args__ = (UniqueConstraint("queue", "batch_id", "item_id", "subject", "round"),)
     id: str = Field(primary_key=True, description="hash of the natural key; travels in the task's data")
@@ -181,6 +187,8 @@ class Question(SQLModel, table=True):
     item_id: str = Field(foreign_key="item.id")
     subject: str = Field(default="", description="what of the item is asked: '' for all of it, or a region's id")
     round: int = Field(default=0)
+    asked_id: str | None = Field(default=None, index=True, description="of a seat: the question that it asks")
+    gold_id: str | None = Field(default=None, index=True, description="of a hidden question with a known answer: which")
     payload: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     priority: float = Field(default=0.0, description="higher is asked first")
     state: str = Field(default=QuestionState.WRITTEN.value, index=True)
@@ -195,7 +203,7 @@ class Answer(SQLModel, table=True):
 
     id: str = Field(primary_key=True, description="hash of annotation id and its updated_at")
     question_id: str = Field(foreign_key="question.id", index=True)
-    annotation_id: int = Field(index=True)
+    annotation_id: int = Field(index=True, description="Label Studio's; 0: a consensus, which nobody drew")
     person: str = Field(index=True, description="e-mail of the Label Studio user")
     seconds: float = Field(description="lead time that Label Studio measured")
     state: str = Field(index=True, description="one of AnswerState")
@@ -203,7 +211,7 @@ class Answer(SQLModel, table=True):
     raw: list[dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))
     answered_at: datetime = Field(sa_type=UtcDateTime, description="updated_at of the annotation")
     received_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
-    heard_by: str = Field(description="doorbell, sweep or poll")
+    heard_by: str = Field(description="doorbell, sweep, poll, or consensus (of the answers that its decision names)")
 
 
 class Label(SQLModel, table=True):

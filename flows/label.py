@@ -15,7 +15,7 @@ from tasks.intake.steps import list_shards, open_batch
 from tasks.review.ask import ask
 from tasks.review.queues import mark_missed_queue, name_kind_queue
 from tasks.review.steps import write_kind_questions, write_missed_questions
-from tasks.settle.steps import announce_labels, settle_batch, show_effort, show_pictures
+from tasks.settle.steps import announce_labels, settle_batch, show_effort, show_people, show_pictures
 from tasks.train.steps import choose_detector
 from tasks.triage.steps import triage_batch
 
@@ -41,14 +41,15 @@ def label(line: LineOptions, plugs: str = "local") -> LineReport:
     detect_shard.map(shards, unmapped(detector), unmapped(line.classes), unmapped(tiling), unmapped(plugs)).result()
     triaged = triage_batch(batch.id, detector.version, recipe, line.triage, plugs, classes=line.classes)
 
-    finders = mark_missed_queue(line.classes)
+    finders = mark_missed_queue(line.classes).staffed(line.finders)
     ask(finders, write_missed_questions(batch.id, finders, plugs), line.until, plugs)  # the run sleeps meanwhile
     if line.kinds:
-        experts = name_kind_queue(line.kinds)  # other people, another skill
+        experts = name_kind_queue(line.kinds).staffed(line.experts)  # other people, another skill
         ask(experts, write_kind_questions(batch.id, experts, plugs), line.until, plugs)
 
     settled = settle_batch(batch.id, detector.version, recipe, plugs)
     effort = show_effort(batch.id, detector.version, recipe, plugs)
+    show_people(batch.id, plugs)
     show_pictures(batch.id, detector.version, recipe, plugs=plugs)
     announce_labels(
         line.collection,

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from tasks.detect.options import TilingOptions
 from tasks.review.rules import Until
+from tasks.review.standards import Staff
 from tasks.train.options import TrainOptions
 from tasks.triage.options import TriageOptions
 
@@ -26,6 +27,8 @@ class LineOptions(BaseModel):
     batch_size: int = Field(default=1000, ge=1, le=100_000, description="Items in one run, at most.")
     tiling: TilingOptions = Field(default=TilingOptions(), description="How images are cut for the detector.")
     triage: TriageOptions = Field(default=TriageOptions(), description="What is accepted, asked and dropped.")
+    finders: Staff = Field(default=Staff(), description="Who marks what is missed, how many see each image, and gold.")
+    experts: Staff = Field(default=Staff(), description="Who names exact kinds, how many see each box, and gold.")
     until: Until = Field(default=Until(), description="When a queue has been answered enough.")
     retrain_after: int = Field(default=500, ge=1, description="New labels after which `retrain` is started.")
     retrain: TrainOptions = Field(default=TrainOptions(), description="How the challenger is trained.")

@@ -3,7 +3,8 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-import blocks.tables  # noqa: F401  (fills the metadata)
+import blocks.people_tables
+import blocks.tables  # noqa: F401  (both fill the metadata)
 
 engine = context.config.attributes["engine"].execution_options(writes=True)
 with engine.connect() as connection:

@@ -20,6 +20,7 @@ from infra.annotators.truth import Corners
 from tasks.review.configs import BOX, IMAGE, KIND
 from tasks.review.projects import TITLE_CHARACTERS
 from tasks.review.regions import ShownBox, read_boxes, to_regions
+from tasks.review.seats import asked_queue, is_for_referees
 from tasks.review.twins import list_tasks
 
 UNANSWERED = {
@@ -43,6 +44,8 @@ class Desk:
     project_id: int
     queue: str
     classes: tuple[str, ...]
+    seat: int = 0
+    """Which of several people's seats it is; 0: the queue is asked of one person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +76,14 @@ class OpenQuestion:
 
 
 def find_desks(server: AnnotationServer, collection: str) -> list[Desk]:
-    """Return the queues of a collection that exist in Label Studio."""
+    """Return the queues of a collection that exist in Label Studio, seat by seat; referees are not simulated."""
     found = server.call("GET", "api/projects/", params={"page_size": 1000})
     desks = []
     for project in found["results"]:
         name, separator, queue = project["title"].rpartition(": ")
-        if separator and name == collection[-(TITLE_CHARACTERS - len(queue) - 2) :]:
-            desks.append(Desk(int(project["id"]), queue, _classes_of(project["label_config"])))
+        if separator and not is_for_referees(queue) and name == collection[-(TITLE_CHARACTERS - len(queue) - 2) :]:
+            seat = int(queue.partition("~")[2] or 0)
+            desks.append(Desk(int(project["id"]), asked_queue(queue), _classes_of(project["label_config"]), seat))
     return desks
 
 

@@ -41,10 +41,14 @@ class People(BaseModel):
         slug = "".join(letter if letter.isalnum() else "-" for letter in queue.lower())
         return tuple(Person(name, f"{name.lower()}.{slug}@{MAIL_DOMAIN}", self) for name in FIRST_NAMES[: self.count])
 
-    def for_question(self, queue: str, question: str) -> "Person":
-        """Return who of a queue answers a question: chance, but always the same person for the same question."""
+    def for_question(self, queue: str, question: str, seat: int = 0) -> "Person":
+        """Return who of a queue answers a question: chance, but always the same person for the same question.
+
+        In as many seats as there are people it is somebody else in each.
+        """
         people = self.named(queue)
-        return people[int(hashlib.sha256(f"{queue}|{question}".encode()).hexdigest(), 16) % len(people)]
+        first = int(hashlib.sha256(f"{queue}|{question}".encode()).hexdigest(), 16)
+        return people[(first + seat) % len(people)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,7 @@ class Simulation:
             with self._lock:
                 self.report.unknown_pictures += 1
             return question
-        person = self._people.for_question(question.desk.queue, question.key)
+        person = self._people.for_question(question.desk.queue, question.key, question.desk.seat)
         watch = Stopwatch(person.chance(f"{question.key}|seconds"), person.habits.drawing)
         result, acts = _answer_as(person, question, picture, watch)
         submit(self._server, question.task_id, result, self._accounts[person.email], watch.seconds)

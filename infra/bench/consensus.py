@@ -13,10 +13,11 @@ import numpy as np
 
 from infra.bench.crowd import ALIKE, CARELESS, CLASSES, GOOD, MIXED, Crowd, Scene, draw_crowd
 from tasks.review.consensus import Consensus, agree_on_boxes
-from tasks.review.overlap import OverlapRule, Seats, Step, next_step_of_boxes
+from tasks.review.overlap import Seats, Step, next_step_of_boxes
 from tasks.review.regions import AnsweredBox
 from tasks.review.same_boxes import Matched, PersonAnswer, edges_of, iou_of_all, match_boxes
 from tasks.review.skills import Crew, Skill, faultless, learn_skills
+from tasks.review.standards import OverlapRule
 
 Said = Sequence[tuple[str, tuple[float, float, float, float]]]
 """Class names and edges of boxes."""

@@ -100,6 +100,14 @@ def status() -> None:
 
 
 @app.command()
+def people(emails: Annotated[list[str], typer.Argument(help="E-mails of the people that a line names")]) -> None:
+    """Make accounts in Label Studio for people, and say where their first passwords are."""
+    from infra.cli.stack_commands import invite
+
+    invite(labelline_home(), emails)
+
+
+@app.command()
 def blocks() -> None:
     """Register our block types in Prefect and save the documents of this machine."""
     from infra.cli.stack_commands import register

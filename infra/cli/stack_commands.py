@@ -1,4 +1,4 @@
-"""`up`, `down`, `status`, `blocks`: the local stack in a terminal."""
+"""`up`, `down`, `status`, `people`, `blocks`: the local stack in a terminal."""
 
 import time
 from datetime import timedelta
@@ -10,6 +10,7 @@ from rich.table import Table
 from infra.stack.connection import connected
 from infra.stack.credentials import secrets_path
 from infra.stack.documents import save_blocks
+from infra.stack.people import ensure_people, people_path
 from infra.stack.report import ServiceReport, StackReport, report_stack
 from infra.stack.start import StackOptions, start_stack
 from infra.stack.state import StackState, open_stack
@@ -52,6 +53,15 @@ def show_status(home: Path) -> bool:
     if not report.is_well:
         console.print("not all is well: `labelline up` starts what is missing, `labelline doctor` says more")
     return report.is_well
+
+
+def invite(home: Path, emails: list[str]) -> None:
+    """Make the accounts that are missing in Label Studio."""
+    state = open_stack(home)
+    made = ensure_people(state.server, home, emails)
+    console.print(f"{len(made)} accounts made at {state.urls.label_studio}; {len(emails) - len(made)} were there")
+    if made:
+        console.print(f"their first passwords are in {people_path(home)}")
 
 
 def register(home: Path) -> None:

@@ -24,6 +24,7 @@ from tasks.review import bookmarks
 from tasks.review.heard import HeardAnnotation, HeardTask
 from tasks.review.queues import Queue
 from tasks.review.regions import read_boxes, read_kind
+from tasks.review.skips import skipped_for_good
 from tasks.review.task_data import Payload
 from tasks.review.versions import Version, resolve
 
@@ -76,7 +77,7 @@ def record_annotations(engine: Engine, tasks: Iterable[HeardTask], heard_by: str
         upsert(session, Answer, fresh)
         touched = {row["question_id"] for row in fresh}
         _note_tasks(session, [task for task in ours if questions[task.question_id or ""].task_id is None])
-        _settle_states(session, touched)
+        settle_states(session, touched)
         missing = _missing(session, ours)
     states = [row["state"] for row in fresh]
     return RecordReport(
@@ -96,7 +97,7 @@ def record_deletions(engine: Engine, annotation_ids: Collection[int]) -> RecordR
         bookmarks.write_bookmarks(session, {bookmarks.deleted_annotation(id_): "yes" for id_ in annotation_ids})
         rows = select(Answer.question_id).where(col(Answer.annotation_id).in_(list(annotation_ids)))
         touched = set(session.exec(rows))
-        _settle_states(session, touched)
+        settle_states(session, touched)
     return RecordReport(deleted=len(annotation_ids))
 
 
@@ -179,24 +180,36 @@ def _note_tasks(session: Session, tasks: Sequence[HeardTask]) -> None:
         session.exec(written.values(task_id=task.id, state=QuestionState.POSTED.value, posted_at=utc_now()))
 
 
-def _settle_states(session: Session, question_ids: Collection[str]) -> None:
+def settle_states(session: Session, question_ids: Collection[str]) -> None:
     """Decide anew which answers of these questions count, and which of the questions are answered."""
     by_question = _versions_of(session, question_ids)
     annotations = {version.annotation_id for versions in by_question.values() for version in versions}
     names = {bookmarks.deleted_annotation(id_): id_ for id_ in annotations}
     gone = {names[name] for name in bookmarks.read_bookmarks(session, names)}
-    answered, posted = QuestionState.ANSWERED.value, QuestionState.POSTED.value
+    answered = set()
     for question_id, versions in by_question.items():
         states = resolve(versions, gone)
         for version in versions:
             if states[version.answer_id] != version.state:
                 mark = update(Answer).where(col(Answer.id) == version.answer_id)
                 session.exec(mark.values(state=states[version.answer_id].value))
-        change = update(Question).where(col(Question.id) == question_id)
         if AnswerState.COUNTED in states.values():
-            session.exec(change.values(state=answered))
-        else:
-            session.exec(change.where(col(Question.state) == answered).values(state=posted))
+            answered.add(question_id)
+    skipped = skipped_for_good(session, by_question.keys() - answered)
+    for question_id in by_question:
+        _move(session, question_id, is_answered=question_id in answered, is_skipped=question_id in skipped)
+
+
+def _move(session: Session, question_id: str, *, is_answered: bool, is_skipped: bool) -> None:
+    change = update(Question).where(col(Question.id) == question_id)
+    done = QuestionState.ANSWERED.value, QuestionState.REWORK.value
+    if is_answered:
+        session.exec(change.values(state=QuestionState.ANSWERED.value))
+    elif is_skipped:
+        movable = col(Question.state).in_((QuestionState.POSTED.value, *done))
+        session.exec(change.where(movable).values(state=QuestionState.REWORK.value))
+    else:
+        session.exec(change.where(col(Question.state).in_(done)).values(state=QuestionState.POSTED.value))
 
 
 def _versions_of(session: Session, question_ids: Collection[str]) -> dict[str, list[Version]]:

@@ -58,13 +58,18 @@ def ask(queue: Queue, questions: Written, until: rules.Until | None = None, plug
     if questions.count:
         steps.post_questions(queue, questions, plugs)
         engine = open_catalog(plugs)
+        while True:
+            show_progress(engine, questions)
+            if can_sleep():
+                _sleep(engine, questions, rule)
+            else:
+                _poll(engine, questions, rule, plugs)
+            # Answers in doubt, or of people who may not answer, lead to seats for others: back to sleep.
+            if _is_late(engine, questions, rule) or not steps.weigh_answers(queue, questions, plugs):
+                break
+            steps.post_questions(queue, questions, plugs)
         show_progress(engine, questions)
-        if can_sleep():
-            _sleep(engine, questions, rule)
-        else:
-            _poll(engine, questions, rule, plugs)
-        show_progress(engine, questions)
-    return steps.close_questions(questions, rule, plugs)
+    return steps.close_questions(queue, questions, rule, plugs)
 
 
 def can_sleep() -> bool:
@@ -136,12 +141,12 @@ def _sleep(engine: Engine, questions: Written, until: rules.Until) -> None:
 def _poll(engine: Engine, questions: Written, until: rules.Until, plugs: str) -> None:
     server = open_server(plugs)
     sleeper = rules.Sleeper("", questions.queue, questions.batch_id, questions.round, until)
-    project_id = rules.project_of(engine, *_key(sleeper))
+    projects = rules.projects_of(engine, *_key(sleeper))
     said = ""
     while not _is_met(engine, sleeper):
         time.sleep(POLL_S)
         try:
-            if project_id is not None:
+            for project_id in projects:
                 read_changes(engine, server, project_id, "poll")
         except LabelStudioUnavailable as error:
             LOG.warning("still waiting for people: %s", error)  # they cannot answer either; it will be back
@@ -150,6 +155,10 @@ def _poll(engine: Engine, questions: Written, until: rules.Until, plugs: str) ->
             LOG.info("%s: %s", questions.queue, so_far)
             show_progress(engine, questions)
             said = so_far
+
+
+def _is_late(engine: Engine, questions: Written, until: rules.Until) -> bool:
+    return rules.is_late(rules.progress(engine, questions.queue, questions.batch_id, questions.round), until)
 
 
 def _is_met(engine: Engine, sleeper: rules.Sleeper) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func
 from sqlmodel import Session, col, select, update
 
 from blocks.database import reading, upsert, writing
@@ -38,6 +38,11 @@ def progress_artifact(queue: str, batch_id: str, round_: int) -> str:
 def user_name(user_id: int) -> str:
     """Name the bookmark that holds the e-mail of a Label Studio user."""
     return f"review user {user_id}"
+
+
+def count_users(session: Session) -> int:
+    """Return how many users of Label Studio we know."""
+    return session.exec(select(func.count()).where(col(Bookmark.name).like("review user %"))).one()
 
 
 def unknown_person(user_id: int) -> str:

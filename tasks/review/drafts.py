@@ -16,6 +16,7 @@ from blocks.errors import UnknownClass
 from blocks.links import Box
 from blocks.tables import Answer, AnswerState, BatchItem, Item, Outcome, Proposal, Question, Route, Verdict
 from tasks.review.bookmarks import questions_written, read_bookmarks, write_bookmarks
+from tasks.review.gold_pool import hide_gold
 from tasks.review.outbox import Draft, write_questions
 from tasks.review.queues import MARK_MISSED, Queue
 from tasks.review.regions import SAME_PX, AnsweredBox, ShownBox
@@ -49,6 +50,7 @@ def write_once(engine: Engine, queue: Queue, batch_id: str, round_: int, pages: 
         return int(written)
     for page in pages:
         write_questions(engine, queue, page)
+    hide_gold(engine, queue, batch_id, round_)
     ours = select(func.count()).where(
         col(Question.queue) == queue.name, col(Question.batch_id) == batch_id, col(Question.round) == round_
     )
@@ -149,7 +151,7 @@ def _answered(session: Session, batch_id: str, item_ids: Sequence[str]) -> dict[
         .join(Answer, col(Answer.question_id) == col(Question.id))
         .where(Question.queue == MARK_MISSED, Question.batch_id == batch_id, col(Question.item_id).in_(item_ids))
         .where(Answer.state == AnswerState.COUNTED.value)
-        .order_by(col(Question.round))
+        .order_by(col(Question.round), col(Answer.answered_at))
     )
     return {item_id: [AnsweredBox.model_validate(box) for box in raw] for item_id, raw in rows}
 

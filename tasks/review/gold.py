@@ -21,43 +21,12 @@ from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-
 from tasks.review.regions import AnsweredBox
 from tasks.review.same_boxes import PersonAnswer, edges_of, iou_of_all, match_boxes
+from tasks.review.standards import GoldRule
 
 PASS_IOU = 0.5
 """From this IoU on a box is on its object: the yardstick of mAP50."""
-
-
-class GoldRule(BaseModel):
-    """How much gold a queue hides, and what it demands."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    share: float = Field(default=0.05, ge=0, lt=1, description="Share of gold among all questions asked; 0: none")
-    floor: float = Field(default=0.7, gt=0, lt=1, description="Share of gold questions that a person must surely pass")
-    confidence: float = Field(default=0.95, gt=0.5, lt=1, description="How sure")
-    window: int = Field(default=60, ge=1, description="Only the last so many gold answers count")
-    trial: int = Field(default=30, ge=1, description="With fewer gold answers nobody is good yet, or bad by a slip")
-    pass_share: float = Field(
-        default=0.8, gt=0, le=1, description="A question about boxes is passed from this share of right ones on"
-    )
-
-    @property
-    def least(self) -> int:
-        """With fewer gold answers even the bound of somebody who always passes is under the floor."""
-        return math.ceil(math.log(1 - self.confidence) / math.log(self.floor) - 1e-9)
-
-    @model_validator(mode="after")
-    def _window_can_prove(self) -> "GoldRule":
-        if not self.least <= self.trial <= self.window:
-            raise ValueError(
-                f"with floor {self.floor} and confidence {self.confidence} it takes {self.least} gold answers to tell: "
-                f"trial ({self.trial}) must be at least that, and at most window ({self.window}). Lower the floor, or "
-                "raise both."
-            )
-        return self
 
 
 @dataclass(frozen=True, slots=True)

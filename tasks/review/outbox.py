@@ -10,13 +10,13 @@ import logging
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 from pydantic_core import to_json
 from sqlalchemy import Engine, bindparam, case
-from sqlmodel import col, select, update
+from sqlmodel import Session, col, select, update
 
 from blocks.annotation_server import AnnotationServer
 from blocks.database import reading, upsert, writing
@@ -24,6 +24,7 @@ from blocks.errors import LabelStudioRefused
 from blocks.tables import Batch, Question, QuestionState, utc_now
 from tasks.review.projects import ensure_project
 from tasks.review.queues import Queue
+from tasks.review.seats import first_seats, seat_queue
 from tasks.review.task_data import to_task
 from tasks.review.twins import Twin, find_tasks, remove_twins
 
@@ -46,6 +47,10 @@ class Draft:
     subject: str = ""
     round: int = 0
     priority: float = 0.0
+    asked_id: str | None = None
+    """Of a seat: the question that it asks."""
+    gold_id: str | None = None
+    """Of a hidden question with a known answer: which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ def question_id(queue: str, draft: Draft) -> str:
 
 
 def write_questions(engine: Engine, queue: Queue, drafts: Sequence[Draft]) -> int:
-    """Write questions into the outbox; those already there stay as they are.
+    """Write questions into the outbox, with the seats that the queue wants; those already there stay as they are.
 
     Args:
         engine: The catalogue.
@@ -73,25 +78,43 @@ def write_questions(engine: Engine, queue: Queue, drafts: Sequence[Draft]) -> in
         drafts: Any number, also none.
 
     Returns:
-        How many were new.
+        How many were new, seats included.
     """
-    rows = [
-        {
-            "id": question_id(queue.name, draft),
-            "queue": queue.name,
-            "batch_id": draft.batch_id,
-            "item_id": draft.item_id,
-            "subject": draft.subject,
-            "round": draft.round,
-            "payload": draft.payload,
-            "priority": draft.priority,
-            "state": QuestionState.WRITTEN.value,
-            "created_at": utc_now(),
-        }
-        for draft in drafts
-    ]
     with writing(engine) as session:
-        return upsert(session, Question, rows)
+        return write_rows(session, queue, drafts)
+
+
+def write_rows(session: Session, queue: Queue, drafts: Sequence[Draft]) -> int:
+    """Write questions, as `write_questions` does, in a transaction of the caller's."""
+    state = QuestionState.SHARED if queue.is_shared else QuestionState.WRITTEN
+    rows = [_row(queue.name, draft, state) for draft in drafts]
+    for seat in range(1, first_seats(queue) + 1):
+        beside = seat_queue(queue, seat)
+        asked = [replace(draft, asked_id=row["id"]) for draft, row in zip(drafts, rows, strict=False)]
+        rows.extend(_row(beside.name, draft, QuestionState.WRITTEN) for draft in asked)
+    return upsert(session, Question, rows)
+
+
+def write_seats(session: Session, seat: Queue, drafts: Sequence[Draft]) -> int:
+    """Write questions into a seat of a queue: those it asks again, or gold."""
+    return upsert(session, Question, [_row(seat.name, draft, QuestionState.WRITTEN) for draft in drafts])
+
+
+def _row(queue: str, draft: Draft, state: QuestionState) -> dict[str, Any]:
+    return {
+        "id": question_id(queue, draft),
+        "queue": queue,
+        "batch_id": draft.batch_id,
+        "item_id": draft.item_id,
+        "subject": draft.subject,
+        "round": draft.round,
+        "asked_id": draft.asked_id,
+        "gold_id": draft.gold_id,
+        "payload": draft.payload,
+        "priority": draft.priority,
+        "state": state.value,
+        "created_at": utc_now(),
+    }
 
 
 def post_questions(

@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-
 from blocks.errors import BadOption
 from tasks.review.choices import ChoiceConsensus
 from tasks.review.consensus import Candidate, Consensus
+from tasks.review.standards import OverlapRule
 
 WORTH_A_REASON = 0.05
 """A box that is wrong with less probability is not named among the reasons."""
@@ -30,27 +29,6 @@ class Step(StrEnum):
     ASK_MORE = "ask_more"  # open a seat more
     WAIT = "wait"  # enough seats are open, and not answered yet
     REFEREE = "referee"  # people disagree: somebody decides who sees all that was said
-
-
-class OverlapRule(BaseModel):
-    """How many people a queue asks, and how sure it wants to be."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    least: int = Field(default=2, ge=1, description="Asked of so many people in any case")
-    most: int = Field(default=4, ge=1, description="Asked of so many people at most, then a referee decides")
-    tolerated: float = Field(
-        default=0.05, gt=0, lt=1, description="Expected share of wrong boxes (or choices) with which it may settle"
-    )
-    edge_error: float = Field(
-        default=0.08, gt=0, description="Standard error of an edge, as a share of the side, that is exact enough"
-    )
-
-    @model_validator(mode="after")
-    def _least_is_possible(self) -> "OverlapRule":
-        if self.least > self.most:
-            raise ValueError(f"least ({self.least}) is more than most ({self.most}): nobody could settle anything")
-        return self
 
 
 @dataclass(frozen=True, slots=True)

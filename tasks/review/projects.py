@@ -11,6 +11,7 @@ from blocks.errors import LabelStudioRefused
 from tasks.review.bookmarks import learn_people, queue_of_project, queues_by_project, write_bookmarks
 from tasks.review.configs import label_config
 from tasks.review.queues import Queue
+from tasks.review.seats import asked_queue, is_for_referees
 
 HEARD_ACTIONS = ("ANNOTATION_CREATED", "ANNOTATIONS_CREATED", "ANNOTATION_UPDATED", "ANNOTATIONS_DELETED")
 """The webhook actions that the doorbell understands."""
@@ -51,7 +52,12 @@ def ensure_project(engine: Engine, server: AnnotationServer, queue: Queue, colle
     ensure_webhook(server, project_id)
     with writing(engine) as session:
         write_bookmarks(session, {queue_of_project(project_id): queue.model_dump_json()})
-    learn_people(engine, {user["id"]: user["email"] for user in server.call("GET", "api/users/")})
+    users = {user["id"]: user["email"] for user in server.call("GET", "api/users/")}
+    learn_people(engine, users)
+    strangers = sorted({*queue.annotators, *queue.referees} - set(users.values()))
+    if strangers:
+        named = ", ".join(strangers)
+        log.warning("queue %s names people without an account: %s (`labelline people` makes one)", queue.name, named)
     return project_id
 
 
@@ -106,7 +112,7 @@ def _find_project(server: AnnotationServer, title: str) -> dict[str, Any] | None
 def _settings_of(queue: Queue, title: str) -> dict[str, Any]:
     return {
         "title": title,
-        "description": f"Asked by Labelline. For: {', '.join(queue.annotators) or 'everybody'}.",
+        "description": _for_whom(queue),
         "label_config": label_config(queue),
         "expert_instruction": queue.instructions,
         "show_instruction": True,
@@ -119,6 +125,16 @@ def _settings_of(queue: Queue, title: str) -> dict[str, Any]:
         "sampling": "Sequential sampling",
         "skip_queue": "REQUEUE_FOR_OTHERS",
     }
+
+
+def _for_whom(queue: Queue) -> str:
+    """Say who should answer here: Label Studio cannot keep anybody out, so people must be able to read it."""
+    if is_for_referees(queue.name):
+        return f"Asked by Labelline. For referees only: {', '.join(queue.referees)}. The boxes are what others said."
+    people = f"Asked by Labelline. For: {', '.join(queue.annotators) or 'everybody'}."
+    if queue.name == asked_queue(queue.name):
+        return people
+    return f"{people} One of several seats: a picture that you have met in another seat counts only there."
 
 
 def _refuse_bad_config(server: AnnotationServer, queue: Queue, config: str) -> None:

@@ -10,6 +10,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tasks.review.standards import GoldRule, OverlapRule, Staff
+
 MARK_MISSED = "mark-missed"
 NAME_KIND = "name-kind"
 
@@ -17,18 +19,27 @@ CANNOT_TELL = "cannot tell"
 """The choice of a person who cannot see it; an honest answer is worth more than a guess."""
 
 
+NAME_PATTERN = r"^[a-z0-9][a-z0-9-]*(~(referee)?[1-9][0-9]*)?$"
+"""Of a queue, or of a seat beside it: `mark-missed~1` (see `seats.py`)."""
+
+
 class Queue(BaseModel):
     """A kind of question with its classes, its instructions and the people who may answer."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(min_length=3, pattern=r"^[a-z0-9][a-z0-9-]*$", description="Short name, such as mark-missed")
+    name: str = Field(min_length=3, pattern=NAME_PATTERN, description="Short name, such as mark-missed")
     kind: Literal["boxes", "kind"] = Field(description="boxes: draw and correct; kind: one choice about one box")
     title: str = Field(min_length=1, description="What a person reads above the picture")
     instructions: str = Field(description="What a person reads before the first question")
     classes: tuple[str, ...] = Field(min_length=1, description="Classes of the boxes, in the order of their hotkeys")
     kinds: dict[str, tuple[str, ...]] = Field(default_factory=dict, description="Finer kinds to choose from, by class")
-    annotators: tuple[str, ...] = Field(default=(), description="E-mails of who should answer; empty: everybody")
+    annotators: tuple[str, ...] = Field(default=(), description="E-mails of who may answer; empty: everybody")
+    referees: tuple[str, ...] = Field(default=(), description="E-mails of who decides where people disagree")
+    overlap: OverlapRule | None = Field(default=None, description="How many people see a question; empty: one")
+    gold: GoldRule | None = Field(
+        default=None, description="Questions with a known answer among the others; empty: none"
+    )
 
     @model_validator(mode="after")
     def _names_are_distinct(self) -> "Queue":
@@ -42,6 +53,20 @@ class Queue(BaseModel):
                     f"{CANNOT_TELL!r} or {not_an_object(class_name)!r} (got {list(kinds)})"
                 )
         return self
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether its questions are asked in seats: of several people, or with gold hidden among them."""
+        return self.overlap is not None or self.gold is not None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether whatever anybody answers counts, so that there is nothing to weigh."""
+        return not (self.is_shared or self.annotators or self.referees)
+
+    def staffed(self, staff: Staff) -> "Queue":
+        """Return this queue with the people, the overlap and the gold that a line wants."""
+        return self.model_copy(update={name: getattr(staff, name) for name in Staff.model_fields})
 
     def merged_with(self, earlier: "Queue") -> "Queue":
         """Return this queue with the classes that an earlier form of it had: open questions still use them."""

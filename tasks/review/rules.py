@@ -12,6 +12,8 @@ from sqlmodel import col, select, update
 
 from blocks.database import reading, writing
 from blocks.tables import Answer, AnswerState, BatchItem, Question, QuestionState, Waiting, utc_now
+from tasks.review.groups import CONSENSUS
+from tasks.review.seats import gold_of_batch, is_open, of_batch
 
 
 class Until(BaseModel):
@@ -35,11 +37,15 @@ class Progress:
     asked: int
     answered: int
     passed: int
-    """Questions that only got skips or answers that cannot be used."""
+    """Questions that were skipped for good, or only got answers that cannot be used."""
     closed: int
     people: int
     seconds: float
     first_posted_at: datetime | None
+    is_stuck: bool = False
+    """Nobody is asked any more, and yet not all is decided: the answers wait to be weighed (`weighing.py`)."""
+    gold_open: int = 0
+    """Hidden questions with a known answer that nobody has answered: they tell which of the other answers count."""
 
     @property
     def done(self) -> int:
@@ -72,7 +78,8 @@ class Sleeper:
 def progress(engine: Engine, queue: str, batch_id: str, round_: int = 0) -> Progress:
     """Return how far people are with one queue of one batch; all zero where nothing was asked."""
     ours = _ours(queue, batch_id, round_)
-    responded = (AnswerState.SKIPPED.value, AnswerState.SET_ASIDE.value)
+    all_seats = of_batch(queue, batch_id, round_)
+    in_seats = col(Question.asked_id).is_not(None)
     with reading(engine) as session:
         connection = session.connection()
         states = select_columns(col(Question.state), func.count(), func.min(Question.posted_at)).where(*ours)
@@ -80,29 +87,48 @@ def progress(engine: Engine, queue: str, batch_id: str, round_: int = 0) -> Prog
         answers = select_columns(
             func.count(col(Answer.person).distinct()), func.coalesce(func.sum(Answer.seconds), 0.0)
         ).join(Question, col(Question.id) == col(Answer.question_id))
-        people, seconds = connection.execute(answers.where(*ours)).one()
+        by_people = col(Answer.heard_by) != CONSENSUS
+        people, seconds = connection.execute(answers.where(*all_seats, by_people)).one()
+        posted_at, seats_open = connection.execute(
+            select_columns(func.min(Question.posted_at), func.count(col(Question.id)).filter(is_open())).where(
+                *all_seats, in_seats
+            )
+        ).one()
+        gold_open = connection.execute(
+            select_columns(func.count(col(Question.id))).where(*gold_of_batch(queue, batch_id, round_), is_open())
+        ).scalar_one()
         still_open = col(Question.state) == QuestionState.POSTED.value
         passing = select_columns(func.count(col(Question.id).distinct())).join(
             Answer, col(Question.id) == col(Answer.question_id)
         )
-        passed = connection.execute(passing.where(*ours, still_open, col(Answer.state).in_(responded))).scalar_one()
+        unusable = col(Answer.state) == AnswerState.SET_ASIDE.value
+        passed = connection.execute(passing.where(*ours, still_open, unusable)).scalar_one()
     counts = {state: int(row[1]) for state, row in by_state.items()}
-    posted = [row[2] for row in by_state.values() if row[2] is not None]
+    posted = [at for at in (posted_at, *(row[2] for row in by_state.values())) if at is not None]
     return Progress(
         asked=sum(counts.values()),
         answered=counts.get(QuestionState.ANSWERED.value, 0),
-        passed=int(passed),
+        passed=int(passed) + counts.get(QuestionState.REWORK.value, 0),
         closed=counts.get(QuestionState.CLOSED.value, 0),
         people=int(people),
         seconds=float(seconds),
         first_posted_at=min(posted, default=None),
+        is_stuck=bool(counts.get(QuestionState.SHARED.value)) and not (seats_open or gold_open),
+        gold_open=int(gold_open),
     )
 
 
 def is_met(so_far: Progress, until: Until) -> bool:
-    """Say whether a line may go on. Unposted questions are waited for as well."""
-    if so_far.done >= math.ceil(until.share * so_far.asked - 1e-9):
+    """Say whether a line may go on, if only to weigh the answers. Unposted questions are waited for as well."""
+    if so_far.is_stuck:
         return True
+    if so_far.done >= math.ceil(until.share * so_far.asked - 1e-9) and not (so_far.gold_open and until.share == 1):
+        return True
+    return is_late(so_far, until)
+
+
+def is_late(so_far: Progress, until: Until) -> bool:
+    """Say whether the queue's time is up."""
     if until.hours is None or so_far.first_posted_at is None:
         return False
     return utc_now() >= so_far.first_posted_at + timedelta(hours=until.hours)
@@ -114,13 +140,15 @@ def close_rest(engine: Engine, queue: str, batch_id: str, round_: int, rest: Lit
     Returns:
         How many questions were closed.
     """
-    still_open = (
-        *_ours(queue, batch_id, round_),
-        col(Question.state).in_((QuestionState.WRITTEN.value, QuestionState.POSTED.value)),
-    )
+    undecided = (QuestionState.WRITTEN.value, QuestionState.POSTED.value, QuestionState.SHARED.value)
+    still_open = col(Question.state).in_(undecided)
+    ours = _ours(queue, batch_id, round_)
     with writing(engine) as session:
-        rows = session.exec(select(Question.id, Question.item_id, Question.subject).where(*still_open)).all()
-        session.exec(update(Question).where(*still_open).values(state=QuestionState.CLOSED.value))
+        rows = session.exec(select(Question.id, Question.item_id, Question.subject).where(*ours, still_open)).all()
+        seats = of_batch(queue, batch_id, round_)
+        gold = gold_of_batch(queue, batch_id, round_)
+        for mine in (seats, gold):
+            session.exec(update(Question).where(*mine, still_open).values(state=QuestionState.CLOSED.value))
         whole_items = [item_id for _, item_id, subject in rows if not subject]
         if rest == "drop" and whole_items:
             members = update(BatchItem).where(col(BatchItem.batch_id) == batch_id)
@@ -132,11 +160,13 @@ def close_rest(engine: Engine, queue: str, batch_id: str, round_: int, rest: Lit
     return len(rows)
 
 
-def project_of(engine: Engine, queue: str, batch_id: str, round_: int) -> int | None:
-    """Return the Label Studio project in which a queue's batch is asked; None where nothing was posted."""
-    posted = select(Question.project_id).where(*_ours(queue, batch_id, round_), col(Question.project_id).is_not(None))
+def projects_of(engine: Engine, queue: str, batch_id: str, round_: int) -> list[int]:
+    """Return the Label Studio projects in which a queue's batch is asked: more than one where it has seats."""
+    posted = select(Question.project_id).where(
+        *of_batch(queue, batch_id, round_), col(Question.project_id).is_not(None)
+    )
     with reading(engine) as session:
-        return session.exec(posted.limit(1)).first()
+        return sorted(project for project in session.exec(posted.distinct()) if project is not None)
 
 
 def note_sleeper(engine: Engine, sleeper: Sleeper) -> None:

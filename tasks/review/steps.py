@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from blocks.errors import CatalogUnavailable, LabelStudioUnavailable
 from blocks.plugs import open_catalog, open_server
 from blocks.retries import WAITS_S, only_for
-from tasks.review import drafts, outbox, poll, rules
+from tasks.review import drafts, outbox, poll, rules, seats, weighing
 from tasks.review.queues import Queue
 
 LOG = logging.getLogger(__name__)
@@ -79,18 +79,49 @@ def write_kind_questions(
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
 def post_questions(queue: Queue, questions: Written, plugs: str = "local") -> int:
     """Send what is in the outbox to Label Studio; returns how many questions were sent now."""
-    report = outbox.post_questions(open_catalog(plugs), open_server(plugs), queue, questions.batch_id, questions.round)
-    LOG.info(
-        "%s: %d sent, %d found already there, %d twins removed", queue.name, report.sent, report.found, report.removed
-    )
-    return report.sent
+    engine, server, sent = open_catalog(plugs), open_server(plugs), 0
+    for part in seats.unsent_queues(engine, queue, questions.batch_id, questions.round):
+        report = outbox.post_questions(engine, server, part, questions.batch_id, questions.round)
+        LOG.info(
+            "%s: %d sent, %d found already there, %d twins removed",
+            part.name,
+            report.sent,
+            report.found,
+            report.removed,
+        )
+        sent += report.sent
+    return sent
 
 
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
-def close_questions(questions: Written, until: rules.Until, plugs: str = "local") -> Asked:
+def weigh_answers(queue: Queue, questions: Written, plugs: str = "local") -> int:
+    """Decide what can be decided of several people's answers; returns how many more are to be asked, as seats."""
+    return weighing.weigh_answers(open_catalog(plugs), queue, questions.batch_id, questions.round).opened
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
+def ask_on(plugs: str = "local") -> int:
+    """Weigh the answers that sleeping runs wait for, and ask the next people; returns how many seats were opened."""
+    engine, server = open_catalog(plugs), open_server(plugs)
+    opened = 0
+    for sleeper in rules.sleepers(engine):
+        key = sleeper.queue, sleeper.batch_id, sleeper.round
+        queue = weighing.queue_asked(engine, *key)
+        if queue is None or queue.is_plain or rules.is_late(rules.progress(engine, *key), sleeper.until):
+            continue
+        opened += weighing.weigh_answers(engine, queue, sleeper.batch_id, sleeper.round).opened
+        for part in seats.unsent_queues(engine, queue, sleeper.batch_id, sleeper.round):
+            outbox.post_questions(engine, server, part, sleeper.batch_id, sleeper.round)
+    LOG.info("%d more seats opened", opened)
+    return opened
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
+def close_questions(queue: Queue, questions: Written, until: rules.Until, plugs: str = "local") -> Asked:
     """End what nobody answered, by the queue's rule, and count."""
     engine = open_catalog(plugs)
     key = (questions.queue, questions.batch_id, questions.round)
+    weighing.weigh_answers(engine, queue, questions.batch_id, questions.round, is_last=True)
     closed = rules.close_rest(engine, *key, until.rest)
     so_far = rules.progress(engine, *key)
     LOG.info("%s: %s; %d closed now", questions.queue, so_far, closed)

@@ -5,7 +5,8 @@ depends on when it came, only on the set of versions known and on which annotati
 
 - of one annotation only the latest version can count; earlier ones are superseded;
 - of a deleted annotation nothing counts; its latest version is marked deleted;
-- of several annotations of one question the latest usable one counts; a skip or an unusable answer supersedes nothing.
+- of several annotations of one question the latest usable one counts; a skip or an unusable answer supersedes nothing;
+- what several people's answers come to counts beside what one said: who weighs them has seen both (`weighing.py`).
 """
 
 from collections.abc import Collection, Iterable
@@ -29,6 +30,10 @@ USABLE = (AnswerState.COUNTED, AnswerState.SUPERSEDED)
 """States of a latest version that could count: superseded, it was so only by another annotation."""
 
 
+OF_NOBODY = 0
+"""Stands for the annotation of a consensus."""
+
+
 def resolve(versions: Iterable[Version], deleted: Collection[int]) -> dict[str, AnswerState]:
     """Return the state of every version of one question's answers.
 
@@ -48,6 +53,9 @@ def resolve(versions: Iterable[Version], deleted: Collection[int]) -> dict[str, 
             latest[version.annotation_id] = version
     usable = []
     for version in latest.values():
+        if version.annotation_id == OF_NOBODY:
+            states[version.answer_id] = AnswerState.COUNTED if version.state in USABLE else version.state
+            continue
         if version.annotation_id in gone:
             states[version.answer_id] = AnswerState.DELETED
         elif version.state in USABLE:

@@ -4,7 +4,7 @@ The published times live here and nowhere else: the estimate of manual work and 
 so that neither side of a comparison is measured with its own yardstick.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
@@ -13,6 +13,8 @@ from sqlmodel import Session, col, select
 
 from blocks.database import reading
 from blocks.tables import Answer, BatchItem, Proposal, Question, QuestionState, Scan
+from tasks.review.groups import CONSENSUS
+from tasks.review.seats import asked_queue
 from tasks.settle.in_force import count_in_force
 from tasks.triage.boxes import Scope
 
@@ -152,20 +154,29 @@ def _times(session: Session, batch_id: str) -> tuple[QueueTime, ...]:
     versions = (
         select(Question.queue, Answer.person, Answer.question_id, func.max(Answer.seconds).label("seconds"))
         .join(Question, col(Question.id) == Answer.question_id)
-        .where(Question.batch_id == batch_id)
+        .where(Question.batch_id == batch_id, Answer.heard_by != CONSENSUS)
         .group_by(col(Question.queue), col(Answer.person), col(Answer.question_id), col(Answer.annotation_id))
         .subquery()
     )
     query = select(versions.c.queue, versions.c.person, func.count(), func.sum(versions.c.seconds)).group_by(
         versions.c.queue, versions.c.person
     )
-    rows = session.exec(query).all()
-    times = [QueueTime(queue=q, person=p, answers=n, seconds=round(float(s), 1)) for q, p, n, s in rows]
+    answers: Counter[tuple[str, str]] = Counter()
+    seconds: defaultdict[tuple[str, str], float] = defaultdict(float)
+    for queue, person, count, spent in session.exec(query).all():
+        answers[asked_queue(queue), person] += count  # a queue's seats are one queue to whoever pays for the time
+        seconds[asked_queue(queue), person] += float(spent)
+    times = [
+        QueueTime(queue=queue, person=person, answers=count, seconds=round(seconds[queue, person], 1))
+        for (queue, person), count in answers.items()
+    ]
     return tuple(sorted(times, key=lambda time: (-time.seconds, time.queue, time.person)))
 
 
 def _count_questions(session: Session, batch_id: str) -> tuple[int, int]:
-    query = select(Question.state, func.count()).where(Question.batch_id == batch_id).group_by(Question.state)
+    no_seats = col(Question.asked_id).is_(None), col(Question.gold_id).is_(None)
+    query = select(Question.state, func.count()).where(Question.batch_id == batch_id, *no_seats)
+    query = query.group_by(Question.state)
     by_state = dict(session.exec(query).all())
     return sum(by_state.values()), by_state.get(QuestionState.ANSWERED.value, 0)
 

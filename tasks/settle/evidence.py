@@ -109,7 +109,8 @@ def _asked_of(questions: Sequence[_Said]) -> Asked:
     if not questions:
         return Asked.CLOSED
     last = max(one.round for one in questions)
-    is_over = all(one.state == QuestionState.CLOSED.value or one.is_skipped for one in questions if one.round == last)
+    over = (QuestionState.CLOSED.value, QuestionState.REWORK.value)
+    is_over = all(one.state in over or one.is_skipped for one in questions if one.round == last)
     return Asked.CLOSED if is_over else Asked.OPEN
 
 

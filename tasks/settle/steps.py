@@ -12,10 +12,12 @@ from blocks.artifacts import artifact_key
 from blocks.errors import CatalogUnavailable, StoreUnavailable
 from blocks.plugs import open_catalog, open_store
 from blocks.retries import WAITS_S, only_for
+from tasks.review.weighing import weigh_again
 from tasks.settle.artifacts import effort_summary, labels_summary
 from tasks.settle.effort import Effort, effort_of
 from tasks.settle.in_force import LabelNews, news_of
 from tasks.settle.labels import settle
+from tasks.settle.people import PeopleReport, people_of, people_summary
 from tasks.settle.pictures import pictures_markdown
 from tasks.settle.report import SettleReport
 from tasks.triage.boxes import Scope
@@ -31,7 +33,9 @@ LABELS_READY = "labelline.labels.ready"
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY)
 def settle_batch(batch_id: str, detector: str, recipe: str, plugs: str = "local") -> SettleReport:
     """Turn verdicts and answers of a batch into labels, and show what they are."""
-    report = settle(open_catalog(plugs), batch_id, detector, recipe)
+    engine = open_catalog(plugs)
+    weigh_again(engine, batch_id)
+    report = settle(engine, batch_id, detector, recipe)
     logger.info("settled %s: %d labels %s", batch_id, report.labels, report.by_origin)
     create_markdown_artifact(labels_summary(report), artifact_key("labels", batch_id), "Labels, and who said so")
     return report
@@ -44,6 +48,15 @@ def show_effort(batch_id: str, detector: str, recipe: str, plugs: str = "local")
     logger.info("%s took people %.0f s, by hand %.0f s", batch_id, effort.human_seconds, effort.human_seconds_manual)
     create_markdown_artifact(effort_summary(effort), artifact_key("effort", batch_id), "Human seconds, against by hand")
     return effort
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY)
+def show_people(batch_id: str, plugs: str = "local") -> PeopleReport:
+    """Show how people agreed on a batch, how they did at gold questions, and what they could not answer."""
+    report = people_of(open_catalog(plugs), batch_id)
+    logger.info("%s: %d queues to compare people in, %d for rework", batch_id, len(report.queues), len(report.rework))
+    create_markdown_artifact(people_summary(report), artifact_key("people", batch_id), "Agreement, gold and rework")
+    return report
 
 
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY)

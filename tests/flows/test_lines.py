@@ -18,13 +18,17 @@ from prefect import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from pydantic import SecretStr
 from sqlalchemy import Engine
+from sqlmodel import col, select
 
 from blocks.annotation_server import AnnotationServer
 from blocks.artifacts import artifact_key
 from blocks.catalog import Catalog
+from blocks.database import reading
 from blocks.experiments import Experiments
 from blocks.label_studio import LabelStudio
 from blocks.object_store import ObjectStore
+from blocks.people_tables import Decision
+from blocks.tables import Label, Question
 from blocks.tracking import Tracking
 from flows.intake import intake
 from flows.label import label
@@ -36,6 +40,7 @@ from infra.annotators.people import People
 from infra.annotators.simulate import Simulation
 from infra.annotators.truth import read_world
 from tasks.detect.options import TilingOptions
+from tasks.review.standards import GoldRule, OverlapRule, Staff
 from tasks.train.options import TrainOptions
 from tests.dataset.scenes import COLOURS, Scene, draw_scene
 from tests.train.conftest import empty_mlflow, experiments, save_weights
@@ -108,9 +113,10 @@ def write_truth(folder: Path, scenes: list[Scene]) -> None:
 
 
 @contextmanager
-def people_at_work(world: World) -> Iterator[Simulation]:
+def people_at_work(world: World, count: int = 2) -> Iterator[Simulation]:
     """Let simulated people answer in a thread while the line runs."""
-    people = Simulation(world.server, read_world(world.folder), world.line.collection, People(count=2, skill=1.0))
+    crew = People(count=count, skill=1.0)
+    people = Simulation(world.server, read_world(world.folder), world.line.collection, crew)
     over = threading.Event()
     thread = threading.Thread(target=people.run, kwargs={"stop": over.is_set})
     thread.start()
@@ -167,3 +173,31 @@ def test_a_folder_becomes_labels_and_labels_a_challenger_and_all_of_it_is_shown(
     assert "by hand" in effort and "data:image/jpeg;base64," in pictures
     assert "broken.png" in texts[line_keys[0]]
     assert f"in tiles of {world.line.tiling.tile_px} px" in texts[line_keys[2]]
+
+
+@pytest.mark.timeout(600)
+def test_a_line_that_asks_two_people_and_hides_gold_labels_each_picture_once(engine: Engine, world: World) -> None:
+    intake(str(world.folder), world.line.collection, plugs=world.plugs)
+    two = OverlapRule(least=2, most=3)
+    staff = {"finders": Staff(overlap=two, gold=GoldRule(share=0.3)), "experts": Staff(overlap=two), "batch_size": 4}
+    line = world.line.model_copy(update=staff)
+    with people_at_work(world, count=3) as people:
+        reports = [label(line, world.plugs) for _ in range(2)]
+
+    settled = [report.settled for report in reports if report.settled]
+    assert [one.items_settled for one in settled] == [4, 4]
+    assert [one.by_class for one in settled] == [{"blue": 8, "red": 8}] * 2
+    assert sum(one.by_kind["rose"] for one in settled) == 16
+    with reading(engine) as session:
+        gold = session.exec(select(Question).where(col(Question.gold_id).is_not(None))).all()
+        decided = session.exec(select(Decision).where(Decision.queue == "mark-missed")).all()
+        labels = session.exec(select(Label)).all()
+    first, second = (report.batch.id for report in reports if report.batch)
+    assert gold and {one.batch_id for one in gold} == {second}
+    assert {one.queue for one in gold} == {"mark-missed~1", "mark-missed~2"}
+    assert {one.item_id for one in gold}.isdisjoint(one.item_id for one in labels if one.batch_id == second)
+    assert {(one.step, len(one.people)) for one in decided} == {("settled", 2)}
+    assert people.report.answers_by_queue["mark-missed"] == 2 * 8 + len(gold)
+    text = shown(artifact_key("people", second))[artifact_key("people", second)]
+    assert "| on trial |" in text
+    assert first != second

@@ -1,6 +1,7 @@
 """Small, exact catalogues for the tests of this station."""
 
 import hashlib
+import zlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,8 +10,9 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from blocks.database import reading, upsert, writing
-from blocks.tables import Answer, Batch, BatchItem, Item, Outcome, Proposal, Question, Route, Verdict
-from tasks.review.bookmarks import queue_of_project, write_bookmarks
+from blocks.tables import Answer, Batch, BatchItem, Item, Outcome, Proposal, Question, QuestionState, Route, Verdict
+from tasks.review.bookmarks import learn_people, queue_of_project, write_bookmarks
+from tasks.review.doorbell import hear
 from tasks.review.drafts import draft_missed, write_once
 from tasks.review.outbox import note_posted
 from tasks.review.queues import Queue, mark_missed_queue
@@ -37,9 +39,10 @@ def make_batch(
     batch_id: str = "b1",
     routes: Mapping[int, Route] | None = None,
     collection: str = "lot",
+    first: int = 0,
 ) -> str:
     """Write a batch of items that all have the same proposals and go to people unless `routes` says otherwise."""
-    ids = [item_id(number) for number in range(items)]
+    ids = [item_id(number) for number in range(first, first + items)]
     facts = {
         "sequence": "s",
         "media_type": "image/jpeg",
@@ -159,3 +162,42 @@ def webhook(
 def deletion(*annotation_ids: int) -> dict[str, Any]:
     """Return a webhook's body about deleted annotations."""
     return {"action": "ANNOTATIONS_DELETED", "annotations": [{"id": id_} for id_ in annotation_ids]}
+
+
+def post_seats(engine: Engine, queue: Queue) -> None:
+    """Note what waits in the outbox as posted, a project for each seat, without a Label Studio."""
+    waiting = [one for one in questions(engine) if one.state == QuestionState.WRITTEN]
+    for name in sorted({one.queue for one in waiting}):
+        project_id = 1 + zlib.crc32(name.encode()) % 10_000
+        with writing(engine) as session:
+            seat = queue.model_copy(update={"name": name})
+            write_bookmarks(session, {queue_of_project(project_id): seat.model_dump_json()})
+        mine = [one for one in waiting if one.queue == name]
+        note_posted(engine, project_id, {one.id: 1 + zlib.crc32(one.id.encode()) for one in mine})
+
+
+class Speaker:
+    """Lets people answer questions through the doorbell, one minute after the other."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine, self._minute = engine, 0
+
+    def say(self, person: str, question: Question, result: Sequence[dict[str, Any]], **changes: Any) -> int:
+        """Answer a question in somebody's name; returns the annotation's id."""
+        self._minute += 1
+        user = 1 + zlib.crc32(person.encode()) % 1000
+        learn_people(self._engine, {user: person})
+        number = int(changes.pop("annotation_id", 10_000 + self._minute))
+        body = webhook(question, number, self._minute, result=list(result), completed_by=user, **changes)
+        hear(self._engine, body)
+        return number
+
+    def skip(self, person: str, question: Question) -> int:
+        """Skip a question in somebody's name."""
+        return self.say(person, question, [], was_cancelled=True)
+
+
+def seats_of(engine: Engine, item: str, queue: Queue) -> dict[str, Question]:
+    """Return the questions about an item by what follows their queue's name: "" for the question itself."""
+    mine = [one for one in questions(engine) if one.item_id == item and one.gold_id is None]
+    return {one.queue.removeprefix(queue.name): one for one in mine}

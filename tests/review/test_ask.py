@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -19,10 +20,11 @@ from sqlalchemy import Engine
 from blocks.annotation_server import AnnotationServer
 from blocks.catalog import Catalog
 from blocks.label_studio import LabelStudio
+from flows.sweep import sweep
 from tasks.review.ask import wake_due
 from tasks.review.poll import read_all_changes
 from tasks.review.rules import Sleeper, Until, due, note_sleeper, sleepers
-from tests.review.builders import make_batch, questions
+from tests.review.builders import make_batch, questions, region
 from tests.review.waiting_line import waiting_line
 
 pytestmark = [
@@ -176,6 +178,88 @@ def test_a_run_started_by_hand_polls_until_enough_have_answered(
     person.join()
     assert (asked.asked, asked.answered, asked.closed, asked.people) == (3, 2, 1, 1)
     assert asked.seconds == pytest.approx(4.0)
+
+
+@pytest.mark.timeout(300)
+def test_a_run_whose_people_disagree_sleeps_again_until_one_more_has_answered(
+    client: SyncPrefectClient,
+    engine: Engine,
+    label_studio: AnnotationServer,
+    plugs: str,
+    prefect_api: str,
+    tmp_path: Path,
+) -> None:
+    deployment_id = client.create_deployment(
+        flow_id=client.create_flow(waiting_line),
+        name=f"{plugs}-two",
+        entrypoint="tests.review.waiting_line.waiting_line",
+        path=str(ROOT),
+    )
+    parameters = {"batch_id": "b1", "plugs": plugs, "trace": str(tmp_path / "trace"), "people": 2}
+    run_id = client.create_flow_run_from_deployment(deployment_id, parameters=parameters).id
+    users = [make_user(label_studio, name) for name in ("ada", "ben", "chi")]
+    execute(run_id, prefect_api, ROOT)
+    assert state_of(client, run_id) == "Suspended"
+
+    doubtful = questions(engine)[0].item_id
+    here, there = [region("r")], [region("s", edges=(900, 600, 1000, 700))]
+    for seat in (1, 2):
+        for question in (one for one in questions(engine) if one.queue == f"mark-missed~{seat}"):
+            result = there if seat == 2 and question.item_id == doubtful else here
+            submit(label_studio, question.task_id, result, users[seat - 1])
+    read_all_changes(engine, label_studio)
+    assert wake_due(engine) == [str(run_id)]
+    execute(run_id, prefect_api, ROOT)
+    assert state_of(client, run_id) == "Suspended"
+
+    (third,) = [one for one in questions(engine) if one.queue == "mark-missed~3"]
+    assert third.item_id == doubtful
+    assert wake_due(engine) == []
+    submit(label_studio, third.task_id, here, users[2])
+    read_all_changes(engine, label_studio)
+    assert wake_due(engine) == [str(run_id)]
+    execute(run_id, prefect_api, ROOT)
+    assert (state_of(client, run_id), sleepers(engine)) == ("Completed", [])
+    assert (tmp_path / "trace").read_text().splitlines()[-1] == "answered 3 of 3, closed 0"
+
+
+@pytest.mark.timeout(300)
+def test_the_sweep_asks_one_more_person_while_the_run_sleeps_on(
+    client: SyncPrefectClient,
+    engine: Engine,
+    label_studio: AnnotationServer,
+    plugs: str,
+    prefect_api: str,
+    tmp_path: Path,
+) -> None:
+    deployment_id = client.create_deployment(
+        flow_id=client.create_flow(waiting_line),
+        name=f"{plugs}-sweep",
+        entrypoint="tests.review.waiting_line.waiting_line",
+        path=str(ROOT),
+    )
+    parameters = {"batch_id": "b1", "plugs": plugs, "trace": str(tmp_path / "trace"), "people": 2}
+    run_id = client.create_flow_run_from_deployment(deployment_id, parameters=parameters).id
+    users = [make_user(label_studio, name) for name in ("ada", "ben")]
+    execute(run_id, prefect_api, ROOT)
+    item = questions(engine)[0].item_id
+    for question in (one for one in questions(engine) if one.item_id == item and "~" in one.queue):
+        seat = int(question.queue[-1])
+        edges = (100.0 * seat, 100.0, 100.0 * seat + 80, 180.0)
+        submit(label_studio, question.task_id, [region("r", edges=edges)], users[seat - 1])
+    sweep(plugs)
+    (third,) = [one for one in questions(engine) if one.queue == "mark-missed~3"]
+    assert (third.item_id, third.state, state_of(client, run_id)) == (item, "posted", "Suspended")
+
+
+def make_user(server: AnnotationServer, name: str) -> int:
+    email = f"{name}-{uuid4().hex[:6]}@example.org"
+    return int(server.call("POST", "api/users/", body={"email": email, "username": email})["id"])
+
+
+def submit(server: AnnotationServer, task_id: int | None, result: list[dict[str, Any]], user: int) -> None:
+    body = {"result": result, "completed_by": user, "lead_time": 2.0}
+    server.call("POST", f"api/tasks/{task_id}/annotations/", body=body)
 
 
 def test_a_batch_that_asks_nothing_goes_straight_on(engine: Engine, plugs: str, tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from pydantic import ValidationError
 from tasks.review.gold import (
     GoldAnswer,
     GoldQuestion,
-    GoldRule,
     PlainAnswer,
     State,
     judge_person,
@@ -19,6 +18,7 @@ from tasks.review.gold import (
     passes_boxes,
     place_gold,
 )
+from tasks.review.standards import GoldRule
 from tests.review.builders import NOON
 from tests.review.people import HERE, THERE, box, moved
 

@@ -10,7 +10,6 @@ from tasks.review.choices import Chosen, agree_on_choices, unknown_choosers
 from tasks.review.consensus import agree_on_boxes
 from tasks.review.overlap import (
     Decision,
-    OverlapRule,
     Seats,
     Step,
     next_step_of_boxes,
@@ -19,6 +18,7 @@ from tasks.review.overlap import (
 )
 from tasks.review.same_boxes import PersonAnswer, match_boxes
 from tasks.review.skills import unknown_crew
+from tasks.review.standards import OverlapRule
 from tests.review.people import HERE, THERE, box, moved, said
 
 RULE = OverlapRule(least=2, most=4, tolerated=0.05)

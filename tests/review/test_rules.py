@@ -66,9 +66,11 @@ def test_progress_counts_answers_skips_people_and_seconds(asked: Engine) -> None
     hear(asked, webhook(first, 1, completed_by=1, lead_time=2))
     hear(asked, webhook(second, 2, completed_by=2, lead_time=4))
     hear(asked, webhook(third, 3, was_cancelled=True, completed_by=2, lead_time=1))
+    assert progress(asked, MARK_MISSED, "b1").passed == 0  # one skip: somebody else is asked
+    hear(asked, webhook(third, 4, was_cancelled=True, completed_by=1, lead_time=1))
     now = progress(asked, MARK_MISSED, "b1")
-    assert (now.asked, now.answered, now.passed, now.people, now.seconds, now.share) == (4, 2, 1, 2, 7, 0.75)
-    assert str(now) == "2 of 4 answered by 2 people, 3.5 s each, 1 skipped or unusable"
+    assert (now.asked, now.answered, now.passed, now.people, now.seconds, now.share) == (4, 2, 1, 2, 8, 0.75)
+    assert str(now) == "2 of 4 answered by 2 people, 4.0 s each, 1 skipped or unusable"
 
 
 @pytest.mark.parametrize("rest", ["pass_on", "drop"])

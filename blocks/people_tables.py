@@ -1,0 +1,57 @@
+"""The catalogue's tables about several people's answers: what they come to, gold, and how people stand.
+
+Split from `tables.py`, which is about one answer to one question; the same rules hold here.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Column
+from sqlmodel import Field, SQLModel
+
+from blocks.tables import UtcDateTime, utc_now
+
+
+class Decision(SQLModel, table=True):
+    """What several people's answers to one question come to, or why not yet (natural key: question)."""
+
+    question_id: str = Field(primary_key=True, foreign_key="question.id", description="the question, not a seat of it")
+    queue: str = Field(index=True)
+    batch_id: str = Field(foreign_key="batch.id", index=True)
+    step: str = Field(description="settled, ask_more, wait, referee, or best_known (time or people ran out)")
+    expected_wrong: float = Field(description="expected share of wrong boxes or choices, 0 to 1 and more")
+    people: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    members: list[str] = Field(sa_column=Column(JSON, nullable=False), description="ids of the answers it is made of")
+    reasons: list[str] = Field(sa_column=Column(JSON, nullable=False), description="what is in doubt, the worst first")
+    answer_id: str | None = Field(default=None, foreign_key="answer.id", description="the outcome, as an answer")
+    decided_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
+class Gold(SQLModel, table=True):
+    """A question whose answer is known, to be hidden among others (natural key: id, the question that taught it)."""
+
+    id: str = Field(primary_key=True, description="id of the question of which the truth is known")
+    queue: str = Field(index=True)
+    collection: str = Field(index=True)
+    item_id: str = Field(foreign_key="item.id")
+    subject: str = Field(default="")
+    payload: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    truth: list[dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))
+    why: str = Field(description="who agreed on it, or who marked it")
+    retired_at: datetime | None = Field(default=None, sa_type=UtcDateTime, description="not asked any more since")
+    created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
+class Standing(SQLModel, table=True):
+    """How a person does at a queue's gold questions, and what follows (natural key: queue, person)."""
+
+    queue: str = Field(primary_key=True)
+    person: str = Field(primary_key=True)
+    state: str = Field(description="on_trial, good or suspended")
+    passed: int
+    of: int
+    lower: float = Field(description="lower confidence bound on the share of gold questions passed")
+    suspended_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    reinstated_at: datetime | None = Field(default=None, sa_type=UtcDateTime, description="suspension lifted by hand")
+    reason: str
+    updated_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)

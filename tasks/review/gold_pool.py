@@ -1,0 +1,171 @@
+"""The pool of gold: questions whose answer is known, where they come from, and where they are hidden.
+
+Two sources. What two or more people agreed on, in a settled batch, with next to no doubt left; and what a data engineer
+marked. Gold is hidden in the seats of a queue, with a priority between those of its neighbours, so that nothing tells
+it from the others. It is no question of the batch: nothing waits for it, and it never becomes a label.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Engine, func
+from sqlmodel import Session, col, select, update
+
+from blocks.database import upsert, writing
+from blocks.errors import BadOption
+from blocks.people_tables import Decision, Gold
+from blocks.tables import Answer, AnswerState, Batch, BatchItem, Question, utc_now
+from tasks.review.gold import GoldQuestion, Placed, place_gold
+from tasks.review.outbox import Draft, write_seats
+from tasks.review.queues import Queue
+from tasks.review.seats import first_seats, seat_queue
+from tasks.review.standards import GoldRule
+from tasks.review.verdicts import Course
+
+NO_DOUBT = 0.03
+"""Expected share of wrong boxes, at most, of gold of the people's own making: two strangers who agree come to 0.028."""
+
+POOL = 2000
+"""So many of a collection are enough."""
+
+log = logging.getLogger(__name__)
+
+
+def hide_gold(engine: Engine, queue: Queue, batch_id: str, round_: int = 0) -> int:
+    """Hide gold among the questions of a batch that are in the outbox, once; returns how many are hidden."""
+    if queue.gold is None:
+        return 0
+    with writing(engine) as session:
+        collection = session.get_one(Batch, batch_id).collection
+        _collect(session, queue.name, collection)
+        hidden = 0
+        for number in range(1, first_seats(queue) + 1):
+            seat = seat_queue(queue, number)
+            hidden += _hide_in(session, seat, batch_id, round_, collection, queue.gold)
+    log.info("%s of %s: %d gold questions hidden", queue.name, batch_id, hidden)
+    return hidden
+
+
+def mark_gold(engine: Engine, question_id: str, marked_by: str) -> None:
+    """Take a question as gold, with the answer that counts now as its truth: somebody who knows has looked at it.
+
+    Args:
+        engine: The catalogue.
+        question_id: Of a question, not of a seat.
+        marked_by: Who says so.
+
+    Raises:
+        BadOption: There is no such question, it is a seat, or nothing counts as its answer.
+    """
+    with writing(engine) as session:
+        question = session.get(Question, question_id)
+        counted = select(Answer).where(Answer.question_id == question_id, Answer.state == AnswerState.COUNTED.value)
+        answer = session.exec(counted.order_by(col(Answer.answered_at).desc())).first()
+        if question is None or question.asked_id is not None or question.gold_id is not None or answer is None:
+            raise BadOption(
+                f"question {question_id!r} cannot be gold: expected a question with an answer that counts, and no seat "
+                "or gold itself"
+            )
+        collection = session.get_one(Batch, question.batch_id).collection
+        row = _gold(question, answer.raw, collection, f"marked by {marked_by}")
+        upsert(session, Gold, [row], update=["truth", "why", "retired_at"])
+
+
+def retire_gold(engine: Engine, gold_id: str) -> None:
+    """Ask a gold question no more; answers given to it count on."""
+    with writing(engine) as session:
+        session.exec(update(Gold).where(col(Gold.id) == gold_id).values(retired_at=utc_now()))
+
+
+def _collect(session: Session, queue: str, collection: str) -> None:
+    """Take into the pool what people agreed on in settled batches."""
+    agreed = (
+        select(Question, Decision, Answer)
+        .join(Decision, col(Decision.question_id) == col(Question.id))
+        .join(Answer, col(Answer.id) == Decision.answer_id)
+        .join(Batch, col(Batch.id) == Question.batch_id)
+        .where(Decision.queue == queue, Batch.collection == collection, col(Batch.settled_at).is_not(None))
+        .where(Decision.step == Course.SETTLED.value, Decision.expected_wrong <= NO_DOUBT)
+        .where(Answer.state == AnswerState.COUNTED.value)
+        .where(col(Question.id).not_in(select(Gold.id)))
+        .order_by(col(Decision.decided_at).desc(), col(Question.id))
+        .limit(POOL)
+    )
+    rows = [
+        _gold(question, answer.raw, collection, f"agreed on by {answer.person}")
+        for question, decision, answer in session.exec(agreed)
+        if len(decision.members) > 1
+    ]
+    upsert(session, Gold, rows)
+
+
+def _gold(question: Question, truth: list[dict[str, Any]], collection: str, why: str) -> dict[str, Any]:
+    return {
+        "id": question.id,
+        "queue": question.queue,
+        "collection": collection,
+        "item_id": question.item_id,
+        "subject": question.subject,
+        "payload": question.payload,
+        "truth": truth,
+        "why": why,
+        "retired_at": None,
+    }
+
+
+def _hide_in(session: Session, seat: Queue, batch_id: str, round_: int, collection: str, rule: GoldRule) -> int:
+    mine = (Question.queue == seat.name, Question.batch_id == batch_id, Question.round == round_)
+    present = session.exec(select(Question.priority, Question.gold_id).where(*mine)).all()
+    hidden = sum(gold_id is not None for _, gold_id in present)
+    if hidden:  # an earlier, interrupted call has hidden them
+        return hidden
+    pool = _pool(session, seat, batch_id, collection)
+    seen = set(session.exec(select(Question.gold_id).where(Question.queue == seat.name, *_of(collection))))
+    asked = _times_asked(session)
+    known = [GoldQuestion(gold.id, asked.get(gold.id, 0)) for gold in pool.values()]
+    placed = place_gold(len(present), known, rule, f"{seat.name}|{batch_id}|{round_}", [id_ for id_ in seen if id_])
+    priorities = sorted((priority for priority, _ in present), reverse=True)
+    drafts = [
+        _draft(pool[one.gold_id], batch_id, round_, _priority_at(one, index, priorities))
+        for index, one in enumerate(placed)
+    ]
+    write_seats(session, seat, drafts)
+    return len(drafts)
+
+
+def _pool(session: Session, seat: Queue, batch_id: str, collection: str) -> dict[str, Gold]:
+    """Return the gold that may be hidden in a seat of a batch; an item of the batch itself would be met twice."""
+    asked_queue = seat.name.partition("~")[0]
+    in_batch = select(BatchItem.item_id).where(BatchItem.batch_id == batch_id)
+    rows = session.exec(
+        select(Gold)
+        .where(Gold.queue == asked_queue, Gold.collection == collection, col(Gold.retired_at).is_(None))
+        .where(col(Gold.item_id).not_in(in_batch))
+        .order_by(col(Gold.id))
+    )
+    return {gold.id: gold for gold in rows}
+
+
+def _of(collection: str) -> tuple[Any, ...]:
+    batches = select(Batch.id).where(Batch.collection == collection)
+    return col(Question.gold_id).is_not(None), col(Question.batch_id).in_(batches)
+
+
+def _times_asked(session: Session) -> dict[str, int]:
+    counts = select(Question.gold_id, func.count()).where(col(Question.gold_id).is_not(None))
+    return {gold_id or "": count for gold_id, count in session.exec(counts.group_by(col(Question.gold_id)))}
+
+
+def _priority_at(placed: Placed, gold_before: int, priorities: Sequence[float]) -> float:
+    """Return a priority that puts a question at its place: questions are posted by falling priority."""
+    if not priorities:
+        return 0.0
+    before = min(placed.position - gold_before, len(priorities))
+    above = priorities[before - 1] if before else priorities[0]
+    below = priorities[before] if before < len(priorities) else priorities[-1]
+    return (above + below) / 2
+
+
+def _draft(gold: Gold, batch_id: str, round_: int, priority: float) -> Draft:
+    return Draft(batch_id, gold.item_id, gold.payload, gold.subject, round_, priority, gold_id=gold.id)

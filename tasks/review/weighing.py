@@ -1,0 +1,249 @@
+"""Weigh what people said to a batch's questions: who counts, what they come to, and who is asked next.
+
+Safe to call at any time, from the run that asks and from the sweep, twice at once: seats are written by natural key,
+and a question whose answers have not changed since it was decided is left alone. An answer that is edited, deleted or
+no longer counts makes its question undecided again.
+"""
+
+import hashlib
+import json
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlmodel import Session, col, select, update
+
+from blocks.database import reading, upsert, writing
+from blocks.tables import Answer, AnswerState, Question, QuestionState, utc_now
+from tasks.review.answers import settle_states
+from tasks.review.bookmarks import queues_by_project
+from tasks.review.choices import ChoiceConsensus, agree_on_choices
+from tasks.review.consensus import Consensus, agree_on_boxes
+from tasks.review.groups import CONSENSUS, Group, match_answers, read_groups, write_decisions
+from tasks.review.learning import choices_for, learn_box_crew, learn_kind_choosers, read_gold_matches, read_history
+from tasks.review.outbox import Draft, write_seats
+from tasks.review.queues import Queue
+from tasks.review.regions import ShownBox
+from tasks.review.rules import projects_of
+from tasks.review.rulings import apply_rulings, read_roster
+from tasks.review.seats import REFEREE, asked_queue, seat_queue
+from tasks.review.verdicts import Course, Weight, agreed_boxes, weigh
+from tasks.review.versions import OF_NOBODY
+
+CHUNK_SIZE = 100
+"""Questions written in one transaction: the doorbell must not wait long for its turn."""
+
+SURE = 0.9
+"""A referee is shown a box as sure from this probability on."""
+
+_LIVE = (QuestionState.SHARED, QuestionState.ANSWERED, QuestionState.REWORK, QuestionState.CLOSED)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """What a weighing changed: questions by what was done about them, seats opened, answers that do not count."""
+
+    courses: Counter[str]
+    opened: int = 0
+    uncounted: int = 0
+
+
+def weigh_answers(engine: Engine, queue: Queue, batch_id: str, round_: int = 0, *, is_last: bool = False) -> Weighed:
+    """Decide what can be decided of a batch's questions, and write seats for those that need one more person.
+
+    Args:
+        engine: The catalogue.
+        queue: Their queue, not a seat of it.
+        batch_id: Of which batch.
+        round_: Of which round.
+        is_last: Time has run out: nobody is asked any more, and what is known counts.
+
+    Returns:
+        What changed; the new seats wait to be posted.
+    """
+    if queue.is_plain:
+        return Weighed(Counter())
+    roster = read_roster(engine, queue)
+    with writing(engine) as session:
+        uncounted = apply_rulings(session, queue, batch_id, round_, roster)
+    with reading(engine) as session:
+        groups = [group for group in read_groups(session, queue.name, batch_id, round_) if _is_ours(group)]
+        fresh = [group for group in groups if not _is_old(group, is_last)]
+        agreed = _agree(session, queue, batch_id, groups) if fresh else {}
+    weights = [
+        weigh(group, agreed.get(group.id), queue, roster, is_last=is_last or group.state is QuestionState.CLOSED)
+        for group in fresh
+    ]
+    news = [weight for weight in weights if not weight.is_known]
+    opened = 0
+    for start in range(0, len(news), CHUNK_SIZE):
+        with writing(engine) as session:
+            opened += _write(session, queue, batch_id, round_, news[start : start + CHUNK_SIZE])
+    courses = Counter(weight.course.value for weight in news)
+    log.info("%s of %s: %s; %d seats opened, %d answers do not count", queue.name, batch_id, courses, opened, uncounted)
+    return Weighed(courses, opened, uncounted)
+
+
+def weigh_again(engine: Engine, batch_id: str) -> None:
+    """Weigh a batch's answers once more: one was edited, deleted or came late since. Nobody is asked any more."""
+    with reading(engine) as session:
+        shared = col(Question.asked_id).is_not(None)
+        asked = select(Question.queue, Question.round).where(Question.batch_id == batch_id, shared).distinct()
+        rounds = {(asked_queue(name), round_) for name, round_ in session.exec(asked)}
+    for name, round_ in sorted(rounds):
+        queue = queue_asked(engine, name, batch_id, round_)
+        if queue is not None:
+            weigh_answers(engine, queue, batch_id, round_, is_last=True)
+
+
+def queue_asked(engine: Engine, name: str, batch_id: str, round_: int) -> Queue | None:
+    """Return the queue in which a batch was asked, as it was then; None where nothing was posted."""
+    projects = projects_of(engine, name, batch_id, round_)
+    with reading(engine) as session:
+        queues = queues_by_project(session, projects)
+    return next((queue.model_copy(update={"name": name}) for queue in queues.values()), None)
+
+
+def _is_old(group: Group, is_last: bool) -> bool:
+    """Say whether nothing has been heard about a question since it was weighed, so that it need not be again."""
+    before = group.decided
+    if before is None or before.members != sorted(one.answer_id for one in group.counted):
+        return False
+    if group.outcome_id is not None and before.answer_id == group.outcome_id:
+        return True  # decided, also if we have learnt more about the people since
+    if group.state is QuestionState.REWORK and before.step == Course.REWORK.value:
+        return True
+    return not is_last and group.open_seats > 0 and before.step != Course.SETTLED.value
+
+
+def _is_ours(group: Group) -> bool:
+    """Say whether there is something to weigh: not where the question itself was asked, and answered by one person."""
+    if group.state not in _LIVE:
+        return False
+    if group.state is QuestionState.CLOSED and not group.counted:
+        return False
+    return any(name.find("~") > 0 for name in group.seats) or group.state is QuestionState.SHARED
+
+
+def _agree(
+    session: Session, queue: Queue, batch_id: str, groups: Sequence[Group]
+) -> dict[str, Consensus | ChoiceConsensus]:
+    """Return the consensus of each question of several people, by id."""
+    if queue.overlap is None:
+        return {}
+    answered = [group for group in groups if group.counted]
+    history = read_history(session, queue.name, batch_id)
+    boxes = [group for group in answered if group.payload.type == "boxes"]
+    kinds = [group for group in answered if group.payload.type == "kind"]
+    agreed: dict[str, Consensus | ChoiceConsensus] = {}
+    if boxes:
+        matched = [match_answers(group.id, group.counted) for group in boxes]
+        earlier = [match_answers(group.id, group.counted) for group in history if group.counted]
+        crew = learn_box_crew(queue, [*matched, *earlier, *read_gold_matches(session, queue.name)])
+        agreed.update({one.question_id: one for one in agree_on_boxes(matched, crew)})
+    if kinds:
+        for class_name, choosers in learn_kind_choosers([*kinds, *history]).items():
+            chosen = [one for group in kinds if group.payload.class_name == class_name for one in choices_for(group)]
+            agreed.update(agree_on_choices(chosen, choosers))
+    return agreed
+
+
+def _write(session: Session, queue: Queue, batch_id: str, round_: int, weights: Sequence[Weight]) -> int:
+    """Write what was decided of some questions; returns how many seats were opened."""
+    outcomes = {weight.group.id: _outcome(weight) for weight in weights if weight.course.has_outcome}
+    upsert(session, Answer, list(outcomes.values()), update=["state", "reason", "answered_at"])
+    settle_states(session, outcomes)
+    gone = [weight.group.outcome_id for weight in weights if weight.group.id not in outcomes]
+    taken_back = update(Answer).where(col(Answer.id).in_([id_ for id_ in gone if id_]))
+    reason = "what it was made of has changed, and is weighed anew"
+    session.exec(taken_back.values(state=AnswerState.UNCOUNTED.value, reason=reason))
+    drafts: dict[str, list[Draft]] = defaultdict(list)
+    for weight in weights:
+        for seat in _seats_to_open(weight):
+            drafts[seat].append(_draft(weight, batch_id, round_))
+    opened = sum(write_seats(session, seat_queue(queue, seat), some) for seat, some in drafts.items())
+    _move(session, weights)
+    answer_ids = {id_: str(row["id"]) for id_, row in outcomes.items()}
+    write_decisions(
+        session, [_decision(queue, batch_id, weight, answer_ids.get(weight.group.id)) for weight in weights]
+    )
+    return opened
+
+
+def _seats_to_open(weight: Weight) -> list[str]:
+    if weight.course is Course.REFEREE:
+        return [f"{REFEREE}{weight.group.next_referee}"]
+    more = weight.more if weight.course is Course.ASK_MORE else 0
+    return [str(weight.group.next_seat + number) for number in range(more)]
+
+
+def _outcome(weight: Weight) -> dict[str, Any]:
+    key = json.dumps([weight.group.id, weight.members, weight.raw], sort_keys=True)
+    return {
+        "id": hashlib.sha256(key.encode()).hexdigest()[:32],
+        "question_id": weight.group.id,
+        "annotation_id": OF_NOBODY,
+        "person": ", ".join(weight.people),
+        "seconds": 0.0,
+        "state": AnswerState.COUNTED.value,
+        "reason": None,
+        "raw": list(weight.raw),
+        "answered_at": utc_now(),
+        "received_at": utc_now(),
+        "heard_by": CONSENSUS,
+    }
+
+
+def _move(session: Session, weights: Sequence[Weight]) -> None:
+    states = {Course.REWORK: QuestionState.REWORK}
+    moved: dict[QuestionState, list[str]] = defaultdict(list)
+    for weight in weights:
+        if weight.course is not Course.UNANSWERED:
+            after = states.get(weight.course, QuestionState.SHARED)
+            moved[QuestionState.ANSWERED if weight.course.has_outcome else after].append(weight.group.id)
+    for state, ids in moved.items():
+        session.exec(update(Question).where(col(Question.id).in_(ids)).values(state=state.value))
+
+
+def _draft(weight: Weight, batch_id: str, round_: int) -> Draft:
+    group, payload = weight.group, weight.group.payload
+    if weight.course is Course.REFEREE and weight.candidates:
+        exists = {one.region: one.exists for one in weight.candidates}
+        boxes = [
+            ShownBox(
+                score=exists.get(box.id, 0.0),
+                sure=exists.get(box.id, 0.0) >= SURE,
+                **box.model_dump(exclude={"untouched"}),
+            )
+            for box in agreed_boxes(weight.candidates, group)
+        ]
+        payload = payload.model_copy(update={"boxes": boxes, "prefill": [box.id for box in boxes]})
+    return Draft(
+        batch_id=batch_id,
+        item_id=group.item_id,
+        payload=payload.model_dump(mode="json"),
+        subject=group.subject,
+        round=round_,
+        priority=group.priority,
+        asked_id=group.id,
+    )
+
+
+def _decision(queue: Queue, batch_id: str, weight: Weight, answer_id: str | None) -> dict[str, Any]:
+    return {
+        "question_id": weight.group.id,
+        "queue": queue.name,
+        "batch_id": batch_id,
+        "step": weight.course.value,
+        "expected_wrong": weight.wrong,
+        "people": list(weight.people),
+        "members": list(weight.members),
+        "reasons": list(weight.reasons),
+        "answer_id": answer_id,
+        "decided_at": utc_now(),
+    }

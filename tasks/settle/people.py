@@ -1,0 +1,204 @@
+"""How the people of a batch's queues agree, how they do at gold questions, and what only a person with time can solve.
+
+What is told of a person is what the quality of labels needs: how often they say what others say, and how many gold
+questions they passed. No hours, no ranking, nothing of queues in which one person sees each question.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Engine
+from sqlmodel import Session, col, select
+
+from blocks.database import reading
+from blocks.people_tables import Decision, Standing
+from blocks.tables import Answer, AnswerState, Question, QuestionState
+from tasks.review.agreement import Agreement, Statement, measure_agreement, statements_about_boxes
+from tasks.review.groups import Group, kind_of, match_answers, read_groups
+from tasks.review.queues import MARK_MISSED, NAME_KIND
+from tasks.review.seats import beside, is_for_referees
+from tasks.triage.summary import escape_cell, percent, table
+
+QUEUES = (MARK_MISSED, NAME_KIND)
+LISTED = 20
+
+
+class PersonQuality(BaseModel):
+    """How one person does in one queue."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    person: str
+    agrees: float | None = Field(description="Share of places on which they say what another says; None: met nobody")
+    kappa: float | None = Field(description="Cohen's coefficient with the others, -1 to 1")
+    gold_passed: int = 0
+    gold_of: int = 0
+    standing: str = Field(default="", description="on_trial, good or suspended; empty: no gold yet")
+    why: str = ""
+
+
+class QueueQuality(BaseModel):
+    """What several people's answers in one queue came to."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    queue: str
+    decided: dict[str, int] = Field(description="Questions by how they were decided")
+    alpha: float | None = Field(description="Krippendorff's coefficient, -1 to 1")
+    shared: int = Field(description="Places or boxes that two people or more judged")
+    uncounted: dict[str, int] = Field(description="Answers that do not count, by reason")
+    people: tuple[PersonQuality, ...]
+
+
+class Rework(BaseModel):
+    """A question that people could not answer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    queue: str
+    item_id: str
+    reason: str
+
+
+class PeopleReport(BaseModel):
+    """Agreement, gold and rework of a batch."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    batch_id: str
+    queues: tuple[QueueQuality, ...] = ()
+    rework: tuple[Rework, ...] = ()
+
+
+def people_of(engine: Engine, batch_id: str) -> PeopleReport:
+    """Measure how people agreed on a batch, and list what they could not answer."""
+    with reading(engine) as session:
+        queues = tuple(_quality(session, queue, batch_id) for queue in QUEUES)
+        rework = _rework(session, batch_id)
+    told = tuple(one for one in queues if one.decided or one.uncounted or one.people)
+    return PeopleReport(batch_id=batch_id, queues=told, rework=rework)
+
+
+def _quality(session: Session, queue: str, batch_id: str) -> QueueQuality:
+    steps = session.exec(select(Decision.step).where(Decision.queue == queue, Decision.batch_id == batch_id))
+    decided = dict(Counter(steps))
+    groups = read_groups(session, queue, batch_id) if decided else []
+    agreement = measure_agreement(_statements(groups))
+    standings = session.exec(select(Standing).where(Standing.queue == queue).order_by(col(Standing.person))).all()
+    uncounted = session.exec(
+        select(Answer.reason)
+        .join(Question, col(Question.id) == Answer.question_id)
+        .where(beside(queue), Question.batch_id == batch_id, Answer.state == AnswerState.UNCOUNTED.value)
+    )
+    return QueueQuality(
+        queue=queue,
+        decided=decided,
+        alpha=agreement.alpha,
+        shared=agreement.units,
+        uncounted=dict(Counter(reason or "" for reason in uncounted)),
+        people=_people(agreement, standings),
+    )
+
+
+def _statements(groups: Sequence[Group]) -> list[Statement]:
+    """Return what people said blind of each other: not what a referee said, who had seen it."""
+    blind = {group.id: [one for one in group.counted if not is_for_referees(one.seat)] for group in groups}
+    boxes = [group for group in groups if group.payload.type == "boxes" and blind[group.id]]
+    kinds = [group for group in groups if group.payload.type == "kind"]
+    said = statements_about_boxes(match_answers(group.id, blind[group.id]) for group in boxes)
+    for group in kinds:
+        for one in blind[group.id]:
+            answer = kind_of(one.raw)
+            said.append(Statement(group.id, one.person, answer.kind or answer.verdict))
+    return said
+
+
+def _people(agreement: Agreement, standings: Sequence[Standing]) -> tuple[PersonQuality, ...]:
+    agrees = {one.person: one for one in agreement.people}
+    stands = {one.person: one for one in standings}
+    people = []
+    for name in sorted({*agrees, *stands}):
+        with_others, gold = agrees.get(name), stands.get(name)
+        people.append(
+            PersonQuality(
+                person=name,
+                agrees=with_others.share if with_others else None,
+                kappa=with_others.kappa if with_others else None,
+                gold_passed=gold.passed if gold else 0,
+                gold_of=gold.of if gold else 0,
+                standing=gold.state if gold else "",
+                why=gold.reason if gold else "",
+            )
+        )
+    return tuple(people)
+
+
+def _rework(session: Session, batch_id: str) -> tuple[Rework, ...]:
+    asked = (
+        select(Question.queue, Question.item_id, Question.id, Decision.reasons)
+        .outerjoin(Decision, col(Decision.question_id) == col(Question.id))
+        .where(Question.batch_id == batch_id, Question.state == QuestionState.REWORK.value)
+        .where(col(Question.asked_id).is_(None))
+        .order_by(col(Question.queue), col(Question.item_id))
+    )
+    rows = session.exec(asked).all()
+    skipped = select(Answer.question_id, Answer.person).where(
+        Answer.state == AnswerState.SKIPPED.value, col(Answer.question_id).in_([row[2] for row in rows])
+    )
+    by: dict[str, set[str]] = {}
+    for question_id, person in session.exec(skipped):
+        by.setdefault(question_id, set()).add(person)
+    return tuple(
+        Rework(queue=queue, item_id=item_id, reason="; ".join(reasons or []) or _by_whom(by.get(question_id, set())))
+        for queue, item_id, question_id, reasons in rows
+    )
+
+
+def _by_whom(people: set[str]) -> str:
+    return f"skipped by {', '.join(sorted(people)) or 'everybody who may answer'}"
+
+
+def people_summary(report: PeopleReport) -> str:
+    """Return agreement, gold results and rework as an operator reads them."""
+    parts = [f"## People of batch {escape_cell(report.batch_id)}"]
+    for queue in report.queues:
+        parts.append(f"### {escape_cell(queue.queue)}")
+        if queue.decided:
+            parts.append(
+                table(
+                    ("decided how", "questions"),
+                    [(_words(step), count) for step, count in sorted(queue.decided.items())],
+                )
+            )
+        if queue.shared:
+            parts.append(
+                f"{queue.shared:,} places were judged by two or more: Krippendorff's alpha {_number(queue.alpha)}."
+            )
+        if queue.people:
+            head = ("person", "agrees with others", "Cohen's kappa", "gold passed", "standing")
+            parts.append(table(head, [_person_row(one) for one in queue.people]))
+            parts.extend(f"{escape_cell(one.person)}: {escape_cell(one.why)}." for one in queue.people if one.why)
+        if queue.uncounted:
+            rows = sorted(queue.uncounted.items(), key=lambda pair: (-pair[1], pair[0]))[:LISTED]
+            parts.append(table(("kept and not counted, because", "answers"), rows))
+    if not report.queues:
+        parts.append("Every question was asked of one person, and none was gold: there is nothing to compare.")
+    if report.rework:
+        listed = [(one.queue, one.item_id[:12], one.reason) for one in report.rework[:LISTED]]
+        parts.append(f"{len(report.rework):,} for rework:\n\n{table(('queue', 'item', 'reason'), listed)}")
+    return "\n\n".join(parts)
+
+
+def _person_row(one: PersonQuality) -> tuple[str, str, str, str, str]:
+    agrees = "–" if one.agrees is None else f"{one.agrees:.0%}"
+    gold = f"{one.gold_passed} of {one.gold_of} ({percent(one.gold_passed, one.gold_of)})" if one.gold_of else "–"
+    return one.person, agrees, _number(one.kappa), gold, _words(one.standing) or "–"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _number(value: float | None) -> str:
+    return "not defined" if value is None else f"{value:.2f}"

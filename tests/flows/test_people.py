@@ -1,0 +1,166 @@
+"""Three people of known skill answer every question, blind of each other, on a real Label Studio.
+
+What they come to must be worth more than a show of hands, and more than the best of them alone, and must end as labels.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from prefect import flow, get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from pydantic import SecretStr
+from sqlalchemy import Engine
+from sqlmodel import col, select
+
+from blocks.annotation_server import AnnotationServer
+from blocks.artifacts import artifact_key
+from blocks.catalog import Catalog
+from blocks.database import reading
+from blocks.label_studio import LabelStudio
+from blocks.people_tables import Decision
+from blocks.tables import Answer, Label, Question, QuestionState
+from infra.bench.consensus import Said, of_majority, of_person, score
+from infra.bench.crowd import CLASSES, Crowd, draw_crowd, skill
+from tasks.review.ask import ask
+from tasks.review.groups import CONSENSUS, match_answers, read_groups
+from tasks.review.learning import learn_box_crew
+from tasks.review.queues import Queue, mark_missed_queue
+from tasks.review.same_boxes import PersonAnswer
+from tasks.review.standards import OverlapRule, Staff
+from tasks.review.steps import Asked, write_missed_questions
+from tasks.settle.in_force import labels_in_force
+from tasks.settle.people import PeopleReport
+from tasks.settle.report import SettleReport
+from tasks.settle.steps import settle_batch, show_people
+from tests.review.builders import item_id, make_batch, region
+
+pytestmark = [
+    pytest.mark.label_studio,
+    pytest.mark.slow,
+    # Prefect 3.8 leaves sockets of its own clients to the garbage collector (seen in create_progress_artifact).
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+SCENES = 100
+CREW = {
+    "ada@example.org": skill(0.08, 0.2, 0.93, 0.02),
+    "ben@example.org": skill(0.15, 0.3, 0.85, 0.04),
+    "chi@example.org": skill(0.35, 0.6, 0.65, 0.07),
+}
+THREE = mark_missed_queue(CLASSES).staffed(Staff(annotators=tuple(CREW), overlap=OverlapRule(least=3, most=3)))
+
+
+@flow
+def small_line(batch_id: str, queue: Queue, plugs: str) -> tuple[Asked, SettleReport, PeopleReport]:
+    """Ask about one batch, settle it, and show how people agreed."""
+    asked = ask(queue, write_missed_questions(batch_id, queue, plugs), plugs=plugs)
+    return asked, settle_batch(batch_id, "d1", "r1", plugs), show_people(batch_id, plugs)
+
+
+@pytest.fixture
+def plugs(engine: Engine, label_studio: AnnotationServer, prefect_api: str) -> str:
+    """Saved blocks of the test's own."""
+    name = f"people-{uuid4().hex[:8]}"
+    Catalog(url=SecretStr(str(engine.url))).save(name)
+    LabelStudio(
+        url=label_studio.url,
+        api_token=SecretStr(label_studio.api_token),
+        gateway_url=label_studio.gateway_url,
+        link_secret=SecretStr(label_studio.link_secret),
+        doorbell_secret=SecretStr(label_studio.doorbell_secret),
+    ).save(name)
+    return name
+
+
+def accounts(server: AnnotationServer, people: tuple[str, ...]) -> dict[str, int]:
+    numbers = {user["email"]: int(user["id"]) for user in server.call("GET", "api/users/")}
+    for person in people:
+        if person not in numbers:
+            made = server.call("POST", "api/users/", body={"email": person, "username": person})
+            numbers[person] = int(made["id"])
+    return {person: numbers[person] for person in people}
+
+
+def result_of(answer: PersonAnswer) -> list[dict[str, Any]]:
+    return [
+        region(box.id, box.class_name, (max(0.0, box.x_min), max(0.0, box.y_min), box.x_max, box.y_max))
+        for box in answer.boxes
+    ]
+
+
+@contextmanager
+def crew_at_work(engine: Engine, server: AnnotationServer, crowd: Crowd) -> Iterator[None]:
+    """Let the crowd answer what is posted: in each seat of a question somebody else, everybody in every seat."""
+    users, over = accounts(server, tuple(CREW)), threading.Event()
+    scene_of = {item_id(number): scene.name for number, scene in enumerate(crowd.scenes)}
+
+    def work() -> None:
+        done: set[str] = set()
+        while not over.is_set():
+            with reading(engine) as session:
+                posted = select(Question).where(Question.state == QuestionState.POSTED.value)
+                waiting = [one for one in session.exec(posted) if one.id not in done]
+            for question in waiting:
+                seat = int(question.queue.partition("~")[2])
+                scene = scene_of[question.item_id]
+                answer = crowd.answers[scene][(seat + int(question.item_id[:4], 16)) % len(users)]
+                body = {"result": result_of(answer), "completed_by": users[answer.person], "lead_time": 5.0}
+                server.call("POST", f"api/tasks/{question.task_id}/annotations/", body=body)
+                done.add(question.id)
+            time.sleep(0.2)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(60)
+    assert not thread.is_alive()
+
+
+@pytest.mark.timeout(600)
+def test_three_peoples_consensus_beats_majority_and_the_best_of_them_and_ends_as_labels(
+    engine: Engine, label_studio: AnnotationServer, plugs: str
+) -> None:
+    crowd = draw_crowd(CREW, SCENES, seed=1)
+    make_batch(engine, items=SCENES, collection=plugs)
+    with crew_at_work(engine, label_studio, crowd):
+        asked, settled, people = small_line("b1", THREE, plugs)
+
+    assert (asked.asked, asked.answered, asked.closed, asked.people) == (SCENES, SCENES, 0, 3)
+    assert asked.seconds == pytest.approx(3 * 5.0 * SCENES)
+    assert settled.items_settled == SCENES
+    names = {item_id(number): scene.name for number, scene in enumerate(crowd.scenes)}
+    said: dict[str, Said] = {
+        names[item]: [(label.class_name, (label.x_min, label.y_min, label.x_max, label.y_max)) for label in labels]
+        for item, labels in labels_in_force(engine, list(names)).items()
+    }
+    ours = score(crowd, said).f1
+    assert ours > score(crowd, of_majority(crowd.matched())).f1 + 0.02
+    assert ours > max(score(crowd, of_person(crowd, person)).f1 for person in CREW) + 0.02
+
+    with reading(engine) as session:
+        labels, answers = session.exec(select(Label)).all(), session.exec(select(Answer)).all()
+        decisions = {row.answer_id: row for row in session.exec(select(Decision))}
+        groups = read_groups(session, "mark-missed", "b1")
+        projects = session.exec(select(Question.project_id).where(col(Question.task_id).is_not(None)).distinct()).all()
+    crew = learn_box_crew(THREE, [match_answers(group.id, group.counted) for group in groups])
+    for person, true in CREW.items():
+        assert crew.skills[person].miss_rate == pytest.approx(true.miss_rate, abs=0.05)
+    assert len(projects) == 3
+    assert sum(one.heard_by != CONSENSUS for one in answers) == 3 * SCENES
+    assert {len(decisions[label.answer_id].members) for label in labels} == {3}
+
+    (queue,) = people.queues
+    agrees = {one.person: one.agrees or 0.0 for one in queue.people}
+    assert agrees["chi@example.org"] < min(agrees["ada@example.org"], agrees["ben@example.org"])
+    assert queue.alpha is not None and 0 < queue.alpha < 1
+    with get_client(sync_client=True) as client:
+        key = ArtifactFilterKey(any_=[artifact_key("people", "b1")])
+        shown = client.read_artifacts(artifact_filter=ArtifactFilter(key=key))
+    assert any("Krippendorff" in str(one.data) for one in shown)
