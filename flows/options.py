@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from tasks.detect.options import TilingOptions
+from tasks.review.pages import PageOptions
 from tasks.review.rules import Until
 from tasks.train.options import TrainOptions
 from tasks.triage.options import TriageOptions
@@ -26,6 +27,9 @@ class LineOptions(BaseModel):
     batch_size: int = Field(default=1000, ge=1, le=100_000, description="Items in one run, at most.")
     tiling: TilingOptions = Field(default=TilingOptions(), description="How images are cut for the detector.")
     triage: TriageOptions = Field(default=TriageOptions(), description="What is accepted, asked and dropped.")
+    confirm: PageOptions | None = Field(
+        default=None, description="Let people confirm very sure boxes on pages of crops; empty: nobody looks at them."
+    )
     until: Until = Field(default=Until(), description="When a queue has been answered enough.")
     retrain_after: int = Field(default=500, ge=1, description="New labels after which `retrain` is started.")
     retrain: TrainOptions = Field(default=TrainOptions(), description="How the challenger is trained.")

@@ -119,13 +119,14 @@ def close_rest(engine: Engine, queue: str, batch_id: str, round_: int, rest: Lit
         col(Question.state).in_((QuestionState.WRITTEN.value, QuestionState.POSTED.value)),
     )
     with writing(engine) as session:
-        rows = session.exec(select(Question.id, Question.item_id, Question.subject).where(*still_open)).all()
+        rows = session.exec(select(Question.item_id, Question.subject, Question.payload).where(*still_open)).all()
         session.exec(update(Question).where(*still_open).values(state=QuestionState.CLOSED.value))
-        whole_items = [item_id for _, item_id, subject in rows if not subject]
-        if rest == "drop" and whole_items:
+        whole_items = {item_id for item_id, subject, _ in rows if not subject}
+        on_pages = {crop["item_id"] for _, _, payload in rows for crop in payload.get("crops", ())}
+        if rest == "drop" and whole_items | on_pages:
             members = update(BatchItem).where(col(BatchItem.batch_id) == batch_id)
             session.exec(
-                members.where(col(BatchItem.item_id).in_(whole_items)).values(
+                members.where(col(BatchItem.item_id).in_(whole_items | on_pages)).values(
                     set_aside=f"nobody answered in queue {queue} before its rule was met"
                 )
             )

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict
 from blocks.errors import CatalogUnavailable, LabelStudioUnavailable
 from blocks.plugs import open_catalog, open_server
 from blocks.retries import WAITS_S, only_for
-from tasks.review import drafts, outbox, poll, rules
+from tasks.review import drafts, outbox, page_rounds, poll, rules
+from tasks.review.pages import PageOptions
 from tasks.review.queues import Queue
 
 LOG = logging.getLogger(__name__)
@@ -57,10 +58,23 @@ class Swept(BaseModel):
 
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
 def write_missed_questions(batch_id: str, queue: Queue, plugs: str = "local", *, round_: int = 0) -> Written:
-    """Write the questions about whole items of a batch into the outbox."""
+    """Write the questions about whole items of a batch into the outbox; items with a crop removed are asked as well."""
     engine = open_catalog(plugs)
+    page_rounds.send_back_removed(engine, batch_id)
     count = drafts.write_once(engine, queue, batch_id, round_, drafts.draft_missed(engine, queue, batch_id, round_))
     LOG.info("%s: %d questions of batch %s in the outbox", queue.name, count, batch_id)
+    return Written(queue=queue.name, batch_id=batch_id, round=round_, count=count)
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
+def write_confirm_pages(
+    batch_id: str, queue: Queue, options: PageOptions, plugs: str = "local", *, round_: int = 0
+) -> Written:
+    """Write the questions about pages of very sure crops of a batch into the outbox."""
+    engine = open_catalog(plugs)
+    pages = page_rounds.draft_confirm_pages(engine, queue, batch_id, options, round_)
+    count = drafts.write_once(engine, queue, batch_id, round_, pages)
+    LOG.info("%s: %d pages of batch %s in the outbox", queue.name, count, batch_id)
     return Written(queue=queue.name, batch_id=batch_id, round=round_, count=count)
 
 
