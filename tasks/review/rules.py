@@ -1,7 +1,8 @@
 """When a queue is done with a batch: how far people are, the rule that says enough, and what becomes of the rest."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -12,6 +13,9 @@ from sqlmodel import col, select, update
 
 from blocks.database import reading, writing
 from blocks.tables import Answer, AnswerState, BatchItem, Question, QuestionState, Waiting, utc_now
+from tasks.review.pace import RECENT, TimeLeft, time_left
+
+Rest = Literal["pass_on", "drop", "ask_again"]
 
 
 class Until(BaseModel):
@@ -21,11 +25,12 @@ class Until(BaseModel):
 
     share: float = Field(default=1.0, gt=0, le=1, description="Go on when this share of the questions is answered")
     hours: float | None = Field(default=None, gt=0, description="Go on after so many hours; empty: wait for the share")
-    rest: Literal["pass_on", "drop"] = Field(
+    rest: Rest = Field(
         default="pass_on",
         description="What becomes of items nobody answered for: pass_on lets them settle with what the machine is "
-        "sure of, drop sets them aside from this batch",
+        "sure of, drop sets them aside from this batch, ask_again asks the rest once more and then passes it on",
     )
+    times: int = Field(default=1, ge=1, le=10, description="With ask_again: how often the rest is asked again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,8 @@ class Progress:
     people: int
     seconds: float
     first_posted_at: datetime | None
+    left: TimeLeft | None = None
+    """How long the rest will take; None while that cannot be said."""
 
     @property
     def done(self) -> int:
@@ -55,7 +62,8 @@ class Progress:
         """Say it in a line, for logs and artifacts."""
         pace = f", {self.seconds / self.answered:.1f} s each" if self.answered and self.seconds else ""
         passed = f", {self.passed} skipped or unusable" if self.passed else ""
-        return f"{self.answered} of {self.asked} answered by {self.people} people{pace}{passed}"
+        left = f"; {self.left}" if self.left else ""
+        return f"{self.answered} of {self.asked} answered by {self.people} people{pace}{passed}{left}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +94,12 @@ def progress(engine: Engine, queue: str, batch_id: str, round_: int = 0) -> Prog
             Answer, col(Question.id) == col(Answer.question_id)
         )
         passed = connection.execute(passing.where(*ours, still_open, col(Answer.state).in_(responded))).scalar_one()
+        times = select(Answer.answered_at).join(Question, col(Question.id) == col(Answer.question_id)).where(*ours)
+        counted = times.where(Answer.state == AnswerState.COUNTED.value).order_by(col(Answer.answered_at).desc())
+        answered_at = session.exec(counted.limit(RECENT + 1)).all()
     counts = {state: int(row[1]) for state, row in by_state.items()}
     posted = [row[2] for row in by_state.values() if row[2] is not None]
-    return Progress(
+    so_far = Progress(
         asked=sum(counts.values()),
         answered=counts.get(QuestionState.ANSWERED.value, 0),
         passed=int(passed),
@@ -96,6 +107,21 @@ def progress(engine: Engine, queue: str, batch_id: str, round_: int = 0) -> Prog
         people=int(people),
         seconds=float(seconds),
         first_posted_at=min(posted, default=None),
+    )
+    return replace(so_far, left=time_left(answered_at, so_far.asked - so_far.done, utc_now()))
+
+
+def progress_of_rounds(rounds: Sequence[Progress]) -> Progress:
+    """Return how a queue of a batch ended over all its rounds, the first first: a later round asks what one left."""
+    first, last = rounds[0], rounds[-1]
+    return Progress(
+        asked=first.asked,
+        answered=sum(one.answered for one in rounds),
+        passed=sum(one.passed for one in rounds),
+        closed=last.closed,
+        people=max(one.people for one in rounds),
+        seconds=sum(one.seconds for one in rounds),
+        first_posted_at=first.first_posted_at,
     )
 
 
@@ -108,7 +134,7 @@ def is_met(so_far: Progress, until: Until) -> bool:
     return utc_now() >= so_far.first_posted_at + timedelta(hours=until.hours)
 
 
-def close_rest(engine: Engine, queue: str, batch_id: str, round_: int, rest: Literal["pass_on", "drop"]) -> int:
+def close_rest(engine: Engine, queue: str, batch_id: str, round_: int, rest: Rest) -> int:
     """End the questions nobody answered, by the queue's rule; an answer that comes later still counts.
 
     Returns:

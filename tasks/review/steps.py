@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from blocks.errors import CatalogUnavailable, LabelStudioUnavailable
 from blocks.plugs import open_catalog, open_server
 from blocks.retries import WAITS_S, only_for
-from tasks.review import drafts, outbox, page_rounds, poll, rules
+from tasks.review import again, drafts, outbox, page_rounds, poll, rules
 from tasks.review.pages import PageOptions
 from tasks.review.queues import Queue
 
@@ -102,13 +102,22 @@ def post_questions(queue: Queue, questions: Written, plugs: str = "local") -> in
 
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
 def close_questions(questions: Written, until: rules.Until, plugs: str = "local") -> Asked:
-    """End what nobody answered, by the queue's rule, and count."""
+    """End what nobody answered, by the queue's rule, and count over all rounds."""
     engine = open_catalog(plugs)
-    key = (questions.queue, questions.batch_id, questions.round)
-    closed = rules.close_rest(engine, *key, until.rest)
-    so_far = rules.progress(engine, *key)
+    key = (questions.queue, questions.batch_id)
+    rounds = range(questions.round + 1)
+    closed = sum(rules.close_rest(engine, *key, number, until.rest) for number in rounds)
+    so_far = rules.progress_of_rounds([rules.progress(engine, *key, number) for number in rounds])
     LOG.info("%s: %s; %d closed now", questions.queue, so_far, closed)
     return Asked.model_validate(so_far)
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
+def ask_rest_again(questions: Written, until: rules.Until, plugs: str = "local") -> Written:
+    """Write what nobody answered as the next round, where the rule says so; its count is 0 where nothing is."""
+    key = (questions.queue, questions.batch_id, questions.round)
+    count = again.ask_rest_again(open_catalog(plugs), open_server(plugs), *key, until)
+    return questions.model_copy(update={"round": questions.round + 1, "count": count})
 
 
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
