@@ -13,7 +13,7 @@ from blocks.stores import Store
 from infra.gateway.bell import Bell
 from infra.gateway.images import image_routes
 from infra.gateway.pictures import Pictures
-from infra.gateway.webhooks import DOORBELL_PATH, Doorbell
+from infra.gateway.webhooks import DOORBELL_PATH, Doorbell, parse_payload
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Gateway(FastAPI):
 
 def create_app(parts: GatewayParts) -> FastAPI:
     """Return the gateway: pictures, doorbell and health."""
-    bell = Bell(parts.hear, parts.wake)
+    bell = Bell(lambda body: parts.hear(parse_payload(body)), parts.wake)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
