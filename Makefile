@@ -61,6 +61,7 @@ bench: setup ## Measure posting, bands, consensus and memory (see also bench-til
 	$(BIN)/python -m infra.bench.bands
 	$(BIN)/python -m infra.bench.consensus
 	$(BIN)/python -m infra.bench.memory
+	$(BIN)/python -m infra.bench.doorbell
 
 bench-tiles: setup ## Tiled detection beside SAHI and supervision
 	$(BIN)/python -m infra.bench.tiles

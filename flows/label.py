@@ -13,8 +13,8 @@ from flows.reports import LineReport
 from tasks.detect.steps import detect_shard, plan_tiling
 from tasks.intake.steps import list_shards, open_batch
 from tasks.review.ask import ask
-from tasks.review.queues import mark_missed_queue, name_kind_queue
-from tasks.review.steps import write_kind_questions, write_missed_questions
+from tasks.review.queues import confirm_page_queue, mark_missed_queue, name_kind_queue
+from tasks.review.steps import write_confirm_pages, write_kind_questions, write_missed_questions
 from tasks.settle.steps import announce_labels, settle_batch, show_effort, show_people, show_pictures
 from tasks.train.steps import choose_detector
 from tasks.triage.steps import triage_batch
@@ -41,6 +41,9 @@ def label(line: LineOptions, plugs: str = "local") -> LineReport:
     detect_shard.map(shards, unmapped(detector), unmapped(line.classes), unmapped(tiling), unmapped(plugs)).result()
     triaged = triage_batch(batch.id, detector.version, recipe, line.triage, plugs, classes=line.classes)
 
+    if line.confirm:
+        glancers = confirm_page_queue(line.classes)  # pages of sure crops: what they remove is asked below
+        ask(glancers, write_confirm_pages(batch.id, glancers, line.confirm, plugs), line.until, plugs)
     finders = mark_missed_queue(line.classes).staffed(line.finders)
     ask(finders, write_missed_questions(batch.id, finders, plugs), line.until, plugs)  # the run sleeps meanwhile
     if line.kinds:

@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from tasks.detect.options import TilingOptions
+from tasks.review.pages import PageOptions
 from tasks.review.rules import Until
 from tasks.review.standards import Staff
 from tasks.train.options import TrainOptions
@@ -29,6 +30,9 @@ class LineOptions(BaseModel):
     triage: TriageOptions = Field(default=TriageOptions(), description="What is accepted, asked and dropped.")
     finders: Staff = Field(default=Staff(), description="Who marks what is missed, how many see each image, and gold.")
     experts: Staff = Field(default=Staff(), description="Who names exact kinds, how many see each box, and gold.")
+    confirm: PageOptions | None = Field(
+        default=None, description="Let people confirm very sure boxes on pages of crops; empty: nobody looks at them."
+    )
     until: Until = Field(default=Until(), description="When a queue has been answered enough.")
     retrain_after: int = Field(default=500, ge=1, description="New labels after which `retrain` is started.")
     retrain: TrainOptions = Field(default=TrainOptions(), description="How the challenger is trained.")

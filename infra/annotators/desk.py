@@ -15,6 +15,7 @@ import numpy as np
 
 from blocks.annotation_server import AnnotationServer
 from infra.annotators.boxes import PrefilledBox, SaidBox
+from infra.annotators.pages import SeenCrop, crops_in
 from infra.annotators.people import Person
 from infra.annotators.truth import Corners
 from tasks.review.configs import BOX, IMAGE, KIND
@@ -59,6 +60,8 @@ class OpenQuestion:
     crop: Corners | None
     choices: tuple[str, ...]
     regions: tuple[dict[str, Any], ...]
+    headline: str = ""
+    page: tuple[SeenCrop, ...] = ()
 
     @property
     def key(self) -> str:
@@ -111,6 +114,12 @@ def open_questions(server: AnnotationServer, desk: Desk, passed_over: Collection
 
 def _question_of(task: dict[str, Any], desk: Desk) -> OpenQuestion:
     data = task["data"]
+    page = crops_in(data)
+    if page:
+        first = page[0]
+        return OpenQuestion(
+            int(task["id"]), data["question_id"], desk, first.item_id, first.crop, (), (), data["question"], page
+        )
     link = urlsplit(data[IMAGE])
     crop = parse_qs(link.query).get("crop")
     x_min, y_min, x_max, y_max = (float(edge) for edge in crop[0].split(",")) if crop else (0.0, 0.0, 0.0, 0.0)

@@ -23,6 +23,7 @@ from infra.annotators.desk import (
     submit,
 )
 from infra.annotators.kinds import answer_kind, kind_seconds
+from infra.annotators.pages import class_in, page_result, wrong_crops
 from infra.annotators.people import People, Person
 from infra.annotators.times import Stopwatch
 from infra.annotators.truth import KnownWorld, TruePicture
@@ -125,15 +126,16 @@ class Simulation:
         return desks
 
     def _answer(self, question: OpenQuestion) -> OpenQuestion:
-        picture = self._world.pictures.get(question.item_id)
-        if picture is None:
+        pictures = self._world.pictures
+        seen = {question.item_id, *(crop.item_id for crop in question.page)}
+        if not seen <= pictures.keys():
             log.warning("the truth does not know picture %s: its question stays open", question.item_id[:12])
             with self._lock:
                 self.report.unknown_pictures += 1
             return question
         person = self._people.for_question(question.desk.queue, question.key, question.desk.seat)
         watch = Stopwatch(person.chance(f"{question.key}|seconds"), person.habits.drawing)
-        result, acts = _answer_as(person, question, picture, watch)
+        result, acts = _answer_as(person, question, pictures, watch)
         submit(self._server, question.task_id, result, self._accounts[person.email], watch.seconds)
         with self._lock:
             self.report.note(question.desk.queue, person.email, watch.by_act, acts)
@@ -141,10 +143,15 @@ class Simulation:
 
 
 def _answer_as(
-    person: Person, question: OpenQuestion, picture: TruePicture, watch: Stopwatch
+    person: Person, question: OpenQuestion, pictures: Mapping[str, TruePicture], watch: Stopwatch
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """Return the result of a person's annotation, and how many boxes were kept, changed, added and deleted."""
     rng = person.chance(question.key)
+    if question.page:
+        class_name = class_in(question.headline)
+        removed = wrong_crops(question.page, class_name, pictures, person.mistakes, rng, watch)
+        return page_result(removed), {"kept": len(question.page) - len(removed), "deleted": len(removed)}
+    picture = pictures[question.item_id]
     if question.choices:
         slip = person.mistakes(rng, 1)[0]
         crop = question.crop or (0.0, 0.0, float(picture.size_wh[0]), float(picture.size_wh[1]))

@@ -5,11 +5,10 @@ Label Studio sends when somebody submits, on a connection of its own, as Label S
 runs from before connecting until the answer is read: for so long the annotator's own request is held up.
 
 "Simultaneous" is measured in three ways: all 100 press "submit" at the same instant, within a tenth of a second, and
-within a second. The client shares the machine with the gateway, so what it costs is in the numbers too.
+within a second. The client is a process of its own that shares the machine with the gateway: see `ringers.py`.
 """
 
 import argparse
-import asyncio
 import json
 import os
 import random
@@ -26,11 +25,11 @@ from pathlib import Path
 import httpx
 import numpy as np
 
-from blocks.annotation_server import DOORBELL_HEADER
 from blocks.database import writing
 from blocks.errors import StackError
 from blocks.home import labelline_home
 from blocks.tables import Question
+from infra.bench.ringers import ring_all
 from infra.chaos.ground import HEIGHT, QUEUE, WIDTH, Ground, lay_ground, make_catalogue
 from infra.stack.ports import FREE_RANGE, is_free
 from infra.stack.state import HOST
@@ -107,40 +106,18 @@ def measure(rounds: int, boxes: int) -> list[Measured]:
         _pretend_posted(ground)
         with _gateway(ground.url, folder) as port:
             bodies = _bodies(ground, boxes)
-            asyncio.run(_submit_all(port, [next(bodies) for _ in range(ANNOTATORS)], 0.0))  # warm
+            ring_all(port, SECRET, [next(bodies) for _ in range(ANNOTATORS)], [0.0] * ANNOTATORS)  # warm
             measured = []
             for spread_s in SPREADS_S:
                 waited = []
                 for _ in range(rounds):
-                    waited += asyncio.run(_submit_all(port, [next(bodies) for _ in range(ANNOTATORS)], spread_s))
+                    starts_s = [random.uniform(0, spread_s) for _ in range(ANNOTATORS)]
+                    waited += ring_all(port, SECRET, [next(bodies) for _ in range(ANNOTATORS)], starts_s)
                     time.sleep(0.3)
                 p50, p95, most = np.percentile(np.array(waited) * 1000, [50, 95, 100])
                 measured.append(Measured(spread_s, len(waited), float(p50), float(p95), float(most)))
             _wait_until_heard(port, ANNOTATORS * (1 + rounds * len(SPREADS_S)))
     return measured
-
-
-async def _submit_all(port: int, bodies: list[bytes], spread_s: float) -> list[float]:
-    starts = [random.uniform(0, spread_s) for _ in bodies]
-    return await asyncio.gather(*(_submit(port, body, start_s) for body, start_s in zip(bodies, starts, strict=True)))
-
-
-async def _submit(port: int, body: bytes, start_s: float) -> float:
-    """Post one webhook after a while; a bare socket, as a client library would cost more than the gateway."""
-    await asyncio.sleep(start_s)
-    head = (
-        f"POST /webhooks/label-studio HTTP/1.1\r\nHost: {HOST}:{port}\r\nContent-Type: application/json\r\n"
-        f"{DOORBELL_HEADER}: {SECRET}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    )
-    since = time.perf_counter()
-    reader, writer = await asyncio.open_connection(HOST, port)
-    writer.write(head.encode() + body)
-    status = await reader.readline()
-    waited_s = time.perf_counter() - since
-    writer.close()
-    if b" 202 " not in status:
-        raise StackError(f"the gateway answered {status!r} to a webhook (expected 202)")
-    return waited_s
 
 
 def _bodies(ground: Ground, boxes: int) -> Iterator[bytes]:

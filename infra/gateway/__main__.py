@@ -18,6 +18,7 @@ from blocks.label_studio import LabelStudio
 from blocks.object_store import ObjectStore
 from infra.gateway.app import GatewayParts, create_app
 from tasks.review.doorbell import hear
+from tasks.review.newcomers import Newcomers
 from tasks.review.rules import due
 
 SWITCH_INTERVAL_S = 0.0005
@@ -59,13 +60,13 @@ def load_parts(plugs: str) -> GatewayParts:
         store=store.open(),
         link_secret=server.link_secret,
         doorbell_secret=server.doorbell_secret,
-        hear=partial(_hear, engine),
+        hear=partial(_hear, engine, Newcomers(engine, server)),
         wake=partial(_wake, engine),
     )
 
 
-def _hear(engine: Engine, payload: dict[str, Any]) -> bool:
-    return hear(engine, payload).changed_anything
+def _hear(engine: Engine, newcomers: Newcomers, payload: dict[str, Any]) -> bool:
+    return hear(engine, payload, newcomers.learn).changed_anything
 
 
 def _wake(engine: Engine) -> bool:

@@ -7,12 +7,13 @@ from typing import Any
 
 from fastapi import FastAPI
 from sqlalchemy import Engine
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from blocks.stores import Store
 from infra.gateway.bell import Bell
 from infra.gateway.images import image_routes
 from infra.gateway.pictures import Pictures
-from infra.gateway.webhooks import doorbell_route
+from infra.gateway.webhooks import DOORBELL_PATH, Doorbell, parse_payload
 
 
 @dataclass(frozen=True)
@@ -36,19 +37,32 @@ class GatewayParts:
     wake: Callable[[], bool]
 
 
+class Gateway(FastAPI):
+    """The application, with a door of its own for the doorbell: who rings waits for no routing and no middleware."""
+
+    doorbell: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "http" and scope["path"] == DOORBELL_PATH:
+            await self.doorbell(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
 def create_app(parts: GatewayParts) -> FastAPI:
     """Return the gateway: pictures, doorbell and health."""
-    bell = Bell(parts.hear, parts.wake)
+    bell = Bell(lambda body: parts.hear(parse_payload(body)), parts.wake)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
         bell.stop()
 
-    app = FastAPI(title="Labelline gateway", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = Gateway(title="Labelline gateway", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.bell = bell
+    app.doorbell = Doorbell(bell, parts.doorbell_secret)
     app.include_router(image_routes(Pictures(parts.engine, parts.store), parts.link_secret))
-    app.router.routes.insert(0, doorbell_route(bell, parts.doorbell_secret))
 
     @app.get("/health")
     async def health() -> dict[str, Any]:

@@ -1,22 +1,27 @@
 """The doorbell's back room: what rang is worked off by one thread, so no annotator waits for it.
 
-A ring that is lost (too many wait, a crash) is no loss: the sweep reads the same answers from Label Studio.
+Ringing only puts the bytes down; even whether they are a webhook is found out afterwards. A ring that is lost (too many
+wait, a crash) is no loss: the sweep reads the same answers from Label Studio.
 """
 
 import hashlib
 import logging
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from threading import Lock, Timer
-from typing import Any
+
+from blocks.errors import BadInput
 
 logger = logging.getLogger(__name__)
 
 WAITING_LIMIT = 10_000
+WAITING_BYTES = 200_000_000
+"""What may wait: as many usual webhooks as the limit, or a hundred of the largest."""
+
 REMEMBERED = 20_000
 """Fingerprints of rings that are known as doubles."""
 
@@ -38,27 +43,32 @@ class RingCounts:
     doubled: int = 0
     overflowed: int = 0
     heard: int = 0
+    unreadable: int = 0
     failed: int = 0
     waiting: int = 0
 
 
 class Bell:
-    """A bounded line of webhook payloads and the one thread that works them off, in their order.
+    """A bounded line of webhook bodies and the one thread that works them off, in their order.
 
     Args:
-        hear: Notes the answer of one payload in the catalogue; says whether a run may be due now.
+        hear: Notes the answer of one body in the catalogue; says whether a run may be due now. Raises BadInput for what
+            is no webhook.
         wake: Wakes the runs whose rule is met; called once for a burst of answers, after them. Says whether one is due
             that was only about to fall asleep, and then is called again.
-        waiting_limit: Payloads that may wait; one more is left to the sweep.
+        waiting_limit: Bodies that may wait; one more is left to the sweep.
     """
 
     def __init__(
-        self, hear: Callable[[dict[str, Any]], bool], wake: Callable[[], bool], waiting_limit: int = WAITING_LIMIT
+        self, hear: Callable[[bytes], bool], wake: Callable[[], bool], waiting_limit: int = WAITING_LIMIT
     ) -> None:
         self.counts = RingCounts()
         self._hear = hear
         self._wake = wake
         self._waiting_limit = waiting_limit
+        self._line: deque[bytes] = deque()
+        self._line_bytes = 0
+        self._is_taking_in = False
         self._wake_is_due = False
         self._tries_left = 0
         self._timer: Timer | None = None
@@ -68,30 +78,22 @@ class Bell:
         # An executor keeps its thread when a job fails, and its queue is first in, first out.
         self._room = ThreadPoolExecutor(max_workers=1, thread_name_prefix="doorbell")
 
-    def ring(self, body: bytes, payload: dict[str, Any]) -> None:
-        """Note a payload and return at once; a double of an earlier one is dropped, and so is one too many.
-
-        Args:
-            body: The payload's bytes, by which doubles are known.
-            payload: The same, parsed.
-        """
-        fingerprint = hashlib.blake2b(body, digest_size=16).digest()
+    def ring(self, body: bytes) -> None:
+        """Put a body down and return at once; one too many is dropped."""
         with self._lock:
-            self.counts.rung += 1
+            counts = self.counts
+            counts.rung += 1
             self._last_ring_s = time.monotonic()
-            if fingerprint in self._seen:
-                self.counts.doubled += 1
+            if counts.waiting >= self._waiting_limit or self._line_bytes + len(body) > WAITING_BYTES:
+                counts.overflowed += 1
                 return
-            if self.counts.waiting >= self._waiting_limit:
-                self.counts.overflowed += 1
+            counts.waiting += 1
+            self._line_bytes += len(body)
+            self._line.append(body)
+            if self._is_taking_in:
                 return
-            self.counts.waiting += 1
-            self._seen[fingerprint] = None
-            if len(self._seen) > REMEMBERED:
-                self._seen.popitem(last=False)
-        self._room.submit(self._hear_when_quiet, payload, self._last_ring_s).add_done_callback(
-            partial(self._note_heard, fingerprint)
-        )
+            self._is_taking_in = True
+        self._room.submit(self._take_in, self._last_ring_s)
 
     def stop(self) -> None:
         """Finish what is in hand and end; what still waits is left to the sweep."""
@@ -100,21 +102,51 @@ class Bell:
                 self._timer.cancel()
         self._room.shutdown(wait=True, cancel_futures=True)
 
-    def _hear_when_quiet(self, payload: dict[str, Any], rung_s: float) -> bool:
+    def _take_in(self, rung_s: float) -> None:
+        """Make a job of every body that waits; doubles of earlier ones are dropped."""
+        self._wait_for_quiet(rung_s)
+        while True:
+            with self._lock:
+                if not self._line:
+                    self._is_taking_in = False
+                    return
+                body = self._line.popleft()
+            fingerprint = hashlib.blake2b(body, digest_size=16).digest()
+            if fingerprint in self._seen:
+                with self._lock:
+                    self.counts.doubled += 1
+                    self._leave(body)
+                continue
+            self._seen[fingerprint] = None
+            if len(self._seen) > REMEMBERED:
+                self._seen.popitem(last=False)
+            job = self._room.submit(self._hear_when_quiet, body, self._last_ring_s)
+            job.add_done_callback(partial(self._note_heard, body, fingerprint))
+
+    def _wait_for_quiet(self, rung_s: float) -> None:
         now = time.monotonic()
         while now - self._last_ring_s < QUIET_S and now - rung_s < PATIENCE_S:
             time.sleep(QUIET_S)
             now = time.monotonic()
-        return self._hear(payload)
 
-    def _note_heard(self, fingerprint: bytes, job: "Future[bool]") -> None:
+    def _hear_when_quiet(self, body: bytes, rung_s: float) -> bool:
+        self._wait_for_quiet(rung_s)
+        return self._hear(body)
+
+    def _leave(self, body: bytes) -> None:
+        self.counts.waiting -= 1
+        self._line_bytes -= len(body)
+
+    def _note_heard(self, body: bytes, fingerprint: bytes, job: "Future[bool]") -> None:
         if job.cancelled():
             return
         error = job.exception()
         with self._lock:
-            self.counts.waiting -= 1
+            self._leave(body)
             if error is None:
                 self.counts.heard += 1
+            elif isinstance(error, BadInput):
+                self.counts.unreadable += 1
             else:
                 self.counts.failed += 1
                 self._seen.pop(fingerprint, None)  # the same ring may be tried again
@@ -122,7 +154,9 @@ class Bell:
             if wake:
                 self._wake_is_due = True
                 self._tries_left = AGAIN_AT_MOST
-        if error is not None:
+        if isinstance(error, BadInput):
+            logger.warning("a ring was no webhook: %s", error)
+        elif error is not None:
             logger.warning("a ring was not heard, the sweep will: %s", error, exc_info=error)
         if wake:
             # Queued behind every ring that waits by now, so a burst wakes once.

@@ -1,15 +1,14 @@
 """`POST /webhooks/label-studio`: Label Studio says that somebody answered.
 
-It waits for our answer inside the annotator's own request, so this file only checks, notes and answers.
+It waits for our answer inside the annotator's own request, so the secret is checked, the bytes are put down, and that
+is all. Who holds the secret is Label Studio: that a body is no webhook after all is found out later and counted.
 """
 
 import hmac
 import json
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from pydantic_core import from_json
 from starlette.types import Receive, Scope, Send
 
 from blocks.annotation_server import DOORBELL_HEADER
@@ -17,8 +16,12 @@ from blocks.errors import BadInput
 from infra.gateway.bell import Bell
 from tasks.review.doorbell import annotations_in_webhook
 
+DOORBELL_PATH = "/webhooks/label-studio"
+
 MAX_BODY_BYTES = 2_000_000
 """A question with 1,000 boxes is 400 kB; nothing of ours comes near."""
+
+HEADER = DOORBELL_HEADER.lower().encode()
 
 
 class Doorbell:
@@ -35,28 +38,23 @@ class Doorbell:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        request = Request(scope, receive)
-        answer = await self._ring(request)
-        await answer(scope, receive, send)
+        status, reason = await self._ring(scope, receive)
+        body = json.dumps({"detail": reason}).encode() if reason else b""
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
-    async def _ring(self, request: Request) -> Response:
-        given = request.headers.get(DOORBELL_HEADER, "").encode()
+    async def _ring(self, scope: Scope, receive: Receive) -> tuple[int, str]:
+        if scope["method"] != "POST":
+            return 405, "the doorbell is rung by POST"
+        given = next((value for name, value in scope["headers"] if name == HEADER), b"")
         if not hmac.compare_digest(given, self._secret):
-            return _refuse(401, f"the header {DOORBELL_HEADER} does not carry this gateway's secret")
-        body = await _read_bounded(request)
+            return 401, f"the header {DOORBELL_HEADER} does not carry this gateway's secret"
+        body = await _read_bounded(receive)
         if body is None:
-            return _refuse(413, f"more than {MAX_BODY_BYTES:,} bytes")
-        try:
-            payload = parse_payload(body)
-        except BadInput as error:
-            return _refuse(400, str(error))
-        self._bell.ring(body, payload)
-        return Response(status_code=202)
-
-
-def doorbell_route(bell: Bell, doorbell_secret: str) -> Route:
-    """Return the route of the doorbell, to be put before all others."""
-    return Route("/webhooks/label-studio", Doorbell(bell, doorbell_secret), methods=["POST"])
+            return 413, f"more than {MAX_BODY_BYTES:,} bytes, or cut short"
+        self._bell.ring(body)
+        return 202, ""
 
 
 def parse_payload(body: bytes) -> dict[str, Any]:
@@ -69,25 +67,26 @@ def parse_payload(body: bytes) -> dict[str, Any]:
         BadInput: It is not one of Label Studio's webhooks.
     """
     try:
-        payload = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"the body is no JSON: {type(error).__name__}") from error
+        payload = from_json(body)  # twice as fast as Python's own, and it refuses what nests too deep
+    except ValueError as error:
+        raise BadInput(f"the body is no JSON: {error}") from error
     annotations_in_webhook(payload)
     if not isinstance(payload, dict):
         raise BadInput(f"a webhook is a JSON object, not a {type(payload).__name__}")
     return payload
 
 
-async def _read_bounded(request: Request) -> bytes | None:
-    """Read a body; None as soon as it is too long, whatever its header claims."""
+async def _read_bounded(receive: Receive) -> bytes | None:
+    """Read a body; None as soon as it is too long, whatever its header claims, or when the sender has gone."""
     parts, size = [], 0
-    async for part in request.stream():
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        part = message.get("body", b"")
         size += len(part)
         if size > MAX_BODY_BYTES:
             return None
         parts.append(part)
-    return b"".join(parts)
-
-
-def _refuse(status: int, reason: str) -> Response:
-    return JSONResponse({"detail": reason}, status)
+        if not message.get("more_body"):
+            return b"".join(parts)

@@ -22,6 +22,7 @@ from blocks.errors import BadInput
 from blocks.tables import Answer, AnswerState, Question, QuestionState, utc_now
 from tasks.review import bookmarks
 from tasks.review.heard import HeardAnnotation, HeardTask
+from tasks.review.pages import read_page
 from tasks.review.queues import Queue
 from tasks.review.regions import read_boxes, read_kind
 from tasks.review.skips import skipped_for_good
@@ -158,15 +159,20 @@ def _read(
         return AnswerState.SET_ASIDE, f"its result is no list (got {annotation.result!r:.80})", annotation.raw
     try:
         payload = Payload.model_validate(question.payload)
-        if payload.type == "boxes":
-            boxes = read_boxes(annotation.result, payload.width, payload.height, queue.classes, payload.boxes)
-            return AnswerState.COUNTED, None, [box.model_dump() for box in boxes]
-        kind = read_kind(annotation.result, payload.class_name or "", payload.kinds)
-        return AnswerState.COUNTED, None, [kind.model_dump()]
+        return AnswerState.COUNTED, None, _said(payload, annotation.result, queue)
     except BadInput as error:
         return AnswerState.SET_ASIDE, str(error), annotation.raw
     except ValidationError as error:
         return AnswerState.SET_ASIDE, f"the question's own payload cannot be read: {error}", annotation.raw
+
+
+def _said(payload: Payload, result: list[Any], queue: Queue) -> list[dict[str, Any]]:
+    if payload.type == "boxes":
+        boxes = read_boxes(result, payload.width, payload.height, queue.classes, payload.boxes)
+        return [box.model_dump() for box in boxes]
+    if payload.type == "page":
+        return [word.model_dump() for word in read_page(result, payload.crops)]
+    return [read_kind(result, payload.class_name or "", payload.kinds).model_dump()]
 
 
 def _known(session: Session, ids: Collection[str]) -> set[str]:

@@ -55,7 +55,7 @@ def ask(queue: Queue, questions: Written, until: rules.Until | None = None, plug
         LabelStudioRefused: Label Studio says no, such as to a wrong token.
     """
     rule = until or rules.Until()
-    if questions.count:
+    while questions.count:
         steps.post_questions(queue, questions, plugs)
         engine = open_catalog(plugs)
         while True:
@@ -69,6 +69,10 @@ def ask(queue: Queue, questions: Written, until: rules.Until | None = None, plug
                 break
             steps.post_questions(queue, questions, plugs)
         show_progress(engine, questions)
+        rest = steps.ask_rest_again(questions, rule, plugs)
+        if not rest.count:
+            break
+        questions = rest
     return steps.close_questions(queue, questions, rule, plugs)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
+from tasks.review.pages import add_page
 from tasks.review.queues import Queue
 
 IMAGE = "image"
@@ -30,6 +31,8 @@ def label_config(queue: Queue) -> str:
     view = ElementTree.Element("View")
     if queue.kind == "boxes":
         _add_boxes(view, queue)
+    elif queue.kind == "page":
+        add_page(view)
     else:
         _add_choice(view)
     return ElementTree.tostring(view, encoding="unicode")

@@ -4,6 +4,7 @@ A webhook comes once, late, twice or forged (the gateway checks its secret heade
 what it missed. Waking the sleeping run is the caller's next step (`tasks.review.ask.wake_due`).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -26,6 +27,11 @@ class Webhook:
     action: str
     tasks: tuple[HeardTask, ...] = ()
     deleted: tuple[int, ...] = ()
+
+    @property
+    def people(self) -> set[int]:
+        """Label Studio's numbers of the people whose answers it brings."""
+        return {note.completed_by for task in self.tasks for note in task.annotations if note.completed_by}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +114,13 @@ def annotations_in_webhook(payload: object) -> Webhook:
     return Webhook(action, tasks=tuple(_heard_task(annotation, by_id) for annotation in body.annotation))
 
 
-def hear(engine: Engine, payload: object) -> HeardReport:
+def hear(engine: Engine, payload: object, learn: Callable[[set[int]], None] | None = None) -> HeardReport:
     """Write down what a webhook says; hearing it again changes nothing.
 
     Args:
         engine: The catalogue.
         payload: The webhook's body, parsed from JSON. Its secret has been checked by the caller.
+        learn: Called first with the numbers of the people in it: a webhook does not say their names.
 
     Raises:
         BadInput: It is no Label Studio webhook.
@@ -123,6 +130,8 @@ def hear(engine: Engine, payload: object) -> HeardReport:
     if webhook.deleted:
         return HeardReport(webhook.action, record_deletions(engine, webhook.deleted))
     if webhook.tasks:
+        if learn is not None:
+            learn(webhook.people)
         return HeardReport(webhook.action, record_annotations(engine, webhook.tasks, HEARD_BY))
     return HeardReport(webhook.action)
 

@@ -30,7 +30,9 @@ MIN_MARGIN_PX = 12
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class Place:
+    """An item of a batch, as far as a question needs it."""
+
     item_id: str
     width: int
     height: int
@@ -68,7 +70,7 @@ def draft_missed(engine: Engine, queue: Queue, batch_id: str, round_: int = 0) -
     Raises:
         UnknownClass: A proposal has a class that the queue does not know.
     """
-    for page in _pages(engine, batch_id, (Route.ASK, Route.AUDIT)):
+    for page in pages_of_items(engine, batch_id, (Route.ASK, Route.AUDIT)):
         with reading(engine) as session:
             boxes = _proposed(session, batch_id, [place.item_id for place in page], (Outcome.ACCEPT, Outcome.ASK))
         drafts = [_draft_item(queue, batch_id, place, boxes.get(place.item_id, [])) for place in page]
@@ -87,7 +89,7 @@ def draft_kinds(
         margin_share: How much of the box's longer side the crop shows around it.
         round_: Of which round the questions are.
     """
-    for page in _pages(engine, batch_id, tuple(Route)):
+    for page in pages_of_items(engine, batch_id, tuple(Route)):
         ids = [place.item_id for place in page]
         with reading(engine) as session:
             answered = _answered(session, batch_id, ids)
@@ -110,7 +112,8 @@ def crop_around(box: AnsweredBox, width: int, height: int, margin_share: float) 
     return x_min, y_min, min(width, int(box.x_max + margin) + 1), min(height, int(box.y_max + margin) + 1)
 
 
-def _pages(engine: Engine, batch_id: str, routes: Sequence[Route]) -> Iterator[list[_Place]]:
+def pages_of_items(engine: Engine, batch_id: str, routes: Sequence[Route]) -> Iterator[list[Place]]:
+    """Yield the items of a batch that took one of these routes, in order, `PAGE_ITEMS` at a time."""
     wanted = (
         select(Item.id, Item.width, Item.height, BatchItem.route)
         .join(BatchItem, col(BatchItem.item_id) == col(Item.id))
@@ -123,7 +126,7 @@ def _pages(engine: Engine, batch_id: str, routes: Sequence[Route]) -> Iterator[l
         with reading(engine) as session:
             rows = session.exec(wanted.offset(start).limit(PAGE_ITEMS)).all()
         if rows:
-            yield [_Place(id_, width, height, route or "") for id_, width, height, route in rows]
+            yield [Place(id_, width, height, route or "") for id_, width, height, route in rows]
         if len(rows) < PAGE_ITEMS:
             return
         start += PAGE_ITEMS
@@ -156,11 +159,21 @@ def _answered(session: Session, batch_id: str, item_ids: Sequence[str]) -> dict[
     return {item_id: [AnsweredBox.model_validate(box) for box in raw] for item_id, raw in rows}
 
 
-def _as_answered(place: _Place, accepted: Sequence[tuple[Proposal, str]]) -> list[AnsweredBox]:
+def accepted_boxes(
+    engine: Engine, batch_id: str, places: Sequence[Place], least_score: float = 0.0
+) -> dict[str, list[AnsweredBox]]:
+    """Return the boxes of items that triage accepted with at least this score, by item id, also where there is none."""
+    with reading(engine) as session:
+        proposed = _proposed(session, batch_id, [place.item_id for place in places], (Outcome.ACCEPT,))
+    sure = {item_id: [one for one in some if one[0].score >= least_score] for item_id, some in proposed.items()}
+    return {place.item_id: _as_answered(place, sure.get(place.item_id, [])) for place in places}
+
+
+def _as_answered(place: Place, accepted: Sequence[tuple[Proposal, str]]) -> list[AnsweredBox]:
     return [AnsweredBox(untouched=True, **box.model_dump(exclude={"score", "sure"})) for box in _shown(place, accepted)]
 
 
-def _shown(place: _Place, proposed: Sequence[tuple[Proposal, str]]) -> list[ShownBox]:
+def _shown(place: Place, proposed: Sequence[tuple[Proposal, str]]) -> list[ShownBox]:
     """Return proposals as boxes to show, cut at the item's edges: doubtful ones first, the lowest score first."""
     boxes = [
         ShownBox(
@@ -179,7 +192,7 @@ def _shown(place: _Place, proposed: Sequence[tuple[Proposal, str]]) -> list[Show
     return sorted(visible, key=lambda box: (box.sure, box.score, box.id))
 
 
-def _draft_item(queue: Queue, batch_id: str, place: _Place, proposed: Sequence[tuple[Proposal, str]]) -> Draft:
+def _draft_item(queue: Queue, batch_id: str, place: Place, proposed: Sequence[tuple[Proposal, str]]) -> Draft:
     blind = place.route == Route.AUDIT
     boxes = [] if blind else _shown(place, proposed)
     for box in boxes:
@@ -210,7 +223,7 @@ def _spread(item_id: str) -> float:
     return int(hashlib.sha256(item_id.encode()).hexdigest()[:8], 16) / 0xFFFFFFFF
 
 
-def _draft_box(batch_id: str, place: _Place, box: AnsweredBox, kinds: Sequence[str], margin_share: float) -> Draft:
+def _draft_box(batch_id: str, place: Place, box: AnsweredBox, kinds: Sequence[str], margin_share: float) -> Draft:
     payload = Payload(
         type="kind",
         width=place.width,

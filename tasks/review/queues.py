@@ -1,7 +1,8 @@
 """The kinds of questions that people are asked: each is a queue, a project of its own in Label Studio.
 
-Two exist: "mark-missed" shows a whole item with the machine's boxes, to be corrected; "name-kind" shows one box and
-asks which finer kind it is. A queue is small and frozen: it travels between steps as a parameter.
+Three exist: "mark-missed" shows a whole item with the machine's boxes, to be corrected; "name-kind" shows one box and
+asks which finer kind it is; "confirm-page" shows many crops of one class, of which people remove the wrong ones. A
+queue is small and frozen: it travels between steps as a parameter.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from tasks.review.standards import GoldRule, OverlapRule, Staff
 
 MARK_MISSED = "mark-missed"
 NAME_KIND = "name-kind"
+CONFIRM_PAGE = "confirm-page"
 
 CANNOT_TELL = "cannot tell"
 """The choice of a person who cannot see it; an honest answer is worth more than a guess."""
@@ -29,7 +31,9 @@ class Queue(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(min_length=3, pattern=NAME_PATTERN, description="Short name, such as mark-missed")
-    kind: Literal["boxes", "kind"] = Field(description="boxes: draw and correct; kind: one choice about one box")
+    kind: Literal["boxes", "kind", "page"] = Field(
+        description="boxes: draw and correct; kind: one choice about one box; page: remove wrong ones of many crops"
+    )
     title: str = Field(min_length=1, description="What a person reads above the picture")
     instructions: str = Field(description="What a person reads before the first question")
     classes: tuple[str, ...] = Field(min_length=1, description="Classes of the boxes, in the order of their hotkeys")
@@ -126,5 +130,26 @@ def name_kind_queue(kinds: Mapping[str, Sequence[str]], annotators: Sequence[str
         ),
         classes=tuple(kinds),
         kinds={name: tuple(finer) for name, finer in kinds.items()},
+        annotators=tuple(annotators),
+    )
+
+
+def confirm_page_queue(classes: Sequence[str], annotators: Sequence[str] = ()) -> Queue:
+    """Build the queue in which people confirm pages of crops at a glance.
+
+    Args:
+        classes: Class names; a page shows crops of one of them.
+        annotators: E-mails of who should answer; empty means everybody.
+    """
+    return Queue(
+        name=CONFIRM_PAGE,
+        kind="page",
+        title="Click every crop that is wrong",
+        instructions=(
+            "<p><b>Click every crop that is wrong, then submit.</b> Nothing wrong? Submit at once.</p>"
+            "<p>Wrong is: another object in the frame, none at all, or a frame that does not fit it.</p>"
+            "<p>Keys 1 to 9, 0, q, w, e, r, t, y, i, o and p mark the first crops, and take the mark away again.</p>"
+        ),
+        classes=tuple(classes),
         annotators=tuple(annotators),
     )

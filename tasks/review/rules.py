@@ -1,7 +1,8 @@
 """When a queue is done with a batch: how far people are, the rule that says enough, and what becomes of the rest."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -13,7 +14,10 @@ from sqlmodel import col, select, update
 from blocks.database import reading, writing
 from blocks.tables import Answer, AnswerState, BatchItem, Question, QuestionState, Waiting, utc_now
 from tasks.review.groups import CONSENSUS
+from tasks.review.pace import RECENT, TimeLeft, time_left
 from tasks.review.seats import gold_of_batch, is_open, of_batch
+
+Rest = Literal["pass_on", "drop", "ask_again"]
 
 
 class Until(BaseModel):
@@ -23,11 +27,12 @@ class Until(BaseModel):
 
     share: float = Field(default=1.0, gt=0, le=1, description="Go on when this share of the questions is answered")
     hours: float | None = Field(default=None, gt=0, description="Go on after so many hours; empty: wait for the share")
-    rest: Literal["pass_on", "drop"] = Field(
+    rest: Rest = Field(
         default="pass_on",
         description="What becomes of items nobody answered for: pass_on lets them settle with what the machine is "
-        "sure of, drop sets them aside from this batch",
+        "sure of, drop sets them aside from this batch, ask_again asks the rest once more and then passes it on",
     )
+    times: int = Field(default=1, ge=1, le=10, description="With ask_again: how often the rest is asked again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,8 @@ class Progress:
     """Nobody is asked any more, and yet not all is decided: the answers wait to be weighed (`weighing.py`)."""
     gold_open: int = 0
     """Hidden questions with a known answer that nobody has answered: they tell which of the other answers count."""
+    left: TimeLeft | None = None
+    """How long the rest will take; None while that cannot be said."""
 
     @property
     def done(self) -> int:
@@ -61,7 +68,8 @@ class Progress:
         """Say it in a line, for logs and artifacts."""
         pace = f", {self.seconds / self.answered:.1f} s each" if self.answered and self.seconds else ""
         passed = f", {self.passed} skipped or unusable" if self.passed else ""
-        return f"{self.answered} of {self.asked} answered by {self.people} people{pace}{passed}"
+        left = f"; {self.left}" if self.left else ""
+        return f"{self.answered} of {self.asked} answered by {self.people} people{pace}{passed}{left}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +111,12 @@ def progress(engine: Engine, queue: str, batch_id: str, round_: int = 0) -> Prog
         )
         unusable = col(Answer.state) == AnswerState.SET_ASIDE.value
         passed = connection.execute(passing.where(*ours, still_open, unusable)).scalar_one()
+        times = select(Answer.answered_at).join(Question, col(Question.id) == col(Answer.question_id)).where(*ours)
+        counted = times.where(Answer.state == AnswerState.COUNTED.value).order_by(col(Answer.answered_at).desc())
+        answered_at = session.exec(counted.limit(RECENT + 1)).all()
     counts = {state: int(row[1]) for state, row in by_state.items()}
     posted = [at for at in (posted_at, *(row[2] for row in by_state.values())) if at is not None]
-    return Progress(
+    so_far = Progress(
         asked=sum(counts.values()),
         answered=counts.get(QuestionState.ANSWERED.value, 0),
         passed=int(passed) + counts.get(QuestionState.REWORK.value, 0),
@@ -115,6 +126,21 @@ def progress(engine: Engine, queue: str, batch_id: str, round_: int = 0) -> Prog
         first_posted_at=min(posted, default=None),
         is_stuck=bool(counts.get(QuestionState.SHARED.value)) and not (seats_open or gold_open),
         gold_open=int(gold_open),
+    )
+    return replace(so_far, left=time_left(answered_at, so_far.asked - so_far.done, utc_now()))
+
+
+def progress_of_rounds(rounds: Sequence[Progress]) -> Progress:
+    """Return how a queue of a batch ended over all its rounds, the first first: a later round asks what one left."""
+    first, last = rounds[0], rounds[-1]
+    return Progress(
+        asked=first.asked,
+        answered=sum(one.answered for one in rounds),
+        passed=sum(one.passed for one in rounds),
+        closed=last.closed,
+        people=max(one.people for one in rounds),
+        seconds=sum(one.seconds for one in rounds),
+        first_posted_at=first.first_posted_at,
     )
 
 
@@ -134,7 +160,7 @@ def is_late(so_far: Progress, until: Until) -> bool:
     return utc_now() >= so_far.first_posted_at + timedelta(hours=until.hours)
 
 
-def close_rest(engine: Engine, queue: str, batch_id: str, round_: int, rest: Literal["pass_on", "drop"]) -> int:
+def close_rest(engine: Engine, queue: str, batch_id: str, round_: int, rest: Rest) -> int:
     """End the questions nobody answered, by the queue's rule; an answer that comes later still counts.
 
     Returns:
@@ -144,16 +170,16 @@ def close_rest(engine: Engine, queue: str, batch_id: str, round_: int, rest: Lit
     still_open = col(Question.state).in_(undecided)
     ours = _ours(queue, batch_id, round_)
     with writing(engine) as session:
-        rows = session.exec(select(Question.id, Question.item_id, Question.subject).where(*ours, still_open)).all()
-        seats = of_batch(queue, batch_id, round_)
-        gold = gold_of_batch(queue, batch_id, round_)
-        for mine in (seats, gold):
-            session.exec(update(Question).where(*mine, still_open).values(state=QuestionState.CLOSED.value))
-        whole_items = [item_id for _, item_id, subject in rows if not subject]
-        if rest == "drop" and whole_items:
+        mine = select(Question.item_id, Question.subject, Question.payload).where(*ours, still_open)
+        rows = session.exec(mine).all()
+        for part in (ours, of_batch(queue, batch_id, round_), gold_of_batch(queue, batch_id, round_)):
+            session.exec(update(Question).where(*part, still_open).values(state=QuestionState.CLOSED.value))
+        whole_items = {item_id for item_id, subject, _ in rows if not subject}
+        on_pages = {crop["item_id"] for _, _, payload in rows for crop in payload.get("crops", ())}
+        if rest == "drop" and whole_items | on_pages:
             members = update(BatchItem).where(col(BatchItem.batch_id) == batch_id)
             session.exec(
-                members.where(col(BatchItem.item_id).in_(whole_items)).values(
+                members.where(col(BatchItem.item_id).in_(whole_items | on_pages)).values(
                     set_aside=f"nobody answered in queue {queue} before its rule was met"
                 )
             )

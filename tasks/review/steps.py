@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict
 from blocks.errors import CatalogUnavailable, LabelStudioUnavailable
 from blocks.plugs import open_catalog, open_server
 from blocks.retries import WAITS_S, only_for
-from tasks.review import drafts, outbox, poll, rules, seats, weighing
+from tasks.review import again, drafts, outbox, page_rounds, poll, rules, seats, weighing
+from tasks.review.pages import PageOptions
 from tasks.review.queues import Queue
 
 LOG = logging.getLogger(__name__)
@@ -57,10 +58,23 @@ class Swept(BaseModel):
 
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
 def write_missed_questions(batch_id: str, queue: Queue, plugs: str = "local", *, round_: int = 0) -> Written:
-    """Write the questions about whole items of a batch into the outbox."""
+    """Write the questions about whole items of a batch into the outbox; items with a crop removed are asked as well."""
     engine = open_catalog(plugs)
+    page_rounds.send_back_removed(engine, batch_id)
     count = drafts.write_once(engine, queue, batch_id, round_, drafts.draft_missed(engine, queue, batch_id, round_))
     LOG.info("%s: %d questions of batch %s in the outbox", queue.name, count, batch_id)
+    return Written(queue=queue.name, batch_id=batch_id, round=round_, count=count)
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
+def write_confirm_pages(
+    batch_id: str, queue: Queue, options: PageOptions, plugs: str = "local", *, round_: int = 0
+) -> Written:
+    """Write the questions about pages of very sure crops of a batch into the outbox."""
+    engine = open_catalog(plugs)
+    pages = page_rounds.draft_confirm_pages(engine, queue, batch_id, options, round_)
+    count = drafts.write_once(engine, queue, batch_id, round_, pages)
+    LOG.info("%s: %d pages of batch %s in the outbox", queue.name, count, batch_id)
     return Written(queue=queue.name, batch_id=batch_id, round=round_, count=count)
 
 
@@ -118,14 +132,24 @@ def ask_on(plugs: str = "local") -> int:
 
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
 def close_questions(queue: Queue, questions: Written, until: rules.Until, plugs: str = "local") -> Asked:
-    """End what nobody answered, by the queue's rule, and count."""
+    """End what nobody answered, by the queue's rule, and count over all rounds."""
     engine = open_catalog(plugs)
-    key = (questions.queue, questions.batch_id, questions.round)
-    weighing.weigh_answers(engine, queue, questions.batch_id, questions.round, is_last=True)
-    closed = rules.close_rest(engine, *key, until.rest)
-    so_far = rules.progress(engine, *key)
+    key = (questions.queue, questions.batch_id)
+    rounds = range(questions.round + 1)
+    for number in rounds:
+        weighing.weigh_answers(engine, queue, questions.batch_id, number, is_last=True)
+    closed = sum(rules.close_rest(engine, *key, number, until.rest) for number in rounds)
+    so_far = rules.progress_of_rounds([rules.progress(engine, *key, number) for number in rounds])
     LOG.info("%s: %s; %d closed now", questions.queue, so_far, closed)
     return Asked.model_validate(so_far)
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
+def ask_rest_again(questions: Written, until: rules.Until, plugs: str = "local") -> Written:
+    """Write what nobody answered as the next round, where the rule says so; its count is 0 where nothing is."""
+    key = (questions.queue, questions.batch_id, questions.round)
+    count = again.ask_rest_again(open_catalog(plugs), open_server(plugs), *key, until)
+    return questions.model_copy(update={"round": questions.round + 1, "count": count})
 
 
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from blocks.annotation_server import AnnotationServer
 from tasks.review.configs import IMAGE, choice_list
+from tasks.review.pages import PageCrop, page_data
 from tasks.review.projects import MODEL_VERSION
 from tasks.review.queues import Queue, choices_of
 from tasks.review.regions import ShownBox, to_regions
@@ -17,15 +18,16 @@ class Payload(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    type: Literal["boxes", "kind"]
-    width: int
-    height: int
+    type: Literal["boxes", "kind", "page"]
+    width: int = 0
+    height: int = 0
     blind: bool = False
     prefill: list[str] = []
     boxes: list[ShownBox] = []
     crop: tuple[int, int, int, int] | None = None
     class_name: str | None = None
     kinds: list[str] = []
+    crops: list[PageCrop] = []
 
 
 def to_task(
@@ -33,6 +35,9 @@ def to_task(
 ) -> dict[str, Any]:
     """Return a question as the task that Label Studio imports, with its prediction inside."""
     payload = Payload.model_validate(raw_payload)
+    if payload.type == "page":
+        shown = page_data(server, queue.title, payload.class_name or "", payload.crops)
+        return {"data": {**shown, "question_id": question_id}}
     data: dict[str, Any] = {IMAGE: server.image_link(item_id, payload.crop), "question_id": question_id}
     if payload.type == "kind":
         class_name = payload.class_name or ""

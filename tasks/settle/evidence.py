@@ -1,4 +1,4 @@
-"""Read what machines and people said about some items of a batch, in four statements however many items there are."""
+"""Read what machines and people said about some items of a batch, in five statements however many items there are."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 
 from blocks.errors import BadRegion
 from blocks.tables import Answer, AnswerState, BatchItem, Outcome, Proposal, Question, QuestionState, Verdict
+from tasks.review.page_rounds import Said, read_page_words
 from tasks.review.queues import MARK_MISSED, NAME_KIND
 from tasks.review.regions import AnsweredBox, AnsweredKind
 from tasks.settle.truth import Asked, Evidence, Naming, Proposed
@@ -78,22 +79,25 @@ def read_evidence(
         return {}, {}
     proposals = _read_proposals(session, scope, places)
     said = _read_said(session, scope.batch_id, places)
+    words = read_page_words(session, scope.batch_id)
     found: dict[str, Evidence] = {}
     broken: dict[str, BadRegion] = {}
     for place in places:
         try:
-            found[place.item_id] = _evidence_of(place, proposals[place.item_id], said[place.item_id])
+            found[place.item_id] = _evidence_of(place, proposals[place.item_id], said[place.item_id], words)
         except BadRegion as error:
             broken[place.item_id] = error
     return found, broken
 
 
-def _evidence_of(place: Place, proposals: dict[str, Proposed], said: dict[str, list[_Said]]) -> Evidence:
+def _evidence_of(
+    place: Place, proposals: dict[str, Proposed], said: dict[str, list[_Said]], words: dict[str, Said]
+) -> Evidence:
     whole = [one for one in said.get(MARK_MISSED, []) if not one.subject]
     namings = _namings_of(said.get(NAME_KIND, []))
     last = max((one for one in whole if one.counted), key=lambda one: one.recency, default=None)
     if last is None or last.counted is None:
-        return Evidence(place.route, proposals, _asked_of(whole), namings=namings)
+        return Evidence(place.route, proposals, _asked_of(whole), namings=namings, page_words=words)
     return Evidence(
         route=place.route,
         proposals=proposals,
@@ -102,6 +106,7 @@ def _evidence_of(place: Place, proposals: dict[str, Proposed], said: dict[str, l
         answered=tuple(_parse(AnsweredBox, entry) for entry in last.counted.raw),
         prefill=last.prefill,
         namings=namings,
+        page_words=words,
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from blocks.tables import Outcome, Route
+from tasks.review.page_rounds import Said
 from tasks.review.regions import AnsweredBox, AnsweredKind
 
 Corners = tuple[float, float, float, float]
@@ -63,6 +64,7 @@ class Evidence:
     answered: tuple[AnsweredBox, ...] = ()
     prefill: frozenset[str] = frozenset()
     namings: Mapping[str, Naming] = field(default_factory=dict)
+    page_words: Mapping[str, Said] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ class Settlement:
 def settle_item(evidence: Evidence) -> Settlement:
     """Decide what is true of an item.
 
-    - Route sure: the accepted proposals.
+    - Route sure: the accepted proposals; on a page of crops a person may have confirmed or removed them.
     - Route ask, answered: the person's boxes. One that is a proposal's keeps the proposal's id; left untouched it stays
       the machine's if triage had accepted it, and becomes the person's if triage had asked.
     - Route audit, answered: the person's boxes; no proposal was shown, so none is behind them.
@@ -106,13 +108,17 @@ def settle_item(evidence: Evidence) -> Settlement:
       undecided. An audited item never does: it would flatter the machine.
     - A box whose crop is called no object is taken out, whoever drew it.
     """
-    accepted = tuple(_machine_box(p) for p in evidence.proposals.values() if p.outcome == Outcome.ACCEPT.value)
+    sure = [p for p in evidence.proposals.values() if p.outcome == Outcome.ACCEPT.value]
+    accepted = tuple(_sure_box(p, evidence) for p in sure if not _is_removed(p, evidence))
     if evidence.route == Route.SURE.value:
-        return _with_kinds(Settlement(Standing.SETTLED, accepted), evidence.namings)
+        removed = len(sure) - len(accepted)
+        # Taken off a page when it was too late to ask about the item: with nothing left, nobody knows what is there.
+        standing = Standing.SETTLED if accepted or not removed else Standing.UNSETTLED
+        return _with_kinds(Settlement(standing, accepted, deleted=removed), evidence.namings)
     if evidence.asked is Asked.OPEN:
         return Settlement(Standing.WAITING)
     if evidence.asked is Asked.ANSWERED:
-        boxes = tuple(_answered_box(box, evidence) for box in evidence.answered)
+        boxes = tuple(_answered_box(box, evidence) for box in evidence.answered if not _is_gone(box, evidence))
         deleted = len(evidence.prefill - {box.id for box in evidence.answered})
         answered = Settlement(Standing.SETTLED, boxes, deleted=deleted, answer_id=evidence.answer_id)
         return _with_kinds(answered, evidence.namings)
@@ -125,14 +131,30 @@ def settle_item(evidence: Evidence) -> Settlement:
     return _with_kinds(Settlement(Standing.SETTLED, accepted, undecided=undecided), evidence.namings)
 
 
-def _machine_box(proposed: Proposed) -> TrueBox:
-    return TrueBox(proposed.id, proposed.class_name, proposed.box_px, MACHINE, proposal_id=proposed.id)
+def _sure_box(proposed: Proposed, evidence: Evidence) -> TrueBox:
+    """Return an accepted box: the machine's, or that of the person who confirmed it on a page."""
+    said = evidence.page_words.get(proposed.id)
+    origin, answer_id = (PERSON, said.answer_id) if said and said.word == "confirmed" else (MACHINE, None)
+    return TrueBox(
+        proposed.id, proposed.class_name, proposed.box_px, origin, proposal_id=proposed.id, answer_id=answer_id
+    )
+
+
+def _is_removed(proposed: Proposed, evidence: Evidence) -> bool:
+    said = evidence.page_words.get(proposed.id)
+    return said is not None and said.word == "removed"
+
+
+def _is_gone(answered: AnsweredBox, evidence: Evidence) -> bool:
+    """Say whether a box that was only passed over as a sure one was explicitly removed on a page."""
+    shown = evidence.proposals.get(answered.id)
+    return bool(shown and answered.untouched and shown.outcome == Outcome.ACCEPT.value and _is_removed(shown, evidence))
 
 
 def _answered_box(answered: AnsweredBox, evidence: Evidence) -> TrueBox:
     shown = evidence.proposals.get(answered.id) if evidence.route == Route.ASK.value else None
     if shown and answered.untouched and shown.outcome == Outcome.ACCEPT.value:
-        return _machine_box(shown)
+        return _sure_box(shown, evidence)
     return TrueBox(
         region=answered.id,
         class_name=answered.class_name,

@@ -26,6 +26,7 @@ class Why(StrEnum):
     NOTHING_FOUND = "nothing found"
     NOT_SCANNED = "not scanned"
     ALL_SURE = "all boxes accepted"
+    REMOVED = "removed by a person"
     OTHER = "other"
 
 
@@ -45,6 +46,7 @@ _PATTERNS: tuple[tuple[Why, re.Pattern[str]], ...] = (
     (Why.NOTHING_FOUND, re.compile(r"nothing found")),
     (Why.NOT_SCANNED, re.compile(r"not scanned")),
     (Why.ALL_SURE, re.compile(r"all \d+ box(es)? accepted")),
+    (Why.REMOVED, re.compile(r"a person removed")),
 )
 
 
@@ -66,6 +68,11 @@ def doubtful(score: float, drop: float, accept: float) -> str:
 def weak(score: float, drop: float) -> str:
     """Say why a box is dropped."""
     return f"score {score:.2f} is under {drop:.2f}"
+
+
+def removed_from_page() -> str:
+    """Say that a person took an accepted box off a page of crops, and so its item is looked at."""
+    return "a person removed an accepted box from a page"
 
 
 def no_score() -> str:

@@ -86,6 +86,11 @@ def test_no_secret_of_a_run_is_written_anywhere_but_in_its_block(asked_line: Ask
         *texts_of(home / "mlflow.sqlite", leave_out=set()),
         *files_of(home / "prefect" / "storage"),
     ]
+    looked_at = {place.name for place in places}
+    logs, artifacts, parameters, exceptions = "log", "artifact", "flow_run", "flow_run_state"
+    for table in (logs, artifacts, parameters, exceptions, "task_run", "task_run_state", "event_resources"):
+        assert f"prefect.db: {table}" in looked_at, f"nothing was looked at in {table}"
+    assert any("Copy one from Account" in place.text for place in places if place.name.endswith(exceptions))
     assert any("INFO" in place.text for place in places) and len(places) > 100  # it did run, and we do look at it
     found = {(name, place.name) for name, value in secrets.items() for place in places if value in place.text}
     assert found == set()

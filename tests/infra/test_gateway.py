@@ -350,8 +350,8 @@ def test_a_ring_that_changes_nothing_wakes_nobody(client: httpx.Client, heard: H
 def test_a_run_that_does_not_sleep_yet_is_woken_a_little_later(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("infra.gateway.bell.AGAIN_S", 0.01)
     heard.still_awake = 3
-    bell = Bell(heard.hear, heard.wake)
-    bell.ring(b"1", {"n": 1})
+    bell = Bell(lambda body: heard.hear({"n": body}), heard.wake)
+    bell.ring(b"1")
     wait_until(lambda: heard.wakes == 4)
     time.sleep(0.1)
     assert heard.wakes == 4
@@ -360,9 +360,9 @@ def test_a_run_that_does_not_sleep_yet_is_woken_a_little_later(heard: Heard, mon
 
 def test_more_rings_than_may_wait_are_counted_and_left(heard: Heard) -> None:
     heard.open.clear()
-    bell = Bell(heard.hear, heard.wake, waiting_limit=3)
+    bell = Bell(lambda body: heard.hear({"n": body}), heard.wake, waiting_limit=3)
     for number in range(10):
-        bell.ring(str(number).encode(), {"n": number})
+        bell.ring(str(number).encode())
     assert bell.counts.overflowed == 7
     heard.open.set()
     wait_until(lambda: bell.counts.heard == 3)
@@ -394,9 +394,25 @@ MALFORMED = [
 
 
 @pytest.mark.parametrize("body", MALFORMED, ids=lambda body: repr(body[:16]))
-def test_a_malformed_ring_is_refused(client: httpx.Client, heard: Heard, body: bytes) -> None:
-    assert client.post("/webhooks/label-studio", content=body, headers=KNOWN).status_code == 400
+def test_a_malformed_ring_is_counted_and_not_heard(client: httpx.Client, heard: Heard, body: bytes) -> None:
+    assert client.post("/webhooks/label-studio", content=body, headers=KNOWN).status_code == 202
+    wait_until(lambda: client.get("/health").json()["rings"]["unreadable"] == 1)
     assert heard.payloads == []
+    assert client.get("/health").json()["rings"]["failed"] == 0
+
+
+def test_more_bytes_than_may_wait_are_left(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infra.gateway.bell.WAITING_BYTES", 25)
+    heard.open.clear()
+    bell = Bell(lambda body: heard.hear({"n": body}), heard.wake)
+    for number in range(5):
+        bell.ring(b"%d" % number * 10)
+    assert bell.counts.overflowed == 3
+    heard.open.set()
+    wait_until(lambda: bell.counts.heard == 2 and bell.counts.waiting == 0)
+    bell.ring(b"again")  # there is room again
+    wait_until(lambda: bell.counts.heard == 3)
+    bell.stop()
 
 
 JSON_VALUES = st.recursive(

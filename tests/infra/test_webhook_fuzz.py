@@ -38,7 +38,6 @@ from tests.review.builders import (
 
 SECRET = "doorbell-secret-of-the-fuzz"
 KNOWN = {DOORBELL_HEADER: SECRET}
-REFUSALS = {400, 401, 413}
 REAL: dict[str, dict[str, Any]] = {}
 """Webhooks as Label Studio sends them, about the questions of the running test's catalogue."""
 
@@ -163,8 +162,7 @@ def test_ten_thousand_payloads_are_taken_or_refused(gateway: Gateway, engine: En
     else:  # a real webhook with one thing in it replaced: the closest a forger gets
         real = REAL[data.draw(st.sampled_from(sorted(REAL)))]
         body = encoded(put(real, data.draw(st.sampled_from(spots_of(real))), data.draw(VALUES)))
-    status = gateway.ring(body)
-    assert status == 202 or status in REFUSALS
+    assert gateway.ring(body) == 202  # none is too large; what it is worth is found out afterwards
     assert gateway.ring(body, {DOORBELL_HEADER: "a guess"}) == 401
     assert gateway.bell.counts.failed == 0
 
@@ -229,9 +227,10 @@ def test_huge_webhooks_are_refused_and_large_ones_heard(gateway: Gateway, engine
     body = encoded(webhook(question, 2, result=huge))
     assert len(body) > MAX_BODY_BYTES
     assert gateway.ring(body) == 413
-    assert gateway.ring(b"[" * 1_000_000) == 400
-    assert gateway.ring(b'{"action": "ANNOTATIONS_DELETED", "annotations": [' + b"1," * 900_000 + b"1]}") == 400
+    assert gateway.ring(b"[" * 1_000_000) == 202
+    assert gateway.ring(b'{"action": "ANNOTATIONS_DELETED", "annotations": [' + b"1," * 900_000 + b"1]}") == 202
     gateway.wait_until_heard()
+    assert (gateway.bell.counts.heard, gateway.bell.counts.unreadable) == (1, 2)
     assert [(answer.state, len(answer.raw)) for answer in answers(engine)] == [("counted", 3000)]
 
 

@@ -73,6 +73,17 @@ def test_progress_counts_answers_skips_people_and_seconds(asked: Engine) -> None
     assert str(now) == "2 of 4 answered by 2 people, 4.0 s each, 1 skipped or unusable"
 
 
+def test_how_long_it_will_take_is_said_only_after_enough_answers(engine: Engine) -> None:
+    make_batch(engine, items=30)
+    write_missed(engine)
+    pretend_posted(engine)
+    for number, question in enumerate(questions(engine)[:9]):
+        hear(engine, webhook(question, number + 1, minute=number))
+    assert "left" not in str(progress(engine, MARK_MISSED, "b1"))
+    hear(engine, webhook(questions(engine)[9], 10, minute=9))
+    assert str(progress(engine, MARK_MISSED, "b1")).endswith("left at this pace")
+
+
 @pytest.mark.parametrize("rest", ["pass_on", "drop"])
 def test_the_rest_is_passed_on_or_dropped(asked: Engine, rest: str) -> None:
     answered = questions(asked)[0]

@@ -65,6 +65,7 @@ def test_every_sentence_is_known_again_by_its_kind() -> None:
         Why.NOTHING_FOUND: reasons.nothing_found(0.15),
         Why.NOT_SCANNED: reasons.not_scanned(),
         Why.ALL_SURE: reasons.all_sure(1),
+        Why.REMOVED: reasons.removed_from_page(),
         Why.OTHER: "because",
     }
     assert {why: why_of(sentence) for why, sentence in said.items()} == {why: why for why in Why}

@@ -1,0 +1,141 @@
+"""A page of look-alike crops, confirmed at a glance: how people see it, and what their answer says of each crop.
+
+The crops are the pictures of checkboxes (`html` of Label Studio's dynamic choices): no canvas, no regions, one click or
+key for each wrong crop, and nothing at all where all are right. Each picture comes by a signed link of its own, as that
+of a name-kind question does, with the machine's box as a frame over it, so that also a box that does not fit is seen.
+"""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any, Literal
+from xml.etree import ElementTree
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from blocks.annotation_server import AnnotationServer
+from blocks.errors import BadRegion
+from blocks.links import Box
+
+PAGE = "page"
+"""Name of the object that a page's answer is about: its headline."""
+
+WRONG = "wrong"
+"""Name of the checkboxes."""
+
+PAGE_KEYS = "1234567890qwertyiop"
+"""One key per crop, as far as they go; the others get what Label Studio finds. Without u, which it uses itself."""
+
+TILE_PX = (155, 118)
+"""Room for one picture, width and height: 24 on a laptop's screen at once, and a car still tells from a van."""
+
+STYLE = """
+.page-of-crops .lsf-choices { display: flex; flex-direction: row; flex-wrap: wrap; gap: 8px; }
+.page-of-crops .lsf-choice { margin: 0; }
+.page-of-crops .ant-checkbox { display: none; }
+.page-of-crops .ant-checkbox-wrapper { padding: 3px; border: 3px solid transparent; border-radius: 4px; }
+.page-of-crops .ant-checkbox-wrapper:hover { border-color: #999; }
+.page-of-crops .ant-checkbox-wrapper-checked { border-color: #d62728; background: #d62728; }
+.page-of-crops .ant-checkbox-wrapper-checked img { opacity: 0.35; }
+.page-of-crops .ant-checkbox + span { padding: 0; }
+.crop { position: relative; display: inline-block; }
+.crop img { display: block; }
+.crop i { position: absolute; box-sizing: border-box; border: 2px solid #17becf; pointer-events: none; }
+"""
+
+
+class PageOptions(BaseModel):
+    """Which accepted boxes people confirm on pages, and how many at a time."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    least_score: float = Field(default=0.97, gt=0, le=1, description="Boxes of this score or more come onto a page")
+    crops: int = Field(default=24, ge=1, le=100, description="Crops on one page, all of one class")
+
+
+class PageCrop(BaseModel):
+    """One box of a page: whose it is, what is shown of its item, and where the box lies; pixels of the upright item."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    proposal_id: str
+    item_id: str
+    crop: Box
+    box: tuple[float, float, float, float]
+
+
+class PageWord(BaseModel):
+    """What a person said of one crop: an answer to a page holds one for each, in the order of the page."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    proposal_id: str
+    word: Literal["confirmed", "removed"]
+
+
+def add_page(view: ElementTree.Element) -> None:
+    """Add what a page looks like to a label config."""
+    ElementTree.SubElement(view, "Style").text = STYLE
+    ElementTree.SubElement(view, "Text", name=PAGE, value="$question")
+    sheet = ElementTree.SubElement(view, "View", className="page-of-crops")
+    ElementTree.SubElement(sheet, "Choices", name=WRONG, toName=PAGE, value="$crops", choice="multiple")
+
+
+def page_data(server: AnnotationServer, title: str, class_name: str, crops: Sequence[PageCrop]) -> dict[str, Any]:
+    """Return what the task of a page holds: the headline, and each crop as a checkbox with its picture."""
+    choices = [{"value": crop.proposal_id, "html": _picture(server, crop)} for crop in crops]
+    for choice, key in zip(choices, PAGE_KEYS, strict=False):
+        choice["hotkey"] = key
+    return {"question": f"{title} ({class_name})", "crops": choices}
+
+
+def read_page(result: Sequence[Any], crops: Sequence[PageCrop]) -> list[PageWord]:
+    """Return what a person said of each crop of a page, in the order of the page.
+
+    Args:
+        result: The annotation's result as Label Studio sends it; empty means that every crop is right.
+        crops: The page as it was asked.
+
+    Raises:
+        BadRegion: The answer is about anything but this page's crops.
+    """
+    if not result:
+        return [PageWord(proposal_id=crop.proposal_id, word="confirmed") for crop in crops]
+    if len(result) != 1:
+        raise BadRegion(f"the answer holds {len(result)} entries (expected none, or one of control {WRONG!r})")
+    removed = _removed_in(result[0])
+    known = {crop.proposal_id for crop in crops}
+    strange = [id_ for id_ in removed if not isinstance(id_, str) or id_ not in known]
+    if strange:
+        raise BadRegion(f"{strange[0]!r:.80} is none of the {len(known)} crops of this page")
+    gone = set(removed)
+    return [
+        PageWord(proposal_id=crop.proposal_id, word="removed" if crop.proposal_id in gone else "confirmed")
+        for crop in crops
+    ]
+
+
+def _removed_in(entry: object) -> list[Any]:
+    value = entry.get("value") if isinstance(entry, dict) else None
+    removed = value.get("choices") if isinstance(value, dict) else None
+    is_ours = isinstance(entry, dict) and entry.get("type") == "choices" and entry.get("from_name") == WRONG
+    if not is_ours or not isinstance(removed, list):
+        raise BadRegion(f"entry {entry!r:.80} is no choice of control {WRONG!r}")
+    return removed
+
+
+def _picture(server: AnnotationServer, crop: PageCrop) -> str:
+    """Return a crop with its box's frame as HTML, as large as a tile allows."""
+    x_min, y_min, x_max, y_max = crop.crop
+    wide, high = x_max - x_min, y_max - y_min
+    scale = min(TILE_PX[0] / wide, TILE_PX[1] / high)
+    left, top, right, bottom = crop.box
+    place = {
+        "left": (left - x_min) / wide,
+        "top": (top - y_min) / high,
+        "width": (right - left) / wide,
+        "height": (bottom - top) / high,
+    }
+    style = ";".join(f"{name}:{100 * share:.2f}%" for name, share in place.items())
+    link = escape(server.image_link(crop.item_id, crop.crop), quote=True)
+    size = f'width="{round(wide * scale)}" height="{round(high * scale)}"'
+    return f'<span class="crop"><img src="{link}" {size} alt=""><i style="{style}"></i></span>'

@@ -1,0 +1,111 @@
+"""What nobody answered is asked again, once in Label Studio at any time, and never under somebody's hands."""
+
+import pytest
+from sqlalchemy import Engine
+
+from blocks.annotation_server import AnnotationServer
+from blocks.tables import AnswerState, Question, QuestionState
+from tasks.review.again import ask_rest_again
+from tasks.review.outbox import post_questions
+from tasks.review.poll import read_all_changes
+from tasks.review.queues import MARK_MISSED
+from tasks.review.rules import Until, close_rest, is_met, progress, progress_of_rounds
+from tests.review.builders import QUEUE, answers, make_batch, questions, write_missed
+
+AGAIN = Until(share=0.5, rest="ask_again", times=2)
+
+
+def asked_again(engine: Engine, server: AnnotationServer, round_: int = 0, until: Until = AGAIN) -> int:
+    return ask_rest_again(engine, server, MARK_MISSED, "b1", round_, until)
+
+
+def of_round(engine: Engine, round_: int) -> list[Question]:
+    return [row for row in questions(engine) if row.round == round_]
+
+
+def shown(server: AnnotationServer, engine: Engine) -> set[str]:
+    """The questions that Label Studio shows."""
+    project = next(row.project_id for row in questions(engine) if row.project_id)
+    tasks = server.call("GET", "api/tasks/", params={"project": project, "page_size": 100})["tasks"]
+    ids = [task["data"]["question_id"] for task in tasks]
+    assert len(ids) == len(set(ids))
+    return set(ids)
+
+
+def submit(server: AnnotationServer, question: Question, **more: object) -> None:
+    body = {"result": [], "lead_time": 2.0, **more}
+    server.call("POST", f"api/tasks/{question.task_id}/annotations/", body=body)
+
+
+@pytest.fixture
+def asked(engine: Engine, label_studio: AnnotationServer, request: pytest.FixtureRequest) -> Engine:
+    """A catalogue with four questions that stand in a project of their own."""
+    make_batch(engine, items=4, collection=f"again {request.node.name[-40:]}")
+    write_missed(engine)
+    post_questions(engine, label_studio, QUEUE, "b1")
+    return engine
+
+
+@pytest.mark.label_studio
+def test_the_rest_becomes_the_next_round_and_stands_in_label_studio_once(
+    asked: Engine, label_studio: AnnotationServer
+) -> None:
+    answered, *rest = questions(asked)
+    submit(label_studio, answered)
+    read_all_changes(asked, label_studio)
+    assert [asked_again(asked, label_studio) for _ in range(2)] == [3, 3]
+    again = of_round(asked, 1)
+    assert {row.item_id for row in again} == {row.item_id for row in rest}
+    assert {row.state for row in of_round(asked, 0)} == {QuestionState.ANSWERED, QuestionState.CLOSED}
+    post_questions(asked, label_studio, QUEUE, "b1", 1)
+    assert shown(label_studio, asked) == {answered.id, *(row.id for row in again)}
+
+    submit(label_studio, of_round(asked, 1)[0])
+    read_all_changes(asked, label_studio)
+    assert asked_again(asked, label_studio, round_=1) == 2
+    assert asked_again(asked, label_studio, round_=2) == 0, "at most twice"
+    assert close_rest(asked, MARK_MISSED, "b1", 2, "ask_again") == 2
+    rounds = [progress(asked, MARK_MISSED, "b1", number) for number in range(3)]
+    total = progress_of_rounds(rounds)
+    assert (total.asked, total.answered, total.closed) == (4, 2, 2)
+    assert all(is_met(one, AGAIN) for one in rounds), "a run that starts from the top passes through every round"
+
+
+@pytest.mark.label_studio
+def test_what_somebody_has_worked_on_stays_where_it_is(asked: Engine, label_studio: AnnotationServer) -> None:
+    begun, skipped, unheard, free = questions(asked)
+    label_studio.call("POST", f"api/tasks/{begun.task_id}/drafts", body={"result": [], "lead_time": 1.0})
+    submit(label_studio, skipped, was_cancelled=True)
+    submit(label_studio, unheard)  # answered, and neither doorbell nor sweep has told us yet
+    assert asked_again(asked, label_studio) == 1
+    assert [row.item_id for row in of_round(asked, 1)] == [free.item_id]
+    read_all_changes(asked, label_studio)
+    assert {(row.question_id, row.state) for row in answers(asked)} == {
+        (skipped.id, AnswerState.SKIPPED),
+        (unheard.id, AnswerState.COUNTED),
+    }
+
+
+@pytest.mark.label_studio
+def test_a_crash_after_a_task_was_taken_back_loses_no_question(asked: Engine, label_studio: AnnotationServer) -> None:
+    first = questions(asked)[0]
+    label_studio.call("DELETE", f"api/tasks/{first.task_id}/")
+    assert asked_again(asked, label_studio) == 4
+    assert first.item_id in {row.item_id for row in of_round(asked, 1)}
+
+
+@pytest.mark.parametrize("rest", ["pass_on", "drop"])
+def test_other_rules_ask_nothing_again(engine: Engine, rest: str) -> None:
+    make_batch(engine, items=2)
+    write_missed(engine)
+    nowhere = AnnotationServer("http://127.0.0.1:9", "f" * 40, "http://127.0.0.1:9", "x", "y")
+    assert asked_again(engine, nowhere, until=Until(share=0.5, rest=rest)) == 0  # type: ignore[arg-type]
+    assert of_round(engine, 1) == []
+
+
+def test_what_was_never_posted_moves_without_label_studio(engine: Engine) -> None:
+    make_batch(engine, items=2)
+    write_missed(engine)
+    nowhere = AnnotationServer("http://127.0.0.1:9", "f" * 40, "http://127.0.0.1:9", "x", "y")
+    assert asked_again(engine, nowhere) == 2
+    assert {row.state for row in of_round(engine, 1)} == {QuestionState.WRITTEN}

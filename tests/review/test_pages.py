@@ -1,0 +1,204 @@
+"""A page is cheap to answer, so what is wrong with an answer must be seen: a crop confirmed by mistake is a label."""
+
+from xml.etree import ElementTree
+
+import pytest
+from pydantic import ValidationError
+from sqlalchemy import Engine
+from sqlmodel import select
+
+from blocks.annotation_server import AnnotationServer
+from blocks.database import reading
+from blocks.errors import BadRegion
+from blocks.links import is_signed
+from blocks.tables import AnswerState, BatchItem, Label, Outcome, Question, Route, Verdict
+from tasks.review.configs import label_config
+from tasks.review.doorbell import hear
+from tasks.review.drafts import draft_missed, write_once
+from tasks.review.page_rounds import Said, draft_confirm_pages, page_words, send_back_removed
+from tasks.review.pages import PAGE_KEYS, PageCrop, PageOptions, page_data, read_page
+from tasks.review.queues import confirm_page_queue
+from tasks.review.rules import close_rest
+from tasks.settle.labels import settle
+from tests.review.builders import (
+    CLASSES,
+    QUEUE,
+    ProposedBox,
+    answers,
+    item_id,
+    make_batch,
+    pretend_posted,
+    proposal_id,
+    questions,
+    webhook,
+)
+
+PAGES = confirm_page_queue(CLASSES)
+SURE: list[ProposedBox] = [
+    ("car", 0.99, Outcome.ACCEPT, (100, 100, 180, 140)),
+    ("truck", 0.98, Outcome.ACCEPT, (400, 100, 520, 160)),
+    ("car", 0.9, Outcome.ACCEPT, (700, 100, 780, 140)),
+]
+CROPS = [PageCrop(proposal_id=f"p{n}", item_id="a" * 64, crop=(0, 0, 120, 80), box=(20, 20, 100, 60)) for n in range(3)]
+SERVER = AnnotationServer("http://ls.example", "t", "http://gateway.example", "link-secret", "d")
+
+
+def wrong(*ids: object) -> dict[str, object]:
+    return {"id": "x", "type": "choices", "from_name": "wrong", "to_name": "page", "value": {"choices": list(ids)}}
+
+
+def write_pages(engine: Engine, crops: int = 24) -> int:
+    return write_once(engine, PAGES, "b1", 0, draft_confirm_pages(engine, PAGES, "b1", PageOptions(crops=crops)))
+
+
+def removed_in(engine: Engine) -> set[str]:
+    return {id_ for id_, said in page_words(engine, "b1").items() if said.word == "removed"}
+
+
+@pytest.fixture
+def paged(engine: Engine) -> Engine:
+    """Two sure items on two posted pages, one of cars and one of trucks."""
+    make_batch(engine, items=2, boxes=SURE, routes={0: Route.SURE, 1: Route.SURE})
+    write_pages(engine)
+    pretend_posted(engine, queue=PAGES)
+    return engine
+
+
+def page_of(engine: Engine, class_name: str) -> Question:
+    return next(row for row in questions(engine) if row.payload.get("class_name") == class_name)
+
+
+def test_a_page_holds_very_sure_boxes_of_one_class_of_items_nobody_looks_at(engine: Engine) -> None:
+    make_batch(engine, items=5, boxes=SURE, routes={0: Route.SURE, 1: Route.SURE, 2: Route.SURE, 3: Route.AUDIT})
+    assert write_pages(engine, crops=2) == 4  # three cars and three trucks, two a page
+    shown = [
+        (row.payload["class_name"], [crop["proposal_id"] for crop in row.payload["crops"]]) for row in questions(engine)
+    ]
+    cars, trucks = ([proposal_id(item_id(n), rank) for n in range(3)] for rank in (0, 1))
+    assert sorted(shown) == sorted([("car", cars[:2]), ("car", cars[2:]), ("truck", trucks[:2]), ("truck", trucks[2:])])
+    assert write_pages(engine, crops=2) == 4
+
+
+def test_a_batch_without_sure_boxes_has_no_pages(engine: Engine) -> None:
+    make_batch(engine, items=2, boxes=SURE)
+    assert write_pages(engine) == 0
+
+
+def test_each_crop_has_a_signed_link_a_frame_and_as_far_as_they_go_a_key() -> None:
+    many = [CROPS[0].model_copy(update={"proposal_id": f"p{n}"}) for n in range(30)]
+    shown = page_data(SERVER, "Wrong?", "car", many)
+    assert shown["question"] == "Wrong? (car)"
+    assert [choice["value"] for choice in shown["crops"]] == [f"p{n}" for n in range(30)]
+    assert "".join(choice.get("hotkey", "") for choice in shown["crops"]) == PAGE_KEYS
+    picture = ElementTree.fromstring(shown["crops"][0]["html"].replace('alt="">', 'alt=""/>'))
+    image, frame = picture
+    link = image.get("src") or ""
+    signature = link.rpartition("signature=")[2]
+    assert link.startswith("http://gateway.example/images/") and is_signed(
+        "link-secret", "a" * 64, (0, 0, 120, 80), signature
+    )
+    assert frame.get("style") == "left:16.67%;top:25.00%;width:66.67%;height:50.00%"
+
+
+def test_the_config_offers_what_the_task_brings() -> None:
+    view = ElementTree.fromstring(label_config(PAGES))
+    choices = view.find(".//Choices")
+    assert choices is not None
+    assert (choices.get("choice"), choices.get("value"), choices.get("toName")) == ("multiple", "$crops", "page")
+
+
+@pytest.mark.parametrize(
+    ("result", "removed"),
+    [([], set()), ([wrong("p1")], {"p1"}), ([wrong("p0", "p1", "p2")], {"p0", "p1", "p2"}), ([wrong()], set())],
+    ids=["nothing wrong", "one", "all", "marked and unmarked"],
+)
+def test_what_is_not_removed_is_confirmed(result: list[object], removed: set[str]) -> None:
+    words = read_page(result, CROPS)
+    assert [word.proposal_id for word in words] == ["p0", "p1", "p2"]
+    assert {word.proposal_id for word in words if word.word == "removed"} == removed
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        [wrong("p9")],
+        [wrong("p1"), wrong("p2")],
+        [{**wrong("p1"), "from_name": "kind"}],
+        [{**wrong("p1"), "type": "rectanglelabels"}],
+        [{**wrong("p1"), "value": None}],
+        [wrong(["p1"])],
+        ["p1"],
+    ],
+    ids=["strange crop", "two entries", "another control", "a box", "no value", "nested", "no entry"],
+)
+def test_an_answer_about_anything_else_is_an_error(result: list[object]) -> None:
+    with pytest.raises(BadRegion):
+        read_page(result, CROPS)
+
+
+def test_such_an_answer_is_kept_raw_and_set_aside(paged: Engine) -> None:
+    hear(paged, webhook(page_of(paged, "car"), result=[wrong("p9")]))
+    (answer,) = answers(paged)
+    assert (answer.state, answer.raw) == (AnswerState.SET_ASIDE, [wrong("p9")])
+    assert answer.reason is not None and "none of the 2 crops" in answer.reason
+    assert page_words(paged, "b1") == {}
+
+
+def test_words_are_known_by_proposal_with_the_answer_that_says_so_and_an_edit_wins(paged: Engine) -> None:
+    cars = [proposal_id(item_id(n), 0) for n in range(2)]
+    hear(paged, webhook(page_of(paged, "car"), result=[wrong(cars[0])]))
+    (first,) = answers(paged)
+    assert page_words(paged, "b1") == {cars[0]: Said("removed", first.id), cars[1]: Said("confirmed", first.id)}
+    hear(paged, webhook(page_of(paged, "car"), minute=1, action="ANNOTATION_UPDATED", result=[]))
+    assert removed_in(paged) == set()
+
+
+def test_an_item_with_a_crop_removed_is_asked_as_a_whole_and_the_others_are_not(paged: Engine) -> None:
+    removed = proposal_id(item_id(1), 0)
+    hear(paged, webhook(page_of(paged, "car"), result=[wrong(removed)]))
+    assert send_back_removed(paged, "b1") == 1
+    assert send_back_removed(paged, "b1") == 0
+    ((draft,),) = draft_missed(paged, QUEUE, "b1")
+    assert draft.item_id == item_id(1)
+    assert {box["id"]: box["sure"] for box in draft.payload["boxes"]}[removed] is False
+    with reading(paged) as session:
+        verdict, place = session.get_one(Verdict, ("b1", removed)), session.get_one(BatchItem, ("b1", item_id(1)))
+    assert verdict.outcome == Outcome.ASK and "a person removed" in verdict.reasons[-1] and place.route == Route.ASK
+
+
+def test_what_is_left_is_the_label_of_the_person_who_left_it_and_what_is_removed_is_none(paged: Engine) -> None:
+    removed, left, unpaged = proposal_id(item_id(0), 0), proposal_id(item_id(1), 0), proposal_id(item_id(1), 2)
+    hear(paged, webhook(page_of(paged, "car"), result=[wrong(removed)]))
+    settle(paged, "b1", "d1", "r1")  # without sending it back, as when the word comes too late
+    with reading(paged) as session:
+        labels = {label.region: label for label in session.exec(select(Label))}
+    assert removed not in labels
+    assert (labels[left].origin, labels[left].answer_id, labels[left].proposal_id) == (
+        "person",
+        answers(paged)[0].id,
+        left,
+    )
+    assert (labels[unpaged].origin, labels[unpaged].answer_id) == ("machine", None)
+
+
+def test_settling_counts_confirmed_and_removed_crops(paged: Engine) -> None:
+    hear(paged, webhook(page_of(paged, "car"), result=[wrong(proposal_id(item_id(0), 0))]))
+    report = settle(paged, "b1", "d1", "r1")
+    assert (report.confirmed, report.deleted, report.accepted_without_people, report.labels) == (1, 1, 4, 5)
+
+
+def test_an_unanswered_page_leaves_the_machines_word_or_drops_its_items(paged: Engine) -> None:
+    hear(paged, webhook(page_of(paged, "truck"), result=[]))
+    assert close_rest(paged, PAGES.name, "b1", 0, "pass_on") == 1
+    assert settle(paged, "b1", "d1", "r1").by_origin == {"machine": 4, "person": 2}
+
+
+def test_dropping_unanswered_pages_sets_all_their_items_aside(paged: Engine) -> None:
+    assert close_rest(paged, PAGES.name, "b1", 0, "drop") == 2
+    assert settle(paged, "b1", "d1", "r1").items_left_out == 2
+
+
+@pytest.mark.parametrize("wrong_option", [{"least_score": 0}, {"least_score": 1.1}, {"crops": 0}, {"crops": 101}])
+def test_options_are_bounded(wrong_option: dict[str, float]) -> None:
+    with pytest.raises(ValidationError):
+        PageOptions.model_validate(wrong_option)
