@@ -3,6 +3,7 @@
 from alembic import context
 from sqlmodel import SQLModel
 
+import blocks.audit_tables
 import blocks.tables  # noqa: F401  (fills the metadata)
 
 engine = context.config.attributes["engine"].execution_options(writes=True)

@@ -21,6 +21,7 @@ from blocks.database import reading, upsert, writing
 from blocks.errors import BadInput
 from blocks.tables import Answer, AnswerState, Question, QuestionState, utc_now
 from tasks.review import bookmarks
+from tasks.review.checks import read_check
 from tasks.review.heard import HeardAnnotation, HeardTask
 from tasks.review.queues import Queue
 from tasks.review.regions import read_boxes, read_kind
@@ -160,6 +161,8 @@ def _read(
         if payload.type == "boxes":
             boxes = read_boxes(annotation.result, payload.width, payload.height, queue.classes, payload.boxes)
             return AnswerState.COUNTED, None, [box.model_dump() for box in boxes]
+        if payload.type == "confirm":
+            return AnswerState.COUNTED, None, [read_check(annotation.result).model_dump(mode="json")]
         kind = read_kind(annotation.result, payload.class_name or "", payload.kinds)
         return AnswerState.COUNTED, None, [kind.model_dump()]
     except BadInput as error:

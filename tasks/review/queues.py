@@ -23,7 +23,9 @@ class Queue(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(min_length=3, pattern=r"^[a-z0-9][a-z0-9-]*$", description="Short name, such as mark-missed")
-    kind: Literal["boxes", "kind"] = Field(description="boxes: draw and correct; kind: one choice about one box")
+    kind: Literal["boxes", "kind", "confirm"] = Field(
+        description="boxes: draw and correct; kind: one choice about one box; confirm: is this box right?"
+    )
     title: str = Field(min_length=1, description="What a person reads above the picture")
     instructions: str = Field(description="What a person reads before the first question")
     classes: tuple[str, ...] = Field(min_length=1, description="Classes of the boxes, in the order of their hotkeys")

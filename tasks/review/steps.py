@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from blocks.errors import CatalogUnavailable, LabelStudioUnavailable
 from blocks.plugs import open_catalog, open_server
 from blocks.retries import WAITS_S, only_for
-from tasks.review import drafts, outbox, poll, rules
+from tasks.review import confirm, drafts, outbox, poll, rules
 from tasks.review.queues import Queue
 
 LOG = logging.getLogger(__name__)
@@ -72,6 +72,15 @@ def write_kind_questions(
     engine = open_catalog(plugs)
     pages = drafts.draft_kinds(engine, batch_id, queue.kinds, margin_share, round_)
     count = drafts.write_once(engine, queue, batch_id, round_, pages)
+    LOG.info("%s: %d questions of batch %s in the outbox", queue.name, count, batch_id)
+    return Written(queue=queue.name, batch_id=batch_id, round=round_, count=count)
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
+def write_confirm_questions(batch_id: str, queue: Queue, plugs: str = "local", *, round_: int = 0) -> Written:
+    """Write the questions about boxes of a batch that were drawn by lot into the outbox."""
+    engine = open_catalog(plugs)
+    count = drafts.write_once(engine, queue, batch_id, round_, confirm.draft_confirms(engine, batch_id, round_))
     LOG.info("%s: %d questions of batch %s in the outbox", queue.name, count, batch_id)
     return Written(queue=queue.name, batch_id=batch_id, round=round_, count=count)
 
