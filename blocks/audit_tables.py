@@ -68,6 +68,7 @@ class Band(SQLModel, table=True):
     delta: float
     scope: str = Field(description="of what it speaks: batch")
     population: int = Field(description="proposals that it accepts, the judged ones included; without a band, 0")
+    share_accepted: float = Field(default=0.0, description="population over the class's proposals that could be drawn")
     draws: int
     judged: int
     wrong: int

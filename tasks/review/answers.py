@@ -158,17 +158,20 @@ def _read(
         return AnswerState.SET_ASIDE, f"its result is no list (got {annotation.result!r:.80})", annotation.raw
     try:
         payload = Payload.model_validate(question.payload)
-        if payload.type == "boxes":
-            boxes = read_boxes(annotation.result, payload.width, payload.height, queue.classes, payload.boxes)
-            return AnswerState.COUNTED, None, [box.model_dump() for box in boxes]
-        if payload.type == "confirm":
-            return AnswerState.COUNTED, None, [read_check(annotation.result).model_dump(mode="json")]
-        kind = read_kind(annotation.result, payload.class_name or "", payload.kinds)
-        return AnswerState.COUNTED, None, [kind.model_dump()]
+        return AnswerState.COUNTED, None, _in_our_form(annotation.result, payload, queue)
     except BadInput as error:
         return AnswerState.SET_ASIDE, str(error), annotation.raw
     except ValidationError as error:
         return AnswerState.SET_ASIDE, f"the question's own payload cannot be read: {error}", annotation.raw
+
+
+def _in_our_form(result: list[Any], payload: Payload, queue: Queue) -> list[dict[str, Any]]:
+    if payload.type == "boxes":
+        boxes = read_boxes(result, payload.width, payload.height, queue.classes, payload.boxes)
+        return [box.model_dump() for box in boxes]
+    if payload.type == "confirm":
+        return [read_check(result).model_dump(mode="json")]
+    return [read_kind(result, payload.class_name or "", payload.kinds).model_dump()]
 
 
 def _known(session: Session, ids: Collection[str]) -> set[str]:

@@ -143,7 +143,7 @@ def _route_of(
     return (Route.ASK.value, why) if why else (Route.SURE.value, [reasons.all_sure(accepted)])
 
 
-def _controls(batch_id: str, routes: Sequence[Mapping[str, Any]], options: TriageOptions) -> list[dict[str, str | int]]:
+def _controls(batch_id: str, routes: Sequence[Mapping[str, Any]], options: TriageOptions) -> list[dict[str, Any]]:
     """Return rows for `Audit`: the items that go to people blind for the sake of comparison."""
     place = {"batch_id": batch_id, "why": CONTROL, "seed": options.seed}
     return [{**place, "item_id": row["item_id"]} for row in routes if reasons.control_group() in row["reasons"]]

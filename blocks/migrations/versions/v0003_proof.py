@@ -57,6 +57,7 @@ def upgrade() -> None:
         sa.Column("delta", sa.Float(), nullable=False),
         sa.Column("scope", text(), nullable=False),
         sa.Column("population", sa.Integer(), nullable=False),
+        sa.Column("share_accepted", sa.Float(), nullable=False),
         sa.Column("draws", sa.Integer(), nullable=False),
         sa.Column("judged", sa.Integer(), nullable=False),
         sa.Column("wrong", sa.Integer(), nullable=False),
