@@ -10,11 +10,13 @@ from prefect.runtime import flow_run
 
 from flows.options import LineOptions
 from flows.reports import LineReport
+from tasks.audit.steps import certify_bands, draw_boxes, watch_bands
 from tasks.detect.steps import detect_shard
 from tasks.intake.steps import list_shards, open_batch
 from tasks.review.ask import ask
+from tasks.review.confirm import confirm_box_queue
 from tasks.review.queues import mark_missed_queue, name_kind_queue
-from tasks.review.steps import write_kind_questions, write_missed_questions
+from tasks.review.steps import write_confirm_questions, write_kind_questions, write_missed_questions
 from tasks.settle.steps import announce_labels, settle_batch, show_effort, show_pictures
 from tasks.train.steps import choose_detector
 from tasks.triage.steps import triage_batch
@@ -40,15 +42,24 @@ def label(line: LineOptions, plugs: str = "local") -> LineReport:
     detect_shard.map(
         shards, unmapped(detector), unmapped(line.classes), unmapped(line.tiling), unmapped(plugs)
     ).result()
-    triaged = triage_batch(batch.id, detector.version, recipe, line.triage, plugs, classes=line.classes)
+
+    bands = None
+    if line.proof:
+        drawn = (batch.id, detector.version, recipe, line.classes, line.triage, line.proof, plugs)
+        draw_boxes(*drawn)  # by lot: what people say of these proves from which score the rest is accepted
+        checkers = confirm_box_queue(line.classes)
+        ask(checkers, write_confirm_questions(batch.id, checkers, plugs), line.until, plugs)  # the run sleeps meanwhile
+        bands = certify_bands(*drawn).in_force
+    triaged = triage_batch(batch.id, detector.version, recipe, line.triage, plugs, classes=line.classes, bands=bands)
 
     finders = mark_missed_queue(line.classes)
-    ask(finders, write_missed_questions(batch.id, finders, plugs), line.until, plugs)  # the run sleeps meanwhile
+    ask(finders, write_missed_questions(batch.id, finders, plugs), line.until, plugs)
     if line.kinds:
         experts = name_kind_queue(line.kinds)  # other people, another skill
         ask(experts, write_kind_questions(batch.id, experts, plugs), line.until, plugs)
 
     settled = settle_batch(batch.id, detector.version, recipe, plugs)
+    proven = watch_bands(*drawn) if line.proof else None
     effort = show_effort(batch.id, detector.version, recipe, plugs)
     show_pictures(batch.id, detector.version, recipe, plugs=plugs)
     announce_labels(
@@ -59,7 +70,13 @@ def label(line: LineOptions, plugs: str = "local") -> LineReport:
         tiling=line.tiling.model_dump(mode="json"),
     )
     return LineReport(
-        collection=line.collection, batch=batch, detector=detector, triaged=triaged, settled=settled, effort=effort
+        collection=line.collection,
+        batch=batch,
+        detector=detector,
+        proven=proven,
+        triaged=triaged,
+        settled=settled,
+        effort=effort,
     )
 
 

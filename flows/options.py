@@ -4,6 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from tasks.audit.options import ProofOptions
 from tasks.detect.options import TilingOptions
 from tasks.review.rules import Until
 from tasks.train.options import TrainOptions
@@ -26,6 +27,11 @@ class LineOptions(BaseModel):
     batch_size: int = Field(default=1000, ge=1, le=100_000, description="Items in one run, at most.")
     tiling: TilingOptions = Field(default=TilingOptions(), description="How images are cut for the detector.")
     triage: TriageOptions = Field(default=TriageOptions(), description="What is accepted, asked and dropped.")
+    proof: ProofOptions | None = Field(
+        default=None,
+        description="What is promised of boxes accepted unseen: people judge some of each batch one by one, drawn by "
+        "lot, and only scores that this proves are accepted. Empty: the accept bands of `triage`, without a promise.",
+    )
     until: Until = Field(default=Until(), description="When a queue has been answered enough.")
     retrain_after: int = Field(default=500, ge=1, description="New labels after which `retrain` is started.")
     retrain: TrainOptions = Field(default=TrainOptions(), description="How the challenger is trained.")

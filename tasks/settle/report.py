@@ -97,7 +97,8 @@ class Tally:
             elif box.proposal_id is None:
                 self._totals["drawn"] += 1
             else:
-                self._totals["confirmed" if answered[box.region].untouched else "changed"] += 1
+                said = answered.get(box.region)  # None: judged alone, and called right
+                self._totals["confirmed" if said is None or said.untouched else "changed"] += 1
 
     def set_aside(self, item_id: str, error: BadRegion) -> None:
         """Note an item whose answer cannot be read."""

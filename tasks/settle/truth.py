@@ -1,7 +1,8 @@
 """What is true of one item, given what machines proposed and people answered: plain rules, no database.
 
 The person wins. A box that triage accepted is the machine's as long as no person changed it; a box that a person was
-asked about is that person's, even if left as it was; what a person deleted is no label.
+asked about is that person's, even if left as it was, and so is one that was drawn to be judged alone and called right;
+what a person deleted is no label.
 """
 
 from collections.abc import Mapping
@@ -42,6 +43,8 @@ class Proposed:
     class_name: str
     box_px: Corners
     outcome: str
+    confirmed_by: str | None = None
+    """The answer in which a person called this box right, where it was drawn to be judged alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,15 @@ def settle_item(evidence: Evidence) -> Settlement:
 
 
 def _machine_box(proposed: Proposed) -> TrueBox:
-    return TrueBox(proposed.id, proposed.class_name, proposed.box_px, MACHINE, proposal_id=proposed.id)
+    origin = PERSON if proposed.confirmed_by else MACHINE
+    return TrueBox(
+        proposed.id,
+        proposed.class_name,
+        proposed.box_px,
+        origin,
+        proposal_id=proposed.id,
+        answer_id=proposed.confirmed_by,
+    )
 
 
 def _answered_box(answered: AnsweredBox, evidence: Evidence) -> TrueBox:
