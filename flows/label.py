@@ -14,9 +14,14 @@ from tasks.audit.steps import certify_bands, draw_boxes, watch_bands
 from tasks.detect.steps import detect_shard
 from tasks.intake.steps import list_shards, open_batch
 from tasks.review.ask import ask
-from tasks.review.confirm import confirm_box_queue
+from tasks.review.confirm import confirm_again_queue, confirm_box_queue
 from tasks.review.queues import mark_missed_queue, name_kind_queue
-from tasks.review.steps import write_confirm_questions, write_kind_questions, write_missed_questions
+from tasks.review.steps import (
+    write_confirm_questions,
+    write_kind_questions,
+    write_missed_questions,
+    write_second_looks,
+)
 from tasks.settle.steps import announce_labels, settle_batch, show_effort, show_pictures
 from tasks.train.steps import choose_detector
 from tasks.triage.steps import triage_batch
@@ -49,6 +54,8 @@ def label(line: LineOptions, plugs: str = "local") -> LineReport:
         draw_boxes(*drawn)  # by lot: what people say of these proves from which score the rest is accepted
         checkers = confirm_box_queue(line.classes)
         ask(checkers, write_confirm_questions(batch.id, checkers, plugs), line.until, plugs)  # the run sleeps meanwhile
+        others = confirm_again_queue(line.classes)  # a slip of the key is as frequent as the errors looked for
+        ask(others, write_second_looks(batch.id, others, plugs), line.until, plugs)
         bands = certify_bands(*drawn).in_force
     triaged = triage_batch(batch.id, detector.version, recipe, line.triage, plugs, classes=line.classes, bands=bands)
 

@@ -12,10 +12,12 @@ from typing import Any
 from blocks.annotation_server import AnnotationServer
 from blocks.errors import LabelStudioUnavailable
 from infra.annotators.boxes import Work, answer_boxes
+from infra.annotators.checks import answer_check
 from infra.annotators.desk import (
     Desk,
     OpenQuestion,
     boxes_result,
+    check_result,
     ensure_accounts,
     find_desks,
     kind_result,
@@ -145,6 +147,10 @@ def _answer_as(
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """Return the result of a person's annotation, and how many boxes were kept, changed, added and deleted."""
     rng = person.chance(question.key)
+    if question.is_check:
+        slip = person.mistakes(rng, 1)[0]
+        watch.verify()
+        return check_result(question, answer_check(*question.checked_box(), picture, slip, rng)), {}
     if question.choices:
         slip = person.mistakes(rng, 1)[0]
         crop = question.crop or (0.0, 0.0, float(picture.size_wh[0]), float(picture.size_wh[1]))

@@ -7,12 +7,12 @@ Whatever is no plain "right" counts as wrong once nobody is waited for any more,
 import logging
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, bindparam, update
 from sqlmodel import Session, col, select
 
 from blocks.audit_tables import Judgement, Said
@@ -20,7 +20,7 @@ from blocks.database import reading, writing
 from blocks.tables import Answer, AnswerState, Proposal, Question, QuestionState
 from tasks.audit.evidence import Drawn, Evidence
 from tasks.review.checks import AnsweredCheck
-from tasks.review.confirm import CONFIRM_BOX
+from tasks.review.confirm import CONFIRM_BOX, CONFIRM_QUEUES
 from tasks.triage.boxes import Scope
 
 log = logging.getLogger(__name__)
@@ -57,17 +57,17 @@ def collect_judgements(engine: Engine, scope: Scope) -> int:
     with reading(engine) as session:
         rows = session.exec(select(Judgement).where(*_ours(scope))).all()
         heard = _read_heard(session, scope)
-    changed = {
-        row.proposal_id: now
+    changed = [
+        {"proposal": row.proposal_id, **asdict(now)}
         for row in rows
         for now in [heard.get(row.proposal_id, Heard())]
         if (row.said, row.answer_id) != (now.said, now.answer_id)
-    }
-    with writing(engine) as session:
-        for proposal_id, now in changed.items():
-            mine = update(Judgement).where(col(Judgement.proposal_id) == proposal_id, *_ours(scope))
-            values = {"said": now.said, "person": now.person, "answer_id": now.answer_id, "judged_at": now.judged_at}
-            session.connection().execute(mine.values(values))
+    ]
+    if changed:
+        mine = update(Judgement).where(col(Judgement.proposal_id) == bindparam("proposal"), *_ours(scope))
+        names = ("said", "person", "answer_id", "judged_at")
+        with writing(engine) as session:
+            session.connection().execute(mine.values({name: bindparam(name) for name in names}), changed)
     return len(changed)
 
 
@@ -108,11 +108,12 @@ def _ours(scope: Scope) -> tuple[Any, ...]:
 
 
 def _read_heard(session: Session, scope: Scope) -> dict[str, Heard]:
-    """Return what was said, by proposal: the last round counts, and in it the last answer in force."""
-    asked = select(Question.id, Question.subject, Question.state).where(
-        Question.queue == CONFIRM_BOX, Question.batch_id == scope.batch_id
-    )
-    questions = session.exec(asked.order_by(col(Question.round))).all()
+    """Return what was said, by proposal: the second look counts where there was one, and the last answer in force."""
+    asked = select(  # type: ignore[call-overload]
+        Question.id, Question.subject, Question.state, Question.queue, Question.round
+    ).where(col(Question.queue).in_(CONFIRM_QUEUES), Question.batch_id == scope.batch_id)
+    rows = session.exec(asked).all()
+    questions = [row[:3] for row in sorted(rows, key=lambda row: (row[3] != CONFIRM_BOX, row[4]))]
     answers = _read_answers(session, scope)
     heard: dict[str, Heard] = {}
     for question_id, proposal_id, state in questions:
@@ -131,7 +132,8 @@ def _read_answers(session: Session, scope: Scope) -> Mapping[str, list[Answer]]:
     query = (
         select(Answer)
         .join(Question, col(Question.id) == Answer.question_id)
-        .where(Question.queue == CONFIRM_BOX, Question.batch_id == scope.batch_id, col(Answer.state).in_(over))
+        .where(col(Question.queue).in_(CONFIRM_QUEUES), Question.batch_id == scope.batch_id)
+        .where(col(Answer.state).in_(over))
         .order_by(col(Answer.answered_at), col(Answer.id))
     )
     found: dict[str, list[Answer]] = defaultdict(list)

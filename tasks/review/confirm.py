@@ -8,13 +8,14 @@ object are both called right, so this is no measure of them.
 import hashlib
 from collections.abc import Iterator, Sequence
 from html import escape
+from typing import Any
 
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
-from blocks.audit_tables import Judgement
+from blocks.audit_tables import Judgement, Said
 from blocks.database import reading
-from blocks.tables import Item, Proposal
+from blocks.tables import Answer, AnswerState, Item, Proposal, Question
 from tasks.review.drafts import PAGE_ITEMS, crop_around
 from tasks.review.outbox import Draft
 from tasks.review.queues import Queue
@@ -22,6 +23,12 @@ from tasks.review.regions import SAME_PX, AnsweredBox, ShownBox
 from tasks.review.task_data import Payload
 
 CONFIRM_BOX = "confirm-box"
+CONFIRM_AGAIN = "confirm-again"
+"""The same question, to other people, about the boxes that were not called right: a slip of the key is as frequent as
+the errors that are looked for, so the second word counts. A slip of both people makes a wrong box right: of 100 wrong
+ones, 3 to 6 with people who slip 3 times in 100."""
+
+CONFIRM_QUEUES = (CONFIRM_BOX, CONFIRM_AGAIN)
 
 MARGIN_SHARE = 0.5
 """How much of the box's longer side the crop shows around it."""
@@ -53,13 +60,36 @@ def confirm_box_queue(classes: Sequence[str], annotators: Sequence[str] = ()) ->
     )
 
 
+def confirm_again_queue(classes: Sequence[str], annotators: Sequence[str] = ()) -> Queue:
+    """Build the queue in which other people look at what was not called right."""
+    queue = confirm_box_queue(classes, annotators)
+    return queue.model_copy(update={"name": CONFIRM_AGAIN})
+
+
+def draft_second_looks(engine: Engine, batch_id: str, round_: int = 0) -> Iterator[list[Draft]]:
+    """Yield pages of questions about the boxes of a batch that the first person did not call right."""
+    answered = (
+        select(Question.subject, Answer.raw)
+        .join(Answer, col(Answer.question_id) == Question.id)
+        .where(Question.queue == CONFIRM_BOX, Question.batch_id == batch_id)
+        .where(Answer.state == AnswerState.COUNTED.value)
+    )
+    with reading(engine) as session:
+        rows = session.exec(answered).all()
+    doubted = sorted({subject for subject, raw in rows if not _is_right(raw)})
+    for start in range(0, len(doubted), PAGE_ITEMS):
+        page = doubted[start : start + PAGE_ITEMS]
+        with reading(engine) as session:
+            found = session.exec(_with_sizes().where(col(Proposal.id).in_(page)).order_by(col(Proposal.id))).all()
+        yield [_draft(batch_id, proposal, width, height, round_) for proposal, width, height in found]
+
+
 def draft_confirms(engine: Engine, batch_id: str, round_: int = 0) -> Iterator[list[Draft]]:
-    """Yield pages of questions about the proposals of a batch that were drawn by lot and are not judged yet."""
+    """Yield pages of questions about the proposals of a batch that were drawn by lot."""
     drawn = (
-        select(Proposal, Item.width, Item.height)
+        _with_sizes()
         .join(Judgement, col(Judgement.proposal_id) == col(Proposal.id))
-        .join(Item, col(Item.id) == col(Proposal.item_id))
-        .where(Judgement.batch_id == batch_id, col(Judgement.said).is_(None))
+        .where(Judgement.batch_id == batch_id)
         .order_by(col(Proposal.id))
     )
     start = 0
@@ -71,6 +101,14 @@ def draft_confirms(engine: Engine, batch_id: str, round_: int = 0) -> Iterator[l
         if len(rows) < PAGE_ITEMS:
             return
         start += PAGE_ITEMS
+
+
+def _with_sizes() -> Any:
+    return select(Proposal, Item.width, Item.height).join(Item, col(Item.id) == col(Proposal.item_id))
+
+
+def _is_right(raw: Sequence[Any]) -> bool:
+    return len(raw) == 1 and isinstance(raw[0], dict) and raw[0].get("said") == Said.RIGHT
 
 
 def _draft(batch_id: str, proposal: Proposal, width: int, height: int, round_: int) -> Draft:

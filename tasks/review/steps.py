@@ -86,6 +86,15 @@ def write_confirm_questions(batch_id: str, queue: Queue, plugs: str = "local", *
 
 
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
+def write_second_looks(batch_id: str, queue: Queue, plugs: str = "local", *, round_: int = 0) -> Written:
+    """Write the questions about boxes that the first person did not call right, once all first answers are in."""
+    engine = open_catalog(plugs)
+    count = drafts.write_once(engine, queue, batch_id, round_, confirm.draft_second_looks(engine, batch_id, round_))
+    LOG.info("%s: %d questions of batch %s in the outbox", queue.name, count, batch_id)
+    return Written(queue=queue.name, batch_id=batch_id, round=round_, count=count)
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
 def post_questions(queue: Queue, questions: Written, plugs: str = "local") -> int:
     """Send what is in the outbox to Label Studio; returns how many questions were sent now."""
     report = outbox.post_questions(open_catalog(plugs), open_server(plugs), queue, questions.batch_id, questions.round)
