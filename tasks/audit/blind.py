@@ -4,7 +4,7 @@ For every audited item there are verdicts as for any other, only nobody acted on
 boxes would have been accepted unseen and are wrong, and which objects no proposal found.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -56,18 +56,7 @@ class BlindClass:
 
 def read_blind(engine: Engine, batch_ids: Sequence[str]) -> list[BlindItem]:
     """Return the randomly audited, settled items of some batches, in the order of the batches and of their places."""
-    with reading(engine) as session:
-        audited = [pair for batch_id in batch_ids for pair in _audited(session, batch_id)]
-        collections = {
-            batch_id: session.exec(select(Batch.collection).where(Batch.id == batch_id)).one() for batch_id in batch_ids
-        }
-        proposed = {batch_id: _proposed(session, batch_id) for batch_id in batch_ids}
-    items = []
-    for batch_id, item_id in audited:
-        labels = labels_in_force(engine, [item_id], collections[batch_id])[item_id]
-        drawn = tuple((label.class_name, (label.x_min, label.y_min, label.x_max, label.y_max)) for label in labels)
-        items.append(BlindItem(item_id, tuple(proposed[batch_id].get(item_id, ())), drawn))
-    return items
+    return [item for batch_id in batch_ids for item in _blind_items(engine, batch_id)]
 
 
 def by_class(items: Sequence[BlindItem], classes: Sequence[str]) -> dict[str, BlindClass]:
@@ -78,6 +67,21 @@ def by_class(items: Sequence[BlindItem], classes: Sequence[str]) -> dict[str, Bl
         classes: Each is in the result.
     """
     return {name: _class_of(items, name) for name in classes}
+
+
+def _blind_items(engine: Engine, batch_id: str) -> list[BlindItem]:
+    with reading(engine) as session:
+        collection = session.exec(select(Batch.collection).where(Batch.id == batch_id)).first()
+        audited, proposed = _audited(session, batch_id), _proposed(session, batch_id)
+    labels = labels_in_force(engine, audited, collection)
+    return [
+        BlindItem(
+            item_id,
+            tuple(proposed.get(item_id, ())),
+            tuple((one.class_name, (one.x_min, one.y_min, one.x_max, one.y_max)) for one in labels[item_id]),
+        )
+        for item_id in audited
+    ]
 
 
 def _class_of(items: Sequence[BlindItem], name: str) -> BlindClass:
@@ -115,7 +119,7 @@ def _rank(score: float) -> float:
     return -1.0 if np.isnan(score) else score
 
 
-def _audited(session: Session, batch_id: str) -> list[tuple[str, str]]:
+def _audited(session: Session, batch_id: str) -> list[str]:
     query = (
         select(BatchItem.item_id)
         .join(Audit, (col(Audit.item_id) == BatchItem.item_id) & (col(Audit.batch_id) == BatchItem.batch_id))
@@ -123,7 +127,7 @@ def _audited(session: Session, batch_id: str) -> list[tuple[str, str]]:
         .where(col(BatchItem.settled_at).is_not(None), col(BatchItem.set_aside).is_(None))
         .order_by(col(BatchItem.position))
     )
-    return [(batch_id, item_id) for item_id in session.exec(query).all()]
+    return list(session.exec(query).all())
 
 
 def _proposed(session: Session, batch_id: str) -> dict[str, list[BlindBox]]:
@@ -140,8 +144,3 @@ def _proposed(session: Session, batch_id: str) -> dict[str, list[BlindBox]]:
             BlindBox(row.class_name, row.score, (row.x_min, row.y_min, row.x_max, row.y_max), outcome)
         )
     return found
-
-
-def most_in_one_item(item_ids: Sequence[str]) -> int:
-    """Return the most boxes that one item has; 1 without any."""
-    return max(Counter(item_ids).values(), default=1)
