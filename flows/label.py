@@ -60,7 +60,7 @@ def label(line: LineOptions, plugs: str = "local") -> LineReport:
     triaged = triage_batch(batch.id, detector.version, recipe, line.triage, plugs, classes=line.classes, bands=bands)
 
     finders = mark_missed_queue(line.classes)
-    ask(finders, write_missed_questions(batch.id, finders, plugs), line.until, plugs)
+    ask(finders, write_missed_questions(batch.id, finders, plugs, first=line.ask_first), line.until, plugs)
     if line.kinds:
         experts = name_kind_queue(line.kinds)  # other people, another skill
         ask(experts, write_kind_questions(batch.id, experts, plugs), line.until, plugs)

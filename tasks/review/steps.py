@@ -11,6 +11,7 @@ from blocks.plugs import open_catalog, open_server
 from blocks.retries import WAITS_S, only_for
 from tasks.review import confirm, drafts, outbox, poll, rules
 from tasks.review.queues import Queue
+from tasks.triage.order import ask_order
 
 LOG = logging.getLogger(__name__)
 
@@ -56,10 +57,14 @@ class Swept(BaseModel):
 
 
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
-def write_missed_questions(batch_id: str, queue: Queue, plugs: str = "local", *, round_: int = 0) -> Written:
-    """Write the questions about whole items of a batch into the outbox."""
+def write_missed_questions(
+    batch_id: str, queue: Queue, plugs: str = "local", *, round_: int = 0, first: dict[str, float] | None = None
+) -> Written:
+    """Write the questions about whole items of a batch into the outbox, what the strategies of `first` name ahead."""
     engine = open_catalog(plugs)
-    count = drafts.write_once(engine, queue, batch_id, round_, drafts.draft_missed(engine, queue, batch_id, round_))
+    order = ask_order(engine, batch_id, first) if first else None
+    pages = drafts.draft_missed(engine, queue, batch_id, round_, order)
+    count = drafts.write_once(engine, queue, batch_id, round_, pages)
     LOG.info("%s: %d questions of batch %s in the outbox", queue.name, count, batch_id)
     return Written(queue=queue.name, batch_id=batch_id, round=round_, count=count)
 
