@@ -169,7 +169,7 @@ class Audit(SQLModel, table=True):
 
     batch_id: str = Field(primary_key=True, foreign_key="batch.id")
     item_id: str = Field(primary_key=True, foreign_key="item.id")
-    why: str = Field(description="random (the audit share) or held_out (its sequence is in the test split)")
+    why: str = Field(description="random (the audit share), held_out (its sequence is in the test split) or control")
     seed: int
     created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
 

@@ -9,6 +9,7 @@ from prefect import flow, unmapped
 from prefect.runtime import flow_run
 
 from flows.options import LineOptions
+from flows.proof import prove_bands, watch_proof
 from flows.reports import LineReport
 from tasks.detect.steps import detect_shard, plan_tiling
 from tasks.intake.steps import list_shards, open_batch
@@ -39,18 +40,21 @@ def label(line: LineOptions, plugs: str = "local") -> LineReport:
 
     shards = list_shards(batch.id, plugs=plugs)
     detect_shard.map(shards, unmapped(detector), unmapped(line.classes), unmapped(tiling), unmapped(plugs)).result()
-    triaged = triage_batch(batch.id, detector.version, recipe, line.triage, plugs, classes=line.classes)
+    bands = prove_bands(batch, detector, recipe, line, plugs)  # where a line promises how good unseen boxes are
+    triaged = triage_batch(batch.id, detector.version, recipe, line.triage, plugs, classes=line.classes, bands=bands)
 
     if line.confirm:
         glancers = confirm_page_queue(line.classes)  # pages of sure crops: what they remove is asked below
         ask(glancers, write_confirm_pages(batch.id, glancers, line.confirm, plugs), line.until, plugs)
     finders = mark_missed_queue(line.classes).staffed(line.finders)
-    ask(finders, write_missed_questions(batch.id, finders, plugs), line.until, plugs)  # the run sleeps meanwhile
+    asked = write_missed_questions(batch.id, finders, plugs, first=line.ask_first)
+    ask(finders, asked, line.until, plugs)  # the run sleeps meanwhile
     if line.kinds:
         experts = name_kind_queue(line.kinds).staffed(line.experts)  # other people, another skill
         ask(experts, write_kind_questions(batch.id, experts, plugs), line.until, plugs)
 
     settled = settle_batch(batch.id, detector.version, recipe, plugs)
+    proven = watch_proof(batch, detector, recipe, line, plugs)
     effort = show_effort(batch.id, detector.version, recipe, plugs)
     show_people(batch.id, plugs)
     show_pictures(batch.id, detector.version, recipe, plugs=plugs)
@@ -62,7 +66,13 @@ def label(line: LineOptions, plugs: str = "local") -> LineReport:
         tiling=tiling.uncalibrated().model_dump(mode="json"),
     )
     return LineReport(
-        collection=line.collection, batch=batch, detector=detector, triaged=triaged, settled=settled, effort=effort
+        collection=line.collection,
+        batch=batch,
+        detector=detector,
+        proven=proven,
+        triaged=triaged,
+        settled=settled,
+        effort=effort,
     )
 
 

@@ -4,6 +4,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
+from tasks.audit.report import ProofReport
 from tasks.detect.refs import DetectorRef
 from tasks.intake.batches import BatchRef
 from tasks.settle.effort import Effort
@@ -19,6 +20,7 @@ class LineReport(BaseModel):
     collection: str
     batch: BatchRef | None = None
     detector: DetectorRef | None = None
+    proven: ProofReport | None = None
     triaged: TriageReport | None = None
     settled: SettleReport | None = None
     effort: Effort | None = None

@@ -2,7 +2,7 @@
 
 from prefect import flow
 
-from tasks.dataset.steps import take_snapshot
+from tasks.dataset.steps import issue_certificate, take_snapshot
 from tasks.detect.options import TilingOptions
 from tasks.train.options import PromoteOptions, TrainOptions
 from tasks.train.promotion import PromotionReport
@@ -29,6 +29,7 @@ def retrain(
         plugs: The name under which the four blocks are saved.
     """
     snapshot = take_snapshot(collection, plugs)
+    issue_certificate(snapshot.id, plugs)
     champion = resolve_detector(collection, "champion", plugs)
     challenger = finetune(snapshot.id, champion, options, tiling, plugs)
     comparison = compare(snapshot.id, champion, challenger, tiling, plugs)

@@ -18,7 +18,9 @@ from infra.annotators.boxes import PrefilledBox, SaidBox
 from infra.annotators.pages import SeenCrop, crops_in
 from infra.annotators.people import Person
 from infra.annotators.truth import Corners
+from tasks.review.checks import CHECK
 from tasks.review.configs import BOX, IMAGE, KIND
+from tasks.review.confirm import CONFIRM_QUEUES
 from tasks.review.projects import TITLE_CHARACTERS
 from tasks.review.regions import ShownBox, read_boxes, to_regions
 from tasks.review.seats import asked_queue, is_for_referees
@@ -67,6 +69,18 @@ class OpenQuestion:
     def key(self) -> str:
         """What the question is about, the same in every run of the line: seeds the person's chance."""
         return f"{self.desk.queue}|{self.item_id}|{self.crop}"
+
+    @property
+    def is_check(self) -> bool:
+        """Whether the question asks if its one box is right."""
+        return self.desk.queue in CONFIRM_QUEUES
+
+    def checked_box(self) -> tuple[str, Corners]:
+        """Return class and corners of the box that a check shows, in pixels of the picture."""
+        left, top, right, bottom = self.crop or (0.0, 0.0, 0.0, 0.0)
+        size_wh = round(right - left), round(bottom - top)
+        (box,) = read_boxes(self.regions, *size_wh, classes=self.desk.classes, shown=())
+        return box.class_name, (box.x_min + left, box.y_min + top, box.x_max + left, box.y_max + top)
 
     def prefilled(self, size_wh: tuple[int, int]) -> list[PrefilledBox]:
         """Return the boxes that the question shows, in pixels of a picture of this size."""
@@ -178,6 +192,12 @@ def kind_result(choice: str) -> list[dict[str, Any]]:
     """Return the result of a choice as the browser would send it."""
     chosen = {"id": "kind", "type": "choices", "from_name": KIND, "to_name": IMAGE, "value": {"choices": [choice]}}
     return [{**chosen, "origin": "manual"}]
+
+
+def check_result(question: OpenQuestion, choice: str) -> list[dict[str, Any]]:
+    """Return the result of a check as the browser would send it: the shown box, and the choice."""
+    chosen = {"id": "check", "type": "choices", "from_name": CHECK, "to_name": IMAGE, "value": {"choices": [choice]}}
+    return [*({**region, "origin": "prediction"} for region in question.regions), {**chosen, "origin": "manual"}]
 
 
 def _new_id(rng: np.random.Generator) -> str:

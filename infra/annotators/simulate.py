@@ -12,10 +12,12 @@ from typing import Any
 from blocks.annotation_server import AnnotationServer
 from blocks.errors import LabelStudioUnavailable
 from infra.annotators.boxes import Work, answer_boxes
+from infra.annotators.checks import answer_check
 from infra.annotators.desk import (
     Desk,
     OpenQuestion,
     boxes_result,
+    check_result,
     ensure_accounts,
     find_desks,
     kind_result,
@@ -152,6 +154,10 @@ def _answer_as(
         removed = wrong_crops(question.page, class_name, pictures, person.mistakes, rng, watch)
         return page_result(removed), {"kept": len(question.page) - len(removed), "deleted": len(removed)}
     picture = pictures[question.item_id]
+    if question.is_check:
+        slip = person.mistakes(rng, 1)[0]
+        watch.verify()
+        return check_result(question, answer_check(*question.checked_box(), picture, slip, rng)), {}
     if question.choices:
         slip = person.mistakes(rng, 1)[0]
         crop = question.crop or (0.0, 0.0, float(picture.size_wh[0]), float(picture.size_wh[1]))

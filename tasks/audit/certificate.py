@@ -8,6 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tasks.settle.artifacts import in_words
+
 
 class Part(BaseModel):
     """Base of all parts: frozen, and nothing that is not named."""
@@ -166,6 +168,7 @@ def to_markdown(certificate: Certificate) -> str:
             ),
             "",
             *(f"- {remark}" for remark in certificate.remarks),
+            *([""] if certificate.remarks else []),
             "Bounds hold at every look and whatever the boxes of an item share; draws were random. "
             "“At most” is the promise, the share before it is what was measured.",
             "",
@@ -175,7 +178,7 @@ def to_markdown(certificate: Certificate) -> str:
 
 def _facts(certificate: Certificate) -> list[str]:
     splits = ", ".join(f"{count} {name}" for name, count in certificate.splits.items())
-    hours = "not measured" if certificate.human_seconds is None else f"{certificate.human_seconds / 3600:.1f} hours"
+    hours = "time not measured" if certificate.human_seconds is None else in_words(certificate.human_seconds)
     agreed = certificate.agreement
     agreement = (
         f"{agreed.measure} {agreed.value:.2f} ({agreed.questions} questions, {agreed.people} people)"

@@ -21,6 +21,7 @@ from blocks.database import reading, upsert, writing
 from blocks.errors import BadInput
 from blocks.tables import Answer, AnswerState, Question, QuestionState, utc_now
 from tasks.review import bookmarks
+from tasks.review.checks import read_check
 from tasks.review.heard import HeardAnnotation, HeardTask
 from tasks.review.pages import read_page
 from tasks.review.queues import Queue
@@ -172,6 +173,8 @@ def _said(payload: Payload, result: list[Any], queue: Queue) -> list[dict[str, A
         return [box.model_dump() for box in boxes]
     if payload.type == "page":
         return [word.model_dump() for word in read_page(result, payload.crops)]
+    if payload.type == "confirm":
+        return [read_check(result).model_dump(mode="json")]
     return [read_kind(result, payload.class_name or "", payload.kinds).model_dump()]
 
 

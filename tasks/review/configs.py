@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
+from tasks.review.checks import CHECK, CHECKS
 from tasks.review.pages import add_page
 from tasks.review.queues import Queue
 
@@ -33,6 +34,8 @@ def label_config(queue: Queue) -> str:
         _add_boxes(view, queue)
     elif queue.kind == "page":
         add_page(view)
+    elif queue.kind == "confirm":
+        _add_check(view, queue)
     else:
         _add_choice(view)
     return ElementTree.tostring(view, encoding="unicode")
@@ -66,3 +69,19 @@ def _add_choice(view: ElementTree.Element) -> None:
     ElementTree.SubElement(
         view, "Choices", name=KIND, toName=IMAGE, value="$choices", choice="single", showInLine="true", required="true"
     )
+
+
+def _add_check(view: ElementTree.Element, queue: Queue) -> None:
+    ElementTree.SubElement(view, "Header", value="$question", size="4")
+    ElementTree.SubElement(view, "Image", name=IMAGE, value=f"${IMAGE}", zoom="true", zoomControl="true")
+    shown = ElementTree.SubElement(view, "View", style="display:none")
+    control = ElementTree.SubElement(
+        shown, "RectangleLabels", name=BOX, toName=IMAGE, canRotate="false", strokeWidth="3", fillOpacity="0"
+    )
+    for position, class_name in enumerate(queue.classes):
+        ElementTree.SubElement(control, "Label", value=class_name, background=COLORS[position % len(COLORS)])
+    choices = ElementTree.SubElement(
+        view, "Choices", name=CHECK, toName=IMAGE, choice="single", showInLine="true", required="true"
+    )
+    for key, choice in zip(HOTKEYS, CHECKS, strict=False):
+        ElementTree.SubElement(choices, "Choice", value=choice, hotkey=key)

@@ -62,10 +62,13 @@ def write_once(engine: Engine, queue: Queue, batch_id: str, round_: int, pages: 
     return count
 
 
-def draft_missed(engine: Engine, queue: Queue, batch_id: str, round_: int = 0) -> Iterator[list[Draft]]:
+def draft_missed(
+    engine: Engine, queue: Queue, batch_id: str, round_: int = 0, order: Mapping[str, float] | None = None
+) -> Iterator[list[Draft]]:
     """Yield pages of questions about whole items: those triage sent to people, audits without boxes.
 
-    Highest priority have items with a box at the toss of a coin, and items in which the machine saw nothing.
+    Highest priority have items with a box at the toss of a coin, and items in which the machine saw nothing; where an
+    order is given (`ask_order`), it gives the priority of items whose proposals are shown. Audits are mixed in by lot.
 
     Raises:
         UnknownClass: A proposal has a class that the queue does not know.
@@ -74,7 +77,11 @@ def draft_missed(engine: Engine, queue: Queue, batch_id: str, round_: int = 0) -
         with reading(engine) as session:
             boxes = _proposed(session, batch_id, [place.item_id for place in page], (Outcome.ACCEPT, Outcome.ASK))
         drafts = [_draft_item(queue, batch_id, place, boxes.get(place.item_id, [])) for place in page]
-        yield [replace(draft, round=round_) for draft in drafts]
+        yield [replace(draft, round=round_, priority=_priority(draft, order)) for draft in drafts]
+
+
+def _priority(draft: Draft, order: Mapping[str, float] | None) -> float:
+    return draft.priority if order is None else order.get(draft.item_id, draft.priority)
 
 
 def draft_kinds(

@@ -117,8 +117,8 @@ def _settings_of(queue: Queue, title: str) -> dict[str, Any]:
         "expert_instruction": queue.instructions,
         "show_instruction": True,
         "show_skip_button": True,
-        "enable_empty_annotation": queue.kind != "kind",
-        "show_collab_predictions": queue.kind == "boxes",
+        "enable_empty_annotation": queue.kind in ("boxes", "page"),
+        "show_collab_predictions": queue.kind in ("boxes", "confirm"),
         "model_version": MODEL_VERSION,
         # Questions are imported in the order of their priority, so this is that order. "Uncertainty sampling" shows
         # tasks without a prediction only after all others: audits and kinds have none and would always come last.

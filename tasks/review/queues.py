@@ -31,8 +31,9 @@ class Queue(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(min_length=3, pattern=NAME_PATTERN, description="Short name, such as mark-missed")
-    kind: Literal["boxes", "kind", "page"] = Field(
-        description="boxes: draw and correct; kind: one choice about one box; page: remove wrong ones of many crops"
+    kind: Literal["boxes", "kind", "page", "confirm"] = Field(
+        description="boxes: draw and correct; kind: one choice about one box; page: remove wrong ones of many crops; "
+        "confirm: is this box right?"
     )
     title: str = Field(min_length=1, description="What a person reads above the picture")
     instructions: str = Field(description="What a person reads before the first question")

@@ -9,9 +9,10 @@ from pydantic import BaseModel, ConfigDict
 from blocks.errors import CatalogUnavailable, LabelStudioUnavailable
 from blocks.plugs import open_catalog, open_server
 from blocks.retries import WAITS_S, only_for
-from tasks.review import again, drafts, outbox, page_rounds, poll, rules, seats, weighing
+from tasks.review import again, confirm, drafts, outbox, page_rounds, poll, rules, seats, weighing
 from tasks.review.pages import PageOptions
 from tasks.review.queues import Queue
+from tasks.triage.order import ask_order
 
 LOG = logging.getLogger(__name__)
 
@@ -57,11 +58,18 @@ class Swept(BaseModel):
 
 
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
-def write_missed_questions(batch_id: str, queue: Queue, plugs: str = "local", *, round_: int = 0) -> Written:
-    """Write the questions about whole items of a batch into the outbox; items with a crop removed are asked as well."""
+def write_missed_questions(
+    batch_id: str, queue: Queue, plugs: str = "local", *, round_: int = 0, first: dict[str, float] | None = None
+) -> Written:
+    """Write the questions about whole items of a batch into the outbox, what the strategies of `first` name ahead.
+
+    Items of which a crop was removed from a page are asked as well.
+    """
     engine = open_catalog(plugs)
     page_rounds.send_back_removed(engine, batch_id)
-    count = drafts.write_once(engine, queue, batch_id, round_, drafts.draft_missed(engine, queue, batch_id, round_))
+    order = ask_order(engine, batch_id, first) if first else None
+    pages = drafts.draft_missed(engine, queue, batch_id, round_, order)
+    count = drafts.write_once(engine, queue, batch_id, round_, pages)
     LOG.info("%s: %d questions of batch %s in the outbox", queue.name, count, batch_id)
     return Written(queue=queue.name, batch_id=batch_id, round=round_, count=count)
 
@@ -86,6 +94,24 @@ def write_kind_questions(
     engine = open_catalog(plugs)
     pages = drafts.draft_kinds(engine, batch_id, queue.kinds, margin_share, round_)
     count = drafts.write_once(engine, queue, batch_id, round_, pages)
+    LOG.info("%s: %d questions of batch %s in the outbox", queue.name, count, batch_id)
+    return Written(queue=queue.name, batch_id=batch_id, round=round_, count=count)
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
+def write_confirm_questions(batch_id: str, queue: Queue, plugs: str = "local", *, round_: int = 0) -> Written:
+    """Write the questions about boxes of a batch that were drawn by lot into the outbox."""
+    engine = open_catalog(plugs)
+    count = drafts.write_once(engine, queue, batch_id, round_, confirm.draft_confirms(engine, batch_id, round_))
+    LOG.info("%s: %d questions of batch %s in the outbox", queue.name, count, batch_id)
+    return Written(queue=queue.name, batch_id=batch_id, round=round_, count=count)
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
+def write_second_looks(batch_id: str, queue: Queue, plugs: str = "local", *, round_: int = 0) -> Written:
+    """Write the questions about boxes that the first person did not call right, once all first answers are in."""
+    engine = open_catalog(plugs)
+    count = drafts.write_once(engine, queue, batch_id, round_, confirm.draft_second_looks(engine, batch_id, round_))
     LOG.info("%s: %d questions of batch %s in the outbox", queue.name, count, batch_id)
     return Written(queue=queue.name, batch_id=batch_id, round=round_, count=count)
 

@@ -18,7 +18,7 @@ class Payload(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    type: Literal["boxes", "kind", "page"]
+    type: Literal["boxes", "kind", "page", "confirm"]
     width: int = 0
     height: int = 0
     blind: bool = False
@@ -44,6 +44,9 @@ def to_task(
         data["question"] = f"{queue.title} ({class_name})"
         data["choices"] = choice_list(choices_of(class_name, payload.kinds))
         return {"data": data}
+    if payload.type == "confirm":
+        data["question"] = f"{queue.title} ({payload.class_name})"
+        return {"data": data, "predictions": [{"model_version": MODEL_VERSION, "result": [region_in_crop(payload)]}]}
     if not payload.boxes:
         return {"data": data}
     prediction = {
@@ -52,3 +55,24 @@ def to_task(
         "result": to_regions(payload.boxes, payload.width, payload.height),
     }
     return {"data": data, "predictions": [prediction]}
+
+
+def region_in_crop(payload: Payload) -> dict[str, Any]:
+    """Return a confirm question's box as a region of its crop; without a score, since people answer blind to it.
+
+    Raises:
+        ValueError: The question has no crop, or not exactly one box.
+    """
+    if payload.crop is None or len(payload.boxes) != 1:
+        raise ValueError(f"a confirm question has a crop and one box (got {len(payload.boxes)} boxes)")
+    x_min, y_min, x_max, y_max = payload.crop
+    box = payload.boxes[0]
+    moved = {
+        "x_min": box.x_min - x_min,
+        "y_min": box.y_min - y_min,
+        "x_max": box.x_max - x_min,
+        "y_max": box.y_max - y_min,
+    }
+    (region,) = to_regions([box.model_copy(update=moved)], x_max - x_min, y_max - y_min)
+    del region["score"]
+    return region

@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from sqlmodel import Session, col, select
 
+from blocks.audit_tables import Judgement, Said
 from blocks.errors import BadRegion
 from blocks.tables import Answer, AnswerState, BatchItem, Outcome, Proposal, Question, QuestionState, Verdict
-from tasks.review.page_rounds import Said, read_page_words
+from tasks.review.page_rounds import PageWord, read_page_words
 from tasks.review.queues import MARK_MISSED, NAME_KIND
 from tasks.review.regions import AnsweredBox, AnsweredKind
 from tasks.settle.truth import Asked, Evidence, Naming, Proposed
@@ -91,7 +92,7 @@ def read_evidence(
 
 
 def _evidence_of(
-    place: Place, proposals: dict[str, Proposed], said: dict[str, list[_Said]], words: dict[str, Said]
+    place: Place, proposals: dict[str, Proposed], said: dict[str, list[_Said]], words: dict[str, PageWord]
 ) -> Evidence:
     whole = [one for one in said.get(MARK_MISSED, []) if not one.subject]
     namings = _namings_of(said.get(NAME_KIND, []))
@@ -152,18 +153,34 @@ def _read_proposals(session: Session, scope: Scope, places: Sequence[Place]) -> 
             Proposal.x_max,
             Proposal.y_max,
             Verdict.outcome,
+            Judgement.said,
+            Judgement.answer_id,
         )
         # An outer join, so that SQLite goes from proposals to verdicts: the other way round it reads the whole batch's.
         .outerjoin(Verdict, (col(Verdict.proposal_id) == Proposal.id) & (col(Verdict.batch_id) == scope.batch_id))
+        .outerjoin(Judgement, (col(Judgement.proposal_id) == Proposal.id) & (col(Judgement.batch_id) == scope.batch_id))
         .where(col(Proposal.item_id).in_([place.item_id for place in places]))
         .where(Proposal.detector == scope.detector, Proposal.recipe == scope.recipe)
         .order_by(col(Proposal.item_id), col(Proposal.score).desc(), col(Proposal.id))
     )
     found: dict[str, dict[str, Proposed]] = defaultdict(dict)
-    for item_id, proposal_id, class_name, x_min, y_min, x_max, y_max, outcome in session.exec(query).all():
+    for item_id, proposal_id, class_name, *corners, verdict, said, answer_id in session.exec(query).all():
+        outcome = _outcome_now(verdict, said)
         if outcome in {Outcome.ACCEPT.value, Outcome.ASK.value}:
-            found[item_id][proposal_id] = Proposed(proposal_id, class_name, (x_min, y_min, x_max, y_max), outcome)
+            confirmed_by = answer_id if said == Said.RIGHT else None
+            x_min, y_min, x_max, y_max = corners
+            box_px = (x_min, y_min, x_max, y_max)
+            found[item_id][proposal_id] = Proposed(proposal_id, class_name, box_px, outcome, confirmed_by)
     return found
+
+
+def _outcome_now(verdict: str | None, said: str | None) -> str | None:
+    """Return what becomes of a proposal, where a person judged it alone and may have changed that since triage."""
+    if said == Said.NOTHING:
+        return Outcome.DROP.value
+    if said is not None and said != Said.RIGHT and verdict == Outcome.ACCEPT:
+        return Outcome.ASK.value
+    return verdict
 
 
 def _read_said(session: Session, batch_id: str, places: Sequence[Place]) -> dict[str, dict[str, list[_Said]]]:

@@ -97,7 +97,7 @@ class Tally:
             elif box.proposal_id is None:
                 self._totals["drawn"] += 1
             else:
-                # A box that no whole-item answer holds was confirmed on a page.
+                # A box that no whole-item answer holds was confirmed on a page, or judged alone and called right.
                 said = answered.get(box.region)
                 self._totals["confirmed" if said is None or said.untouched else "changed"] += 1
 

@@ -1,7 +1,8 @@
 """What is true of one item, given what machines proposed and people answered: plain rules, no database.
 
 The person wins. A box that triage accepted is the machine's as long as no person changed it; a box that a person was
-asked about is that person's, even if left as it was; what a person deleted is no label.
+asked about is that person's, even if left as it was, and so is one that was drawn to be judged alone and called right;
+what a person deleted is no label.
 """
 
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from blocks.tables import Outcome, Route
-from tasks.review.page_rounds import Said
+from tasks.review.page_rounds import PageWord
 from tasks.review.regions import AnsweredBox, AnsweredKind
 
 Corners = tuple[float, float, float, float]
@@ -43,6 +44,8 @@ class Proposed:
     class_name: str
     box_px: Corners
     outcome: str
+    confirmed_by: str | None = None
+    """The answer in which a person called this box right, where it was drawn to be judged alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class Evidence:
     answered: tuple[AnsweredBox, ...] = ()
     prefill: frozenset[str] = frozenset()
     namings: Mapping[str, Naming] = field(default_factory=dict)
-    page_words: Mapping[str, Said] = field(default_factory=dict)
+    page_words: Mapping[str, PageWord] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +135,12 @@ def settle_item(evidence: Evidence) -> Settlement:
 
 
 def _sure_box(proposed: Proposed, evidence: Evidence) -> TrueBox:
-    """Return an accepted box: the machine's, or that of the person who confirmed it on a page."""
+    """Return an accepted box: the machine's, or that of the person who called it right, alone or on a page."""
     said = evidence.page_words.get(proposed.id)
-    origin, answer_id = (PERSON, said.answer_id) if said and said.word == "confirmed" else (MACHINE, None)
+    confirmed_by = proposed.confirmed_by or (said.answer_id if said and said.word == "confirmed" else None)
+    origin = PERSON if confirmed_by else MACHINE
     return TrueBox(
-        proposed.id, proposed.class_name, proposed.box_px, origin, proposal_id=proposed.id, answer_id=answer_id
+        proposed.id, proposed.class_name, proposed.box_px, origin, proposal_id=proposed.id, answer_id=confirmed_by
     )
 
 

@@ -10,6 +10,8 @@ from blocks.tables import Audit, Batch, BatchItem, Item, SequenceSplit
 
 RANDOM = "random"
 HELD_OUT = "held_out"
+CONTROL = "control"
+"""An item with boxes in doubt that people label blind all the same, so that their times can be compared."""
 
 
 def draw_audit(engine: Engine, batch_id: str, share: float, seed: int) -> dict[str, str]:
@@ -31,7 +33,7 @@ def draw_audit(engine: Engine, batch_id: str, share: float, seed: int) -> dict[s
     drawn = audits_of(engine, batch_id)
     others = sorted((i for i, is_test in in_test.items() if not is_test), key=lambda i: _lot(seed, batch_id, i))
     wanted = sample_size(len(others), share)
-    already = [item_id for item_id in others if item_id in drawn]
+    already = [item_id for item_id in others if drawn.get(item_id) == RANDOM]
     fresh = [item_id for item_id in others if item_id not in drawn][: max(0, wanted - len(already))]
     whys = {item_id: HELD_OUT for item_id, is_test in in_test.items() if is_test} | dict.fromkeys(fresh, RANDOM)
     rows = [
@@ -43,6 +45,12 @@ def draw_audit(engine: Engine, batch_id: str, share: float, seed: int) -> dict[s
         with writing(engine) as session:
             upsert(session, Audit, rows)
     return {item_id: why for item_id, why in (whys | drawn).items() if item_id in in_test}
+
+
+def in_control(seed: int, batch_id: str, item_id: str, share: float) -> bool:
+    """Say by lot whether an item is of the control group; the same item has the same lot every time."""
+    lot = int.from_bytes(_lot(seed, f"control|{batch_id}", item_id)[:8], "big") / 2**64
+    return lot < share
 
 
 def sample_size(items: int, share: float) -> int:

@@ -1,15 +1,29 @@
-"""What the score of a proposal says: accept, ask or drop, by the band of its class."""
+"""What the score of a proposal says: accept, ask or drop, by the band of its class, and what people said before."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from blocks.audit_tables import Said
 from blocks.tables import Outcome
 from tasks.triage import reasons
 from tasks.triage.boxes import Boxes
-from tasks.triage.options import Band, TriageOptions
+from tasks.triage.options import Band, CertifiedBands, TriageOptions
 from tasks.triage.robust import Floats
+
+SAID_OUTCOMES = {Said.RIGHT.value: Outcome.ACCEPT.value, Said.NOTHING.value: Outcome.DROP.value}
+"""What becomes of a box of which a person has said something; whatever else was said, people look again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """What audits know of a batch before it is triaged."""
+
+    bands: CertifiedBands
+    said: Mapping[str, str]
+    """What people said of the boxes that were drawn by lot, by proposal id: one of `Said`."""
 
 
 def outcomes_by_band(scores: Floats, accept: Floats, drop: Floats) -> npt.NDArray[np.str_]:
@@ -36,7 +50,7 @@ def bands_of(boxes: Boxes, options: TriageOptions) -> list[Band]:
 
 
 def judge_boxes(
-    boxes: Boxes, oddities: Sequence[list[str]], options: TriageOptions
+    boxes: Boxes, oddities: Sequence[list[str]], options: TriageOptions, proven: Proven | None = None
 ) -> tuple[npt.NDArray[np.str_], list[list[str]]]:
     """Give every box exactly one verdict: its band's, but a box that is odd and not dropped is asked about.
 
@@ -44,28 +58,47 @@ def judge_boxes(
         boxes: n proposals. n may be 0.
         oddities: For each box why it is odd; empty where it is not.
         options: The bands.
+        proven: Certified bands in place of the accept bands, and what people have said; None: neither.
 
     Returns:
         Outcomes, shape (n,), and for each box its reasons, at least one.
     """
     bands = bands_of(boxes, options)
-    accept = np.array([band.accept for band in bands], dtype=np.float64)
+    accept = np.array(
+        [
+            proven.bands.accept_of(name) if proven else band.accept
+            for name, band in zip(boxes.class_names.tolist(), bands, strict=True)
+        ],
+        dtype=np.float64,
+    )
     drop = np.array([band.drop for band in bands], dtype=np.float64)
     outcomes = outcomes_by_band(boxes.scores, accept, drop)
     odd = np.array([bool(found) for found in oddities], dtype=np.bool_)
     by_score = outcomes.tolist()
     outcomes[odd & (outcomes == Outcome.ACCEPT.value)] = Outcome.ASK.value
-    said = [
-        _reasons_of(outcome, score, band, found)
-        for outcome, score, band, found in zip(by_score, boxes.scores.tolist(), bands, oddities, strict=True)
+    reasons_of_boxes = [
+        _reasons_of(by_score[place], boxes, place, bands[place], found, proven) for place, found in enumerate(oddities)
     ]
-    return outcomes, said
+    if proven:
+        for place, proposal_id in enumerate(boxes.ids):
+            said = proven.said.get(proposal_id)
+            if said is not None:
+                outcomes[place] = SAID_OUTCOMES.get(said, Outcome.ASK.value)
+                reasons_of_boxes[place] = [reasons.judged(said)]
+    return outcomes, reasons_of_boxes
 
 
-def _reasons_of(by_score: str, score: float, band: Band, oddities: list[str]) -> list[str]:
+def _reasons_of(
+    by_score: str, boxes: Boxes, place: int, band: Band, oddities: list[str], proven: Proven | None
+) -> list[str]:
+    score, name = float(boxes.scores[place]), str(boxes.class_names[place])
     if by_score == Outcome.DROP.value:
         return [reasons.weak(score, band.drop)]
+    accept = proven.bands.accept_of(name) if proven else band.accept
     if by_score == Outcome.ACCEPT.value:
-        return oddities or [reasons.confident(score, band.accept)]
-    in_doubt = reasons.no_score() if np.isnan(score) else reasons.doubtful(score, band.drop, band.accept)
-    return [in_doubt, *oddities]
+        sure = reasons.certified(score, accept, proven.bands.epsilon) if proven else reasons.confident(score, accept)
+        return oddities or [sure]
+    if np.isnan(score):
+        return [reasons.no_score(), *oddities]
+    doubt = reasons.doubtful(score, band.drop, accept) if np.isfinite(accept) else reasons.no_band(name, score)
+    return [doubt, *oddities]

@@ -12,16 +12,17 @@ import numpy.typing as npt
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
+from blocks.audit_tables import Judgement, Said
 from blocks.database import reading, upsert, writing
 from blocks.errors import BadOption
-from blocks.tables import Batch, BatchItem, Item, Outcome, Route, Scan, Verdict
+from blocks.tables import Audit, Batch, BatchItem, Item, Outcome, Route, Scan, Verdict
 from tasks.triage import reasons
-from tasks.triage.audit import HELD_OUT, draw_audit
-from tasks.triage.bands import judge_boxes
+from tasks.triage.audit import CONTROL, HELD_OUT, draw_audit, in_control
+from tasks.triage.bands import Proven, judge_boxes
 from tasks.triage.boxes import Boxes, Scope, in_shards, read_boxes, usable_items
 from tasks.triage.odd_images import odd_image_reasons
 from tasks.triage.oddities import Usual, learn_usual, odd_box_reasons
-from tasks.triage.options import TriageOptions
+from tasks.triage.options import CertifiedBands, TriageOptions
 from tasks.triage.report import TriageReport, triage_report
 
 
@@ -42,6 +43,7 @@ class _Yardsticks:
     audits: Mapping[str, str]
     usual: Mapping[str, Usual]
     odd_images: Mapping[str, list[str]]
+    proven: Proven | None
 
 
 def decide(
@@ -52,6 +54,7 @@ def decide(
     recipe: str,
     *,
     classes: tuple[str, ...] | None = None,
+    bands: CertifiedBands | None = None,
 ) -> TriageReport:
     """Give every proposal of a batch a verdict and every item a route.
 
@@ -64,6 +67,8 @@ def decide(
         detector: The version whose proposals count.
         recipe: The scan options whose proposals count.
         classes: The classes of the line, to check the class bands against; None checks nothing.
+        bands: What audits have proven: accepted is what these say, and people's judgements of boxes that were drawn by
+            lot count. None: the accept bands of the options.
 
     Returns:
         What went where and why.
@@ -77,22 +82,25 @@ def decide(
     scope = Scope(batch_id, detector, recipe)
     waiting = _waiting_items(engine, scope)
     if waiting:
-        yardsticks = _measure(engine, scope, options)
+        yardsticks = _measure(engine, scope, options, bands)
         for items in in_shards(waiting):
             boxes = read_boxes(engine, scope, [item.id for item in items])
             verdicts, routes = _decide_shard(batch_id, items, boxes, yardsticks, options)
+            controls = _controls(batch_id, routes, options)
             with writing(engine) as session:
                 # One transaction: an item that has a route has all its verdicts.
                 upsert(session, Verdict, verdicts, update=("outcome", "reasons"))
                 upsert(session, BatchItem, routes, update=("route", "reasons"))
+                upsert(session, Audit, controls)
     return triage_report(engine, batch_id)
 
 
-def _measure(engine: Engine, scope: Scope, options: TriageOptions) -> _Yardsticks:
+def _measure(engine: Engine, scope: Scope, options: TriageOptions, bands: CertifiedBands | None) -> _Yardsticks:
     return _Yardsticks(
         audits=draw_audit(engine, scope.batch_id, options.audit_share, options.seed),
         usual=learn_usual(_all_boxes(engine, scope), options),
         odd_images=odd_image_reasons(engine, scope, options),
+        proven=None if bands is None else Proven(bands, _read_said(engine, scope)),
     )
 
 
@@ -100,7 +108,8 @@ def _decide_shard(
     batch_id: str, items: Sequence[_Waiting], boxes: Boxes, yardsticks: _Yardsticks, options: TriageOptions
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return rows for `Verdict` and for `BatchItem`."""
-    outcomes, said = judge_boxes(boxes, odd_box_reasons(boxes, yardsticks.usual, options.odd_z), options)
+    oddities = odd_box_reasons(boxes, yardsticks.usual, options.odd_z)
+    outcomes, said = judge_boxes(boxes, oddities, options, yardsticks.proven)
     verdicts = [
         {"batch_id": batch_id, "proposal_id": proposal_id, "outcome": outcome, "reasons": why}
         for proposal_id, outcome, why in zip(boxes.ids, outcomes.tolist(), said, strict=True)
@@ -109,6 +118,8 @@ def _decide_shard(
     routes = []
     for item in items:
         route, why = _route_of(item, counts.get(item.id, {}), yardsticks, options)
+        if route == Route.ASK and in_control(options.seed, batch_id, item.id, options.control_share):
+            route, why = Route.AUDIT.value, [reasons.control_group(), *why]
         place = {"batch_id": batch_id, "item_id": item.id, "position": item.position}
         routes.append({**place, "route": route, "reasons": why})
     return verdicts, routes
@@ -130,6 +141,23 @@ def _route_of(
     elif not doubted + accepted:
         why.append(reasons.nothing_found(options.drop))
     return (Route.ASK.value, why) if why else (Route.SURE.value, [reasons.all_sure(accepted)])
+
+
+def _controls(batch_id: str, routes: Sequence[Mapping[str, Any]], options: TriageOptions) -> list[dict[str, Any]]:
+    """Return rows for `Audit`: the items that go to people blind for the sake of comparison."""
+    place = {"batch_id": batch_id, "why": CONTROL, "seed": options.seed}
+    return [{**place, "item_id": row["item_id"]} for row in routes if reasons.control_group() in row["reasons"]]
+
+
+def _read_said(engine: Engine, scope: Scope) -> dict[str, str]:
+    """Return what was said of the proposals that were drawn by lot; nothing said by now is as good as unanswered."""
+    query = select(Judgement.proposal_id, Judgement.said).where(
+        Judgement.batch_id == scope.batch_id,
+        Judgement.detector == scope.detector,
+        Judgement.recipe == scope.recipe,
+    )
+    with reading(engine) as session:
+        return {proposal_id: said or Said.UNANSWERED.value for proposal_id, said in session.exec(query).all()}
 
 
 def _count_by_item(item_ids: Sequence[str], outcomes: npt.NDArray[np.str_]) -> dict[str, dict[str, int]]:

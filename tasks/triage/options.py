@@ -1,5 +1,6 @@
 """What a person may set about triage: it becomes the Prefect run form, so every field says what it does."""
 
+import math
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -25,6 +26,20 @@ class Band(BaseModel):
         return self
 
 
+class CertifiedBands(BaseModel):
+    """From which score boxes are accepted unseen, by class, as audits have proven; these replace the accept bands."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    accept_from: dict[str, float] = Field(description="By class name; people look at all boxes of the other classes")
+    epsilon: float = Field(gt=0, lt=1, description="At most this share of what is accepted is wrong")
+    delta: float = Field(gt=0, lt=1, description="Chance, per class, that the promise is broken")
+
+    def accept_of(self, class_name: str) -> float:
+        """Return the score from which a class is accepted; infinite where nothing was proven."""
+        return self.accept_from.get(class_name, math.inf)
+
+
 class TriageOptions(BaseModel):
     """Which proposals are accepted, asked about or dropped, and which items people label blind."""
 
@@ -40,6 +55,13 @@ class TriageOptions(BaseModel):
         gt=0,
         le=1,
         description="Share of items that people label without seeing proposals; at least one item",
+    )
+    control_share: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Share of the items with boxes in doubt that people label without seeing proposals: the control "
+        "group, which shows how much time the proposals save",
     )
     odd_z: float = Field(
         default=3.5,

@@ -7,18 +7,26 @@ Both live here, a sentence beside the pattern that knows it again, so that the t
 import re
 from enum import StrEnum
 
+from blocks.audit_tables import Said
+
 
 class Why(StrEnum):
     """The kinds of reason, in the words of the reports."""
 
     CONFIDENT = "score in the accept band"
     DOUBTFUL = "score between the bands"
+    CERTIFIED = "score in the certified band"
+    NO_BAND = "class without a certified band"
+    CONFIRMED = "a person says it is right"
+    REFUTED = "a person says nothing is there"
+    DISPUTED = "a person did not call it right"
     WEAK = "score under the drop band"
     NO_SCORE = "score is no number"
     SIZE = "unusual size"
     SHAPE = "unusual shape"
     NO_AREA = "box without area"
     RANDOM_AUDIT = "random audit"
+    CONTROL = "control group"
     HELD_OUT = "held-out sequence"
     BOXES_IN_DOUBT = "boxes in doubt"
     ODD_IMAGE = "unusual image"
@@ -33,12 +41,18 @@ class Why(StrEnum):
 _PATTERNS: tuple[tuple[Why, re.Pattern[str]], ...] = (
     (Why.CONFIDENT, re.compile(r"score \S+ is at least")),
     (Why.DOUBTFUL, re.compile(r"score \S+ between")),
+    (Why.CERTIFIED, re.compile(r"score \S+ is in the certified band")),
+    (Why.NO_BAND, re.compile(r"no certified band")),
+    (Why.CONFIRMED, re.compile(r"drawn by lot: a person says it is right")),
+    (Why.REFUTED, re.compile(r"drawn by lot: a person says nothing is there")),
+    (Why.DISPUTED, re.compile(r"drawn by lot: ")),
     (Why.WEAK, re.compile(r"score \S+ is under")),
     (Why.NO_SCORE, re.compile(r"score is no number")),
     (Why.SIZE, re.compile(r"\S+ times the usual area")),
     (Why.SHAPE, re.compile(r"\S+ times the usual width to height")),
     (Why.NO_AREA, re.compile(r"box without area")),
     (Why.RANDOM_AUDIT, re.compile(r"random audit")),
+    (Why.CONTROL, re.compile(r"control group")),
     (Why.HELD_OUT, re.compile(r"held out")),
     (Why.BOXES_IN_DOUBT, re.compile(r"\d+ of \d+ box(es)? in doubt")),
     (Why.ODD_IMAGE, re.compile(r"\S+ times as far from its nearest images")),
@@ -63,6 +77,27 @@ def confident(score: float, accept: float) -> str:
 def doubtful(score: float, drop: float, accept: float) -> str:
     """Say why a box of middling score is asked about."""
     return f"score {score:.2f} between {drop:.2f} and {accept:.2f}"
+
+
+def certified(score: float, accept: float, epsilon: float) -> str:
+    """Say why a box of a certified class is accepted."""
+    return f"score {score:.2f} is in the certified band from {accept:.2f}: at most {epsilon:.1%} are wrong"
+
+
+def no_band(class_name: str, score: float) -> str:
+    """Say that too little is known of a class to accept any of its boxes unseen."""
+    return f"no certified band for {class_name}: score {score:.2f} proves nothing yet"
+
+
+def judged(said: str) -> str:
+    """Say what a person said of a box that was drawn by lot; `said` is one of `Said`."""
+    words = {
+        Said.RIGHT.value: "a person says it is right",
+        Said.WRONG.value: "a person says that its class or place is wrong",
+        Said.NOTHING.value: "a person says nothing is there",
+        Said.CANNOT_TELL.value: "a person could not tell",
+    }
+    return f"drawn by lot: {words.get(said, 'nobody answered')}"
 
 
 def weak(score: float, drop: float) -> str:
@@ -98,6 +133,11 @@ def no_area() -> str:
 def random_audit() -> str:
     """Say why an item of the random sample is labelled blind."""
     return "random audit: labelled without seeing proposals"
+
+
+def control_group() -> str:
+    """Say why an item of the control group is labelled blind."""
+    return "control group: labelled without seeing proposals, to show what time they save"
 
 
 def held_out(sequence: str) -> str:

@@ -10,7 +10,7 @@ from blocks.errors import CatalogUnavailable
 from blocks.plugs import open_catalog
 from blocks.retries import WAITS_S, only_for
 from tasks.triage.decide import decide
-from tasks.triage.options import TriageOptions
+from tasks.triage.options import CertifiedBands, TriageOptions
 from tasks.triage.report import TriageReport
 from tasks.triage.summary import what_went_where
 
@@ -28,10 +28,11 @@ def triage_batch(
     plugs: str = "local",
     *,
     classes: tuple[str, ...] | None = None,
+    bands: CertifiedBands | None = None,
 ) -> TriageReport:
     """Decide about every proposal and item of a batch, and show what went where."""
     engine = open_catalog(plugs)
-    report = decide(engine, batch_id, options, detector, recipe, classes=classes)
+    report = decide(engine, batch_id, options, detector, recipe, classes=classes, bands=bands)
     logger.info("triage of %s: items %s, boxes %s", batch_id, report.items_by_route, report.boxes_by_outcome)
     create_markdown_artifact(
         what_went_where(report), key=artifact_key("triage", batch_id), description="What went where"

@@ -16,19 +16,22 @@ from blocks.database import upsert, writing
 from blocks.errors import BadTruth
 from blocks.tables import Batch, Item
 from infra.annotators.boxes import NOTICED_AT_A_GLANCE, PrefilledBox, Work, answer_boxes
+from infra.annotators.checks import answer_check
 from infra.annotators.desk import Desk, OpenQuestion, _classes_of, _question_of, boxes_result, find_desks, kind_result
 from infra.annotators.kinds import answer_kind
 from infra.annotators.matching import iou_matrix, match
 from infra.annotators.people import MISTAKES, People
-from infra.annotators.simulate import Simulation, SimulationReport
+from infra.annotators.simulate import Simulation, SimulationReport, _answer_as
 from infra.annotators.terminal import report_table
 from infra.annotators.times import DRAW_BOX_S, GLANCE_BOX_S, LOOK_OVER_IMAGE_S, VERIFY_BOX_S, Stopwatch
 from infra.annotators.truth import TrueBox, TruePicture, read_world
+from tasks.review.checks import read_check
 from tasks.review.configs import label_config
+from tasks.review.confirm import confirm_box_queue
 from tasks.review.outbox import Draft, post_questions, write_questions
 from tasks.review.queues import choices_of, mark_missed_queue, name_kind_queue
 from tasks.review.regions import ShownBox, read_boxes, read_kind, to_regions
-from tasks.review.task_data import Payload
+from tasks.review.task_data import Payload, region_in_crop
 
 SIZE = (1000, 800)
 CLASSES = ("car", "van", "truck")
@@ -362,3 +365,51 @@ def submitted(server: AnnotationServer, project_id: int) -> dict[str, Any]:
     tasks = server.call("GET", "api/tasks/", params={"project": project_id, "fields": "all"})["tasks"]
     (annotation,) = tasks[0]["annotations"]
     return dict(annotation)
+
+
+# --- is this box right? ---
+
+ONE_CAR = TruePicture("one.jpg", SIZE, (TrueBox("car", (100.0, 100.0, 140.0, 120.0)),))
+
+
+@pytest.mark.parametrize(
+    ("class_name", "box", "choice"),
+    [
+        ("car", (100.0, 100.0, 140.0, 120.0), "right"),
+        ("car", (105.0, 100.0, 145.0, 120.0), "right"),  # IoU 0.78
+        ("van", (100.0, 100.0, 140.0, 120.0), "wrong class or place"),
+        ("car", (125.0, 100.0, 165.0, 120.0), "wrong class or place"),  # IoU 0.23
+        ("car", (500.0, 500.0, 540.0, 520.0), "nothing there"),
+    ],
+)
+def test_a_box_is_checked_against_the_truth(class_name: str, box: Any, choice: str) -> None:
+    assert answer_check(class_name, box, ONE_CAR, None, np.random.default_rng(0)) == choice
+
+
+def test_on_an_empty_picture_nothing_is_there() -> None:
+    empty = TruePicture("empty.jpg", SIZE, ())
+    assert answer_check("car", (0.0, 0.0, 9.0, 9.0), empty, None, np.random.default_rng(0)) == "nothing there"
+
+
+def test_who_slips_says_something_else_and_each_of_it_happens() -> None:
+    rng = np.random.default_rng(0)
+    said = {answer_check("car", ONE_CAR.boxes[0].xyxy, ONE_CAR, "missed", rng) for _ in range(50)}
+    assert said == {"wrong class or place", "nothing there"}
+
+
+def test_a_check_is_answered_as_a_browser_does_in_the_published_time() -> None:
+    crop = (90, 90, 150, 130)
+    edges = {"x_min": 100.0, "y_min": 100.0, "x_max": 140.0, "y_max": 120.0}
+    shown_box = ShownBox(id="p", class_name="car", score=0.0, **edges)
+    payload = Payload(type="confirm", width=SIZE[0], height=SIZE[1], crop=crop, class_name="car", boxes=[shown_box])
+    desk = Desk(1, "confirm-box", CLASSES)
+    floats = tuple(float(edge) for edge in crop)
+    question = OpenQuestion(1, "q", desk, "item", floats, (), (region_in_crop(payload),))  # type: ignore[arg-type]
+    class_name, box = question.checked_box()
+    assert class_name == "car" and np.allclose(box, ONE_CAR.boxes[0].xyxy, atol=0.01)
+    person = People(skill=1.0).for_question("confirm-box", question.key)
+    watch = Stopwatch(np.random.default_rng(0))
+    result, acts = _answer_as(person, question, ONE_CAR, watch)
+    assert read_check(result).said == "right"
+    assert set(watch.by_act) == {"verify"} and acts == {}
+    assert _classes_of(label_config(confirm_box_queue(CLASSES))) == CLASSES

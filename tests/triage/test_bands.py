@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from blocks.errors import UnknownClass
-from tasks.triage.bands import judge_boxes, outcomes_by_band
+from tasks.triage.bands import Proven, judge_boxes, outcomes_by_band
 from tasks.triage.boxes import Boxes, boxes_from_rows
-from tasks.triage.options import Band, TriageOptions
+from tasks.triage.options import Band, CertifiedBands, TriageOptions
 from tasks.triage.reasons import why_of
 
 
@@ -91,3 +91,43 @@ def test_every_box_gets_one_verdict_with_a_reason_that_reports_can_count(
         assert (outcome == "drop") == (score < options.drop)
         assert why
         assert all(why_of(reason) != "other" for reason in why)
+
+
+# --- certified bands, and what people said ---
+
+CERTIFIED = CertifiedBands(accept_from={"car": 0.7}, epsilon=0.02, delta=0.05)
+
+
+def test_certified_bands_replace_the_accept_bands_and_other_classes_are_asked() -> None:
+    boxes = boxes_with([0.7, 0.69, 0.1, 1.0, 0.1], ["car", "car", "car", "bus", "bus"])
+    outcomes, said = judge_boxes(boxes, [[]] * 5, TriageOptions(), Proven(CERTIFIED, {}))
+    assert outcomes.tolist() == ["accept", "ask", "drop", "ask", "drop"]
+    assert said[0] == ["score 0.70 is in the certified band from 0.70: at most 2.0% are wrong"]
+    assert said[3] == ["no certified band for bus: score 1.00 proves nothing yet"]
+
+
+def test_without_any_proof_nothing_is_accepted() -> None:
+    nothing = CertifiedBands(accept_from={}, epsilon=0.02, delta=0.05)
+    outcomes, _ = judge_boxes(boxes_with([1.0, 0.99]), [[]] * 2, TriageOptions(), Proven(nothing, {}))
+    assert outcomes.tolist() == ["ask", "ask"]
+
+
+def test_a_score_that_is_no_number_is_in_no_certified_band() -> None:
+    outcomes, said = judge_boxes(boxes_with([float("nan")]), [[]], TriageOptions(), Proven(CERTIFIED, {}))
+    assert (outcomes.tolist(), said) == (["ask"], [["score is no number"]])
+
+
+def test_an_odd_box_is_asked_about_in_a_certified_band_too() -> None:
+    odd = ["3.2 times the usual area of a car"]
+    outcomes, said = judge_boxes(boxes_with([0.9]), [odd], TriageOptions(), Proven(CERTIFIED, {}))
+    assert (outcomes.tolist(), said) == (["ask"], [odd])
+
+
+@pytest.mark.parametrize(
+    ("said", "outcome"),
+    [("right", "accept"), ("nothing", "drop"), ("wrong", "ask"), ("cannot_tell", "ask"), ("unanswered", "ask")],
+)
+def test_what_a_person_said_outweighs_the_score(said: str, outcome: str) -> None:
+    outcomes, why = judge_boxes(boxes_with([0.9, 0.5]), [[]] * 2, TriageOptions(), Proven(CERTIFIED, {"p0": said}))
+    assert outcomes.tolist() == [outcome, "ask"]
+    assert why[0][0].startswith("drawn by lot: ")

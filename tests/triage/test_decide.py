@@ -9,7 +9,7 @@ from sqlmodel import select
 from blocks.database import reading, writing
 from blocks.errors import BadOption, UnknownClass
 from blocks.tables import Audit, BatchItem, Verdict
-from tasks.triage.audit import audits_of, draw_audit, sample_size
+from tasks.triage.audit import CONTROL, audits_of, draw_audit, sample_size
 from tasks.triage.decide import decide
 from tasks.triage.options import Band, TriageOptions
 from tests.triage.rows import BATCH, DETECTOR, RECIPE, add_batch, add_scan, add_split, car
@@ -196,3 +196,37 @@ def test_a_band_for_an_unknown_class_stops_the_batch_before_anything_is_written(
     with pytest.raises(UnknownClass):
         triage(engine, TriageOptions(class_bands={"lory": Band()}), classes=("lorry",))
     assert audits_of(engine, BATCH) == {}
+
+
+# --- the control group ---
+
+
+def test_there_is_no_control_group_unless_asked_for(engine: Engine) -> None:
+    for item_id in add_batch(engine, 30):
+        add_scan(engine, item_id, [car(0.3)])
+    assert triage(engine).audits == {"random": 2}
+
+
+def test_the_control_group_is_a_random_part_of_what_people_are_asked_about(engine: Engine) -> None:
+    ids = add_batch(engine, 200)
+    for number, item_id in enumerate(ids):
+        add_scan(engine, item_id, [car(0.9 if number % 2 else 0.3)])
+    report = triage(engine, TriageOptions(control_share=0.3, odd_images=False))
+    controls = [item_id for item_id, why in audits_of(engine, BATCH).items() if why == CONTROL]
+    assert 15 <= len(controls) <= 45  # of 95: 28 on average, sd 4.5
+    assert report.audits == {"random": 10, "control": len(controls)}
+    assert all(ids.index(item_id) % 2 == 0 for item_id in controls)
+    routes = routes_of(engine)
+    assert {routes[item_id][0] for item_id in controls} == {"audit"}
+    assert routes[controls[0]][1][0].startswith("control group")
+    assert report.items_by_route["audit"] == 10 + len(controls)
+
+
+def test_the_control_group_stays_the_same_at_a_second_call(engine: Engine) -> None:
+    for item_id in add_batch(engine, 60):
+        add_scan(engine, item_id, [car(0.3)])
+    options = TriageOptions(control_share=0.5)
+    first = triage(engine, options)
+    before = audits_of(engine, BATCH)
+    assert triage(engine, options) == first
+    assert audits_of(engine, BATCH) == before

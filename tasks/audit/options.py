@@ -1,0 +1,56 @@
+"""What a person may set about the proof behind what is accepted unseen: it becomes the Prefect run form."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from blocks.errors import UnknownClass
+from tasks.audit.bands import Promise
+
+
+class ProofOptions(BaseModel):
+    """What is promised of boxes accepted without a look, and how many of them people judge for it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epsilon: float = Field(default=0.02, gt=0, lt=0.5, description="At most this share of accepted boxes is wrong")
+    delta: float = Field(
+        default=0.05, gt=0, lt=0.5, description="Chance, per batch and class, that the promise is broken"
+    )
+    floor: float = Field(
+        default=0.4,
+        ge=0,
+        le=1,
+        description="Boxes of a lower score are never accepted unseen, and none of them is drawn to be judged",
+    )
+    boxes_per_batch: int = Field(
+        default=1200, ge=0, le=100_000, description="Boxes of a batch that people judge one by one, at most"
+    )
+    boxes_per_class: int = Field(default=400, ge=0, le=100_000, description="The same, for each class")
+    class_limits: dict[str, int] = Field(
+        default_factory=dict, description="The same for single classes, by name; 0: nothing of it is accepted unseen"
+    )
+    most_share: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description="Where a proof takes more than this share of a class's boxes, people look at all of them instead",
+    )
+    seed: int = Field(default=0, ge=0, le=2**31 - 1, description="Draws other boxes to be judged")
+
+    @property
+    def promise(self) -> Promise:
+        """What is promised of each class."""
+        return Promise(epsilon=self.epsilon, delta=self.delta)
+
+    def limit_of(self, class_name: str) -> int:
+        """Return how many boxes of a class people judge in a batch, at most."""
+        return self.class_limits.get(class_name, self.boxes_per_class)
+
+    def check_classes(self, classes: tuple[str, ...]) -> None:
+        """Check that every limit is for a class that the line labels.
+
+        Raises:
+            UnknownClass: A limit is for a class that is not among `classes`.
+        """
+        for name in self.class_limits:
+            if name not in classes:
+                raise UnknownClass.named(name, classes, "the classes of this line, but has a limit in class_limits")

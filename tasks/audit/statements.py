@@ -1,0 +1,150 @@
+"""What a certificate may state of a class: how wrong its unseen labels and how many its missed objects are, at most.
+
+Unseen labels are covered by the certified bands of their batches, where each batch has one; else by the blind audits
+of all batches together, whose bound is wider; else by nothing, and that is what is said.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy import Engine
+from sqlmodel import col, select
+
+from blocks.audit_tables import Band
+from blocks.database import reading
+from tasks.audit.bands import Standing
+from tasks.audit.blind import BlindClass
+from tasks.audit.bounds import upper_bound
+from tasks.audit.certificate import Bound
+from tasks.audit.misses import bound_misses
+
+DELTA = 0.05
+"""Chance that a bound from blind audits is broken; certified bands bring their own."""
+
+LEAST_CONFIDENCE = 0.5
+"""Bounds of several batches hold together with 1 minus the sum of their gaps; below this none is stated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """A bound, the score it goes with, and what must be said beside it."""
+
+    bound: Bound | None
+    accept_from: float | None = None
+    remarks: tuple[str, ...] = ()
+
+
+def read_band_rows(engine: Engine, batch_ids: Sequence[str]) -> dict[tuple[str, str], Band]:
+    """Return the bands of some batches by batch and class; the newest detector's where a batch had several."""
+    with reading(engine) as session:
+        query = select(Band).where(col(Band.batch_id).in_(batch_ids)).order_by(col(Band.certified_at))
+        return {(row.batch_id, row.class_name): row for row in session.exec(query).all()}
+
+
+def state_error(
+    class_name: str,
+    unseen: Mapping[str, int],
+    rows: Mapping[tuple[str, str], Band],
+    blind: BlindClass,
+    largest_item: int,
+) -> Stated:
+    """State how many of a class's labels that nobody looked at are wrong, at most.
+
+    Args:
+        class_name: The class.
+        unseen: How many such labels there are, by batch.
+        rows: Bands by batch and class.
+        blind: What blind audits of the same batches say of the class.
+        largest_item: The most boxes of the class that an item is expected to have, from items that were not audited.
+
+    Returns:
+        No bound where there are no such labels; one without a number where nothing was judged.
+    """
+    batches = [batch_id for batch_id, labels in unseen.items() if labels]
+    mine = [rows[batch_id, class_name] for batch_id in batches if (batch_id, class_name) in rows]
+    remarks = tuple(row.reason for row in mine if row.standing == Standing.WITHDRAWN)
+    certified = [row for row in mine if row.standing == Standing.CERTIFIED]
+    if not batches:
+        return Stated(None)
+    if len(certified) == len(batches):
+        return _from_bands(class_name, certified)
+    if mine:
+        told = f"{class_name}: {len(batches) - len(certified)} of {len(batches)} batches have no band in force"
+        remarks = (*remarks, f"{told}; the bound on its errors is that of blind audits")
+    return Stated(_from_blind(blind, max(1, largest_item)), remarks=remarks)
+
+
+def state_misses(class_name: str, blind: BlindClass, largest_item: int) -> Stated:
+    """State how many objects no proposal found, from full-image audits.
+
+    Args:
+        class_name: The class.
+        blind: The audits.
+        largest_item: The most objects that an item is expected to have, from items that were not audited.
+    """
+    most = max((item.objects for item in blind.items), default=0)
+    found = bound_misses(class_name, blind.items, max(largest_item, most, 1), delta=DELTA)
+    if not found.objects:
+        return Stated(None)
+    remarks: tuple[str, ...] = ()
+    if most > largest_item:
+        remarks = (
+            f"{class_name}: an audited item has {most} objects, more than was expected ({largest_item}): no bound on "
+            "misses is stated",
+        )
+    bound = Bound(
+        rate=found.rate,
+        at_most=found.at_most if not remarks else None,
+        confidence=found.confidence,
+        judged=found.objects,
+        wrong=found.missed,
+        draws=found.items,
+        drawn="items",
+        scope="stream",
+    )
+    return Stated(bound, remarks=remarks)
+
+
+def _from_bands(class_name: str, rows: Sequence[Band]) -> Stated:
+    judged, wrong = sum(row.judged for row in rows), sum(row.wrong for row in rows)
+    confidence = 1 - sum(row.delta for row in rows)
+    is_stated = confidence >= LEAST_CONFIDENCE
+    bound = Bound(
+        rate=wrong / judged if judged else None,
+        at_most=max(row.epsilon for row in rows) if is_stated and judged else None,
+        confidence=confidence if is_stated else 1 - max(row.delta for row in rows),
+        judged=judged,
+        wrong=wrong,
+        draws=sum(row.draws for row in rows),
+        drawn="boxes",
+        scope="batch",
+        of=sum(row.population for row in rows),
+    )
+    remarks: tuple[str, ...] = ()
+    if not is_stated:
+        remarks = (
+            f"{class_name}: the bands of {len(rows)} batches hold one by one, each with its own confidence; for all of "
+            "them together too little is left to state",
+        )
+    return Stated(bound, min(row.accept_from or 0.0 for row in rows), remarks)
+
+
+def _from_blind(blind: BlindClass, largest_item: int) -> Bound:
+    evidence = blind.accepted
+    judged = np.bincount(evidence.unit, minlength=evidence.units).astype(np.float64)
+    wrong = np.bincount(evidence.unit[evidence.wrong], minlength=evidence.units).astype(np.float64)
+    boxes, bad = int(judged.sum()), int(wrong.sum())
+    # A bound stands on the largest item being known beforehand: where an audit shows a larger one, there is none.
+    is_stated = boxes and evidence.largest_draw <= largest_item
+    at_most = upper_bound(wrong, judged, DELTA, float(largest_item)) if is_stated else 1.0
+    return Bound(
+        rate=bad / boxes if boxes else None,
+        at_most=at_most if at_most < 1 else None,
+        confidence=1 - DELTA,
+        judged=boxes,
+        wrong=bad,
+        draws=int((judged > 0).sum()),
+        drawn="items",
+        scope="stream",
+    )

@@ -1,0 +1,76 @@
+"""The audit station as Prefect steps: boxes drawn by lot, bands certified from what people said, bands watched."""
+
+import logging
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+
+from blocks.artifacts import artifact_key
+from blocks.errors import CatalogUnavailable
+from blocks.plugs import open_catalog
+from blocks.retries import WAITS_S, only_for
+from tasks.audit import draws, proving, watching
+from tasks.audit.options import ProofOptions
+from tasks.audit.report import ProofReport, bands_summary, draws_summary, proof_report
+from tasks.triage.boxes import Scope
+from tasks.triage.options import TriageOptions
+
+log = logging.getLogger(__name__)
+
+AWAY = only_for(CatalogUnavailable)
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
+def draw_boxes(
+    batch_id: str,
+    detector: str,
+    recipe: str,
+    classes: tuple[str, ...],
+    triage: TriageOptions,
+    proof: ProofOptions,
+    plugs: str = "local",
+) -> int:
+    """Draw by lot the boxes of a batch that people judge one by one; returns how many there are."""
+    drawn = draws.draw_evidence(open_catalog(plugs), Scope(batch_id, detector, recipe), classes, triage, proof)
+    count = sum(each.drawn for each in drawn)
+    log.info("%s: %d boxes drawn by lot: %s", batch_id, count, {each.class_name: each.drawn for each in drawn})
+    create_markdown_artifact(draws_summary(batch_id, drawn), artifact_key("drawn", batch_id), "Boxes drawn by lot")
+    return count
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
+def certify_bands(
+    batch_id: str,
+    detector: str,
+    recipe: str,
+    classes: tuple[str, ...],
+    triage: TriageOptions,
+    proof: ProofOptions,
+    plugs: str = "local",
+) -> ProofReport:
+    """Certify from which score each class of a batch is accepted unseen, from what people said of the boxes drawn."""
+    found = proving.prove_bands(open_catalog(plugs), Scope(batch_id, detector, recipe), classes, triage, proof)
+    return _shown(proof_report(batch_id, found))
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
+def watch_bands(
+    batch_id: str,
+    detector: str,
+    recipe: str,
+    classes: tuple[str, ...],
+    triage: TriageOptions,
+    proof: ProofOptions,
+    plugs: str = "local",
+) -> ProofReport:
+    """Withdraw the bands of a settled batch that blind audits or changed answers contradict."""
+    found = watching.watch_bands(open_catalog(plugs), Scope(batch_id, detector, recipe), classes, triage, proof)
+    return _shown(proof_report(batch_id, found))
+
+
+def _shown(report: ProofReport) -> ProofReport:
+    log.info("bands of %s: %s", report.batch_id, report.in_force.accept_from or "none")
+    key = artifact_key("bands", report.batch_id)
+    create_markdown_artifact(bands_summary(report), key=key, description="What is accepted unseen, and what shows it")
+    return report

@@ -1,0 +1,45 @@
+"""The certificate as a page for people: its tables, and small pictures of what it speaks of."""
+
+from collections.abc import Iterator
+from itertools import islice
+
+from blocks.errors import ImageTooLarge, ObjectMissing, UnreadableImage
+from blocks.stores import Store
+from tasks.audit.certificate import Certificate, to_markdown
+from tasks.dataset.manifest import Manifest, ManifestItem
+from tasks.intake.images import read_item
+from tasks.settle.pictures import ORIGIN_COLOURS, Coloured, draw_boxes, jpeg_data_uri
+from tasks.triage.summary import escape_cell
+
+PICTURES = 4
+WIDTH_PX = 420
+MOST_BYTES = 40_000
+"""Of one picture: an artifact travels whole into the browser."""
+
+LOOK_AT_MOST = 500
+"""Items that are looked through for pictures with labels."""
+
+
+def certificate_page(certificate: Certificate, store: Store, manifest: Manifest) -> str:
+    """Return a certificate as Markdown, with some pictures of the snapshot: ids are hashes, so the first are random."""
+    parts = [to_markdown(certificate), "## Some of its items", "**Blue**: accepted unseen. **Purple**: from people."]
+    shown = [_picture(store, item) for item in islice(_labelled(manifest), PICTURES)]
+    return "\n\n".join([*parts, *(shown or ["No item has a label."])])
+
+
+def _labelled(manifest: Manifest) -> Iterator[ManifestItem]:
+    return (item for item in islice(manifest.items(), LOOK_AT_MOST) if item.labels)
+
+
+def _picture(store: Store, item: ManifestItem) -> str:
+    name = escape_cell(item.name)
+    try:
+        image = read_item(store, item.key)
+    except (UnreadableImage, ImageTooLarge, ObjectMissing) as error:
+        return f"{name}: no picture ({escape_cell(str(error))})"
+    groups = [
+        Coloured(colour, [label.box_xyxy_px for label in item.labels if label.origin == origin])
+        for origin, colour in ORIGIN_COLOURS.items()
+    ]
+    drawn = jpeg_data_uri(draw_boxes(image, groups, WIDTH_PX), MOST_BYTES)
+    return f"{name}, split {escape_cell(item.split)}:\n\n![labels]({drawn})"

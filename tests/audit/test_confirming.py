@@ -1,0 +1,35 @@
+"""People slip as often as detectors err: the promise must hold all the same, and something must be accepted."""
+
+import numpy as np
+import pytest
+
+from infra.bench.confirming import Crew, confirm_batches
+from tasks.audit.options import ProofOptions
+
+PROOF = ProofOptions()
+WORLDS = 60
+
+
+def test_two_looks_leave_few_slips_and_lose_few_errors() -> None:
+    rng = np.random.default_rng(0)
+    wrong = np.arange(200_000) % 10 == 0
+    said, questions = Crew(0.03, looks_again=True).judge(wrong, rng)
+    assert said[~wrong].mean() < 0.002
+    assert said[wrong].mean() > 0.93
+    assert 220_000 < questions < 230_000
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.4])
+def test_the_promise_holds_with_people_who_slip(correlation: float) -> None:
+    found = confirm_batches("just too bad", correlation, Crew(0.03, looks_again=True), PROOF, worlds=WORLDS)
+    # at most 5 % of 60 batches: 3, and 8 by chance in one case of a hundred
+    assert found.broken * WORLDS <= 8
+
+
+def test_a_good_detector_is_accepted_by_two_looks_and_never_by_one() -> None:
+    two = confirm_batches("good", 0.4, Crew(0.03, looks_again=True), PROOF, worlds=WORLDS)
+    one = confirm_batches("good", 0.4, Crew(0.03, looks_again=False), PROOF, worlds=WORLDS)
+    assert two.accepted > 0.5 * two.oracle
+    assert one.accepted < 0.1 * one.oracle
+    assert two.broken == one.broken == 0
+    assert two.seconds < 1.1 * one.seconds

@@ -1,0 +1,118 @@
+"""The proof as Prefect runs it, step by step on one batch: safe to run again, and shown to people."""
+
+from collections.abc import Callable
+
+import pytest
+from prefect import flow, get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from sqlalchemy import Engine
+from sqlmodel import select
+
+from blocks.audit_tables import Band, Judgement
+from blocks.database import reading
+from blocks.stores import Store
+from blocks.tables import Question
+from tasks.audit import steps
+from tasks.audit.certificate import Certificate
+from tasks.audit.options import ProofOptions
+from tasks.dataset import steps as dataset_steps
+from tasks.dataset.snapshots import take_snapshot
+from tasks.review import steps as review_steps
+from tasks.review.confirm import confirm_again_queue, confirm_box_queue
+from tasks.settle.labels import settle
+from tasks.triage import steps as triage_steps
+from tasks.triage.options import TriageOptions
+from tests.audit.lot import CLASSES, PROOF, TRIAGE, Lot, answer_queue, make_lot
+from tests.triage.rows import BATCH, DETECTOR, RECIPE, add_split
+
+pytestmark = pytest.mark.slow
+
+LOOK = (BATCH, DETECTOR, RECIPE, CLASSES, TRIAGE, PROOF)
+
+
+@pytest.fixture
+def lot(engine: Engine, store: Store, prefect_api: str, monkeypatch: pytest.MonkeyPatch) -> Lot:
+    for module in (steps, review_steps, triage_steps, dataset_steps):
+        monkeypatch.setattr(module, "open_catalog", lambda _plugs: engine)
+    monkeypatch.setattr(dataset_steps, "open_store", lambda _plugs: store)
+    return make_lot(engine)
+
+
+@flow(validate_parameters=False)
+def one_run(work: Callable[[], None]) -> None:
+    """Do some work as a run: artifacts belong to one."""
+    work()
+
+
+def shown(key: str) -> str:
+    with get_client(sync_client=True) as client:
+        found = client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])))
+    return str(found[-1].data)
+
+
+def rows(engine: Engine) -> tuple[list[Judgement], list[Band], list[Question]]:
+    with reading(engine) as session:
+        return tuple(list(session.exec(select(table)).all()) for table in (Judgement, Band, Question))  # type: ignore[return-value]
+
+
+def run_proof(lot: Lot) -> None:
+    """Walk the line from the draw to the settled batch, as `flows/label.py` does."""
+    first, second = confirm_box_queue(CLASSES), confirm_again_queue(CLASSES)
+    assert steps.draw_boxes(*LOOK) == 300
+    assert review_steps.write_confirm_questions(BATCH, first).count == 300
+    answer_queue(lot.engine, first.name, lot.except_first(3))
+    asked_again = review_steps.write_second_looks(BATCH, second).count
+    assert asked_again <= 3
+    answer_queue(lot.engine, second.name, lot.all_right)
+    bands = steps.certify_bands(*LOOK).in_force
+    assert "car" in bands.accept_from
+    report = triage_steps.triage_batch(BATCH, DETECTOR, RECIPE, TRIAGE, classes=CLASSES, bands=bands)
+    assert report.boxes_by_outcome["accept"] > 300
+    settle(lot.engine, BATCH, DETECTOR, RECIPE)
+    assert steps.watch_bands(*LOOK).in_force == bands
+
+
+def test_from_the_draw_to_the_certificate_and_all_of_it_is_shown(lot: Lot, store: Store) -> None:
+    issued: list[Certificate] = []
+
+    def work() -> None:
+        run_proof(lot)
+        add_split(lot.engine, "seq-0", "train")
+        issued.append(dataset_steps.issue_certificate(take_snapshot(lot.engine, store, "lot").id))
+
+    one_run(work)
+    (certificate,) = issued
+    (cars,) = certificate.classes
+    assert cars.error is not None and cars.error.at_most == 0.02
+    assert cars.labellers.confirmed_by_people > 0 and cars.labellers.accepted_without_look > 0
+    assert certificate.wrong_at_most is not None and certificate.wrong_at_most <= 0.02
+    assert "drawn by lot" in shown("drawn-batch-1")
+    assert "certified" in shown("bands-batch-1")
+    assert "at most **2.0%**" in shown("certificate-lot")
+
+
+def test_running_every_step_again_changes_nothing(lot: Lot) -> None:
+    one_run(lambda: run_proof(lot))
+    before = rows(lot.engine)
+
+    def again() -> None:
+        steps.draw_boxes(*LOOK)
+        review_steps.write_confirm_questions(BATCH, confirm_box_queue(CLASSES))
+        review_steps.write_second_looks(BATCH, confirm_again_queue(CLASSES))
+        steps.certify_bands(*LOOK)
+        steps.watch_bands(*LOOK)
+
+    one_run(again)
+    assert rows(lot.engine) == before
+
+
+def test_a_proof_that_cannot_be_had_asks_nobody(lot: Lot) -> None:
+    timid = ProofOptions(boxes_per_batch=0)
+    look = (BATCH, DETECTOR, RECIPE, CLASSES, TriageOptions(), timid)
+
+    def work() -> None:
+        assert steps.draw_boxes(*look) == 0
+        assert review_steps.write_confirm_questions(BATCH, confirm_box_queue(CLASSES)).count == 0
+        assert steps.certify_bands(*look).in_force.accept_from == {}
+
+    one_run(work)
