@@ -75,8 +75,9 @@ def compare_control(spent: Sequence[Spent], options: MonitorOptions) -> ControlR
         return ControlReport(group=group, shown=sides[0], hidden=sides[1], ratio=None, words=words)
     ratio = float(_per_box(shown) / _per_box(hidden))
     low, high = _interval(shown, hidden, options)
-    word = "less" if ratio < 1 else "more"
-    words = f"{abs(1 - ratio):.0%} {word} time per box with proposals shown ({low:.2f} to {high:.2f} of the time)"
+    change = round(100 * (ratio - 1))
+    much = f"{abs(change)} % {'less' if change < 0 else 'more'} time" if change else "as much time"
+    words = f"{much} per box with proposals shown ({low:.2f} to {high:.2f} of the time)"
     return ControlReport(group=group, shown=sides[0], hidden=sides[1], ratio=ratio, low=low, high=high, words=words)
 
 

@@ -144,7 +144,7 @@ def control_world(engine: Engine, why: str, hidden: int = 12) -> Ledger:
 def test_the_control_group_shows_what_proposals_save(engine: Engine) -> None:
     control = control_world(engine, "control").control
     assert (control.group, control.ratio, control.low, control.high) == ("control", 0.5, 0.5, 0.5)
-    assert control.words.startswith("50% less time per box")
+    assert control.words.startswith("50 % less time per box")
 
 
 def test_random_audits_stand_in_and_held_out_items_never_do(engine: Engine) -> None:
