@@ -14,11 +14,18 @@ from sqlmodel import col, select
 
 from blocks.artifacts import artifact_key
 from blocks.database import reading
-from blocks.errors import CatalogUnavailable, TrackingUnavailable
-from blocks.plugs import open_catalog, open_experiments
+from blocks.errors import CatalogUnavailable, NotEnoughData, StoreUnavailable, TrackingUnavailable
+from blocks.plugs import open_catalog, open_experiments, open_store
 from blocks.retries import WAITS_S, only_for
 from blocks.tables import Batch
-from tasks.monitor import ledger, report
+from tasks.dataset.snapshots import read_snapshot, take_snapshot
+from tasks.detect.options import TilingOptions
+from tasks.detect.proposals import ProposalCounts, propose
+from tasks.detect.refs import DetectorRef
+from tasks.intake.batches import BatchRef
+from tasks.monitor import choose, ledger, report, rounds
+from tasks.monitor.choose import Selection
+from tasks.monitor.goals import Goal, Round, Verdict, judge_rounds
 from tasks.monitor.ledger import Ledger
 from tasks.monitor.ledger_page import ledger_page, overview_page
 from tasks.monitor.machines import MachineTime, training_times
@@ -26,10 +33,13 @@ from tasks.monitor.options import MonitorOptions
 from tasks.monitor.page import monitor_page
 from tasks.monitor.plots import monitor_plot
 from tasks.monitor.report import MonitorReport
+from tasks.monitor.spent import read_spent
+from tasks.train.options import TrainOptions
+from tasks.train.training import check_enough
 
 log = logging.getLogger(__name__)
 
-AWAY = only_for(CatalogUnavailable, TrackingUnavailable)
+AWAY = only_for(CatalogUnavailable, StoreUnavailable, TrackingUnavailable)
 
 PAGE = 200
 """Task runs that Prefect's API gives at once."""
@@ -74,6 +84,66 @@ def compare_with_people(collection: str, options: MonitorOptions, plugs: str = "
     for alarm in found.alarms:
         log.warning("%s: %s", collection, alarm)
     log.info("%s: %d items judged blind, %d with proposals", collection, found.items_blind, found.items_shown)
+    return found
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
+def scan_pool(
+    collection: str,
+    detector: DetectorRef,
+    classes: tuple[str, ...],
+    tiling: TilingOptions,
+    selection: Selection,
+    plugs: str = "local",
+) -> ProposalCounts:
+    """Let the detector look at the items among which a round chooses; what it has seen it does not look at again."""
+    engine = open_catalog(plugs)
+    pool = choose.pool_of(engine, collection, selection)
+    counts = propose(engine, open_store(plugs), pool, detector, classes, tiling)
+    log.info("pool of %s: %s", collection, counts)
+    return counts
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
+def choose_batch(
+    collection: str, detector: DetectorRef, recipe: str, selection: Selection, plugs: str = "local"
+) -> BatchRef:
+    """Open the batch of a round with the items that tell most; `label` takes it up."""
+    batch = choose.choose_batch(open_catalog(plugs), collection, (detector.version, recipe), selection)
+    log.info("%s chose %d items of %s for %s", selection.strategy, batch.size, collection, batch.id)
+    return batch
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
+def lacking_for_training(collection: str, options: TrainOptions, plugs: str = "local") -> str:
+    """Say in words what a collection's truth lacks to be trained and tested on; empty where there is enough."""
+    store = open_store(plugs)
+    try:
+        check_enough(read_snapshot(store, take_snapshot(open_catalog(plugs), store, collection).id), options)
+    except NotEnoughData as error:
+        log.info("no training of %s yet: %s", collection, error)
+        return str(error)
+    return ""
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
+def close_round(collection: str, ended: Round, goal: Goal, plugs: str = "local") -> Verdict:
+    """Write a round down with what people have spent by now, show all rounds, and say whether the goal is met."""
+    engine = open_catalog(plugs)
+    seconds = sum(one.seconds or 0.0 for one in read_spent(engine, collection))
+    all_rounds = rounds.note_round(engine, collection, ended.model_copy(update={"human_seconds": seconds}))
+    verdict = judge_rounds(all_rounds, goal)
+    page = rounds.rounds_page(collection, all_rounds, verdict)
+    create_markdown_artifact(page, artifact_key("loop", collection), f"Round {len(all_rounds)}: {verdict.reason}")
+    log.info("%s after round %d: %s", collection, len(all_rounds), verdict.reason)
+    return verdict
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
+def read_rounds(collection: str, plugs: str = "local") -> tuple[Round, ...]:
+    """Read the rounds of a collection so far, also those of an earlier run of its loop."""
+    found = rounds.read_rounds(open_catalog(plugs), collection)
+    log.info("%s has had %d rounds", collection, len(found))
     return found
 
 
