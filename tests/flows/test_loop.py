@@ -10,10 +10,10 @@ from tasks.monitor.choose import Selection
 from tasks.monitor.goals import Goal
 from tasks.train.options import TrainOptions
 from tests.flows.test_lines import World, people_at_work, world
-from tests.label_studio import label_studio
+
 from tests.train.conftest import empty_mlflow, experiments
 
-__all__ = ["empty_mlflow", "experiments", "label_studio", "world"]
+__all__ = ["empty_mlflow", "experiments", "world"]
 
 pytestmark = [
     pytest.mark.label_studio,
