@@ -6,7 +6,7 @@ LABEL_STUDIO_VENV := .venv-label-studio
 PIP := pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo real test lint format bench bench-tiles chaos screenshots up down clean browser s3
+.PHONY: help setup demo real test lint format bench bench-tiles bench-effort chaos screenshots up down clean browser s3
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -65,6 +65,9 @@ bench: setup ## Measure posting, bands, consensus and memory (see also bench-til
 
 bench-tiles: setup ## Tiled detection beside SAHI and supervision
 	$(BIN)/python -m infra.bench.tiles
+
+bench-effort: setup ## Human seconds against by hand and random order (QUICK=1 only shows that it runs; in full: hours)
+	$(BIN)/python -m infra.bench.effort $(if $(QUICK),--quick)
 
 chaos: setup ## Kill, lose and double everything; nothing may be lost or doubled
 	$(BIN)/python -m infra.chaos

@@ -7,14 +7,19 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from blocks.errors import BadOption
 from tasks.audit.options import ProofOptions
 from tasks.detect.options import TilingOptions
+from tasks.monitor.choose import Selection
+from tasks.monitor.goals import Goal
 from tasks.review.pages import PageOptions
 from tasks.review.rules import Until
 from tasks.review.standards import Staff
-from tasks.train.options import TrainOptions
+from tasks.train.options import PromoteOptions, TrainOptions
 from tasks.triage.options import TriageOptions
 from tasks.triage.order import check_strategies, known_strategies
 
 Name = Annotated[str, StringConstraints(pattern=r"^[\w][\w .-]*$", max_length=60)]
+
+NEVER = 2**31 - 1
+"""More new labels than any line gets: no event starts a training beside the loop's own."""
 
 
 class LineOptions(BaseModel):
@@ -68,3 +73,22 @@ class LineOptions(BaseModel):
         if unknown:
             raise ValueError(f"kinds are given for {unknown}, which are not among the classes {list(self.classes)}")
         return self
+
+
+class LoopOptions(BaseModel):
+    """What a loop labels and trains, what it asks first, and when it stops."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    line: LineOptions = Field(description="What is labelled and how; its retrain_after is not used.")
+    selection: Selection = Field(default=Selection(), description="What people are asked first, and how much a round.")
+    goal: Goal = Field(default=Goal(), description="When the rounds end.")
+    gate: PromoteOptions = Field(default=PromoteOptions(), description="By how much a challenger must be better.")
+    label_rest: bool = Field(
+        default=True, description="After the last round, label all that is left, with the best detector."
+    )
+
+    def line_of(self, *, is_first: bool) -> LineOptions:
+        """Return the line of a round: the loop trains itself, and after the first round with the champion."""
+        detector = self.line.detector if is_first else "champion"
+        return self.line.model_copy(update={"detector": detector, "retrain_after": NEVER})

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("blocks", "tasks", "flows", "infra")
-STATIONS = ("intake", "detect", "triage", "review", "settle", "audit", "dataset", "train")
+STATIONS = ("intake", "detect", "triage", "review", "settle", "audit", "dataset", "train", "monitor")
 
 
 def sources() -> list[Path]:

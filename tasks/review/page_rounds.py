@@ -30,7 +30,7 @@ MARGIN_SHARE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class PageWord:
+class WordOnBox:
     """What a person said of one proposal on a page, and in which answer."""
 
     word: Literal["confirmed", "removed"]
@@ -55,13 +55,13 @@ def draft_confirm_pages(
     yield [_draft(batch_id, class_name, crops, round_) for class_name, crops in sorted(started.items())]
 
 
-def page_words(engine: Engine, batch_id: str) -> dict[str, PageWord]:
+def page_words(engine: Engine, batch_id: str) -> dict[str, WordOnBox]:
     """Return what people said on the pages of a batch, by proposal id; the last word counts."""
     with reading(engine) as session:
         return read_page_words(session, batch_id)
 
 
-def read_page_words(session: Session, batch_id: str) -> dict[str, PageWord]:
+def read_page_words(session: Session, batch_id: str) -> dict[str, WordOnBox]:
     """Return the same, in a transaction that is already open."""
     query = (
         select(Answer.id, Answer.raw)
@@ -70,10 +70,10 @@ def read_page_words(session: Session, batch_id: str) -> dict[str, PageWord]:
         .where(Answer.state == AnswerState.COUNTED.value)
         .order_by(col(Question.round), col(Answer.answered_at), col(Answer.id))
     )
-    words: dict[str, PageWord] = {}
+    words: dict[str, WordOnBox] = {}
     for answer_id, raw in session.exec(query):
         for entry in map(PageWord.model_validate, raw):
-            words[entry.proposal_id] = PageWord(entry.word, answer_id)
+            words[entry.proposal_id] = WordOnBox(entry.word, answer_id)
     return words
 
 

@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from blocks.audit_tables import Judgement, Said
 from blocks.errors import BadRegion
 from blocks.tables import Answer, AnswerState, BatchItem, Outcome, Proposal, Question, QuestionState, Verdict
-from tasks.review.page_rounds import PageWord, read_page_words
+from tasks.review.page_rounds import WordOnBox, read_page_words
 from tasks.review.queues import MARK_MISSED, NAME_KIND
 from tasks.review.regions import AnsweredBox, AnsweredKind
 from tasks.settle.truth import Asked, Evidence, Naming, Proposed
@@ -92,7 +92,7 @@ def read_evidence(
 
 
 def _evidence_of(
-    place: Place, proposals: dict[str, Proposed], said: dict[str, list[_Said]], words: dict[str, PageWord]
+    place: Place, proposals: dict[str, Proposed], said: dict[str, list[_Said]], words: dict[str, WordOnBox]
 ) -> Evidence:
     whole = [one for one in said.get(MARK_MISSED, []) if not one.subject]
     namings = _namings_of(said.get(NAME_KIND, []))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from blocks.tables import Outcome, Route
-from tasks.review.page_rounds import PageWord
+from tasks.review.page_rounds import WordOnBox
 from tasks.review.regions import AnsweredBox, AnsweredKind
 
 Corners = tuple[float, float, float, float]
@@ -67,7 +67,7 @@ class Evidence:
     answered: tuple[AnsweredBox, ...] = ()
     prefill: frozenset[str] = frozenset()
     namings: Mapping[str, Naming] = field(default_factory=dict)
-    page_words: Mapping[str, PageWord] = field(default_factory=dict)
+    page_words: Mapping[str, WordOnBox] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from blocks.tables import AnswerState, BatchItem, Label, Outcome, Question, Rout
 from tasks.review.configs import label_config
 from tasks.review.doorbell import hear
 from tasks.review.drafts import draft_missed, write_once
-from tasks.review.page_rounds import PageWord, draft_confirm_pages, page_words, send_back_removed
+from tasks.review.page_rounds import WordOnBox, draft_confirm_pages, page_words, send_back_removed
 from tasks.review.pages import PAGE_KEYS, PageCrop, PageOptions, page_data, read_page
 from tasks.review.queues import confirm_page_queue
 from tasks.review.rules import close_rest
@@ -148,7 +148,10 @@ def test_words_are_known_by_proposal_with_the_answer_that_says_so_and_an_edit_wi
     cars = [proposal_id(item_id(n), 0) for n in range(2)]
     hear(paged, webhook(page_of(paged, "car"), result=[wrong(cars[0])]))
     (first,) = answers(paged)
-    assert page_words(paged, "b1") == {cars[0]: PageWord("removed", first.id), cars[1]: PageWord("confirmed", first.id)}
+    assert page_words(paged, "b1") == {
+        cars[0]: WordOnBox("removed", first.id),
+        cars[1]: WordOnBox("confirmed", first.id),
+    }
     hear(paged, webhook(page_of(paged, "car"), minute=1, action="ANNOTATION_UPDATED", result=[]))
     assert removed_in(paged) == set()
 

@@ -1,0 +1,157 @@
+"""What people are asked first: a batch of the items from which the detector would learn most, by a named strategy.
+
+The first batch also has items of the test split: without a yardstick no round could be told from another. They are
+drawn by lot, never by what a detector says of them.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from sqlalchemy import Engine
+from sqlmodel import Session, col, select
+
+from blocks.database import reading, upsert, writing
+from blocks.tables import Batch, BatchItem, Item, SequenceSplit, Source
+from tasks.detect.proposals import proposals_of
+from tasks.intake.batches import BatchRef
+from tasks.monitor.spent import settled_items
+from tasks.settle.in_force import labels_in_force
+from tasks.triage.boxes import in_shards
+from tasks.triage.strategies import STRATEGIES, Candidates, score_by
+
+
+class Selection(BaseModel):
+    """How the items of a round are chosen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    strategy: str = Field(default="entropy", description="What is asked first, by its name in tasks/triage/strategies")
+    first: int = Field(default=50, ge=1, le=100_000, description="Items of the first round, beside the yardstick")
+    per_round: int = Field(default=50, ge=1, le=100_000, description="Items of every later round")
+    yardstick: int = Field(
+        default=30, ge=1, le=100_000, description="Items of the test split that the first round has people label blind"
+    )
+    pool: int = Field(default=2000, ge=1, le=1_000_000, description="Items, drawn by lot, among which a round chooses")
+    seed: int = Field(default=0, ge=0, le=2**31 - 1, description="Draws pool, yardstick and ties")
+
+    @field_validator("strategy")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        if name not in STRATEGIES:
+            raise ValueError(f"no strategy is called {name!r} (known: {', '.join(sorted(STRATEGIES))})")
+        return name
+
+
+def pool_of(engine: Engine, collection: str, selection: Selection) -> list[Item]:
+    """Return items that are in no batch of their collection and not in the test split, by lot, at most `pool`."""
+    with reading(engine) as session:
+        free = _free(session, collection)
+        drawn = _by_lot((item_id for item_id, split in free.items() if split != "test"), selection.seed)
+        return [item for part in in_shards(drawn[: selection.pool]) for item in _items(session, part)]
+
+
+def choose_batch(engine: Engine, collection: str, source: tuple[str, str], selection: Selection) -> BatchRef:
+    """Open the batch of a round with the most telling items; one that was opened and never begun comes back.
+
+    Args:
+        engine: The catalogue.
+        collection: Whose items.
+        source: Detector version and recipe whose proposals tell; items without any count as saying nothing.
+        selection: Strategy and sizes.
+
+    Returns:
+        The batch; of size 0, and not written, where nothing is left to choose from.
+    """
+    with reading(engine) as session:
+        rounds = [batch for batch in _batches(session, collection) if batch.id.startswith(_prefix(collection))]
+        waiting = [batch.id for batch in rounds if batch.settled_at is None and batch.flow_run_id is None]
+        free = _free(session, collection)
+    batch_id = waiting[0] if waiting else f"{_prefix(collection)}{len(rounds) + 1}"
+    if waiting:
+        return BatchRef(id=batch_id, collection=collection, size=_size(engine, batch_id))
+    pool = [item.id for item in pool_of(engine, collection, selection)]
+    ranked = rank(engine, pool, source, selection, collection)
+    tests = _by_lot((item_id for item_id, split in free.items() if split == "test"), selection.seed)
+    item_ids = ranked[: selection.per_round] if rounds else tests[: selection.yardstick] + ranked[: selection.first]
+    if not item_ids:
+        return BatchRef(id=batch_id, collection=collection, size=0)
+    with writing(engine) as session:
+        upsert(session, Batch, [{"id": batch_id, "collection": collection}])
+        places = [{"batch_id": batch_id, "item_id": item, "position": at} for at, item in enumerate(item_ids)]
+        upsert(session, BatchItem, places)
+    return BatchRef(id=batch_id, collection=collection, size=len(item_ids))
+
+
+def rank(
+    engine: Engine, item_ids: Sequence[str], source: tuple[str, str], selection: Selection, collection: str
+) -> list[str]:
+    """Return items, the most telling first; equal ones keep their order."""
+    proposals = proposals_of(engine, item_ids, *source)
+    boxes = [(item_id, one) for item_id in item_ids for one in proposals[item_id]]
+    classes = [one.class_name for _, one in boxes]
+    known = label_counts(engine, collection)
+    candidates = Candidates.of(
+        item_ids,
+        [item_id for item_id, _ in boxes],
+        [one.score for _, one in boxes],
+        classes,
+        labels_by_class={name: known[name] for name in {*known, *classes}},
+        seed=selection.seed,
+    )
+    order = np.argsort(-score_by(selection.strategy, candidates), kind="stable")
+    return [item_ids[place] for place in order]
+
+
+def label_counts(engine: Engine, collection: str) -> Counter[str]:
+    """Return how many labels of each class are in force on the settled items of a collection."""
+    counts: Counter[str] = Counter()
+    for part in in_shards(list(settled_items(engine, collection))):
+        for labels in labels_in_force(engine, part, collection).values():
+            counts.update(label.class_name for label in labels)
+    return counts
+
+
+def _prefix(collection: str) -> str:
+    return f"{collection}-loop-"
+
+
+def _free(session: Session, collection: str) -> dict[str, str | None]:
+    """Return the split of every item of a collection that is in none of its batches."""
+    batched = (
+        select(BatchItem.item_id)
+        .join(Batch, col(Batch.id) == col(BatchItem.batch_id))
+        .where(Batch.collection == collection)
+    )
+    query = (
+        select(Item.id, SequenceSplit.split)
+        .join(Source, col(Source.item_id) == col(Item.id))
+        .outerjoin(
+            SequenceSplit,
+            (col(SequenceSplit.collection) == Source.collection) & (col(SequenceSplit.sequence) == Item.sequence),
+        )
+        .where(Source.collection == collection, col(Item.id).not_in(batched))
+        .distinct()
+    )
+    return dict(session.exec(query).all())
+
+
+def _batches(session: Session, collection: str) -> list[Batch]:
+    query = select(Batch).where(Batch.collection == collection).order_by(col(Batch.created_at), col(Batch.id))
+    return list(session.exec(query).all())
+
+
+def _items(session: Session, item_ids: Sequence[str]) -> list[Item]:
+    found = {item.id: item for item in session.exec(select(Item).where(col(Item.id).in_(item_ids))).all()}
+    return [found[item_id] for item_id in item_ids]
+
+
+def _size(engine: Engine, batch_id: str) -> int:
+    with reading(engine) as session:
+        return len(session.exec(select(BatchItem.item_id).where(BatchItem.batch_id == batch_id)).all())
+
+
+def _by_lot(item_ids: Iterable[str], seed: int) -> list[str]:
+    return sorted(item_ids, key=lambda item_id: hashlib.sha256(f"{seed}|{item_id}".encode()).digest())

@@ -1,0 +1,184 @@
+"""Steps of the station `monitor`."""
+
+import logging
+from datetime import UTC, datetime
+from uuid import UUID
+
+from prefect import get_client, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.objects import TaskRun
+from sqlalchemy import Engine
+from sqlmodel import col, select
+
+from blocks.artifacts import artifact_key
+from blocks.database import reading
+from blocks.errors import CatalogUnavailable, NotEnoughData, StoreUnavailable, TrackingUnavailable
+from blocks.plugs import open_catalog, open_experiments, open_store
+from blocks.retries import WAITS_S, only_for
+from blocks.tables import Batch
+from tasks.dataset.snapshots import read_snapshot, take_snapshot
+from tasks.detect.options import TilingOptions
+from tasks.detect.proposals import ProposalCounts, propose
+from tasks.detect.refs import DetectorRef
+from tasks.intake.batches import BatchRef
+from tasks.monitor import choose, ledger, report, rounds
+from tasks.monitor.choose import Selection
+from tasks.monitor.goals import Goal, Round, Verdict, judge_rounds
+from tasks.monitor.ledger import Ledger
+from tasks.monitor.ledger_page import ledger_page, overview_page
+from tasks.monitor.machines import MachineTime, training_times
+from tasks.monitor.options import MonitorOptions
+from tasks.monitor.page import monitor_page
+from tasks.monitor.plots import monitor_plot
+from tasks.monitor.report import MonitorReport
+from tasks.monitor.spent import read_spent
+from tasks.train.options import TrainOptions
+from tasks.train.training import check_enough
+
+log = logging.getLogger(__name__)
+
+AWAY = only_for(CatalogUnavailable, StoreUnavailable, TrackingUnavailable)
+
+PAGE = 200
+"""Task runs that Prefect's API gives at once."""
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
+def list_lines(collection: str | None = None, plugs: str = "local") -> list[str]:
+    """List the collections that have batches; only the named one, where one is named."""
+    query = select(Batch.collection).distinct().order_by(col(Batch.collection))
+    with reading(open_catalog(plugs)) as session:
+        known = list(session.exec(query).all())
+    log.info("%d lines: %s", len(known), ", ".join(known))
+    return [collection] if collection else known
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
+def show_ledger(collection: str, options: MonitorOptions, plugs: str = "local") -> Ledger:
+    """Show what the labels of a collection cost."""
+    engine = open_catalog(plugs)
+    machine = [*step_times(engine, collection), *training_times(open_experiments(plugs), collection)]
+    kept = ledger.keep_ledger(engine, collection, machine, options)
+    log.info("%s cost people %.0f s, machines %.0f s, %.2f %s", collection, kept.whole.human_seconds,
+             kept.whole.machine_seconds or 0.0, kept.whole.money, options.rates.currency)  # fmt: skip
+    create_markdown_artifact(ledger_page(kept), artifact_key("ledger", collection), "What labels cost")
+    return kept
+
+
+@task(cache_policy=NO_CACHE)
+def show_overview(ledgers: list[Ledger]) -> None:
+    """Show what labels cost on all lines."""
+    create_markdown_artifact(overview_page(ledgers), artifact_key("ledger", "overview"), "What labels cost, by line")
+    log.info("%d lines in the ledger", len(ledgers))
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
+def compare_with_people(collection: str, options: MonitorOptions, plugs: str = "local") -> MonitorReport:
+    """Compare model and people of a collection, and show it with plots."""
+    found, judged = report.watch_line(open_catalog(plugs), collection, options)
+    plot = monitor_plot(found, judged, options.show_score)
+    page = monitor_page(found, options.show_score, plot)
+    create_markdown_artifact(page, artifact_key("monitor", collection), "Model against people")
+    for alarm in found.alarms:
+        log.warning("%s: %s", collection, alarm)
+    log.info("%s: %d items judged blind, %d with proposals", collection, found.items_blind, found.items_shown)
+    return found
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
+def scan_pool(
+    collection: str,
+    detector: DetectorRef,
+    classes: tuple[str, ...],
+    tiling: TilingOptions,
+    selection: Selection,
+    plugs: str = "local",
+) -> ProposalCounts:
+    """Let the detector look at the items among which a round chooses; what it has seen it does not look at again."""
+    engine = open_catalog(plugs)
+    pool = choose.pool_of(engine, collection, selection)
+    counts = propose(engine, open_store(plugs), pool, detector, classes, tiling)
+    log.info("pool of %s: %s", collection, counts)
+    return counts
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
+def choose_batch(
+    collection: str, detector: DetectorRef, recipe: str, selection: Selection, plugs: str = "local"
+) -> BatchRef:
+    """Open the batch of a round with the items that tell most; `label` takes it up."""
+    batch = choose.choose_batch(open_catalog(plugs), collection, (detector.version, recipe), selection)
+    log.info("%s chose %d items of %s for %s", selection.strategy, batch.size, collection, batch.id)
+    return batch
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
+def lacking_for_training(collection: str, options: TrainOptions, plugs: str = "local") -> str:
+    """Say in words what a collection's truth lacks to be trained and tested on; empty where there is enough."""
+    store = open_store(plugs)
+    try:
+        check_enough(read_snapshot(store, take_snapshot(open_catalog(plugs), store, collection).id), options)
+    except NotEnoughData as error:
+        log.info("no training of %s yet: %s", collection, error)
+        return str(error)
+    return ""
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
+def close_round(collection: str, ended: Round, goal: Goal, plugs: str = "local") -> Verdict:
+    """Write a round down with what people have spent by now, show all rounds, and say whether the goal is met."""
+    engine = open_catalog(plugs)
+    seconds = sum(one.seconds or 0.0 for one in read_spent(engine, collection))
+    all_rounds = rounds.note_round(engine, collection, ended.model_copy(update={"human_seconds": seconds}))
+    verdict = judge_rounds(all_rounds, goal)
+    page = rounds.rounds_page(collection, all_rounds, verdict)
+    create_markdown_artifact(page, artifact_key("loop", collection), f"Round {len(all_rounds)}: {verdict.reason}")
+    log.info("%s after round %d: %s", collection, len(all_rounds), verdict.reason)
+    return verdict
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
+def read_rounds(collection: str, plugs: str = "local") -> tuple[Round, ...]:
+    """Read the rounds of a collection so far, also those of an earlier run of its loop."""
+    found = rounds.read_rounds(open_catalog(plugs), collection)
+    log.info("%s has had %d rounds", collection, len(found))
+    return found
+
+
+def step_times(engine: Engine, collection: str) -> list[MachineTime]:
+    """Return the time of every ended task run of the runs that labelled a collection's batches.
+
+    A flow run's own time is not used: it includes waiting for people. Task runs beside each other are added up.
+    """
+    query = select(Batch.flow_run_id, Batch.id).where(
+        Batch.collection == collection, col(Batch.flow_run_id).is_not(None)
+    )
+    with reading(engine) as session:
+        batch_of = {str(run_id): batch_id for run_id, batch_id in session.exec(query).all()}
+    return [
+        MachineTime(_step_of(run), run.total_run_time.total_seconds(), _ended_at(run), batch_of[str(run.flow_run_id)])
+        for run in _task_runs(list(batch_of))
+        if run.state is not None and run.state.is_final() and run.state.name != "Cached"  # found done: no work
+    ]
+
+
+def _task_runs(flow_run_ids: list[str]) -> list[TaskRun]:
+    if not flow_run_ids:
+        return []
+    ours = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(run_id) for run_id in flow_run_ids]))
+    found: list[TaskRun] = []
+    with get_client(sync_client=True) as client:
+        while page := client.read_task_runs(flow_run_filter=ours, limit=PAGE, offset=len(found)):
+            found += page
+    return found
+
+
+def _step_of(run: TaskRun) -> str:
+    # `detect_shard-3f2`: the name of the step, and what tells its runs apart.
+    return run.name.rsplit("-", 1)[0]
+
+
+def _ended_at(run: TaskRun) -> datetime:
+    return run.end_time or run.start_time or datetime.max.replace(tzinfo=UTC)

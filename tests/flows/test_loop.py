@@ -1,0 +1,52 @@
+"""The loop as Prefect runs it, with people who answer through a real Label Studio."""
+
+import pytest
+
+from blocks.plugs import open_catalog
+from flows.intake import intake
+from flows.loop import loop
+from flows.options import LoopOptions
+from tasks.monitor.choose import Selection
+from tasks.monitor.goals import Goal
+from tasks.train.options import TrainOptions
+from tests.flows.test_lines import World, people_at_work, world
+from tests.train.conftest import empty_mlflow, experiments
+
+__all__ = ["empty_mlflow", "experiments", "world"]
+
+pytestmark = [
+    pytest.mark.label_studio,
+    pytest.mark.slow,
+    # Prefect 3.8 leaves sockets of its own clients to the garbage collector.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+def options_of(world: World) -> LoopOptions:
+    line = world.line.model_copy(update={"kinds": {}, "retrain": TrainOptions(epochs=1, min_train_boxes=1)})
+    return LoopOptions(
+        line=line, selection=Selection(first=2, per_round=2, yardstick=2), goal=Goal(most_rounds=2), label_rest=True
+    )
+
+
+@pytest.mark.timeout(600)
+def test_two_rounds_and_the_rest_label_everything_once_and_a_second_run_does_nothing(world: World) -> None:
+    from tasks.monitor.spent import settled_items
+
+    options = options_of(world)
+    intake(str(world.folder), options.line.collection, plugs=world.plugs)
+    with people_at_work(world) as people:
+        report = loop(options, world.plugs)
+        answers = people.report.answers
+    assert report.ended.reason == "2 rounds, the most allowed"
+    assert [one.items for one in report.rounds] == [4, 2]
+    assert all(one.metric is not None for one in report.rounds)
+    assert report.rounds[0].human_seconds < report.rounds[1].human_seconds
+    assert report.rest is not None
+    assert report.rest.batch is not None
+    assert 4 + 2 + report.rest.batch.size == 8 == len(settled_items(open_catalog(world.plugs), options.line.collection))
+    with people_at_work(world) as people:
+        again = loop(options, world.plugs)
+    assert again.rounds == report.rounds
+    assert answers == 8
+    assert people.report.answers == 0

@@ -1,0 +1,98 @@
+"""A round takes the items that tell most, never takes one twice, and begins with a yardstick."""
+
+from sqlalchemy import Engine
+from sqlmodel import select
+
+from blocks.database import reading, upsert, writing
+from blocks.tables import Batch, BatchItem, Item, Source
+from tasks.monitor.choose import Selection, choose_batch, label_counts, pool_of
+from tests.triage.rows import DETECTOR, RECIPE, add_scan, add_split, car, item_id_of
+
+SOURCE = (DETECTOR, RECIPE)
+FEW = Selection(first=2, per_round=2, yardstick=2)
+
+
+def add_items(engine: Engine, items: int, sequence: str = "s", offset: int = 0) -> list[str]:
+    """Add items to the collection, in no batch."""
+    ids = [item_id_of(number + offset) for number in range(items)]
+    facts = {"media_type": "image/jpeg", "size_bytes": 1, "width": 1000, "height": 800, "plain": True}
+    with writing(engine) as session:
+        upsert(session, Item, [{"id": i, "key": i, "name": i[:6], "sequence": sequence, **facts} for i in ids])
+        upsert(session, Source, [{"collection": "lot", "uri": i, "item_id": i, "state": "taken"} for i in ids])
+    return ids
+
+
+def members(engine: Engine, batch_id: str) -> list[str]:
+    query = select(BatchItem.item_id).where(BatchItem.batch_id == batch_id).order_by(BatchItem.position)
+    with reading(engine) as session:
+        return list(session.exec(query).all())
+
+
+def begin(engine: Engine, batch_id: str) -> None:
+    """Let a run take a batch up, as `label` does."""
+    with writing(engine) as session:
+        batch = session.get(Batch, batch_id)
+        assert batch is not None
+        batch.flow_run_id = "run"
+        session.add(batch)
+
+
+def test_an_empty_collection_has_nothing_to_choose_from(engine: Engine) -> None:
+    assert choose_batch(engine, "lot", SOURCE, FEW).size == 0
+    with reading(engine) as session:
+        assert session.exec(select(Batch)).all() == []
+
+
+def test_what_the_detector_doubts_comes_first(engine: Engine) -> None:
+    ids = add_items(engine, 4)
+    for item_id, score in zip(ids, (0.99, 0.5, 0.9, 0.6), strict=True):
+        add_scan(engine, item_id, [car(score)])
+    batch = choose_batch(engine, "lot", SOURCE, FEW)
+    assert members(engine, batch.id) == [ids[1], ids[3]]
+
+
+def test_the_first_round_has_a_yardstick_and_later_ones_only_what_is_new(engine: Engine) -> None:
+    ids, tests = add_items(engine, 4), add_items(engine, 3, "held", 100)
+    add_split(engine, "s", "train")
+    add_split(engine, "held", "test")
+    first = choose_batch(engine, "lot", SOURCE, FEW)
+    assert len(set(members(engine, first.id)) & set(tests)) == 2
+    begin(engine, first.id)
+    second = choose_batch(engine, "lot", SOURCE, FEW)
+    begin(engine, second.id)
+    chosen = members(engine, first.id) + members(engine, second.id)
+    assert set(members(engine, second.id)) <= set(ids)
+    assert len(chosen) == len(set(chosen)) == 6
+    assert choose_batch(engine, "lot", SOURCE, FEW).size == 0
+
+
+def test_a_batch_that_was_never_begun_comes_back(engine: Engine) -> None:
+    add_items(engine, 6)
+    first = choose_batch(engine, "lot", SOURCE, FEW)
+    assert choose_batch(engine, "lot", SOURCE, FEW) == first
+    begin(engine, first.id)
+    assert choose_batch(engine, "lot", SOURCE, FEW).id != first.id
+
+
+def test_items_that_were_not_looked_at_are_chosen_last_and_by_lot(engine: Engine) -> None:
+    ids = add_items(engine, 3)
+    add_scan(engine, ids[2], [car(0.5)])
+    batch = choose_batch(engine, "lot", SOURCE, FEW)
+    assert members(engine, batch.id)[0] == ids[2]
+
+
+def test_a_class_without_labels_is_no_error(engine: Engine) -> None:
+    ids = add_items(engine, 2)
+    add_scan(engine, ids[1], [("tram", 0.5, 0, 0, 9, 9)])
+    batch = choose_batch(engine, "lot", SOURCE, FEW.model_copy(update={"strategy": "class-balance"}))
+    assert members(engine, batch.id)[0] == ids[1]
+    assert label_counts(engine, "lot") == {}
+
+
+def test_the_pool_is_bounded_and_leaves_the_test_split_alone(engine: Engine) -> None:
+    add_items(engine, 9)
+    add_items(engine, 5, "held", 100)
+    add_split(engine, "held", "test")
+    pool = pool_of(engine, "lot", FEW.model_copy(update={"pool": 4}))
+    assert [item.sequence for item in pool] == ["s"] * 4
+    assert len(pool_of(engine, "lot", FEW)) == 9
