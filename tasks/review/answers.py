@@ -28,7 +28,7 @@ from tasks.review.queues import Queue
 from tasks.review.regions import read_boxes, read_kind
 from tasks.review.skips import skipped_for_good
 from tasks.review.task_data import Payload
-from tasks.review.versions import Version, resolve
+from tasks.review.versions import OF_NOBODY, Version, resolve
 
 log = logging.getLogger(__name__)
 
@@ -241,4 +241,4 @@ def _missing(session: Session, tasks: Sequence[HeardTask]) -> tuple[int, ...]:
         known.add(version.annotation_id)
         if version.state == AnswerState.DELETED:
             deleted.add(version.annotation_id)
-    return tuple(sorted(known - present - deleted))
+    return tuple(sorted(known - present - deleted - {OF_NOBODY}))

@@ -10,6 +10,7 @@ from blocks.database import one_at_a_time, reading, writing
 from blocks.errors import LabelStudioRefused
 from tasks.review.bookmarks import learn_people, queue_of_project, queues_by_project, write_bookmarks
 from tasks.review.configs import label_config
+from tasks.review.overlap import seat_people
 from tasks.review.queues import Queue
 from tasks.review.seats import asked_queue, is_for_referees
 
@@ -131,10 +132,13 @@ def _for_whom(queue: Queue) -> str:
     """Say who should answer here: Label Studio cannot keep anybody out, so people must be able to read it."""
     if is_for_referees(queue.name):
         return f"Asked by Labelline. For referees only: {', '.join(queue.referees)}. The boxes are what others said."
-    people = f"Asked by Labelline. For: {', '.join(queue.annotators) or 'everybody'}."
     if queue.name == asked_queue(queue.name):
-        return people
-    return f"{people} One of several seats: a picture that you have met in another seat counts only there."
+        return f"Asked by Labelline. For: {', '.join(queue.annotators) or 'everybody'}."
+    people, seat = queue.annotators, int(queue.name.partition("~")[2])
+    if queue.overlap is not None and seat <= queue.overlap.most <= len(people):
+        people = seat_people(people, queue.overlap.most)[seat - 1]  # who keeps to a seat meets no picture twice
+    told = f"Asked by Labelline, seat {seat} of several. For: {', '.join(people) or 'everybody'}."
+    return f"{told} A picture that you have met in another seat counts only there."
 
 
 def _refuse_bad_config(server: AnnotationServer, queue: Queue, config: str) -> None:

@@ -29,7 +29,7 @@ from tasks.review.queues import Queue
 from tasks.review.regions import ShownBox
 from tasks.review.rules import projects_of
 from tasks.review.rulings import apply_rulings, read_roster
-from tasks.review.seats import REFEREE, asked_queue, seat_queue
+from tasks.review.seats import REFEREE, asked_queue, of_batch, seat_queue
 from tasks.review.verdicts import Course, Weight, agreed_boxes, weigh
 from tasks.review.versions import OF_NOBODY
 
@@ -66,7 +66,7 @@ def weigh_answers(engine: Engine, queue: Queue, batch_id: str, round_: int = 0, 
     Returns:
         What changed; the new seats wait to be posted.
     """
-    if queue.is_plain:
+    if queue.is_plain and not _has_seats(engine, queue, batch_id, round_):
         return Weighed(Counter())
     roster = read_roster(engine, queue)
     with writing(engine) as session:
@@ -107,6 +107,13 @@ def queue_asked(engine: Engine, name: str, batch_id: str, round_: int) -> Queue 
     with reading(engine) as session:
         queues = queues_by_project(session, projects)
     return next((queue.model_copy(update={"name": name}) for queue in queues.values()), None)
+
+
+def _has_seats(engine: Engine, queue: Queue, batch_id: str, round_: int) -> bool:
+    """Say whether a batch was asked in seats: so it may have been before somebody made its queue a plain one."""
+    seats = select(Question.id).where(*of_batch(queue.name, batch_id, round_), col(Question.asked_id).is_not(None))
+    with reading(engine) as session:
+        return session.exec(seats.limit(1)).first() is not None
 
 
 def _is_old(group: Group, is_last: bool) -> bool:

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, inspect
 from sqlmodel import SQLModel, select
@@ -45,3 +47,32 @@ def test_the_block_opens_what_it_migrated_and_hides_its_address(tmp_path: Path) 
     with reading(block.open()) as session:
         assert list(session.exec(select(Bookmark))) == []
     assert "secret-place" not in repr(block)
+
+
+def test_a_catalogue_of_the_first_version_keeps_its_questions_and_can_go_back(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'catalog.sqlite'}"
+    config = Config()
+    config.set_main_option("script_location", str(Path(tables.__file__).parent / "migrations"))
+    config.attributes["engine"] = open_engine(url)
+    command.upgrade(config, "0001")
+    first = (
+        "INSERT INTO batch (id, collection, created_at) VALUES ('b', 'lot', '2026-01-01')",
+        "INSERT INTO item (id, key, name, sequence, media_type, size_bytes, width, height, orientation, plain, "
+        "created_at) VALUES ('i', 'k', 'n', 's', 'image/jpeg', 1, 1, 1, 1, 1, '2026-01-01')",
+        "INSERT INTO question (id, queue, batch_id, item_id, subject, round, payload, priority, state, created_at) "
+        "VALUES ('q', 'mark-missed', 'b', 'i', '', 0, '{}', 0, 'answered', '2026-01-01')",
+        "INSERT INTO answer (id, question_id, annotation_id, person, seconds, state, raw, answered_at, received_at, "
+        "heard_by) VALUES ('a', 'q', 1, 'ada', 1, 'counted', '[]', '2026-01-01', '2026-01-01', 'poll')",
+    )
+    with open_engine(url).execution_options(writes=True).begin() as connection:
+        for statement in first:
+            connection.exec_driver_sql(statement)
+    migrate(url)
+    with reading(open_engine(url)) as session:
+        question = session.get_one(tables.Question, "q")
+        assert (question.asked_id, question.gold_id, question.state) == (None, None, "answered")
+    command.downgrade(config, "0001")
+    with open_engine(url).connect() as connection:
+        assert connection.exec_driver_sql("SELECT question_id FROM answer").scalars().all() == ["q"]
+        assert "asked_id" not in {column["name"] for column in inspect(connection).get_columns("question")}
+    migrate(url)

@@ -76,7 +76,10 @@ def test_an_edit_a_deletion_and_a_skip_are_heard(
     engine: Engine, label_studio: AnnotationServer, project_id: int, answer: Answerer
 ) -> None:
     edited, deleted = answer(0), answer(1)
+    email = f"{uuid4().hex[:8]}@example.org"
+    other = label_studio.call("POST", "api/users/", body={"email": email, "username": email})["id"]
     answer(2, result=[], was_cancelled=True)
+    answer(2, result=[], was_cancelled=True, completed_by=other)
     read_changes(engine, label_studio, project_id, "sweep")
     label_studio.call("PATCH", f"api/annotations/{edited['id']}/", body={"result": [region("new")]})
     label_studio.call("DELETE", f"api/annotations/{deleted['id']}/")
@@ -87,7 +90,7 @@ def test_an_edit_a_deletion_and_a_skip_are_heard(
         AnswerState.SUPERSEDED: 1,
         AnswerState.COUNTED: 1,
         AnswerState.DELETED: 1,
-        AnswerState.SKIPPED: 1,
+        AnswerState.SKIPPED: 2,
     }
     assert [box["id"] for box in states[AnswerState.COUNTED][0].raw] == ["new"]
     so_far = progress(engine, MARK_MISSED, "b1")

@@ -10,6 +10,8 @@ from sqlalchemy import Engine
 from blocks.annotation_server import DOORBELL_HEADER, AnnotationServer
 from tasks.review.projects import ensure_project, ensure_webhook, title_of
 from tasks.review.queues import mark_missed_queue, name_kind_queue
+from tasks.review.seats import seat_queue
+from tasks.review.standards import OverlapRule, Staff
 from tests.review.builders import QUEUE
 
 pytestmark = pytest.mark.label_studio
@@ -36,6 +38,22 @@ def test_a_project_and_its_webhook_are_made_once(
     (webhook,) = webhooks(label_studio, project_id)
     assert webhook["url"] == "http://127.0.0.1:9/webhooks/label-studio"
     assert webhook["headers"] == {DOORBELL_HEADER: label_studio.doorbell_secret}
+
+
+def test_a_seat_says_whose_it_is_and_that_nobody_is_asked_twice(
+    engine: Engine, label_studio: AnnotationServer, collection: str
+) -> None:
+    people = tuple(f"{name}@example.org" for name in ("ada", "ben", "chi"))
+    queue = QUEUE.staffed(Staff(annotators=people, referees=people[:1], overlap=OverlapRule(least=2, most=3)))
+    told = {}
+    for seat in ("2", "5", "referee1"):
+        project_id = ensure_project(engine, label_studio, seat_queue(queue, seat), collection)
+        project = label_studio.call("GET", f"api/projects/{project_id}/")
+        assert project["title"] == f"{collection}: mark-missed~{seat}"
+        told[seat] = project["description"]
+    assert "seat 2 of several. For: ben@example.org. A picture that you have met" in told["2"]
+    assert "For: ada@example.org, ben@example.org, chi@example.org." in told["5"]
+    assert "For referees only: ada@example.org." in told["referee1"]
 
 
 def test_senders_that_begin_at_once_share_one_project(

@@ -4,8 +4,10 @@ import pytest
 from sqlalchemy import Engine
 
 from blocks.tables import AnswerState, QuestionState
+from tasks.review.answers import record_annotations
 from tasks.review.bookmarks import learn_people
 from tasks.review.doorbell import hear
+from tasks.review.heard import HeardAnnotation, HeardTask
 from tasks.review.queues import Queue
 from tasks.review.rules import Until, is_met, progress
 from tasks.review.standards import OverlapRule, Staff
@@ -60,6 +62,24 @@ def test_the_answer_of_someone_who_may_not_is_kept_and_somebody_who_may_is_asked
     people.say(A, seats_of(engine, item_id(0), NAMED)["~1"], [region("a")])
     assert weigh(engine, NAMED).courses == {"settled": 1}
     assert (states(engine), progress(engine, "mark-missed", "b1").answered) == (["uncounted", "counted"], 1)
+
+
+def test_a_sweep_that_sees_the_task_again_does_not_miss_the_consensus_there(engine: Engine) -> None:
+    ask_people(engine, NAMED)
+    question, people = questions(engine)[0], Speaker(engine)
+    number = people.say(B, question, [region()])
+    weigh(engine, NAMED)
+    people.say(A, seats_of(engine, item_id(0), NAMED)["~1"], [region("a")])
+    weigh(engine, NAMED)
+    note = HeardAnnotation(id=number, updated_at=answers(engine)[0].answered_at, result=[region()])
+    task = HeardTask(
+        id=question.task_id or 0,
+        project_id=question.project_id or 0,
+        data={"question_id": question.id},
+        annotations=(note,),
+        whole=True,
+    )
+    assert record_annotations(engine, [task], "sweep").missing == ()
 
 
 def test_where_those_answer_who_may_no_seat_is_opened(engine: Engine) -> None:

@@ -238,6 +238,14 @@ def test_nobody_asked_is_nothing_to_weigh(engine: Engine) -> None:
     assert weigh(engine, QUEUE).courses == {}
 
 
+def test_a_queue_made_plain_while_people_answer_loses_nothing_of_what_they_said(engine: Engine) -> None:
+    ask_people(engine, TWO)
+    seats = seats_of(engine, item_id(0), TWO)
+    Speaker(engine).say(A, seats["~1"], [region("a", edges=HERE)])
+    assert weigh(engine, QUEUE).courses == {"settled": 1}
+    assert [box["id"] for box in outcome(engine, seats[""])] == ["a"]
+
+
 def test_a_queue_that_asks_more_people_than_it_names_is_refused() -> None:
     with pytest.raises(ValidationError, match=r"3 people shall see each question.*only 2 may"):
         Staff(annotators=(A, B), overlap=OverlapRule(least=3))
