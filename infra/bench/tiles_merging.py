@@ -43,7 +43,7 @@ def _in_a_process(who: str, count: int) -> dict[str, Any]:
 def _detections(count: int) -> tuple[Seen, Regions]:
     """What an exact detector reports of small objects all over a large image, cut by the tiles: `count` boxes."""
     dice = np.random.default_rng(0)
-    regions = regions_of((SIDE_PX, SIDE_PX), TILE_PX, 0.2, whole_image=False, snug=True)
+    regions = regions_of((SIDE_PX, SIDE_PX), TILE_PX, 0.2, whole_image=False)
     corners = dice.uniform(0, SIDE_PX - 70, (count, 2))
     objects = np.hstack([corners, corners + dice.uniform(10, 60, (count, 2))])
     boxes, views = [], []

@@ -12,7 +12,9 @@ RACERS = (
     "supervision",
     "whole_frame",
     "labelline_coarse",
+    "labelline_snug",
     "labelline_rounded",
+    "labelline_rounded_snug",
     "sahi_openvino",
     "supervision_openvino",
 )
