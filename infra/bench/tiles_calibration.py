@@ -22,7 +22,7 @@ from tasks.detect.stream import Found, Source, find_objects
 from tasks.detect.tiles import Flags
 from tasks.detect.weights import version_of
 
-SCENES, TILE_PX = 18, 320
+SCENES, TILE_PX = 12, 320
 
 
 def measure_calibration(weights: Path) -> dict[str, Any]:

@@ -50,7 +50,12 @@ class Contestant:
 
 
 def labelline(
-    weights: Path, min_score: float, name: str = "labelline", backend: Backend = "auto", coarse_score: float = 0.0
+    weights: Path,
+    min_score: float,
+    name: str = "labelline",
+    backend: Backend = "auto",
+    coarse_score: float = 0.0,
+    snug: bool = False,
 ) -> Contestant:
     """Return our own stream of tiles; with a coarse score, it skips tiles where the whole image shows nothing."""
     detector = load_detector(weights, version_of(weights), TILE_PX, backend)
@@ -60,6 +65,7 @@ def labelline(
         min_score=min_score,
         backend=backend,
         coarse_score=coarse_score,
+        snug=snug,
         batch_size=8 if device() == "cpu" else 32,
         decode_threads=2 if device() == "cpu" else 8,
     )
@@ -78,6 +84,7 @@ def labelline(
         return [answers[str(path)] for path in paths]
 
     setting = str(getattr(detector, "runner", backend)) + (f", coarse pass at {coarse_score}" if coarse_score else "")
+    setting += ", snug tiles" if snug else ""
     return Contestant(name, setting, ask, tiles)
 
 

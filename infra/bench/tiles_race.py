@@ -69,10 +69,12 @@ def _contestants(weights: Path, min_score: float, paths: Sequence[Path], folder:
         contestants.supervision(weights, min_score, paths),
         contestants.whole_frame(weights, min_score),
         contestants.labelline(weights, min_score, "labelline_coarse", coarse_score=COARSE_SCORE),
+        contestants.labelline(weights, min_score, "labelline_snug", snug=True),
     ]
     if contestants.device() == "cpu" and installed("openvino"):
         rounded: Backend = "openvino-bf16"
         racing.append(contestants.labelline(weights, min_score, "labelline_rounded", rounded))
+        racing.append(contestants.labelline(weights, min_score, "labelline_rounded_snug", rounded, snug=True))
         exported = contestants.export_for_peers(weights, folder)
         racing.append(contestants.sahi(exported, min_score, paths, "sahi_openvino"))
         racing.append(contestants.supervision(exported, min_score, paths, "supervision_openvino"))
@@ -146,7 +148,7 @@ def _pictures_by_size(paths: Sequence[Path]) -> list[Pixels]:
     sizes: dict[tuple[int, ...], list[Pixels]] = {}
     for path in paths:
         image = contestants.read(path)
-        regions = regions_of((image.shape[1], image.shape[0]), TILE_PX, OVERLAP_SHARE, whole_image=True, snug=True)
+        regions = regions_of((image.shape[1], image.shape[0]), TILE_PX, OVERLAP_SHARE, whole_image=True)
         for view in cut_views(image, regions, TILE_PX, snug=True):
             picture = rounded_up(view.pixels)
             sizes.setdefault(picture.shape, []).append(picture)

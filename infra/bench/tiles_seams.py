@@ -84,7 +84,7 @@ def _parts(boxes: Floats, views_xyxy_px: Floats) -> tuple[Floats, Floats, Ints]:
 
 
 def _labelline(box: Floats, whole: bool) -> Floats:
-    regions = regions_of(SIZE_WH, TILE_PX, OVERLAP_SHARE, whole, snug=True)
+    regions = regions_of(SIZE_WH, TILE_PX, OVERLAP_SHARE, whole)
     boxes, scores, views = _parts(box, regions.xyxy_px)
     seen = Seen(boxes, scores, np.zeros(len(boxes), dtype=np.int64), views)
     return merge_views(seen, regions, TilingOptions(tile_px=TILE_PX)).boxes_xyxy_px

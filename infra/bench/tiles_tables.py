@@ -12,7 +12,9 @@ RACERS = (
     "supervision",
     "whole_frame",
     "labelline_coarse",
+    "labelline_snug",
     "labelline_rounded",
+    "labelline_rounded_snug",
     "sahi_openvino",
     "supervision_openvino",
 )
@@ -87,13 +89,14 @@ _SEAM_KEYS = ("duplicates", "clipped", "missed", "swallowed")
 
 
 def _merging(rows: Mapping[str, Any]) -> Table:
-    table = _table("merging many boxes", ("boxes", "merge", "seconds", "peak MB", "left"))
+    table = _table("merging many boxes", ("boxes", "merge", "seconds", "CPU s", "peak MB", "left"))
     for count, by_name in rows.items():
         for name, row in by_name.items():
             if row["seconds"] is None:
-                table.add_row(f"{int(count):,}", name, row["why"], "", "")
+                table.add_row(f"{int(count):,}", name, row["why"], "", "", "")
             else:
-                numbers = (f"{row['seconds']:.2f}", f"{row['peak_mb']:.0f}", f"{row['boxes']:,}")
+                times = (f"{row['seconds']:.2f}", f"{row['cpu_seconds']:.2f}")
+                numbers = (*times, f"{row['peak_mb']:.0f}", f"{row['boxes']:,}")
                 table.add_row(f"{int(count):,}", name, *numbers)
     return table
 

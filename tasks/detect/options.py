@@ -29,6 +29,11 @@ class TilingOptions(BaseModel):
     whole_image: bool = Field(
         default=True, description="Also look at the whole image, made smaller: finds what is larger than a tile"
     )
+    snug: bool = Field(
+        default=False,
+        description="Make tiles no larger than their least overlap needs: a sixth to a third fewer pixels to look at, "
+        "and somewhat fewer objects found, since fewer are seen by two tiles",
+    )
     min_score: float = Field(default=0.1, ge=0.001, le=1.0, description="Boxes that score less are not kept at all")
     show_score: float = Field(
         default=0.25, ge=0.001, le=1.0, description="Score from which the whole image's own boxes are counted"
@@ -94,7 +99,7 @@ class TilingOptions(BaseModel):
         Two scans of one item by one detector under one recipe find the same boxes, so the second need not be made.
         """
         fields = self.model_dump(exclude=_EXECUTION_ONLY)
-        for name in ("coarse_score", "calibration"):
+        for name in ("coarse_score", "calibration", "snug"):
             if not fields[name]:
                 del fields[name]  # as it was before there was such a thing: earlier scans stay valid
         if self.backend in ROUNDED:

@@ -139,7 +139,7 @@ class _Belt:
         height, width = pixels.shape[:2]
         options = self.options
         size_wh = (width, height)
-        regions = regions_of(size_wh, options.tile_px, options.overlap_share, options.whole_image, snug=True)
+        regions = regions_of(size_wh, options.tile_px, options.overlap_share, options.whole_image, options.snug)
         views = list(enumerate(cut_views(pixels, regions, self.detector.imgsz, snug=True)))
         coarse = options.coarse_score > 0 and len(views) > 1
         first, later = (views[-1:], views[:-1]) if coarse else (views, [])

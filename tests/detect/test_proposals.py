@@ -69,7 +69,7 @@ def test_objects_become_proposals_with_their_provenance(engine, store, add_item,
     found = proposals_of(engine, [item.id], COLOURS.version, recipe)[item.id]
     small = next(proposal for proposal in found if proposal.y_max < 200)
     assert np.abs(np.array([small.x_min, small.y_min, small.x_max, small.y_max]) - [30, 40, 90, 80]).max() <= 3
-    assert (small.class_name, small.view, small.tile, small.seam) == ("car", "tile", "0,0,288,288", False)
+    assert (small.class_name, small.view, small.tile, small.seam) == ("car", "tile", "0,0,320,320", False)
     assert {part["view"] for part in small.merged_from} == {"tile", "whole"}
     assert small.id in {proposal_id(item.id, COLOURS.version, recipe, rank) for rank in range(2)}
     for proposal in found:

@@ -16,7 +16,7 @@ from tests.detect.scenes import seen_of
 SIZE_WH = (1920, 1400)
 
 
-def merge(objects, *, size_wh=SIZE_WH, class_ids=None, seed=0, snug=True, **options) -> tuple[Merged, Seen]:
+def merge(objects, *, size_wh=SIZE_WH, class_ids=None, seed=0, snug=False, **options) -> tuple[Merged, Seen]:
     chosen = TilingOptions(**options)
     regions = regions_of(size_wh, chosen.tile_px, chosen.overlap_share, chosen.whole_image, snug)
     seen = seen_of(np.asarray(objects, dtype=np.float64).reshape(-1, 4), regions, class_ids, seed)

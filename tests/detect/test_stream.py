@@ -43,6 +43,23 @@ def test_batches_are_full_across_images_except_the_last_of_each_size():
     assert sorted(detector.batch_sizes) == [4, 7] + 10 * [8]  # 84 tiles, and 7 whole images of another size
 
 
+def test_snug_tiles_find_the_same_solid_objects_in_fewer_pixels():
+    sizes: dict[bool, int] = {}
+
+    class Weighing(ColourDetector):
+        def predict(self, images, min_score=0.1, fitted=False):
+            sizes[snug] = sizes.get(snug, 0) + sum(image.size for image in images)
+            return super().predict(images, min_score, fitted)
+
+    boxes = [[30, 40, 90, 80], [400, 260, 460, 310], [700, 100, 760, 160]]
+    for snug in (False, True):
+        options = OPTIONS.model_copy(update={"snug": snug})
+        (found,) = find_objects([source("a", (900, 700), boxes)], Weighing(), ALL, options)
+        best = paired_iou(np.array(sorted(found.merged.boxes_xyxy_px.tolist())), np.array(boxes, dtype=float))
+        assert (best > 0.95).all()
+    assert sizes[True] < 0.9 * sizes[False]
+
+
 def test_pictures_of_rare_sizes_do_not_wait_until_the_end():
     sizes = [(300 - 32 * (n % 7), 300) for n in range(40)]
     sources = (source(str(n), size_wh) for n, size_wh in enumerate(sizes))
