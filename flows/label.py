@@ -9,19 +9,13 @@ from prefect import flow, unmapped
 from prefect.runtime import flow_run
 
 from flows.options import LineOptions
+from flows.proof import prove_bands, watch_proof
 from flows.reports import LineReport
-from tasks.audit.steps import certify_bands, draw_boxes, watch_bands
 from tasks.detect.steps import detect_shard
 from tasks.intake.steps import list_shards, open_batch
 from tasks.review.ask import ask
-from tasks.review.confirm import confirm_again_queue, confirm_box_queue
 from tasks.review.queues import mark_missed_queue, name_kind_queue
-from tasks.review.steps import (
-    write_confirm_questions,
-    write_kind_questions,
-    write_missed_questions,
-    write_second_looks,
-)
+from tasks.review.steps import write_kind_questions, write_missed_questions
 from tasks.settle.steps import announce_labels, settle_batch, show_effort, show_pictures
 from tasks.train.steps import choose_detector
 from tasks.triage.steps import triage_batch
@@ -48,15 +42,7 @@ def label(line: LineOptions, plugs: str = "local") -> LineReport:
         shards, unmapped(detector), unmapped(line.classes), unmapped(line.tiling), unmapped(plugs)
     ).result()
 
-    bands = None
-    if line.proof:
-        drawn = (batch.id, detector.version, recipe, line.classes, line.triage, line.proof, plugs)
-        draw_boxes(*drawn)  # by lot: what people say of these proves from which score the rest is accepted
-        checkers = confirm_box_queue(line.classes)
-        ask(checkers, write_confirm_questions(batch.id, checkers, plugs), line.until, plugs)  # the run sleeps meanwhile
-        others = confirm_again_queue(line.classes)  # a slip of the key is as frequent as the errors looked for
-        ask(others, write_second_looks(batch.id, others, plugs), line.until, plugs)
-        bands = certify_bands(*drawn).in_force
+    bands = prove_bands(batch, detector, line, plugs)  # people judge boxes drawn by lot; the run sleeps meanwhile
     triaged = triage_batch(batch.id, detector.version, recipe, line.triage, plugs, classes=line.classes, bands=bands)
 
     finders = mark_missed_queue(line.classes)
@@ -66,7 +52,7 @@ def label(line: LineOptions, plugs: str = "local") -> LineReport:
         ask(experts, write_kind_questions(batch.id, experts, plugs), line.until, plugs)
 
     settled = settle_batch(batch.id, detector.version, recipe, plugs)
-    proven = watch_bands(*drawn) if line.proof else None
+    proven = watch_proof(batch, detector, line, plugs)
     effort = show_effort(batch.id, detector.version, recipe, plugs)
     show_pictures(batch.id, detector.version, recipe, plugs=plugs)
     announce_labels(
