@@ -40,7 +40,7 @@ def label(line: LineOptions, plugs: str = "local") -> LineReport:
 
     shards = list_shards(batch.id, plugs=plugs)
     detect_shard.map(shards, unmapped(detector), unmapped(line.classes), unmapped(tiling), unmapped(plugs)).result()
-    bands = prove_bands(batch, detector, recipe, line, plugs)  # where a line promises how good unseen boxes are
+    bands = prove_bands(batch, detector, recipe, line, plugs)  # people judge boxes drawn by lot, if the line promises
     triaged = triage_batch(batch.id, detector.version, recipe, line.triage, plugs, classes=line.classes, bands=bands)
 
     if line.confirm:

@@ -60,9 +60,8 @@ def print_tables(summary: dict[str, Any], scale: str) -> None:
         print(
             f"\n{name} ({scale}): by hand {_hours(row['human_seconds_manual'])}, mAP50 {_number(row['map50_manual'])}"
         )
-        print(
-            f"  {'asked by':<18}{'all labelled':>14}{'near manual':>14}{'unseen':>9}{'wrong':>8}{'mAP50':>8}{'seeds':>7}"
-        )
+        columns = f"{'all labelled':>14}{'near manual':>14}{'unseen':>9}{'wrong':>8}{'mAP50':>8}{'seeds':>7}"
+        print(f"  {'asked by':<18}{columns}")
         for arm, of_arm in row["arms"].items():
             print(
                 f"  {arm:<18}{_hours(of_arm['human_seconds']):>14}{_hours(of_arm['seconds_to_near']):>14}"

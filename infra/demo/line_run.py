@@ -118,10 +118,8 @@ def run_trial(trial: Trial, home: Path, clock: Clock, keep: bool) -> Outcome:
         with connected(state) as client:
             outcome = _run_line(trial, state, client, clock, console.print)
         write_report(home / "report.json", outcome)
-        recipe = trial.line.tiling.recipe(trial.line.classes)
-        draw_picture(
-            open_engine(catalog_url(home)), FolderStore(home / "objects"), outcome, recipe, home / "picture.jpg"
-        )
+        engine, store = open_engine(catalog_url(home)), FolderStore(home / "objects")
+        draw_picture(engine, store, outcome, home / "picture.jpg")
         print_summary(console, trial.title, outcome, state, stays_up=keep)
         return outcome
     finally:

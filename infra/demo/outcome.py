@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from blocks.database import open_engine, reading
 from blocks.errors import LabellingError
 from blocks.experiments import Experiments
 from blocks.stores import FolderStore
-from blocks.tables import Batch, Snapshot
+from blocks.tables import Batch, Proposal, Snapshot, Verdict
 from infra.annotators.simulate import SimulationReport
 from infra.annotators.truth import KnownWorld
 from infra.demo.worth import Worth, worth_of_labels
@@ -78,7 +79,7 @@ def read_outcome(state: StackState, line: "LineOptions", world: KnownWorld, peop
         snapshot = session.exec(shots).first()
     if batch is None or batch.detector is None or snapshot is None:
         raise LabellingError(f"the line left no batch or no snapshot of {line.collection!r} behind")
-    recipe = line.tiling.recipe(line.classes)
+    recipe = recipe_of(engine, batch)
     settled = settle(engine, batch.id, batch.detector, recipe)  # settled already: this only counts
     effort = effort_of(engine, batch.id, batch.detector, recipe)
     first, last, promoted = _detectors(state, line.collection, batch.detector)
@@ -104,6 +105,20 @@ def read_outcome(state: StackState, line: "LineOptions", world: KnownWorld, peop
         promoted=promoted,
         **_precision(before, after),
     )
+
+
+def recipe_of(engine: Engine, batch: Batch) -> str:
+    """Return the recipe by which a triaged batch was looked at: it depends on what the line knew by then.
+
+    Raises:
+        LabellingError: The batch has no verdict, so nothing was found on it.
+    """
+    of_batch = select(Proposal.recipe).join(Verdict, col(Verdict.proposal_id) == col(Proposal.id))
+    with reading(engine) as session:
+        recipe = session.exec(of_batch.where(Verdict.batch_id == batch.id).limit(1)).first()
+    if recipe is None:
+        raise LabellingError(f"nothing was found on any item of batch {batch.id}: is this the right detector?")
+    return recipe
 
 
 def _detectors(state: StackState, collection: str, used: str) -> tuple[DetectorRef, DetectorRef, bool]:

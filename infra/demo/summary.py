@@ -76,7 +76,7 @@ def _on_test(outcome: Outcome) -> str:
     return f"{verdict}; {outcome.test_boxes:,} boxes on {outcome.test_items} held-out pictures"
 
 
-def draw_picture(engine: Engine, store: Store, outcome: Outcome, recipe: str, path: Path) -> None:
+def draw_picture(engine: Engine, store: Store, outcome: Outcome, path: Path) -> None:
     """Write a picture of one asked item: what the detector proposed above, what settled below."""
     import cv2
 
@@ -85,17 +85,16 @@ def draw_picture(engine: Engine, store: Store, outcome: Outcome, recipe: str, pa
         return
     item = shown[0][0]
     image = read_item(store, item.key)
-    above, below = _proposed(engine, outcome, recipe, item), _settled(engine, outcome, item)
+    above, below = _proposed(engine, outcome, item), _settled(engine, outcome, item)
     panels = [draw_boxes(image, groups, PICTURE_WIDTH_PX) for groups in (above, below)]
     cv2.imwrite(str(path), np.concatenate(panels), [cv2.IMWRITE_JPEG_QUALITY, 85])
 
 
-def _proposed(engine: Engine, outcome: Outcome, recipe: str, item: Item) -> Sequence[Coloured]:
+def _proposed(engine: Engine, outcome: Outcome, item: Item) -> Sequence[Coloured]:
     query = (
         select(Verdict.outcome, Proposal)
         .join(Verdict, col(Verdict.proposal_id) == Proposal.id)
         .where(Verdict.batch_id == outcome.batch_id, Proposal.item_id == item.id)
-        .where(Proposal.detector == outcome.detector_before, Proposal.recipe == recipe)
         .where(Verdict.outcome != TriageOutcome.DROP.value)
     )
     with reading(engine) as session:

@@ -81,7 +81,7 @@ def draw_evidence(
         return tuple(earlier.get(name, nothing.model_copy(update={"class_name": name})) for name in classes)
     frame = acceptable_boxes(engine, scope, triage, proof.floor)
     plans = plan_draws({name: frame.of_class(name) for name in classes}, proof)
-    rows = [row for plan in plans for row in _rows(plan, scope, batch.collection, proof)]
+    rows = [row for plan in plans for row in rows_of(plan, scope, batch.collection, proof)]
     with writing(engine) as session:
         upsert(session, Judgement, rows)
     return tuple(
@@ -101,7 +101,7 @@ def plan_draws(frames: dict[str, Acceptable], proof: ProofOptions) -> list[Plan]
     plans = {}
     for name in sorted(frames, key=lambda name: -len(frames[name].ids)):
         boxes = len(frames[name].ids)
-        limit = min(proof.limit_of(name), left, boxes)
+        limit = limit_of(boxes, name, left, proof)
         needed = least_draws(boxes, proof)
         if not boxes:
             draws, why = 0, "no box of it could be accepted unseen"
@@ -110,10 +110,15 @@ def plan_draws(frames: dict[str, Acceptable], proof: ProofOptions) -> list[Plan]
         elif needed > limit:
             draws, why = 0, f"a proof takes {needed} boxes or more, and {limit} may be asked: raise the limit"
         else:
-            draws, why = limit, f"{needed} prove it where none is wrong"
+            draws, why = min(limit, max(needed, proof.boxes_at_first)), f"{needed} prove it where none is wrong"
         plans[name] = Plan(name, frames[name], draws, why)
         left -= draws
     return [plans[name] for name in frames]
+
+
+def limit_of(boxes: int, class_name: str, left: int, proof: ProofOptions) -> int:
+    """Return how many of a class's boxes may be drawn, where `left` of the batch's budget are left."""
+    return max(0, min(proof.limit_of(class_name), left, int(proof.most_share * boxes + 1e-9)))
 
 
 def least_draws(boxes: int, proof: ProofOptions) -> int:
@@ -146,7 +151,8 @@ def is_triaged(session: Session, batch_id: str) -> bool:
     return session.exec(routed.limit(1)).first() is not None
 
 
-def _rows(plan: Plan, scope: Scope, collection: str, proof: ProofOptions) -> list[dict[str, Any]]:
+def rows_of(plan: Plan, scope: Scope, collection: str, proof: ProofOptions) -> list[dict[str, Any]]:
+    """Return rows for `Judgement`: a class's first draws, in the order of their lots."""
     if not plan.draws:
         return []
     seed = f"{proof.seed}|{scope.batch_id}|{plan.class_name}"

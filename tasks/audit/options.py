@@ -22,9 +22,15 @@ class ProofOptions(BaseModel):
         description="Boxes of a lower score are never accepted unseen, and none of them is drawn to be judged",
     )
     boxes_per_batch: int = Field(
-        default=1200, ge=0, le=100_000, description="Boxes of a batch that people judge one by one, at most"
+        default=2400, ge=0, le=100_000, description="Boxes of a batch that people judge one by one, at most"
     )
-    boxes_per_class: int = Field(default=400, ge=0, le=100_000, description="The same, for each class")
+    boxes_per_class: int = Field(default=800, ge=0, le=100_000, description="The same, for each class")
+    boxes_at_first: int = Field(
+        default=400,
+        ge=1,
+        le=100_000,
+        description="So many of a class are judged at first; the others only where they may still change something",
+    )
     class_limits: dict[str, int] = Field(
         default_factory=dict, description="The same for single classes, by name; 0: nothing of it is accepted unseen"
     )
@@ -32,7 +38,7 @@ class ProofOptions(BaseModel):
         default=0.5,
         gt=0,
         le=1,
-        description="Where a proof takes more than this share of a class's boxes, people look at all of them instead",
+        description="At most this share of a class's boxes is drawn; where a proof takes more, people look at all",
     )
     seed: int = Field(default=0, ge=0, le=2**31 - 1, description="Draws other boxes to be judged")
 

@@ -10,7 +10,7 @@ from blocks.artifacts import artifact_key
 from blocks.errors import CatalogUnavailable
 from blocks.plugs import open_catalog
 from blocks.retries import WAITS_S, only_for
-from tasks.audit import draws, proving, watching
+from tasks.audit import draws, more, proving, watching
 from tasks.audit.options import ProofOptions
 from tasks.audit.report import ProofReport, bands_summary, draws_summary, proof_report
 from tasks.triage.boxes import Scope
@@ -37,6 +37,22 @@ def draw_boxes(
     log.info("%s: %d boxes drawn by lot: %s", batch_id, count, {each.class_name: each.drawn for each in drawn})
     create_markdown_artifact(draws_summary(batch_id, drawn), artifact_key("drawn", batch_id), "Boxes drawn by lot")
     return count
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
+def draw_more_boxes(
+    batch_id: str,
+    detector: str,
+    recipe: str,
+    classes: tuple[str, ...],
+    triage: TriageOptions,
+    proof: ProofOptions,
+    plugs: str = "local",
+) -> int:
+    """Draw further boxes of the classes where they may still change something; returns how many."""
+    drawn = more.draw_more(open_catalog(plugs), Scope(batch_id, detector, recipe), classes, triage, proof)
+    log.info("%s: %d more boxes drawn by lot: %s", batch_id, sum(drawn.values()), drawn)
+    return sum(drawn.values())
 
 
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)

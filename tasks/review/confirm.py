@@ -67,13 +67,17 @@ def confirm_again_queue(classes: Sequence[str], annotators: Sequence[str] = ()) 
 
 
 def draft_second_looks(engine: Engine, batch_id: str, round_: int = 0) -> Iterator[list[Draft]]:
-    """Yield pages of questions about the boxes of a batch that the first person did not call right."""
+    """Yield pages of questions about the boxes of a batch that the first person did not call right.
+
+    What was asked in earlier rounds is left out, here and in `draft_confirms`.
+    """
     answered = (
         select(Question.subject, Answer.raw)
         .join(Answer, col(Answer.question_id) == Question.id)
         .where(Question.queue == CONFIRM_BOX, Question.batch_id == batch_id)
         .where(Answer.state == AnswerState.COUNTED.value)
     )
+    answered = answered.where(col(Question.subject).not_in(_asked_before(CONFIRM_AGAIN, batch_id, round_)))
     with reading(engine) as session:
         rows = session.exec(answered).all()
     doubted = sorted({subject for subject, raw in rows if not _is_right(raw)})
@@ -89,7 +93,7 @@ def draft_confirms(engine: Engine, batch_id: str, round_: int = 0) -> Iterator[l
     drawn = (
         _with_sizes()
         .join(Judgement, col(Judgement.proposal_id) == col(Proposal.id))
-        .where(Judgement.batch_id == batch_id)
+        .where(Judgement.batch_id == batch_id, col(Proposal.id).not_in(_asked_before(CONFIRM_BOX, batch_id, round_)))
         .order_by(col(Proposal.id))
     )
     start = 0
@@ -105,6 +109,12 @@ def draft_confirms(engine: Engine, batch_id: str, round_: int = 0) -> Iterator[l
 
 def _with_sizes() -> Any:
     return select(Proposal, Item.width, Item.height).join(Item, col(Item.id) == col(Proposal.item_id))
+
+
+def _asked_before(queue: str, batch_id: str, round_: int) -> Any:
+    return select(Question.subject).where(
+        Question.queue == queue, Question.batch_id == batch_id, col(Question.round) < round_
+    )
 
 
 def _is_right(raw: Sequence[Any]) -> bool:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
-from blocks.audit_tables import Judgement, Said
+from blocks.audit_tables import Judgement
 from blocks.database import reading, upsert, writing
 from blocks.errors import BadOption
 from blocks.tables import Audit, Batch, BatchItem, Item, Outcome, Route, Scan, Verdict
@@ -150,14 +150,14 @@ def _controls(batch_id: str, routes: Sequence[Mapping[str, Any]], options: Triag
 
 
 def _read_said(engine: Engine, scope: Scope) -> dict[str, str]:
-    """Return what was said of the proposals that were drawn by lot; nothing said by now is as good as unanswered."""
+    """Return what was said of the proposals that were drawn by lot; those not asked about are as good as not drawn."""
     query = select(Judgement.proposal_id, Judgement.said).where(
         Judgement.batch_id == scope.batch_id,
         Judgement.detector == scope.detector,
         Judgement.recipe == scope.recipe,
     )
     with reading(engine) as session:
-        return {proposal_id: said or Said.UNANSWERED.value for proposal_id, said in session.exec(query).all()}
+        return {proposal_id: said for proposal_id, said in session.exec(query).all() if said is not None}
 
 
 def _count_by_item(item_ids: Sequence[str], outcomes: npt.NDArray[np.str_]) -> dict[str, dict[str, int]]:

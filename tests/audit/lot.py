@@ -45,7 +45,7 @@ class Lot:
 
 
 def make_lot(
-    engine: Engine, items: int = 60, boxes: int = 10, special: Mapping[int, Sequence[Box]] | None = None
+    engine: Engine, items: int = 70, boxes: int = 10, special: Mapping[int, Sequence[Box]] | None = None
 ) -> Lot:
     """Write a batch of `items` times `boxes` cars whose scores spread over 0.5 to 1, best first in each item.
 
