@@ -56,7 +56,7 @@ format: setup ## Let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup ## Measure posting, bands, consensus and memory (see also bench-tiles)
+bench: setup ## Measure posting, bands, consensus, memory and the doorbell (see also bench-tiles)
 	$(BIN)/python -m infra.bench.posting
 	$(BIN)/python -m infra.bench.bands
 	$(BIN)/python -m infra.bench.consensus

@@ -1,6 +1,6 @@
 """`python -m infra.chaos`: kill, drop, double, reorder and lock, then compare sets. Ends with 1 if anything is amiss.
 
-The full run takes about a quarter of an hour on two cores; `--quick` shows in under a minute that all of it works.
+The full run takes about a quarter of an hour on two cores; `--quick` shows in a minute or two that all of it works.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from infra.chaos.tally import Tally, print_table, write_table
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the trials; return 0 when nothing was lost and nothing doubled."""
     parser = argparse.ArgumentParser(prog="python -m infra.chaos", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a few trials of each, under a minute")
+    parser.add_argument("--quick", action="store_true", help="a few trials of each, a minute or two")
     parser.add_argument("--seed", type=int, default=0, help="of all chance but the machine's own")
     parser.add_argument("--only", nargs="*", default=(), help="these faults of answers, and no kills")
     parser.add_argument(
