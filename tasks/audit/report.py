@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tasks.audit.bands import ClassBand, Standing
 from tasks.audit.draws import ClassDraw
 from tasks.audit.proving import Proof
+from tasks.audit.withdrawal import Drift
 from tasks.triage.options import CertifiedBands
 from tasks.triage.summary import escape_cell, percent, table
 
@@ -26,6 +27,7 @@ class ProofReport(BaseModel):
     batch_id: str
     bands: tuple[ClassBand, ...]
     in_force: CertifiedBands = Field(description="from which score each class is accepted unseen")
+    drift: Drift | None = Field(default=None, description="against earlier batches; None: nothing to compare with")
 
     @property
     def more_confirmations(self) -> dict[str, int]:
@@ -33,9 +35,9 @@ class ProofReport(BaseModel):
         return {band.class_name: band.more_audits for band in self.bands if band.more_audits is not None}
 
 
-def proof_report(batch_id: str, proof: Proof) -> ProofReport:
+def proof_report(batch_id: str, proof: Proof, drift: Drift | None = None) -> ProofReport:
     """Return what is known of a batch's bands as a report."""
-    return ProofReport(batch_id=batch_id, bands=tuple(proof.bands.values()), in_force=proof.in_force)
+    return ProofReport(batch_id=batch_id, bands=tuple(proof.bands.values()), in_force=proof.in_force, drift=drift)
 
 
 def bands_summary(report: ProofReport) -> str:
@@ -60,7 +62,18 @@ def bands_summary(report: ProofReport) -> str:
             f"{1 - promise.delta:.0%} confidence. It speaks of this batch; boxes were drawn from it by lot.",
             table(head, rows) if rows else "The line has no class.",
             "\n".join(f"- {escape_cell(band.reason)}" for band in report.bands),
+            *([] if report.drift is None else [_drift_in_words(report.drift)]),
         ]
+    )
+
+
+def _drift_in_words(drift: Drift) -> str:
+    counts = f"{drift.items_now} against {drift.items_before} before, p = {drift.p_value:.3g}"
+    if not drift.has_drifted:
+        return f"Its {drift.what} look like those of earlier batches ({counts})."
+    return (
+        f"**Its {drift.what} have changed against earlier batches** ({counts}). The bands stand, since their boxes "
+        "were drawn from this batch; what was measured before says little of it."
     )
 
 

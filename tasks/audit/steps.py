@@ -5,14 +5,16 @@ import logging
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
+from sqlalchemy import Engine
 
 from blocks.artifacts import artifact_key
-from blocks.errors import CatalogUnavailable
+from blocks.errors import CatalogUnavailable, OtherModelVersion
 from blocks.plugs import open_catalog
 from blocks.retries import WAITS_S, only_for
-from tasks.audit import draws, more, proving, watching
+from tasks.audit import draws, inputs, more, proving, watching
 from tasks.audit.options import ProofOptions
 from tasks.audit.report import ProofReport, bands_summary, draws_summary, proof_report
+from tasks.audit.withdrawal import Drift
 from tasks.triage.boxes import Scope
 from tasks.triage.options import TriageOptions
 
@@ -80,9 +82,18 @@ def watch_bands(
     proof: ProofOptions,
     plugs: str = "local",
 ) -> ProofReport:
-    """Withdraw the bands of a settled batch that blind audits or changed answers contradict."""
-    found = watching.watch_bands(open_catalog(plugs), Scope(batch_id, detector, recipe), classes, triage, proof)
-    return _shown(proof_report(batch_id, found))
+    """Withdraw the bands of a settled batch that blind audits or changed answers contradict, and look for drift."""
+    engine, scope = open_catalog(plugs), Scope(batch_id, detector, recipe)
+    found = watching.watch_bands(engine, scope, classes, triage, proof)
+    return _shown(proof_report(batch_id, found, _drift(engine, scope)))
+
+
+def _drift(engine: Engine, scope: Scope) -> Drift | None:
+    try:
+        return inputs.input_drift(engine, scope)
+    except OtherModelVersion as error:
+        log.warning("pictures of %s are not compared with earlier ones: %s", scope.batch_id, error)
+        return None  # a comparison for the report: no reason to fail a settled batch
 
 
 def _shown(report: ProofReport) -> ProofReport:
