@@ -137,9 +137,11 @@ def _auroc(scores: Floats, kinds: npt.NDArray[np.str_]) -> dict[str, float]:
 def _draw(tiles: Tiles, test: npt.NDArray[np.int64], distances: Floats, scores: Floats, folder: Path) -> None:
     import cv2
 
+    from tasks.intake.images import decode_upright
+
     folder.mkdir(parents=True, exist_ok=True)
     hottest = float(distances.max())
     for rank, place in enumerate(np.argsort(-scores)[:6].tolist()):
-        image = cv2.imread(str(tiles.paths[test[place]]))
-        picture = np.hstack([image, heat_picture(np.asarray(image, dtype=np.uint8), distances[place], hottest)])
+        image = decode_upright(tiles.paths[test[place]].read_bytes())
+        picture = np.hstack([image, heat_picture(image, distances[place], hottest)])
         cv2.imwrite(str(folder / f"{rank}-{tiles.kinds[test[place]]}.jpg"), picture)
