@@ -26,6 +26,8 @@ class Payload(BaseModel):
     crop: tuple[int, int, int, int] | None = None
     class_name: str | None = None
     kinds: list[str] = []
+    reasons: dict[str, str] = {}
+    """Why boxes are asked about, by their id; '' is about the whole item."""
 
 
 def to_task(
@@ -39,11 +41,18 @@ def to_task(
         data["question"] = f"{queue.title} ({class_name})"
         data["choices"] = choice_list(choices_of(class_name, payload.kinds))
         return {"data": data}
+    if payload.reasons:
+        data["why"] = "; ".join(dict.fromkeys(payload.reasons.values()))
     if not payload.boxes:
         return {"data": data}
+    regions = to_regions(payload.boxes, payload.width, payload.height)
+    for region in regions:
+        if region["id"] in payload.reasons:
+            # Label Studio shows it with the region's details.
+            region["meta"] = {"text": [payload.reasons[region["id"]]]}
     prediction = {
         "model_version": MODEL_VERSION,
         "score": min(box.score for box in payload.boxes),
-        "result": to_regions(payload.boxes, payload.width, payload.height),
+        "result": regions,
     }
     return {"data": data, "predictions": [prediction]}

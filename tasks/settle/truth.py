@@ -98,7 +98,7 @@ class Settlement:
 def settle_item(evidence: Evidence) -> Settlement:
     """Decide what is true of an item.
 
-    - Route sure: the accepted proposals.
+    - Route sure: the accepted proposals, until a person who looked at the item after all has answered.
     - Route ask, answered: the person's boxes. One that is a proposal's keeps the proposal's id; left untouched it stays
       the machine's if triage had accepted it, and becomes the person's if triage had asked.
     - Route audit, answered: the person's boxes; no proposal was shown, so none is behind them.
@@ -107,7 +107,7 @@ def settle_item(evidence: Evidence) -> Settlement:
     - A box whose crop is called no object is taken out, whoever drew it.
     """
     accepted = tuple(_machine_box(p) for p in evidence.proposals.values() if p.outcome == Outcome.ACCEPT.value)
-    if evidence.route == Route.SURE.value:
+    if evidence.route == Route.SURE.value and evidence.asked is not Asked.ANSWERED:
         return _with_kinds(Settlement(Standing.SETTLED, accepted), evidence.namings)
     if evidence.asked is Asked.OPEN:
         return Settlement(Standing.WAITING)
@@ -130,7 +130,7 @@ def _machine_box(proposed: Proposed) -> TrueBox:
 
 
 def _answered_box(answered: AnsweredBox, evidence: Evidence) -> TrueBox:
-    shown = evidence.proposals.get(answered.id) if evidence.route == Route.ASK.value else None
+    shown = evidence.proposals.get(answered.id) if evidence.route != Route.AUDIT.value else None
     if shown and answered.untouched and shown.outcome == Outcome.ACCEPT.value:
         return _machine_box(shown)
     return TrueBox(
