@@ -6,7 +6,8 @@ LABEL_STUDIO_VENV := .venv-label-studio
 PIP := pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo real test lint format bench bench-tiles bench-effort chaos screenshots up down clean browser s3
+.PHONY: help setup demo real test lint format bench bench-tiles bench-effort bench-anomalies chaos screenshots up down clean \
+	browser s3
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -15,7 +16,7 @@ setup: $(VENV)/installed $(LABEL_STUDIO_VENV)/installed ## Create the two enviro
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/$(PIP) --constraint constraints.txt --editable '.[team,fast,bench,dev]'
+	$(BIN)/$(PIP) --constraint constraints.txt --editable '.[team,fast,faults,bench,dev]'
 	@touch $@
 
 # Label Studio pins an older Django and friends, so it lives alone.
@@ -68,6 +69,9 @@ bench-tiles: setup ## Tiled detection beside SAHI and supervision
 
 bench-effort: setup ## Human seconds against by hand and random order (QUICK=1 only shows that it runs; in full: hours)
 	$(BIN)/python -m infra.bench.effort $(if $(QUICK),--quick)
+
+bench-anomalies: setup ## Flawed surfaces and planted label faults: what is sent back (15 minutes)
+	$(BIN)/python -m infra.bench.anomalies
 
 chaos: setup ## Kill, lose and double everything; nothing may be lost or doubled
 	$(BIN)/python -m infra.chaos

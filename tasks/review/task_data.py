@@ -28,6 +28,8 @@ class Payload(BaseModel):
     class_name: str | None = None
     kinds: list[str] = []
     crops: list[PageCrop] = []
+    reasons: dict[str, str] = {}
+    """Why boxes are asked about, by their id; '' is about the whole item."""
 
 
 def to_task(
@@ -47,12 +49,19 @@ def to_task(
     if payload.type == "confirm":
         data["question"] = f"{queue.title} ({payload.class_name})"
         return {"data": data, "predictions": [{"model_version": MODEL_VERSION, "result": [region_in_crop(payload)]}]}
+    if payload.reasons:
+        data["why"] = "; ".join(dict.fromkeys(payload.reasons.values()))
     if not payload.boxes:
         return {"data": data}
+    regions = to_regions(payload.boxes, payload.width, payload.height)
+    for region in regions:
+        if region["id"] in payload.reasons:
+            # Label Studio shows it with the region's details.
+            region["meta"] = {"text": [payload.reasons[region["id"]]]}
     prediction = {
         "model_version": MODEL_VERSION,
         "score": min(box.score for box in payload.boxes),
-        "result": to_regions(payload.boxes, payload.width, payload.height),
+        "result": regions,
     }
     return {"data": data, "predictions": [prediction]}
 

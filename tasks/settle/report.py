@@ -89,8 +89,9 @@ class Tally:
                 self._by["kind"][box.kind] += 1
             if box.origin == MACHINE:
                 self._totals["accepted_without_people"] += 1
-                # Somebody who named its kind has seen it.
-                unseen = place.route == Route.SURE.value and box.kind_answer_id is None
+                # Somebody who named its kind, or looked at the item after all, has seen it.
+                alone = place.route == Route.SURE.value and evidence.answer_id is None
+                unseen = alone and box.kind_answer_id is None
                 self._totals["boxes_nobody_saw"] += unseen
             elif place.route == Route.AUDIT.value:
                 self._totals["drawn_blind"] += 1

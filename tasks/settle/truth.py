@@ -103,7 +103,8 @@ class Settlement:
 def settle_item(evidence: Evidence) -> Settlement:
     """Decide what is true of an item.
 
-    - Route sure: the accepted proposals; on a page of crops a person may have confirmed or removed them.
+    - Route sure: the accepted proposals, until a person who looked at the item after all has answered; on a page of
+      crops a person may have confirmed or removed them.
     - Route ask, answered: the person's boxes. One that is a proposal's keeps the proposal's id; left untouched it stays
       the machine's if triage had accepted it, and becomes the person's if triage had asked.
     - Route audit, answered: the person's boxes; no proposal was shown, so none is behind them.
@@ -113,7 +114,7 @@ def settle_item(evidence: Evidence) -> Settlement:
     """
     sure = [p for p in evidence.proposals.values() if p.outcome == Outcome.ACCEPT.value]
     accepted = tuple(_sure_box(p, evidence) for p in sure if not _is_removed(p, evidence))
-    if evidence.route == Route.SURE.value:
+    if evidence.route == Route.SURE.value and evidence.asked is not Asked.ANSWERED:
         removed = len(sure) - len(accepted)
         # Taken off a page when it was too late to ask about the item: with nothing left, nobody knows what is there.
         standing = Standing.SETTLED if accepted or not removed else Standing.UNSETTLED
@@ -156,7 +157,7 @@ def _is_gone(answered: AnsweredBox, evidence: Evidence) -> bool:
 
 
 def _answered_box(answered: AnsweredBox, evidence: Evidence) -> TrueBox:
-    shown = evidence.proposals.get(answered.id) if evidence.route == Route.ASK.value else None
+    shown = evidence.proposals.get(answered.id) if evidence.route != Route.AUDIT.value else None
     if shown and answered.untouched and shown.outcome == Outcome.ACCEPT.value:
         return _sure_box(shown, evidence)
     return TrueBox(

@@ -30,6 +30,10 @@ class Why(StrEnum):
     HELD_OUT = "held-out sequence"
     BOXES_IN_DOUBT = "boxes in doubt"
     ODD_IMAGE = "unusual image"
+    ODD_SURFACE = "unusual surface"
+    ODD_PLACE = "unusual place"
+    ODD_COLOUR = "unusual colour"
+    ODD_COUNT = "unusual number"
     NO_EMBEDDING = "image cannot be compared"
     NOTHING_FOUND = "nothing found"
     NOT_SCANNED = "not scanned"
@@ -56,6 +60,10 @@ _PATTERNS: tuple[tuple[Why, re.Pattern[str]], ...] = (
     (Why.HELD_OUT, re.compile(r"held out")),
     (Why.BOXES_IN_DOUBT, re.compile(r"\d+ of \d+ box(es)? in doubt")),
     (Why.ODD_IMAGE, re.compile(r"\S+ times as far from its nearest images")),
+    (Why.ODD_SURFACE, re.compile(r"oddest patch \S+ times as far")),
+    (Why.ODD_PLACE, re.compile(r"far (above|below|left|right) (of )?where")),
+    (Why.ODD_COLOUR, re.compile(r"much .* than an? .* usually is")),
+    (Why.ODD_COUNT, re.compile(r"\d+ of .* where \S+ is usual")),
     (Why.NO_EMBEDDING, re.compile(r"cannot be compared with the other images")),
     (Why.NOTHING_FOUND, re.compile(r"nothing found")),
     (Why.NOT_SCANNED, re.compile(r"not scanned")),
@@ -153,6 +161,26 @@ def boxes_in_doubt(doubted: int, surviving: int) -> str:
 def odd_image(factor: float) -> str:
     """Say how many times farther from its nearest neighbours an image is than usual."""
     return f"{_short(factor)} times as far from its nearest images as usual"
+
+
+def odd_surface(factor: float) -> str:
+    """Say how many times farther from good surfaces than usual a picture's oddest patch is."""
+    return f"oddest patch {_short(factor)} times as far from all known good ones as usual"
+
+
+def odd_place(direction: str, class_name: str) -> str:
+    """Say to which side of its class's usual places a box is: above, below, left of or right of."""
+    return f"far {direction} where {a_or_an(class_name)} usually is"
+
+
+def odd_colour(change: str, class_name: str) -> str:
+    """Say how a box's colour differs from its class's, such as darker."""
+    return f"much {change} than {a_or_an(class_name)} usually is"
+
+
+def odd_count(count: int, usual: float, class_name: str) -> str:
+    """Say that an item has unusually many or few boxes of a class."""
+    return f"{count} of class {class_name} where {usual:.0f} is usual"
 
 
 def no_embedding() -> str:

@@ -1,0 +1,78 @@
+"""Bench: flawed surfaces in `magnetic_tile`, and planted label faults in `bccd`.
+
+    python -m infra.bench.anomalies                       # all of it, 10 to 15 minutes on two idle cores
+    python -m infra.bench.anomalies --items 12 --epochs 1 --tiles 8     # a slice, to see that it runs
+
+Prints tables and writes `.labelline/bench/anomalies.json`, with heat maps of the oddest surfaces beside it.
+"""
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from infra.bench.anomalies_faults import BUDGET, Case, measure_faults
+from infra.bench.anomalies_surfaces import measure_surfaces, read_tiles
+
+OUTPUT = Path(".labelline/bench/anomalies.json")
+
+
+def main() -> None:
+    """Measure, print the tables and write them down."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path(os.environ.get("LABELLINE_DATA", "../shared/data")))
+    parser.add_argument("--items", type=int, default=0, help="pictures of bccd; all by default")
+    parser.add_argument("--epochs", type=int, default=3, help="passes of each fold's fine-tuning")
+    parser.add_argument("--tiles", type=int, default=0, help="pictures of each kind of magnetic_tile; all by default")
+    parser.add_argument("--only", choices=["surfaces", "faults"], help="one part of it")
+    options = parser.parse_args()
+    report: dict[str, Any] = {"load": os.getloadavg()}
+    folder = OUTPUT.parent
+    if options.only in (None, "surfaces"):
+        weights = options.data / "weights" / "yolov8n-coco.pt"
+        tiles = read_tiles(options.data / "magnetic_tile", weights, options.tiles)
+        report["surfaces"] = measure_surfaces(tiles, folder / "surfaces")
+        print_surfaces(report["surfaces"])
+    if options.only in (None, "faults"):
+        report["faults"] = measure_faults(options.data, Case(options.items, options.epochs), folder / "anomalies")
+        print_faults(report["faults"])
+    folder.mkdir(parents=True, exist_ok=True)
+    OUTPUT.write_text(json.dumps(report, indent=1))
+    print(f"written to {OUTPUT}")
+
+
+def print_surfaces(report: dict[str, Any]) -> None:
+    """Print AUROC by method and by kind of defect."""
+    print(
+        f"\nmagnetic_tile: AUROC, {report['splits']} splits, {report['free_tiles_to_learn']} free tiles to learn from"
+    )
+    for method, values in report["auroc"].items():
+        print(f"  {method:34} {np.mean(values):.3f}  ({', '.join(f'{value:.3f}' for value in values)})")
+    kinds = ", ".join(f"{kind} {value:.3f}" for kind, value in report["auroc_by_defect"].items())
+    print(f"  patch memory by defect: {kinds}")
+    found = np.mean([one["defects_found"] for one in report["sent_back"]])
+    wrongly = np.mean([one["free_tiles_sent_back"] for one in report["sent_back"]])
+    print(f"  as odd by itself: {found:.0%} of the defects, and {wrongly:.0%} of the free tiles")
+    print("  published, another backbone and all free tiles: DifferNet 0.977 (arXiv 2008.12577)")
+
+
+def print_faults(report: dict[str, Any]) -> None:
+    """Print precision and recall of what is sent back."""
+    print(
+        f"\nbccd: {report['planted']} of {report['labels']} labels dropped, shifted or swapped, "
+        f"in {report['faulty_items']} of {report['items']} items"
+    )
+    print(f"  {BUDGET:.0%} of the items sent back     precision   recall   share of the faults in them")
+    for name, row in report["by_item"].items():
+        print(f"  {name:30} {row['precision']:8.3f} {row['recall']:8.3f} {row['share_of_faults']:8.3f}")
+    print(f"  single questions, {BUDGET:.0%} of the labels  precision   recall   (recall by kind of fault)")
+    for name, row in report["by_question"].items():
+        kinds = ", ".join(f"{kind} {share:.3f}" for kind, share in row["recall_by_kind"].items())
+        print(f"  {name:30} {row['precision']:8.3f} {row['recall']:8.3f}   ({row['questions']} questions; {kinds})")
+
+
+if __name__ == "__main__":
+    main()

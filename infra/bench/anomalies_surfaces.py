@@ -1,0 +1,147 @@
+"""Flawed surfaces: patch memory, whole-image neighbours and a PaDiM of our own on `magnetic_tile`, on one backbone.
+
+PaDiM here is its idea in a few lines (a Gaussian per patch position, Mahalanobis distance, Defard et al. 2020) on our
+backbone and grid: a yardstick for the method, in the same run. Published numbers are for larger backbones trained on
+ImageNet and all 952 free tiles, half of which this data set has not: DifferNet 0.977 (Rudolph et al., WACV 2021, arXiv
+2008.12577). They say what a better backbone is worth, and are no comparison of methods.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks.triage.odd_images import neighbour_distances
+from tasks.triage.odd_surfaces import heat_picture
+from tasks.triage.patch_memory import PatchMemory
+from tasks.triage.robust import Floats
+
+SPLITS = 3
+TRAIN_SHARE = 0.5
+NEIGHBOURS = 5
+RIDGE = 0.01
+PADIM_NUMBERS = 100
+"""Of the features, drawn by lot, as in the paper for a small backbone."""
+
+ODD_Z = 3.5
+
+
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """Pictures of `magnetic_tile` as features."""
+
+    paths: list[Path]
+    kinds: npt.NDArray[np.str_]
+    grids: npt.NDArray[np.float32]
+    whole: npt.NDArray[np.float32]
+    model: str
+
+    @property
+    def flawed(self) -> npt.NDArray[np.bool_]:
+        """Whether a picture has a defect."""
+        return np.asarray(self.kinds != "Free")
+
+
+def read_tiles(folder: Path, weights: Path, at_most: int = 0) -> Tiles:
+    """Read features of all pictures, or of the first `at_most` of each kind."""
+    from tasks.detect.models import load_detector
+    from tasks.detect.patch_features import PatchReader
+    from tasks.detect.weights import version_of
+    from tasks.intake.images import decode_upright
+
+    paths = [path for kind in sorted(folder.glob("MT_*")) for path in sorted(kind.glob("*.jpg"))[: at_most or None]]
+    images = [decode_upright(path.read_bytes()) for path in paths]
+    reader = PatchReader(weights)
+    whole = load_detector(weights, version_of(weights), 256, "torch").embed(images)
+    kinds = np.array([path.parent.name.removeprefix("MT_") for path in paths])
+    return Tiles(paths, kinds, reader.read(images), whole, reader.model)
+
+
+def measure_surfaces(tiles: Tiles, pictures: Path | None = None) -> dict[str, Any]:
+    """Return AUROC by method, over several seeded splits; draw the oddest pictures of the first split into a folder."""
+    runs = [_measure_split(tiles, seed, pictures if seed == 0 else None) for seed in range(SPLITS)]
+    methods = [name for name in runs[0] if not name.startswith("at_")]
+    by_kind = {
+        kind: float(np.mean([run["patch memory"][kind] for run in runs]))
+        for kind in sorted(set(tiles.kinds.tolist()) - {"Free"})
+    }
+    return {
+        "splits": SPLITS,
+        "free_tiles_to_learn": round(TRAIN_SHARE * int((~tiles.flawed).sum())),
+        "auroc": {name: [run[name]["all"] for run in runs] for name in methods},
+        "auroc_by_defect": by_kind,
+        "sent_back": [run["at_odd_z"] for run in runs],
+        "published": {"DifferNet, VGG/AlexNet features, whole data set": 0.977, "source": "arXiv 2008.12577"},
+    }
+
+
+def _measure_split(tiles: Tiles, seed: int, pictures: Path | None) -> dict[str, Any]:
+    rng = np.random.default_rng(seed)
+    free = rng.permutation(np.flatnonzero(~tiles.flawed))
+    train = free[: round(TRAIN_SHARE * len(free))]
+    test = np.setdiff1d(np.arange(len(tiles.kinds)), train)
+    memory = PatchMemory.of(tiles.grids[train], tiles.model, seed=seed)
+    flaws = memory.compare(tiles.grids[test], tiles.model)
+    own = np.full(len(test), -1)
+    whole = neighbour_distances(
+        tiles.whole[test].astype(np.float64), tiles.whole[train].astype(np.float64), own, NEIGHBOURS
+    )
+    numbers = np.sort(rng.permutation(tiles.grids.shape[-1])[:PADIM_NUMBERS])
+    gauss = padim_scores(tiles.grids[train][..., numbers], tiles.grids[test][..., numbers])
+    if pictures:
+        _draw(tiles, test, flaws.distances, flaws.scores, pictures)
+    kinds = tiles.kinds[test]
+    z = memory.usual.z(np.log(np.maximum(flaws.scores, 1e-12)))
+    return {
+        "patch memory": _auroc(flaws.scores, kinds),
+        "patch memory, not re-weighted": _auroc(flaws.distances.max(axis=(1, 2)), kinds),
+        "PaDiM of our own": _auroc(gauss, kinds),
+        "whole image, nearest neighbours": _auroc(whole, kinds),
+        "at_odd_z": {
+            "defects_found": float((z[kinds != "Free"] >= ODD_Z).mean()),
+            "free_tiles_sent_back": float((z[kinds == "Free"] >= ODD_Z).mean()),
+        },
+    }
+
+
+def padim_scores(train: npt.NDArray[np.float32], test: npt.NDArray[np.float32]) -> Floats:
+    """Return the largest Mahalanobis distance of each test picture's patches from the Gaussian of their position.
+
+    Args:
+        train: Shape (n, rows, columns, d).
+        test: Shape (m, rows, columns, d).
+    """
+    known, asked = (each.reshape(len(each), -1, each.shape[-1]).astype(np.float64) for each in (train, test))
+    worst = np.zeros(len(asked))
+    for position in range(known.shape[1]):
+        here = known[:, position]
+        spread = np.cov(here.T) + RIDGE * np.eye(here.shape[1])
+        off = asked[:, position] - here.mean(axis=0)
+        distance = np.sqrt(np.einsum("ij,ij->i", off, np.linalg.solve(spread, off.T).T))
+        worst = np.maximum(worst, distance)
+    return worst
+
+
+def _auroc(scores: Floats, kinds: npt.NDArray[np.str_]) -> dict[str, float]:
+    from sklearn.metrics import roc_auc_score
+
+    found = {"all": float(roc_auc_score(kinds != "Free", scores))}
+    for kind in sorted(set(kinds.tolist()) - {"Free"}):
+        some = (kinds == kind) | (kinds == "Free")
+        found[kind] = float(roc_auc_score(kinds[some] != "Free", scores[some]))
+    return found
+
+
+def _draw(tiles: Tiles, test: npt.NDArray[np.int64], distances: Floats, scores: Floats, folder: Path) -> None:
+    import cv2
+
+    from tasks.intake.images import decode_upright
+
+    folder.mkdir(parents=True, exist_ok=True)
+    hottest = float(distances.max())
+    for rank, place in enumerate(np.argsort(-scores)[:6].tolist()):
+        image = decode_upright(tiles.paths[test[place]].read_bytes())
+        picture = np.hstack([image, heat_picture(image, distances[place], hottest)])
+        cv2.imwrite(str(folder / f"{rank}-{tiles.kinds[test[place]]}.jpg"), picture)

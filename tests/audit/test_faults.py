@@ -1,0 +1,170 @@
+"""Labels that look wrong: what is found, what is said of it, and what cannot be judged."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from blocks.errors import BadInput, BadOption, NotEnoughData
+from tasks.audit.cleanlab_scores import item_scores
+from tasks.audit.fault_scores import Agreement, ItemBoxes, pair
+from tasks.audit.faults import Fault, FaultOptions, find_faults
+from tests.audit.fault_world import CLASSES, changed, drawn_world
+
+OPTIONS = FaultOptions()
+SCORES = ("plain", "cleanlab")
+
+
+@pytest.fixture(params=SCORES)
+def options(request: pytest.FixtureRequest) -> FaultOptions:
+    if request.param == "cleanlab":
+        pytest.importorskip("cleanlab", reason="the extra `faults` is not installed")
+    return FaultOptions(scores=request.param)
+
+
+def test_a_dropped_label_is_found_where_it_was(options: FaultOptions) -> None:
+    labels, seen = drawn_world()
+    first = find_faults(changed(labels, "item-3", drop=2), seen, CLASSES, options)[0]
+    assert (first.item_id, first.fault, first.subject) == ("item-3", Fault.OVERLOOKED, "box-2")
+    assert first.box_px == pytest.approx((200, 50, 260, 90), abs=5)
+    assert "has no label" in first.reason
+    assert first.suspicion > 0.9
+
+
+def test_a_swapped_label_is_found_with_what_it_looks_like(options: FaultOptions) -> None:
+    labels, seen = drawn_world()
+    first = find_faults(changed(labels, "item-3", swap=2), seen, CLASSES, options)[0]
+    was = CLASSES[int(labels["item-3"].class_ids[2])]
+    assert (first.item_id, first.fault, first.subject) == ("item-3", Fault.SWAPPED, "label-2")
+    assert f"looks like a {was}" in first.reason
+
+
+def test_a_shifted_label_is_found_once_and_not_as_overlooked_too(options: FaultOptions) -> None:
+    labels, seen = drawn_world()
+    found = find_faults(changed(labels, "item-3", shift=2), seen, CLASSES, options)
+    assert [(one.item_id, one.fault, one.subject) for one in found] == [("item-3", Fault.MISPLACED, "label-2")]
+    assert "overlaps what is seen here by 0." in found[0].reason
+
+
+def test_a_label_where_nothing_is_seen_is_found() -> None:
+    labels, seen = drawn_world()
+    mine = labels["item-3"]
+    ghost = ItemBoxes.of([*mine.ids, "ghost"], [*mine.class_ids, 0], [*mine.xyxy_px, (10, 500, 40, 540)])
+    first = find_faults(labels | {"item-3": ghost}, seen, CLASSES, OPTIONS)[0]
+    assert (first.fault, first.subject) == (Fault.UNSEEN, "ghost")
+    assert "of the labels of class car are found" in first.reason
+
+
+def test_labels_that_all_agree_have_no_fault(options: FaultOptions) -> None:
+    assert find_faults(*drawn_world(), CLASSES, options) == []
+
+
+def test_a_missing_label_says_little_where_half_of_such_boxes_have_none() -> None:
+    labels, seen = drawn_world()
+    halved = {
+        item: ItemBoxes.of(mine.ids[::2], mine.class_ids[::2], mine.xyxy_px[::2]) for item, mine in labels.items()
+    }
+    found = find_faults(halved, seen, CLASSES, OPTIONS)
+    assert {one.fault for one in found} == {Fault.OVERLOOKED}
+    assert max(one.suspicion for one in found) < 0.75
+
+
+def test_little_evidence_is_no_suspicion() -> None:
+    labels, seen = drawn_world(items=1, boxes=2)
+    found = find_faults(changed(labels, "item-0", swap=0), seen, CLASSES, OPTIONS)
+    assert max(one.suspicion for one in found) < OPTIONS.least_suspicion
+
+
+def test_two_boxes_over_one_missing_object_are_one_finding() -> None:
+    labels, seen = drawn_world()
+    mine = seen["item-3"]
+    twice = ItemBoxes.of(
+        [*mine.ids, "again"], [*mine.class_ids, 0], [*mine.xyxy_px, mine.xyxy_px[2] + 2], [*mine.scores, 0.5]
+    )
+    found = find_faults(changed(labels, "item-3", drop=2), seen | {"item-3": twice}, CLASSES, OPTIONS)
+    assert [one.subject for one in found] == ["box-2"]
+
+
+def test_items_without_labels_and_items_without_boxes_can_be_judged(options: FaultOptions) -> None:
+    labels, seen = drawn_world()
+    nothing = ItemBoxes.of([], [], [])
+    found = find_faults(labels | {"item-1": nothing}, seen | {"item-2": nothing}, CLASSES, options)
+    assert {(one.item_id, one.fault) for one in found} == {("item-1", Fault.OVERLOOKED), ("item-2", Fault.UNSEEN)}
+
+
+def test_with_one_class_nothing_is_swapped_and_the_rest_is_found(options: FaultOptions) -> None:
+    labels, seen = drawn_world()
+    alike = [
+        {
+            item: ItemBoxes(mine.ids, np.zeros_like(mine.class_ids), mine.xyxy_px, mine.scores)
+            for item, mine in one.items()
+        }
+        for one in (changed(labels, "item-3", drop=2), seen)
+    ]
+    assert [one.fault for one in find_faults(*alike, ("car",), options)] == [Fault.OVERLOOKED]
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), -0.5, 1.5])
+def test_scores_that_are_no_scores_are_refused(wrong: float) -> None:
+    labels, seen = drawn_world(items=2)
+    seen["item-1"].scores[3] = wrong
+    with pytest.raises(BadInput, match="item-1"):
+        find_faults(labels, seen, CLASSES, OPTIONS)
+
+
+def test_a_corner_that_is_no_number_is_refused() -> None:
+    labels, seen = drawn_world(items=2)
+    labels["item-0"].xyxy_px[1, 2] = np.inf
+    with pytest.raises(BadInput, match="label-1"):
+        find_faults(labels, seen, CLASSES, OPTIONS)
+
+
+def test_an_unknown_class_is_refused() -> None:
+    labels, seen = drawn_world(items=2)
+    with pytest.raises(BadInput, match="expected 0 to 0"):
+        find_faults(labels, seen, ("car",), OPTIONS)
+
+
+def test_items_without_a_scan_are_refused() -> None:
+    labels, seen = drawn_world(items=2)
+    del seen["item-1"]
+    with pytest.raises(BadInput, match="'item-1'"):
+        find_faults(labels, seen, CLASSES, OPTIONS)
+
+
+@pytest.mark.parametrize("items", [0, 3])
+def test_without_any_label_nothing_can_be_judged(items: int) -> None:
+    nothing = {f"item-{number}": ItemBoxes.of([], [], []) for number in range(items)}
+    with pytest.raises(NotEnoughData, match="no label"):
+        find_faults(nothing, nothing, CLASSES, OPTIONS)
+
+
+def test_cleanlab_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels, seen = drawn_world(items=2)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "cleanlab"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "cleanlab", None)
+    with pytest.raises(BadOption, match=r"labelline\[faults\]"):
+        find_faults(labels, seen, CLASSES, FaultOptions(scores="cleanlab"))
+
+
+def test_cleanlab_alone_ranks_a_faulty_item_last_of_all() -> None:
+    pytest.importorskip("cleanlab", reason="the extra `faults` is not installed")
+    labels, seen = drawn_world()
+    quality = item_scores(changed(labels, "item-3", swap=2), seen, len(CLASSES))
+    assert min(quality, key=lambda item: quality[item]) == "item-3"
+    assert item_scores({}, {}, 2) == {}
+
+
+def test_a_label_takes_the_box_of_its_class_where_two_lie_alike() -> None:
+    labels = ItemBoxes.of(["a"], [1], [(0, 0, 10, 10)])
+    boxes = ItemBoxes.of(["x", "y"], [0, 1], [(0, 0, 10, 10), (0, 0, 10, 11)], [0.9, 0.5])
+    assert pair(labels, boxes).partner.tolist() == [1]
+
+
+def test_agreement_never_falls_with_the_score() -> None:
+    labels, seen = drawn_world()
+    agreement = Agreement.of([pair(mine, seen[item]) for item, mine in labels.items()])
+    shares = [agreement.labelled(0, score) for score in np.linspace(0, 1, 11)]
+    assert shares == sorted(shares)
+    assert agreement.labelled(7, 0.9) == 0.0
