@@ -116,7 +116,7 @@ class Trial:
         options = TrainOptions(
             epochs=epochs,
             batch=8,
-            freeze=10,
+            freeze=self.pictures.freeze,
             mosaic=self.pictures.mosaic,
             from_above=self.pictures.from_above,
             seed=self.seed,
