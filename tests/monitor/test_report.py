@@ -82,6 +82,13 @@ def test_a_score_of_one_and_of_zero_have_a_bin(engine: Engine) -> None:
     assert (found.bins[0].right.of, found.bins[-1].right.count) == (1, 1)
 
 
+def test_too_little_evidence_is_never_called_no_drift(engine: Engine) -> None:
+    judge_items(engine, 3, [car()], [region("a")])
+    page = monitor_page(watch_line(engine, "lot")[0], 0.25)
+    assert "Whether inputs and agreement have drifted: not enough evidence" in page
+    assert "No drift" not in page
+
+
 def test_a_report_with_drift_names_it(engine: Engine) -> None:
     rng = np.random.default_rng(0)
     one, other = rng.normal(0, 0.1, (20, 8)) + np.eye(8)[0], rng.normal(0, 0.1, (20, 8)) + np.eye(8)[1]
