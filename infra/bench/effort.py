@@ -145,6 +145,7 @@ def run_cell(bench: Bench, pictures: Pictures, arm: str, seed: int, scratch: Pat
         "human_seconds": round(trial.crew.human_seconds, 1),
         "map50": round(curve[-1][1], 4),
         "curve": [(round(seconds, 1), round(value, 4)) for seconds, value in curve],
+        "trainings": trial.trainings,
         "certified_classes": bands,
         "certified_error": Promise().epsilon if bands else None,
         **trial.worth(),
