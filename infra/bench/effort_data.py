@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -40,7 +40,9 @@ class Pictures:
     rounds: int = 5
     per_round: int = 20
     pattern: str | None = OWN_SEQUENCE
-    mosaic: float = field(default=0.5)
+    mosaic: float = 0.5
+    freeze: int = 10
+    """The backbone stays as COCO left it: with tens of pictures that costs little, and saves time."""
 
 
 def by_time(_folder: Path, names: list[str]) -> dict[str, str]:

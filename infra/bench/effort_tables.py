@@ -60,14 +60,16 @@ def print_tables(summary: dict[str, Any], scale: str) -> None:
         print(
             f"\n{name} ({scale}): by hand {_hours(row['human_seconds_manual'])}, mAP50 {_number(row['map50_manual'])}"
         )
-        columns = f"{'all labelled':>14}{'near manual':>14}{'unseen':>9}{'wrong':>8}{'mAP50':>8}{'seeds':>7}"
-        print(f"  {'asked by':<18}{columns}")
+        heads = ("all labelled", "near manual", "unseen", "wrong", "mAP50", "seeds")
+        print(f"  {'asked by':<18}" + "".join(f"{head:>13}" for head in heads))
         for arm, of_arm in row["arms"].items():
-            print(
-                f"  {arm:<18}{_hours(of_arm['human_seconds']):>14}{_hours(of_arm['seconds_to_near']):>14}"
-                f"{_number(of_arm['share_accepted']):>9}{_number(of_arm['true_error']):>8}"
-                f"{_number(of_arm['map50']):>8}{of_arm['seeds']:>7}"
+            numbers = (
+                _hours(of_arm["human_seconds"]),
+                _hours(of_arm["seconds_to_near"]),
+                *(_number(of_arm[key]) for key in ("share_accepted", "true_error", "map50")),
+                str(of_arm["seeds"]),
             )
+            print(f"  {arm:<18}" + "".join(f"{number:>13}" for number in numbers))
 
 
 def curves_jpeg(cells: Sequence[Cell]) -> bytes:

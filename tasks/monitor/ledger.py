@@ -41,7 +41,7 @@ class Entry(Part):
     answers: int = Field(description="by people; an answer about boxes of two classes counts for both")
     labels: int | None = Field(description="in force; None: a queue has none of its own")
     human_seconds: float
-    machine_seconds: float | None = Field(description="None: cannot be told apart")
+    machine_seconds: float | None = Field(description="None: none is recorded, or it cannot be told apart")
     money: float
 
     @property
@@ -59,7 +59,7 @@ class SnapshotEntry(Part):
     labels: int
     human_seconds: float
     human_seconds_since: float
-    machine_seconds: float
+    machine_seconds: float | None
     money: float
 
 
@@ -151,7 +151,7 @@ def _queue_entries(rates: Rates, spent: Sequence[Spent]) -> list[Entry]:
 
 
 def _class_entries(
-    rates: Rates, spent: Sequence[Spent], labels: Mapping[str, int], machine_seconds: float
+    rates: Rates, spent: Sequence[Spent], labels: Mapping[str, int], machine_seconds: float | None
 ) -> list[Entry]:
     seconds: dict[str, float] = dict.fromkeys(labels, 0.0)
     answers: Counter[str] = Counter()
@@ -167,7 +167,7 @@ def _class_entries(
             answers[name],
             labels.get(name, 0),
             human,
-            machine_seconds * labels.get(name, 0) / total if total else 0.0,
+            machine_seconds * labels.get(name, 0) / total if machine_seconds and total else None,
         )
         for name, human in seconds.items()
     )
@@ -181,10 +181,10 @@ def _item_seconds(spent: Sequence[Spent]) -> dict[str, float]:
 
 
 def _item_entries(
-    rates: Rates, spent: Sequence[Spent], labels: Mapping[str, Counter[str]], machine_seconds: float
+    rates: Rates, spent: Sequence[Spent], labels: Mapping[str, Counter[str]], machine_seconds: float | None
 ) -> list[Entry]:
     answers = Counter(one.item_id for one in spent)
-    each = machine_seconds / len(labels) if labels else 0.0
+    each = machine_seconds / len(labels) if machine_seconds and labels else None
     return _dearest_first(
         _priced(rates, item_id, answers[item_id], labels.get(item_id, Counter()).total(), human, each)
         for item_id, human in _item_seconds(spent).items()
@@ -207,7 +207,7 @@ def _snapshot_entries(
                 human_seconds=human,
                 human_seconds_since=human - before,
                 machine_seconds=worked,
-                money=rates.money(human, worked),
+                money=rates.money(human, worked or 0.0),
             )
         )
         before = human

@@ -44,7 +44,7 @@ def _summary(ledger: Ledger) -> str:
         ("human time", in_words(whole.human_seconds)),
         ("human time per label", _seconds(whole.seconds_per_label)),
         ("human time of an item that people saw: median, 90th percentile", f"{median}, {p90}"),
-        ("machine time", in_words(whole.machine_seconds or 0.0)),
+        ("machine time", _duration(whole.machine_seconds)),
         ("money", _money(ledger, whole.money)),
     ]
     return table(("what", "number"), rows)
@@ -96,7 +96,7 @@ def _snapshots(ledger: Ledger) -> str:
                 f"{entry.labels:,}",
                 in_words(entry.human_seconds),
                 in_words(entry.human_seconds_since),
-                in_words(entry.machine_seconds),
+                _duration(entry.machine_seconds),
                 _money(ledger, entry.money),
             )
             for entry in ledger.snapshots
@@ -111,7 +111,7 @@ def _row(ledger: Ledger, entry: Entry, name: str | None = None) -> tuple[str, ..
         "–" if entry.labels is None else f"{entry.labels:,}",
         in_words(entry.human_seconds),
         _seconds(entry.seconds_per_label),
-        "–" if entry.machine_seconds is None else in_words(entry.machine_seconds),
+        "–" if entry.machine_seconds is None else _duration(entry.machine_seconds),
         _money(ledger, entry.money),
     )
 
@@ -124,12 +124,16 @@ def _notes(ledger: Ledger) -> str:
 
 def _told(ledger: Ledger, steps: str, person_hour: float, machine_hour: float) -> Iterable[str]:
     yield f"Assumed: {_money(ledger, person_hour)} an hour of a person, {_money(ledger, machine_hour)} of a machine."
-    yield f"Machine time, as recorded: {steps}." if steps else "No machine time is recorded."
+    yield f"Machine time, as recorded: {steps}." if steps else "No machine time is recorded, so none is in any sum."
     yield "An answer about a whole image is divided equally among the boxes that it left or took away."
     if ledger.unmeasured_answers:
         yield f"{ledger.unmeasured_answers:,} answers have no usable time (none, or a clock ran backwards): not added."
     if ledger.unmeasured_machine:
         yield f"{ledger.unmeasured_machine:,} machine times are 0 or below: not added."
+
+
+def _duration(seconds: float | None) -> str:
+    return "–" if seconds is None else in_words(seconds)
 
 
 def _seconds(value: float | None) -> str:

@@ -34,9 +34,9 @@ class MachineTotal:
     unmeasured: int
 
     @property
-    def seconds(self) -> float:
-        """All seconds."""
-        return sum(self.by_step.values())
+    def seconds(self) -> float | None:
+        """All seconds; None where none was recorded: that is not the same as no work."""
+        return sum(self.by_step.values()) if self.by_step else None
 
 
 def add_up(times: Sequence[MachineTime]) -> MachineTotal:

@@ -39,7 +39,11 @@ def _verdict(report: MonitorReport) -> str:
         return "**Drift:** " + escape_cell("; ".join(report.alarms))
     if not report.items_blind:
         return "Not enough evidence: nobody has answered about an item blind yet, so nothing measures the detector."
-    return f"No drift shown. {report.items_blind:,} items were judged blind, {report.items_shown:,} with proposals."
+    judged = f"{report.items_blind:,} items were judged blind, {report.items_shown:,} with proposals."
+    open_ = [drift.what for drift in (report.inputs, report.agreement) if drift.distance is None]
+    if open_:
+        return f"{judged} Whether {' and '.join(open_)} have drifted: not enough evidence."
+    return f"{judged} No drift is shown."
 
 
 def _qualities(qualities: Sequence[Quality]) -> str:

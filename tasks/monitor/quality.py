@@ -6,6 +6,7 @@ narrow where the boxes of an item share its mistakes; what a line promises is pr
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import product
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -83,18 +84,22 @@ class Reliability(Part):
 def qualities(judged: Sequence[JudgedItem], options: MonitorOptions) -> list[Quality]:
     """Return precision and recall by detector version, way of asking and class, all classes together first.
 
+    Detectors stand in the order in which people last judged them, the newest at the end.
+
     A class that people never saw and no detector ever proposed has no row; one that was only proposed has no recall.
     """
     found = []
-    for detector, seen in sorted({(item.detector, not item.blind) for item in judged}):
-        mine = [item for item in judged if (item.detector, not item.blind) == (detector, seen)]
+    for detector, blind in product(_detectors(judged), (True, False)):
+        mine = [item for item in judged if (item.detector, item.blind) == (detector, blind)]
+        if not mine:
+            continue
         for name in [None, *_classes(mine)]:
             proposed, right, objects = _totals(mine, options.show_score, name)
             found.append(
                 Quality(
                     detector=detector,
                     class_name=name or ALL_CLASSES,
-                    blind=not seen,
+                    blind=blind,
                     items=len(mine),
                     precision=Share(of=proposed, count=right),
                     recall=Share(of=objects, count=right),
@@ -111,8 +116,7 @@ def reliabilities(judged: Sequence[JudgedItem]) -> list[Reliability]:
     """
     blind = [item for item in judged if item.blind]
     return [
-        _reliability(detector, [item for item in blind if item.detector == detector])
-        for detector in sorted({item.detector for item in blind})
+        _reliability(detector, [item for item in blind if item.detector == detector]) for detector in _detectors(blind)
     ]
 
 
@@ -144,6 +148,12 @@ def _expected_error(bins: Sequence[Bin]) -> float | None:
         return None
     gaps = (abs((one.mean_score or 0.0) - (one.right.value or 0.0)) * one.right.of for one in bins)
     return float(sum(gaps) / total)
+
+
+def _detectors(judged: Sequence[JudgedItem]) -> list[str]:
+    """Return the detectors, the one that was judged last at the end."""
+    last = {item.detector: item.answered_at for item in judged}
+    return sorted(last, key=lambda detector: (last[detector], detector))
 
 
 def _classes(items: Iterable[JudgedItem]) -> list[str]:

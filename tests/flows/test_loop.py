@@ -8,6 +8,8 @@ from flows.loop import loop
 from flows.options import LoopOptions
 from tasks.monitor.choose import Selection
 from tasks.monitor.goals import Goal
+from tasks.monitor.spent import settled_items
+from tasks.monitor.steps import step_times
 from tasks.train.options import TrainOptions
 from tests.flows.test_lines import World, people_at_work, world
 from tests.train.conftest import empty_mlflow, experiments
@@ -31,8 +33,6 @@ def options_of(world: World) -> LoopOptions:
 
 @pytest.mark.timeout(600)
 def test_two_rounds_and_the_rest_label_everything_once_and_a_second_run_does_nothing(world: World) -> None:
-    from tasks.monitor.spent import settled_items
-
     options = options_of(world)
     intake(str(world.folder), options.line.collection, plugs=world.plugs)
     with people_at_work(world) as people:
@@ -45,6 +45,8 @@ def test_two_rounds_and_the_rest_label_everything_once_and_a_second_run_does_not
     assert report.rest is not None
     assert report.rest.batch is not None
     assert 4 + 2 + report.rest.batch.size == 8 == len(settled_items(open_catalog(world.plugs), options.line.collection))
+    steps = {time.what for time in step_times(open_catalog(world.plugs), options.line.collection) if time.seconds > 0}
+    assert {"detect_shard", "settle_batch"} <= steps
     with people_at_work(world) as people:
         again = loop(options, world.plugs)
     assert again.rounds == report.rounds

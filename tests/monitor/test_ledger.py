@@ -128,7 +128,7 @@ def test_a_snapshot_costs_what_had_been_spent_when_it_was_taken(engine: Engine) 
         times = {"first": EARLY + timedelta(days=1), "second": LATE + timedelta(days=1)}
         upsert(session, Snapshot, [{"id": name, "created_at": at, **facts} for name, at in times.items()])
     first, second = keep_ledger(engine, "lot", [MachineTime("training", 60, LATE)]).snapshots
-    assert (first.human_seconds, first.human_seconds_since, first.machine_seconds) == (40, 40, 0)
+    assert (first.human_seconds, first.human_seconds_since, first.machine_seconds) == (40, 40, None)
     assert (second.human_seconds, second.human_seconds_since, second.machine_seconds) == (60, 20, 60)
 
 
@@ -176,6 +176,13 @@ def test_trainings_are_read_from_mlflow_and_none_is_none(experiments: Experiment
     (time,) = training_times(experiments, "lot")
     assert time.what == "training"
     assert time.seconds >= 0
+
+
+def test_machine_time_that_nobody_recorded_is_not_called_zero(engine: Engine) -> None:
+    two_items(engine)
+    ledger = keep_ledger(engine, "lot", [MachineTime("detect", 0, EARLY)])
+    assert (ledger.whole.machine_seconds, ledger.unmeasured_machine) == (None, 1)
+    assert "| machine time | – |" in ledger_page(ledger)
 
 
 def test_the_overview_has_a_row_per_line(engine: Engine) -> None:

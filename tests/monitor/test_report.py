@@ -1,6 +1,7 @@
 """Model against people: what is counted, what is not, and that nothing is ever divided by nothing."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,9 +10,10 @@ from sqlalchemy import Engine
 from tasks.monitor.options import MonitorOptions
 from tasks.monitor.page import monitor_page
 from tasks.monitor.plots import monitor_plot
-from tasks.monitor.quality import ALL_CLASSES, Quality
+from tasks.monitor.quality import ALL_CLASSES, Quality, qualities, reliabilities
 from tasks.monitor.report import MonitorReport, watch_line
 from tests.monitor.judging import judge_items
+from tests.monitor.test_drift import item
 from tests.settle.world import region, settle_batch
 from tests.triage.rows import add_batch, add_scan, car
 
@@ -82,6 +84,19 @@ def test_a_score_of_one_and_of_zero_have_a_bin(engine: Engine) -> None:
     assert (found.bins[0].right.of, found.bins[-1].right.count) == (1, 1)
 
 
+def test_detectors_stand_in_the_order_in_which_they_were_judged_whatever_their_names() -> None:
+    judged = [replace(item(n, 1, 0, 1), detector=name) for n, name in enumerate(("ff", "ff", "aa"))]
+    assert [one.detector for one in qualities(judged, OPTIONS)] == ["ff", "ff", "aa", "aa"]
+    assert [one.detector for one in reliabilities(judged)] == ["ff", "aa"]
+
+
+def test_too_little_evidence_is_never_called_no_drift(engine: Engine) -> None:
+    judge_items(engine, 3, [car()], [region("a")])
+    page = monitor_page(watch_line(engine, "lot")[0], 0.25)
+    assert "Whether inputs and agreement have drifted: not enough evidence" in page
+    assert "No drift" not in page
+
+
 def test_a_report_with_drift_names_it(engine: Engine) -> None:
     rng = np.random.default_rng(0)
     one, other = rng.normal(0, 0.1, (20, 8)) + np.eye(8)[0], rng.normal(0, 0.1, (20, 8)) + np.eye(8)[1]
@@ -91,7 +106,7 @@ def test_a_report_with_drift_names_it(engine: Engine) -> None:
     assert report.inputs.alarm
     assert not report.agreement.alarm
     assert "**Drift:** inputs: changed" in monitor_page(report, 0.25)
-    assert [item.answered_at for item in judged] == sorted(item.answered_at for item in judged)
+    assert [one.answered_at for one in judged] == sorted(one.answered_at for one in judged)
 
 
 def test_an_embedding_that_is_no_number_is_left_out(engine: Engine) -> None:
