@@ -11,6 +11,9 @@ from tasks.detect.networks import ROUNDED, Backend
 SCAN_VERSION = 2
 """Part of every recipe: raise it when the same options would find other boxes, so that nothing stale is reused."""
 
+SHOW_SCORE = 0.25
+"""From this score on a box counts as found, as in ultralytics' default: for counts, never for what is kept."""
+
 _EXECUTION_ONLY = {"batch_size", "decode_threads", "decoded_megapixels", "backend", "fit_objects", "calibrated"}
 """Fields that change how fast boxes are found, or how other fields come to be, not what is found: no part of it."""
 
@@ -35,9 +38,6 @@ class TilingOptions(BaseModel):
         "and somewhat fewer objects found, since fewer are seen by two tiles",
     )
     min_score: float = Field(default=0.1, ge=0.001, le=1.0, description="Boxes that score less are not kept at all")
-    show_score: float = Field(
-        default=0.25, ge=0.001, le=1.0, description="Score from which the whole image's own boxes are counted"
-    )
     merge_iou: float = Field(
         default=0.5, ge=0.1, le=1.0, description="Boxes of one class that overlap by this IoU are one object"
     )
@@ -79,12 +79,7 @@ class TilingOptions(BaseModel):
     )
 
     @model_validator(mode="after")
-    def _scores_in_order(self) -> "TilingOptions":
-        if self.show_score < self.min_score:
-            raise ValueError(
-                f"show_score {self.show_score} is below min_score {self.min_score}: boxes that are not kept cannot be "
-                "counted. Raise show_score or lower min_score."
-            )
+    def _coarse_needs_the_whole(self) -> "TilingOptions":
         if self.coarse_score and not self.whole_image:
             raise ValueError("coarse_score needs whole_image: the whole image is what tells which tiles to skip")
         return self

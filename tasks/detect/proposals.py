@@ -19,7 +19,7 @@ from blocks.database import reading, upsert, writing
 from blocks.stores import Store
 from blocks.tables import Item, Proposal, Scan
 from tasks.detect.calibration import Calibration, read_calibration, way_of_seeing
-from tasks.detect.options import TilingOptions
+from tasks.detect.options import SHOW_SCORE, TilingOptions
 from tasks.detect.refs import DetectorRef
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ class _Scanner:
                 "item_id": each.name,
                 **key,
                 "proposals": len(each.merged),
-                "whole_frame": each.seen_whole(self.options.show_score),
+                "whole_frame": each.seen_whole(SHOW_SCORE),
                 "tiles": int((~each.regions.whole).sum()) - each.skipped,
                 "embedding": None if each.embedding is None else each.embedding.astype("float16").tobytes(),
             }

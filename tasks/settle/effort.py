@@ -13,13 +13,11 @@ from sqlmodel import Session, col, select
 
 from blocks.database import reading
 from blocks.tables import Answer, BatchItem, Proposal, Question, QuestionState, Scan
+from tasks.detect.options import SHOW_SCORE
 from tasks.review.groups import CONSENSUS
 from tasks.review.seats import asked_queue
 from tasks.settle.in_force import count_in_force
 from tasks.triage.boxes import Scope
-
-SHOW_SCORE = 0.25
-"""From this score on a box counts as found, as in ultralytics' default and in `Scan.whole_frame`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,11 +62,6 @@ def count_in_force(session: Session, batch_id: str) -> int:
     return int(session.exec(query).one())
 
 
-def new_labels_since_snapshot(engine: Engine, collection: str) -> int:
-    """Count the labels in force of a collection that its newest snapshot does not have: `news_of(...).count`."""
-    return news_of(engine, collection).count
-
-
 def news_of(engine: Engine, collection: str) -> LabelNews:
     """Count the labels in force on settled items of a collection that its newest snapshot does not have.
 

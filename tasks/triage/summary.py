@@ -41,15 +41,6 @@ def what_went_where(report: TriageReport) -> str:
     )
 
 
-def queue_progress(queue: str, asked: int, answered: int, skipped: int = 0) -> str:
-    """Return one line on how far people have come with a queue."""
-    if not asked:
-        return f"{queue}: nothing to ask"
-    rest = asked - answered - skipped
-    skips = f", {skipped} skipped" if skipped else ""
-    return f"{queue}: {answered} of {asked} answered ({percent(answered, asked)}){skips}, {rest} to go"
-
-
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Return a Markdown table; numbers are right-aligned. `rows` may be empty."""
     is_number = [bool(rows) and all(isinstance(row[i], int | float) for row in rows) for i in range(len(head))]

@@ -45,7 +45,6 @@ def test_a_recipe_ignores_how_fast_the_work_is_done(change):
         ({"tile_px": 500}, "tile_px"),
         ({"batch_size": 0}, "batch_size"),
         ({"tile": 640}, "tile"),
-        ({"min_score": 0.5, "show_score": 0.3}, "show_score"),
     ],
 )
 def test_impossible_options_are_refused_by_name(wrong, field):

@@ -6,7 +6,7 @@ from sqlalchemy import Engine
 from blocks.database import upsert, writing
 from blocks.tables import AnswerState, Snapshot, utc_now
 from tasks.settle.effort import CHECK_BOX, CHECK_COVERAGE, DRAW_BOX, DRAW_BOX_FAST, Effort, effort_of, manual_seconds
-from tasks.settle.in_force import new_labels_since_snapshot, news_of
+from tasks.settle.in_force import news_of
 from tests.settle.world import ask, give_route, name_kind, region, say, settle_batch
 from tests.triage.rows import BATCH, DETECTOR, RECIPE, add_batch, add_scan, car
 
@@ -96,16 +96,16 @@ def take_snapshot(engine: Engine, name: str = "snapshot", collection: str = "lot
 
 
 def test_new_labels_are_those_in_force_since_the_last_snapshot(engine: Engine, items: list[str]) -> None:
-    assert new_labels_since_snapshot(engine, "lot") == 0
+    assert news_of(engine, "lot").count == 0
     question = ask(engine, items[0])
     say(engine, question, [region("a"), region("b", x=300)], annotation_id=7)
     settle_batch(engine)
-    assert new_labels_since_snapshot(engine, "lot") == 2
-    assert new_labels_since_snapshot(engine, "another") == 0
+    assert news_of(engine, "lot").count == 2
+    assert news_of(engine, "another").count == 0
     take_snapshot(engine, "elsewhere", "another")
-    assert new_labels_since_snapshot(engine, "lot") == 2
+    assert news_of(engine, "lot").count == 2
     take_snapshot(engine)
-    assert new_labels_since_snapshot(engine, "lot") == 0
+    assert news_of(engine, "lot").count == 0
     say(engine, question, [region("a", x=110)], annotation_id=7)
     settle_batch(engine)
     news = news_of(engine, "lot")

@@ -10,7 +10,7 @@ from tasks.triage.decide import decide
 from tasks.triage.options import TriageOptions
 from tasks.triage.reasons import Why, why_of
 from tasks.triage.report import triage_report
-from tasks.triage.summary import escape_cell, percent, queue_progress, table, what_went_where
+from tasks.triage.summary import escape_cell, percent, table, what_went_where
 from tests.triage.rows import BATCH, DETECTOR, RECIPE, add_batch, add_scan, car
 
 
@@ -26,12 +26,6 @@ def test_tables_say_how_many_went_where_and_why(engine: Engine) -> None:
 def test_an_empty_batch_is_said_to_be_empty(engine: Engine) -> None:
     add_batch(engine, 0)
     assert "Nothing was triaged" in what_went_where(triage_report(engine, BATCH))
-
-
-def test_progress_reads_as_one_line() -> None:
-    assert queue_progress("mark-missed", 40, 10) == "mark-missed: 10 of 40 answered (25 %), 30 to go"
-    assert queue_progress("mark-missed", 40, 10, 2).endswith("2 skipped, 28 to go")
-    assert queue_progress("mark-missed", 0, 0) == "mark-missed: nothing to ask"
 
 
 def test_cells_from_outside_cannot_break_out_of_a_table() -> None:
