@@ -56,7 +56,6 @@ def print_surfaces(report: dict[str, Any]) -> None:
     found = np.mean([one["defects_found"] for one in report["sent_back"]])
     wrongly = np.mean([one["free_tiles_sent_back"] for one in report["sent_back"]])
     print(f"  as odd by itself: {found:.0%} of the defects, and {wrongly:.0%} of the free tiles")
-    print("  published, another backbone and all free tiles: DifferNet 0.977 (arXiv 2008.12577)")
 
 
 def print_faults(report: dict[str, Any]) -> None:

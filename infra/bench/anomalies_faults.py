@@ -33,7 +33,8 @@ class Case:
 
     items: int = 0
     epochs: int = 3
-    seed: int = 0
+    seed: int = 1
+    """Of the faults; the method was tried out on a slice with seed 0."""
 
 
 def measure_faults(data: Path, case: Case, cache: Path) -> dict[str, Any]:

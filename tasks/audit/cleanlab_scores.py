@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from blocks.errors import BadOption
-from tasks.audit.fault_scores import SAME_OBJECT_IOU, ItemBoxes
-from tasks.audit.faults import Fault, Finding
+from tasks.audit.fault_scores import SAME_OBJECT_IOU, Fault, ItemBoxes
+from tasks.audit.faults import Finding
 from tasks.review.same_boxes import iou_of_all
 from tasks.triage.robust import Floats
 

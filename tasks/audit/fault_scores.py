@@ -1,12 +1,14 @@
-"""How labels and a detector's boxes lie to each other, and how often the two agree: arithmetic, no words.
+"""How labels and a detector's boxes lie to each other, and how rare each kind of disagreement is: arithmetic, no words.
 
-What a disagreement means depends on how often there is none: that a box of score 0.9 has no label says little where
-half of such boxes have none. So agreement is measured first, by class, on the same labels; a few per cent of faults
-among them hardly move it.
+What a disagreement means depends on how rare it is: that a box of score 0.9 has no label says little where half of such
+boxes have none. So rarity is measured first, by class, on the same labels; a few per cent of faults among them make it
+a little too large, which is the safe side.
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -26,12 +28,22 @@ SAME_CLASS_BONUS = 0.2
 """Of two boxes over one label, the one of its class is its partner unless the other lies this much better."""
 
 PRIOR = (1.0, 4.0)
-"""Agreements and trials that nobody has seen: with little evidence, a disagreement is not suspicious."""
+"""Cases of either kind that nobody has seen: with little evidence, nothing is rare and nothing sure."""
 
 GAP_FLOOR = 0.3
 """Below this spread of log(1 - IoU), differences of places do not matter."""
 
 NO_PARTNER = -1
+
+
+class Fault(StrEnum):
+    """What may be wrong with a label."""
+
+    OVERLOOKED = "overlooked"
+    MISPLACED = "badly placed"
+    SWAPPED = "swapped"
+    UNSEEN = "nothing there"
+    ODD = "unusual"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +94,19 @@ class Paired:
         """Places of the boxes without a label."""
         return np.setdiff1d(np.arange(len(self.boxes)), self.partner)
 
-    @property
-    def is_agreed(self) -> NDArray[np.bool_]:
-        """Whether a label has a partner of its class in its place; shape (l,)."""
-        found = np.flatnonzero(self.partner != NO_PARTNER)
-        agreed = np.zeros(len(self.labels), dtype=np.bool_)
-        boxes = self.partner[found]
-        in_place = self.iou[found, boxes] >= SAME_OBJECT_IOU
-        agreed[found] = in_place & (self.labels.class_ids[found] == self.boxes.class_ids[boxes])
-        return agreed
+    def contradiction(self, label: int) -> Fault | None:
+        """Return how a label is contradicted; None where a box of its class is in its place."""
+        box = int(self.partner[label])
+        if box == NO_PARTNER:
+            return Fault.UNSEEN
+        if self.iou[label, box] < SAME_OBJECT_IOU:
+            return Fault.MISPLACED
+        return None if self.labels.class_ids[label] == self.boxes.class_ids[box] else Fault.SWAPPED
+
+    def box_score(self, label: int) -> float:
+        """Return the score of a label's partner; 0 where it has none."""
+        box = int(self.partner[label])
+        return 0.0 if box == NO_PARTNER else float(self.boxes.scores[box])
 
 
 def pair(labels: ItemBoxes, boxes: ItemBoxes) -> Paired:
@@ -114,56 +130,73 @@ def pair(labels: ItemBoxes, boxes: ItemBoxes) -> Paired:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How often labels and a detector agree, by class id; learn it with `Agreement.of`."""
+    """How rarely labels and a detector disagree, by class id; learn it with `Agreement.of`."""
 
-    found: Mapping[int, float]
-    """Share of labels that have a box of their class in their place."""
+    labels: Mapping[int, int]
+    """How many there are."""
     gap: Mapping[int, Spread]
-    """Logarithm of 1 - IoU between labels and their boxes."""
+    """Logarithm of 1 - IoU between labels and the boxes that confirm them."""
+    _gaps: Mapping[int, Floats]
+    _against: Mapping[tuple[int, Fault], Floats]
+    """Scores of the boxes that contradict labels of a class, rising."""
     _labelled: Mapping[int, tuple[Floats, Floats]]
-    _named: Mapping[int, tuple[Floats, Floats]]
 
     @classmethod
     def of(cls, items: Sequence[Paired]) -> "Agreement":
         """Measure it on all items; any number of them, also none."""
-        found: dict[int, list[bool]] = {}
-        gaps: dict[int, list[float]] = {}
-        labelled: dict[int, list[tuple[float, bool]]] = {}
-        named: dict[int, list[tuple[float, bool]]] = {}
+        labels: Counter[int] = Counter()
+        gaps: dict[int, list[float]] = defaultdict(list)
+        against: dict[tuple[int, Fault], list[float]] = defaultdict(list)
+        labelled: dict[int, list[tuple[float, bool]]] = defaultdict(list)
         for item in items:
-            agreed = item.is_agreed
             right = np.zeros(len(item.boxes), dtype=np.bool_)
-            right[item.partner[agreed]] = True
             for label, class_id in enumerate(item.labels.class_ids.tolist()):
-                found.setdefault(class_id, []).append(bool(agreed[label]))
-                if agreed[label]:
-                    gaps.setdefault(class_id, []).append(_gap(item.iou[label, item.partner[label]]))
-            covered = item.iou.max(axis=0, initial=0.0) >= SAME_OBJECT_IOU
+                labels[class_id] += 1
+                fault = item.contradiction(label)
+                if fault:
+                    against[class_id, fault].append(item.box_score(label))
+                else:
+                    right[item.partner[label]] = True
+                    gaps[class_id].append(_gap(item.iou[label, item.partner[label]]))
             for box, class_id in enumerate(item.boxes.class_ids.tolist()):
-                case = (float(item.boxes.scores[box]), bool(right[box]))
-                labelled.setdefault(class_id, []).append(case)
-                if covered[box]:
-                    named.setdefault(class_id, []).append(case)
-        spreads = {class_id: spread_of(np.array(some), GAP_FLOOR) for class_id, some in gaps.items()}
+                labelled[class_id].append((float(item.boxes.scores[box]), bool(right[box])))
+        known = {class_id: np.sort(np.array(some)) for class_id, some in gaps.items()}
+        spreads = {class_id: spread_of(some, GAP_FLOOR) for class_id, some in known.items()}
         return cls(
-            found={class_id: _shrunk(sum(some), len(some)) for class_id, some in found.items()},
+            labels=labels,
             gap={class_id: spread for class_id, spread in spreads.items() if spread},
+            _gaps=known,
+            _against={key: np.sort(np.array(some)) for key, some in against.items()},
             _labelled={class_id: _curve(some) for class_id, some in labelled.items()},
-            _named={class_id: _curve(some) for class_id, some in named.items()},
         )
+
+    def rarity(self, class_id: int, fault: Fault, score: float) -> float:
+        """Return the share of labels of a class that are contradicted so, by a box of this score or more; 0 to 1."""
+        scores = self._against.get((class_id, fault), np.zeros(0))
+        return float(_shrunk(_at_least(scores, score), self.labels.get(class_id, 0)))
+
+    def found(self, class_id: int) -> float:
+        """Return the share of labels of a class where something is seen, 0 to 1."""
+        return 1 - self.rarity(class_id, Fault.UNSEEN, 0.0)
 
     def labelled(self, class_id: int, score: float) -> float:
         """Return the share of boxes of a class and about this score that have a label of their class, 0 to 1."""
-        return _read(self._labelled, class_id, score)
+        if class_id not in self._labelled:
+            return 0.0
+        scores, shares = self._labelled[class_id]
+        return float(shares[max(0, int(np.searchsorted(scores, score, side="right")) - 1)])
 
-    def named(self, class_id: int, score: float) -> float:
-        """Return the share of boxes of a class over some label that have one of their own class, 0 to 1."""
-        return _read(self._named, class_id, score)
+    def apart(self, class_id: int, iou: float) -> tuple[float, float]:
+        """Say how far from its box a confirmed label is.
 
-    def misplaced(self, class_id: int, iou: float) -> float:
-        """Return how many robust standard deviations farther apart than usual a label and its box are."""
+        Returns:
+            Robust standard deviations more than usual, and the share of labels of its class that are as far or farther.
+        """
         spread = self.gap.get(class_id)
-        return float(spread.z(np.array([_gap(iou)]))[0]) if spread else 0.0
+        if spread is None:
+            return 0.0, 1.0
+        share = _shrunk(_at_least(self._gaps[class_id], _gap(iou)), self.labels.get(class_id, 0))
+        return float(spread.z(np.array([_gap(iou)]))[0]), float(share)
 
     def usual_iou(self, class_id: int) -> float:
         """Return by how much a label and its box usually overlap."""
@@ -195,6 +228,10 @@ def _gap(iou: float) -> float:
     return float(np.log(max(1 - iou, 0.01)))
 
 
+def _at_least(rising: Floats, value: float) -> int:
+    return len(rising) - int(np.searchsorted(rising, value, side="left"))
+
+
 def _shrunk(right: Any, of: int) -> Any:
     return (right + PRIOR[0]) / (of + PRIOR[1])
 
@@ -211,10 +248,3 @@ def _curve(cases: Sequence[tuple[float, bool]]) -> tuple[Floats, Floats]:
     counts = np.diff(np.append(starts, len(right)))
     shares = isotonic_regression(np.add.reduceat(right, starts) / counts, sample_weight=counts.astype(np.float64))
     return scores[order][starts], np.asarray(_shrunk(shares * len(right), len(right)))
-
-
-def _read(curves: Mapping[int, tuple[Floats, Floats]], class_id: int, score: float) -> float:
-    if class_id not in curves:
-        return 0.0
-    scores, shares = curves[class_id]
-    return float(shares[max(0, int(np.searchsorted(scores, score, side="right")) - 1)])

@@ -6,28 +6,16 @@ The detector should not have learned from these labels: one that has repeats the
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from blocks.errors import BadInput, NotEnoughData
-from tasks.audit.fault_scores import NO_PARTNER, SAME_OBJECT_IOU, Agreement, ItemBoxes, Paired, check_boxes, pair
+from tasks.audit.fault_scores import SAME_OBJECT_IOU, Agreement, Fault, ItemBoxes, Paired, check_boxes, pair
 from tasks.review.same_boxes import iou_of_all
 from tasks.triage.reasons import a_or_an
 
 Corners = tuple[float, float, float, float]
-
-
-class Fault(StrEnum):
-    """What may be wrong with a label."""
-
-    OVERLOOKED = "overlooked"
-    MISPLACED = "badly placed"
-    SWAPPED = "swapped"
-    UNSEEN = "nothing there"
-    ODD = "unusual"
 
 
 class FaultOptions(BaseModel):
@@ -36,6 +24,9 @@ class FaultOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     budget: float = Field(default=0.15, gt=0, le=1, description="Share of the settled items that people look at again")
+    fault_share: float = Field(
+        default=0.05, gt=0, lt=1, description="Share of labels expected to be wrong, before any is looked at"
+    )
     least_suspicion: float = Field(
         default=0.5, ge=0, le=1, description="Findings below this suspicion (0 to 1) are reported and not asked about"
     )
@@ -44,7 +35,8 @@ class FaultOptions(BaseModel):
         default=3.5, ge=1, le=100, description="From how many robust standard deviations on a place or a box is odd"
     )
     scores: Literal["plain", "cleanlab"] = Field(
-        default="plain", description="plain: how often labels and detector agree; cleanlab: its scores where it has one"
+        default="plain",
+        description="plain: how rarely labels and detector disagree so; cleanlab: its scores where it has one",
     )
 
 
@@ -60,7 +52,7 @@ class Finding:
     """What it is labelled, or what the detector sees where no label is."""
     box_px: Corners
     suspicion: float
-    """0 to 1: how often labels and detector agree in such a case."""
+    """0 to 1: how likely it is wrong, by how rare such a disagreement is; see `suspicion_of`."""
     reason: str
 
 
@@ -102,6 +94,18 @@ def ranked(findings: Sequence[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda one: (-one.suspicion, one.item_id, one.fault, one.subject))
 
 
+def suspicion_of(rarity: float, fault_share: float) -> float:
+    """Return how likely a label is wrong that is contradicted in a way that is so rare.
+
+    By Bayes' rule, if every wrong label is contradicted and the right ones are as rarely as all labels are.
+
+    Args:
+        rarity: Share of labels that are contradicted so, 0 to 1.
+        fault_share: Share of labels that are wrong, between 0 and 1.
+    """
+    return fault_share / (fault_share + (1 - fault_share) * min(1.0, max(0.0, rarity)))
+
+
 @dataclass(frozen=True, slots=True)
 class _Judge:
     agreement: Agreement
@@ -110,45 +114,37 @@ class _Judge:
 
     def findings(self, item_id: str, item: Paired) -> list[Finding]:
         """Return what is suspicious in one item, at most one finding for a label or a box."""
-        found = [self._of_label(item_id, item, label) for label in np.flatnonzero(~item.is_agreed).tolist()]
-        for label in np.flatnonzero(item.is_agreed).tolist():
-            found += self._of_place(item_id, item, label)
+        found: list[Finding] = []
+        for label in range(len(item.labels)):
+            fault = item.contradiction(label)
+            found += [self._of_label(item_id, item, label, fault)] if fault else self._of_place(item_id, item, label)
         return found + self._of_single_boxes(item_id, item)
 
-    def _of_label(self, item_id: str, item: Paired, label: int) -> Finding:
+    def _of_label(self, item_id: str, item: Paired, label: int, fault: Fault) -> Finding:
         """Judge a label that the detector does not confirm."""
-        class_id, partner = int(item.labels.class_ids[label]), int(item.partner[label])
-        name = self.classes[class_id]
-        if partner == NO_PARTNER:
-            share = self.agreement.found.get(class_id, 0.0)
-            reason = f"nothing seen here, though {share:.0%} of the labels of class {name} are found"
-            return self._finding(item_id, Fault.UNSEEN, item.labels, label, share, reason)
-        seen, score = int(item.boxes.class_ids[partner]), float(item.boxes.scores[partner])
-        overlap = float(item.iou[label, partner])
-        if overlap >= SAME_OBJECT_IOU:
-            share = self.agreement.named(seen, score)
-            reason = (
-                f"labelled {name}, but looks like {a_or_an(self.classes[seen])} (score {score:.2f}): "
-                f"{share:.0%} of such boxes are labelled so"
-            )
-            return self._finding(item_id, Fault.SWAPPED, item.labels, label, share, reason)
-        share = self.agreement.labelled(seen, score)
-        reason = f"overlaps what is seen here by {overlap:.2f} only, {self.agreement.usual_iou(class_id):.2f} is usual"
-        return self._finding(item_id, Fault.MISPLACED, item.labels, label, share, reason)
+        class_id, score = int(item.labels.class_ids[label]), item.box_score(label)
+        rarity, name = self.agreement.rarity(class_id, fault, score), self.classes[class_id]
+        if fault is Fault.UNSEEN:
+            share = self.agreement.found(class_id)
+            reason = f"nothing seen here, though something is at {share:.0%} of the labels of class {name}"
+        elif fault is Fault.SWAPPED:
+            seen = a_or_an(self.classes[int(item.boxes.class_ids[item.partner[label]])])
+            reason = f"labelled {name}, but looks like {seen} (score {score:.2f}): so do {rarity:.1%} of class {name}"
+        else:
+            reason = self._apart(class_id, float(item.iou[label, item.partner[label]]))
+        return self._finding(item_id, fault, item.labels, label, rarity, reason)
 
     def _of_place(self, item_id: str, item: Paired, label: int) -> list[Finding]:
         """Judge the edges of a label that the detector confirms."""
-        class_id, partner = int(item.labels.class_ids[label]), int(item.partner[label])
-        overlap = float(item.iou[label, partner])
-        z = self.agreement.misplaced(class_id, overlap)
+        class_id, overlap = int(item.labels.class_ids[label]), float(item.iou[label, item.partner[label]])
+        z, rarity = self.agreement.apart(class_id, overlap)
         if z < self.options.odd_z:
             return []
-        # Half as suspicious at the limit of what is odd as far beyond it: a place is wrong by degrees.
-        suspicion = self.agreement.labelled(class_id, float(item.boxes.scores[partner])) * (
-            1 - self.options.odd_z / (2 * z)
-        )
-        reason = f"overlaps what is seen here by {overlap:.2f} only, {self.agreement.usual_iou(class_id):.2f} is usual"
-        return [self._finding(item_id, Fault.MISPLACED, item.labels, label, suspicion, reason)]
+        reason = self._apart(class_id, overlap)
+        return [self._finding(item_id, Fault.MISPLACED, item.labels, label, rarity, reason)]
+
+    def _apart(self, class_id: int, overlap: float) -> str:
+        return f"overlaps what is seen here by {overlap:.2f} only, {self.agreement.usual_iou(class_id):.2f} is usual"
 
     def _of_single_boxes(self, item_id: str, item: Paired) -> list[Finding]:
         """Judge boxes without a label, the best first; one over a label, or over a better one, says nothing new."""
@@ -163,13 +159,12 @@ class _Judge:
             share = self.agreement.labelled(class_id, score)
             seen = a_or_an(self.classes[class_id])
             reason = f"{seen} of score {score:.2f} has no label: {share:.0%} of such boxes have one"
-            found.append(self._finding(item_id, Fault.OVERLOOKED, item.boxes, box, share, reason))
+            found.append(self._finding(item_id, Fault.OVERLOOKED, item.boxes, box, 1 - share, reason))
         return found
 
-    def _finding(
-        self, item_id: str, fault: Fault, owner: ItemBoxes, place: int, suspicion: float, reason: str
-    ) -> Finding:
+    def _finding(self, item_id: str, fault: Fault, owner: ItemBoxes, place: int, rarity: float, reason: str) -> Finding:
         x_min, y_min, x_max, y_max = owner.xyxy_px[place].tolist()
         name = self.classes[int(owner.class_ids[place])]
         box = (x_min, y_min, x_max, y_max)
-        return Finding(item_id, fault, owner.ids[place], name, box, min(1.0, max(0.0, suspicion)), reason)
+        suspicion = suspicion_of(rarity, self.options.fault_share)
+        return Finding(item_id, fault, owner.ids[place], name, box, suspicion, reason)

@@ -18,8 +18,8 @@ from blocks.database import reading
 from blocks.errors import BadOption, UnknownClass
 from blocks.stores import Store
 from blocks.tables import Batch, BatchItem, Item, Label, Route, Scan
-from tasks.audit.fault_scores import ItemBoxes
-from tasks.audit.faults import Fault, FaultOptions, Finding, find_faults, ranked
+from tasks.audit.fault_scores import Fault, ItemBoxes
+from tasks.audit.faults import FaultOptions, Finding, find_faults, ranked
 from tasks.audit.unusual_labels import find_unusual, read_colours
 from tasks.review.drafts import write_once
 from tasks.review.outbox import Draft

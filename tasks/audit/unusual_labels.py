@@ -8,7 +8,8 @@ import numpy as np
 
 from blocks.errors import ImageTooLarge, ObjectMissing, UnreadableImage
 from blocks.stores import Store
-from tasks.audit.faults import Fault, Finding
+from tasks.audit.fault_scores import Fault
+from tasks.audit.faults import Finding
 from tasks.intake.images import read_item
 from tasks.triage.boxes import Boxes
 from tasks.triage.odd_colours import box_colours, learn_colours, odd_colour_reasons

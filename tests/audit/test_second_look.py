@@ -13,7 +13,8 @@ from blocks.database import reading
 from blocks.errors import BadOption, NotEnoughData, UnknownClass
 from blocks.stores import Store
 from blocks.tables import Item, Question
-from tasks.audit.faults import Fault, FaultOptions
+from tasks.audit.fault_scores import Fault
+from tasks.audit.faults import FaultOptions
 from tasks.audit.second_look import SECOND_LOOK_ROUND, SecondLooks, draft_second_looks, raise_questions
 from tasks.detect.proposals import proposals_of
 from tasks.review.queues import mark_missed_queue

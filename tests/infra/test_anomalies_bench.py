@@ -6,7 +6,8 @@ import pytest
 from infra.bench.anomalies_faults import by_expected_faults
 from infra.bench.anomalies_planting import Planted, of_findings, of_items, plant
 from infra.bench.anomalies_surfaces import Tiles, measure_surfaces, padim_scores
-from tasks.audit.faults import Fault, FaultOptions, Finding, find_faults
+from tasks.audit.fault_scores import Fault
+from tasks.audit.faults import FaultOptions, Finding, find_faults
 from tests.audit.fault_world import CLASSES, drawn_world
 
 BOX = (0.0, 0.0, 10.0, 10.0)
