@@ -409,7 +409,7 @@ def test_a_check_is_answered_as_a_browser_does_in_the_published_time() -> None:
     assert class_name == "car" and np.allclose(box, ONE_CAR.boxes[0].xyxy, atol=0.01)
     person = People(skill=1.0).for_question("confirm-box", question.key)
     watch = Stopwatch(np.random.default_rng(0))
-    result, acts = _answer_as(person, question, ONE_CAR, watch)
+    result, acts = _answer_as(person, question, {"item": ONE_CAR}, watch)
     assert read_check(result).said == "right"
     assert set(watch.by_act) == {"verify"} and acts == {}
     assert _classes_of(label_config(confirm_box_queue(CLASSES))) == CLASSES
