@@ -15,14 +15,18 @@ from blocks.database import reading
 from blocks.people_tables import Decision, Standing
 from blocks.tables import Answer, AnswerState, Question, QuestionState
 from tasks.review.agreement import Agreement, Statement, measure_agreement, statements_about_boxes
+from tasks.review.confirm import CONFIRM_QUEUES
 from tasks.review.groups import Group, kind_of, match_answers, read_groups
-from tasks.review.queues import MARK_MISSED, NAME_KIND
+from tasks.review.queues import CONFIRM_PAGE, MARK_MISSED, NAME_KIND
 from tasks.review.seats import beside, is_for_referees
 from tasks.review.verdicts import SKIPPED_IT
 from tasks.review.why import words_of
 from tasks.triage.summary import escape_cell, percent, table
 
-QUEUES = (MARK_MISSED, NAME_KIND)
+QUEUES = (CONFIRM_PAGE, MARK_MISSED, NAME_KIND, *CONFIRM_QUEUES)
+"""All that ask people, in the order in which a line does. Of pages and single boxes only what does not count is
+told: one person answers each, so there is no agreement, and gold is hidden in neither."""
+
 LISTED = 20
 
 
