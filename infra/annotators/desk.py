@@ -23,7 +23,7 @@ from tasks.review.configs import BOX, IMAGE, KIND
 from tasks.review.confirm import CONFIRM_QUEUES
 from tasks.review.projects import TITLE_CHARACTERS
 from tasks.review.regions import ShownBox, read_boxes, to_regions
-from tasks.review.seats import asked_queue, is_for_referees
+from tasks.review.seats import REFEREE, asked_queue, is_for_referees
 from tasks.review.twins import list_tasks
 
 UNANSWERED = {
@@ -48,7 +48,8 @@ class Desk:
     queue: str
     classes: tuple[str, ...]
     seat: int = 0
-    """Which of several people's seats it is; 0: the queue is asked of one person."""
+    """Which of several people's, or referees', seats it is; 0: the queue is asked of one person."""
+    is_for_referees: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +94,15 @@ class OpenQuestion:
 
 
 def find_desks(server: AnnotationServer, collection: str) -> list[Desk]:
-    """Return the queues of a collection that exist in Label Studio, seat by seat; referees are not simulated."""
+    """Return the queues of a collection that exist in Label Studio, seat by seat, those of referees as well."""
     found = server.call("GET", "api/projects/", params={"page_size": 1000})
     desks = []
     for project in found["results"]:
         name, separator, queue = project["title"].rpartition(": ")
-        if separator and not is_for_referees(queue) and name == collection[-(TITLE_CHARACTERS - len(queue) - 2) :]:
-            seat = int(queue.partition("~")[2] or 0)
-            desks.append(Desk(int(project["id"]), asked_queue(queue), _classes_of(project["label_config"]), seat))
+        if separator and name == collection[-(TITLE_CHARACTERS - len(queue) - 2) :]:
+            seat = int(queue.partition("~")[2].removeprefix(REFEREE) or 0)
+            classes = _classes_of(project["label_config"])
+            desks.append(Desk(int(project["id"]), asked_queue(queue), classes, seat, is_for_referees(queue)))
     return desks
 
 

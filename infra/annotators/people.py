@@ -30,6 +30,10 @@ class People(BaseModel):
 
     count: int = Field(default=3, ge=1, le=len(FIRST_NAMES), description="People per queue, each with an own account")
     skill: float = Field(default=0.97, ge=0, le=1, description="Share of objects that come out right")
+    referees: int = Field(
+        default=0, ge=0, le=len(FIRST_NAMES), description="Referees per queue, beside the people; 0: nobody decides"
+    )
+    referee_skill: float = Field(default=0.99, ge=0, le=1, description="The same of referees: they take their time")
     drawing: Drawing = Field(
         default="classic",
         description="How boxes are drawn: classic, as the estimate of manual work; or extreme-clicking",
@@ -38,17 +42,26 @@ class People(BaseModel):
 
     def named(self, queue: str) -> tuple["Person", ...]:
         """Return the people of a queue: other accounts for other queues, since other people have other skills."""
-        slug = "".join(letter if letter.isalnum() else "-" for letter in queue.lower())
-        return tuple(Person(name, f"{name.lower()}.{slug}@{MAIL_DOMAIN}", self) for name in FIRST_NAMES[: self.count])
+        return tuple(Person(name, _mail(name, queue), self) for name in FIRST_NAMES[: self.count])
 
-    def for_question(self, queue: str, question: str, seat: int = 0) -> "Person":
+    def referees_of(self, queue: str) -> tuple["Person", ...]:
+        """Return the referees of a queue: again other accounts, who have answered none of its questions before."""
+        habits = self.model_copy(update={"skill": self.referee_skill})
+        return tuple(Person(name, _mail(name, f"{queue}-referee"), habits) for name in FIRST_NAMES[: self.referees])
+
+    def for_question(self, queue: str, question: str, seat: int = 0, *, as_referee: bool = False) -> "Person":
         """Return who of a queue answers a question: chance, but always the same person for the same question.
 
-        In as many seats as there are people it is somebody else in each.
+        In as many seats as there are people it is somebody else in each. There must be a referee where one is wanted.
         """
-        people = self.named(queue)
+        people = self.referees_of(queue) if as_referee else self.named(queue)
         first = int(hashlib.sha256(f"{queue}|{question}".encode()).hexdigest(), 16)
         return people[(first + seat) % len(people)]
+
+
+def _mail(name: str, place: str) -> str:
+    slug = "".join(letter if letter.isalnum() else "-" for letter in place.lower())
+    return f"{name.lower()}.{slug}@{MAIL_DOMAIN}"
 
 
 @dataclass(frozen=True, slots=True)

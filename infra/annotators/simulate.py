@@ -121,8 +121,10 @@ class Simulation:
         return len(waiting)
 
     def _desks(self) -> list[Desk]:
-        desks = find_desks(self._server, self._collection)
-        team = [person for desk in desks for person in self._people.named(desk.queue)]
+        found = find_desks(self._server, self._collection)
+        desks = [desk for desk in found if self._people.referees or not desk.is_for_referees]
+        queues = {desk.queue for desk in desks}
+        team = [one for queue in queues for one in (*self._people.named(queue), *self._people.referees_of(queue))]
         if any(person.email not in self._accounts for person in team):
             self._accounts.update(ensure_accounts(self._server, team))
         return desks
@@ -135,7 +137,8 @@ class Simulation:
             with self._lock:
                 self.report.unknown_pictures += 1
             return question
-        person = self._people.for_question(question.desk.queue, question.key, question.desk.seat)
+        desk = question.desk
+        person = self._people.for_question(desk.queue, question.key, desk.seat, as_referee=desk.is_for_referees)
         watch = Stopwatch(person.chance(f"{question.key}|seconds"), person.habits.drawing)
         result, acts = _answer_as(person, question, pictures, watch)
         submit(self._server, question.task_id, result, self._accounts[person.email], watch.seconds)

@@ -4,9 +4,13 @@ Label Studio must not show a question twice, so its task of the earlier round is
 somebody has worked, be it a skip or a draft, is never taken back: its question stays open in its own round, and an
 answer to it counts whenever it comes. A crash between the two is mended by the next call: a task that is gone already
 counts as taken back.
+
+A round in which questions are asked in seats (of several people, with gold, or again since an answer did not count) is
+not moved at all: it has stood open for the further periods already (`Until.periods`), with the same tasks.
 """
 
 import logging
+from typing import Any
 
 from sqlalchemy import Engine
 from sqlmodel import Session, col, func, select, update
@@ -15,7 +19,7 @@ from blocks.annotation_server import AnnotationServer
 from blocks.database import reading, upsert, writing
 from blocks.tables import Question, QuestionState, utc_now
 from tasks.review.outbox import Draft, question_id
-from tasks.review.rules import Until
+from tasks.review.rules import Until, progress
 
 UNANSWERED = (QuestionState.WRITTEN.value, QuestionState.POSTED.value)
 
@@ -42,9 +46,13 @@ def ask_rest_again(
         return 0
     mine = (Question.queue == queue, Question.batch_id == batch_id)
     unanswered = select(Question.id, Question.task_id).where(*mine, Question.round == round_)
+    stays = progress(engine, queue, batch_id, round_).in_seats
     with reading(engine) as session:
         rows = session.exec(unanswered.where(col(Question.state).in_(UNANSWERED))).all()
-    free = [id_ for id_, task_id in rows if task_id is None or _take_back(server, task_id)]
+    if stays:  # but what a call before this one took back, and died, stands nowhere any more
+        free = [id_ for id_, task_id in rows if task_id is not None and _task(server, task_id) is None]
+    else:
+        free = [id_ for id_, task_id in rows if task_id is None or _take_back(server, task_id)]
     with writing(engine) as session:
         _move(session, free)
         count = session.exec(select(func.count()).where(*mine, Question.round == round_ + 1)).one()
@@ -52,9 +60,14 @@ def ask_rest_again(
     return count
 
 
+def _task(server: AnnotationServer, task_id: int) -> dict[str, Any] | None:
+    task: dict[str, Any] | None = server.call("GET", f"api/tasks/{task_id}/", absent_ok=True)
+    return task
+
+
 def _take_back(server: AnnotationServer, task_id: int) -> bool:
     """Delete a task nobody has worked on; say whether it is gone."""
-    task = server.call("GET", f"api/tasks/{task_id}/", absent_ok=True)
+    task = _task(server, task_id)
     if task is None:
         return True
     if any(task.get(name) for name in ("annotations", "drafts", "total_annotations", "cancelled_annotations")):

@@ -29,6 +29,7 @@ from tasks.review.regions import read_boxes, read_kind
 from tasks.review.skips import skipped_for_good
 from tasks.review.task_data import Payload
 from tasks.review.versions import OF_NOBODY, Version, resolve
+from tasks.review.why import reason_of, without_why
 
 log = logging.getLogger(__name__)
 
@@ -155,12 +156,12 @@ def _read(
 ) -> tuple[AnswerState, str | None, list[dict[str, Any]]]:
     """Return what an answer is worth, why, and what it says in our own form where it can be used."""
     if annotation.was_cancelled:
-        return AnswerState.SKIPPED, "the person skipped the question", annotation.raw
+        return AnswerState.SKIPPED, reason_of(annotation.result), annotation.raw
     if not isinstance(annotation.result, list):
         return AnswerState.SET_ASIDE, f"its result is no list (got {annotation.result!r:.80})", annotation.raw
     try:
         payload = Payload.model_validate(question.payload)
-        return AnswerState.COUNTED, None, _said(payload, annotation.result, queue)
+        return AnswerState.COUNTED, None, _said(payload, without_why(annotation.result), queue)
     except BadInput as error:
         return AnswerState.SET_ASIDE, str(error), annotation.raw
     except ValidationError as error:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from tasks.review.checks import CHECK, CHECKS
-from tasks.review.pages import add_page
+from tasks.review.pages import PAGE, add_page
 from tasks.review.queues import Queue
+from tasks.review.why import add_why
 
 IMAGE = "image"
 """Name of the image control, and of the field in a task's data that holds the picture's address."""
@@ -38,6 +39,7 @@ def label_config(queue: Queue) -> str:
         _add_check(view, queue)
     else:
         _add_choice(view)
+    add_why(view, PAGE if queue.kind == "page" else IMAGE)
     return ElementTree.tostring(view, encoding="unicode")
 
 

@@ -79,6 +79,9 @@ def write_questions(engine: Engine, queue: Queue, drafts: Sequence[Draft]) -> in
 
     Returns:
         How many were new, seats included.
+
+    Raises:
+        BadOption: The queue wants several people, or gold, for a kind of question that has neither.
     """
     with writing(engine) as session:
         return write_rows(session, queue, drafts)
@@ -86,6 +89,7 @@ def write_questions(engine: Engine, queue: Queue, drafts: Sequence[Draft]) -> in
 
 def write_rows(session: Session, queue: Queue, drafts: Sequence[Draft]) -> int:
     """Write questions, as `write_questions` does, in a transaction of the caller's."""
+    queue.refuse_sharing()
     state = QuestionState.SHARED if queue.is_shared else QuestionState.WRITTEN
     rows = [_row(queue.name, draft, state) for draft in drafts]
     for seat in range(1, first_seats(queue) + 1):

@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from blocks.errors import BadOption
 from tasks.review.standards import GoldRule, OverlapRule, Staff
 
 MARK_MISSED = "mark-missed"
@@ -20,6 +21,9 @@ CONFIRM_PAGE = "confirm-page"
 CANNOT_TELL = "cannot tell"
 """The choice of a person who cannot see it; an honest answer is worth more than a guess."""
 
+WEIGHED = ("boxes", "kind")
+"""The kinds of questions of which several people's answers are weighed, and gold is judged. The others have a check of
+their own: what a page removes is asked again as a whole item, a box not called right is asked again of others."""
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9-]*(~(referee)?[1-9][0-9]*)?$"
 """Of a queue, or of a seat beside it: `mark-missed~1` (see `seats.py`)."""
@@ -70,8 +74,28 @@ class Queue(BaseModel):
         return not (self.is_shared or self.annotators or self.referees)
 
     def staffed(self, staff: Staff) -> "Queue":
-        """Return this queue with the people, the overlap and the gold that a line wants."""
-        return self.model_copy(update={name: getattr(staff, name) for name in Staff.model_fields})
+        """Return this queue with the people, the overlap and the gold that a line wants.
+
+        Raises:
+            BadOption: Its kind of question is asked of one person, and the line wants several or gold.
+        """
+        queue = self.model_copy(update={name: getattr(staff, name) for name in Staff.model_fields})
+        queue.refuse_sharing()
+        return queue
+
+    def refuse_sharing(self) -> None:
+        """Refuse several people, or gold, where nothing weighs what they say.
+
+        Raises:
+            BadOption: The queue wants what its kind of question does not have.
+        """
+        if self.is_shared and self.kind not in WEIGHED:
+            wanted = " and ".join(name for name in ("overlap", "gold") if getattr(self, name) is not None)
+            raise BadOption(
+                f"queue {self.name!r} is of kind {self.kind!r} and wants {wanted}: only questions of kinds "
+                f"{' and '.join(WEIGHED)} are asked of several people or hide gold. Leave {wanted} empty; who may "
+                "answer can be named all the same."
+            )
 
     def merged_with(self, earlier: "Queue") -> "Queue":
         """Return this queue with the classes that an earlier form of it had: open questions still use them."""

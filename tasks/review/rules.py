@@ -30,9 +30,20 @@ class Until(BaseModel):
     rest: Rest = Field(
         default="pass_on",
         description="What becomes of items nobody answered for: pass_on lets them settle with what the machine is "
-        "sure of, drop sets them aside from this batch, ask_again asks the rest once more and then passes it on",
+        "sure of, drop sets them aside from this batch, ask_again asks the rest once more and then passes it on "
+        "(what is asked of several people is not taken back, and stays open for as long)",
     )
     times: int = Field(default=1, ge=1, le=10, description="With ask_again: how often the rest is asked again")
+
+    def periods(self, so_far: "Progress") -> int:
+        """Return how often a round's time and share are granted.
+
+        A question in one project is taken back and asked anew in the next round. One in several seats has some answers
+        and not others: taken back, it would lose them or ask somebody twice. So it stays open, in its own round, for
+        all the periods that it would have had in the next ones.
+        """
+        is_kept = self.rest == "ask_again" and so_far.in_seats
+        return 1 + max(0, self.times - so_far.round) if is_kept else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +62,9 @@ class Progress:
     """Nobody is asked any more, and yet not all is decided: the answers wait to be weighed (`weighing.py`)."""
     gold_open: int = 0
     """Hidden questions with a known answer that nobody has answered: they tell which of the other answers count."""
+    round: int = 0
+    in_seats: bool = False
+    """Whether questions are asked in seats: of several people, or again since an answer did not count."""
     left: TimeLeft | None = None
     """How long the rest will take; None while that cannot be said."""
 
@@ -97,10 +111,9 @@ def progress(engine: Engine, queue: str, batch_id: str, round_: int = 0) -> Prog
         ).join(Question, col(Question.id) == col(Answer.question_id))
         by_people = col(Answer.heard_by) != CONSENSUS
         people, seconds = connection.execute(answers.where(*all_seats, by_people)).one()
-        posted_at, seats_open = connection.execute(
-            select_columns(func.min(Question.posted_at), func.count(col(Question.id)).filter(is_open())).where(
-                *all_seats, in_seats
-            )
+        number = func.count(col(Question.id))
+        posted_at, seats, seats_open = connection.execute(
+            select_columns(func.min(Question.posted_at), number, number.filter(is_open())).where(*all_seats, in_seats)
         ).one()
         gold_open = connection.execute(
             select_columns(func.count(col(Question.id))).where(*gold_of_batch(queue, batch_id, round_), is_open())
@@ -126,6 +139,8 @@ def progress(engine: Engine, queue: str, batch_id: str, round_: int = 0) -> Prog
         first_posted_at=min(posted, default=None),
         is_stuck=bool(counts.get(QuestionState.SHARED.value)) and not (seats_open or gold_open),
         gold_open=int(gold_open),
+        round=round_,
+        in_seats=seats > 0,
     )
     return replace(so_far, left=time_left(answered_at, so_far.asked - so_far.done, utc_now()))
 
@@ -148,7 +163,7 @@ def is_met(so_far: Progress, until: Until) -> bool:
     """Say whether a line may go on, if only to weigh the answers. Unposted questions are waited for as well."""
     if so_far.is_stuck:
         return True
-    if so_far.done >= math.ceil(until.share * so_far.asked - 1e-9) and not (so_far.gold_open and until.share == 1):
+    if so_far.done >= _enough(so_far, until) and not (so_far.gold_open and until.share == 1):
         return True
     return is_late(so_far, until)
 
@@ -157,7 +172,15 @@ def is_late(so_far: Progress, until: Until) -> bool:
     """Say whether the queue's time is up."""
     if until.hours is None or so_far.first_posted_at is None:
         return False
-    return utc_now() >= so_far.first_posted_at + timedelta(hours=until.hours)
+    return utc_now() >= so_far.first_posted_at + timedelta(hours=until.hours * until.periods(so_far))
+
+
+def _enough(so_far: Progress, until: Until) -> int:
+    """Return how many questions must be done: the share of all, and in each further period that of what is left."""
+    left = so_far.asked
+    for _ in range(until.periods(so_far)):
+        left -= math.ceil(until.share * left - 1e-9)
+    return so_far.asked - left
 
 
 def close_rest(engine: Engine, queue: str, batch_id: str, round_: int, rest: Rest) -> int:

@@ -22,6 +22,8 @@ from tasks.review.standards import OverlapRule
 ANYBODY = 1_000_000
 """How many more may answer where the queue names nobody: enough."""
 
+SKIPPED_IT = "people skipped it"
+
 
 class Course(StrEnum):
     """What is done about a question."""
@@ -119,7 +121,7 @@ def _unanswered(group: Group, roster: Roster, is_last: bool) -> Weight:
     if group.open_seats:
         return Weight(group, Course.UNANSWERED if is_last else Course.WAIT)
     if _is_skipped(group):
-        return Weight(group, Course.REWORK, reasons=("people skipped it",))
+        return Weight(group, Course.REWORK, reasons=(SKIPPED_IT,))
     if group.next_seat > MOST_SEATS or people_left(group, roster) == 0:
         return Weight(group, Course.REWORK, reasons=("nobody is left whose answer would count",))
     if is_last:

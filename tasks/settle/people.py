@@ -4,8 +4,8 @@ What is told of a person is what the quality of labels needs: how often they say
 questions they passed. No hours, no ranking, nothing of queues in which one person sees each question.
 """
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Engine
@@ -15,12 +15,18 @@ from blocks.database import reading
 from blocks.people_tables import Decision, Standing
 from blocks.tables import Answer, AnswerState, Question, QuestionState
 from tasks.review.agreement import Agreement, Statement, measure_agreement, statements_about_boxes
+from tasks.review.confirm import CONFIRM_QUEUES
 from tasks.review.groups import Group, kind_of, match_answers, read_groups
-from tasks.review.queues import MARK_MISSED, NAME_KIND
+from tasks.review.queues import CONFIRM_PAGE, MARK_MISSED, NAME_KIND
 from tasks.review.seats import beside, is_for_referees
+from tasks.review.verdicts import SKIPPED_IT
+from tasks.review.why import words_of
 from tasks.triage.summary import escape_cell, percent, table
 
-QUEUES = (MARK_MISSED, NAME_KIND)
+QUEUES = (CONFIRM_PAGE, MARK_MISSED, NAME_KIND, *CONFIRM_QUEUES)
+"""All that ask people, in the order in which a line does. Of pages and single boxes only what does not count is
+told: one person answers each, so there is no agreement, and gold is hidden in neither."""
+
 LISTED = 20
 
 
@@ -143,20 +149,30 @@ def _rework(session: Session, batch_id: str) -> tuple[Rework, ...]:
         .order_by(col(Question.queue), col(Question.item_id))
     )
     rows = session.exec(asked).all()
-    skipped = select(Answer.question_id, Answer.person).where(
-        Answer.state == AnswerState.SKIPPED.value, col(Answer.question_id).in_([row[2] for row in rows])
+    ids = [row[2] for row in rows]
+    skipped = (
+        select(Answer.question_id, Question.asked_id, Answer.person, Answer.reason)
+        .join(Question, col(Question.id) == Answer.question_id)
+        .where(Answer.state == AnswerState.SKIPPED.value)
+        .where(col(Question.id).in_(ids) | col(Question.asked_id).in_(ids))
+        .order_by(col(Answer.answered_at), col(Answer.id))
     )
-    by: dict[str, set[str]] = {}
-    for question_id, person in session.exec(skipped):
-        by.setdefault(question_id, set()).add(person)
+    by: dict[str, dict[str, str]] = defaultdict(dict)
+    for question_id, asked_id, person, reason in session.exec(skipped):
+        by[asked_id or question_id][person] = words_of(reason)  # who skipped twice: their last word
     return tuple(
-        Rework(queue=queue, item_id=item_id, reason="; ".join(reasons or []) or _by_whom(by.get(question_id, set())))
+        Rework(queue=queue, item_id=item_id, reason=_why(reasons or [], by[question_id]))
         for queue, item_id, question_id, reasons in rows
     )
 
 
-def _by_whom(people: set[str]) -> str:
-    return f"skipped by {', '.join(sorted(people)) or 'everybody who may answer'}"
+def _why(reasons: Sequence[str], skips: Mapping[str, str]) -> str:
+    """Say why a question is for rework: who skipped it and why, else what its weighing says."""
+    if not skips:
+        return "; ".join(reasons) or "skipped by everybody who may answer"
+    told = [f"{person} ({words})" if words else person for person, words in sorted(skips.items())]
+    others = [reason for reason in reasons if reason != SKIPPED_IT]
+    return "; ".join([f"skipped by {', '.join(told)}", *others])
 
 
 def people_summary(report: PeopleReport) -> str:

@@ -1,17 +1,37 @@
 """What nobody answered is asked again, once in Label Studio at any time, and never under somebody's hands."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import Engine
+from sqlmodel import col, select
 
 from blocks.annotation_server import AnnotationServer
+from blocks.database import writing
 from blocks.tables import AnswerState, Question, QuestionState
 from tasks.review.again import ask_rest_again
 from tasks.review.outbox import post_questions
 from tasks.review.poll import read_all_changes
 from tasks.review.queues import MARK_MISSED
-from tasks.review.rules import Until, close_rest, is_met, progress, progress_of_rounds
-from tests.review.builders import QUEUE, answers, make_batch, questions, write_missed
+from tasks.review.rules import Until, close_rest, is_late, is_met, progress, progress_of_rounds
+from tasks.review.standards import OverlapRule, Staff
+from tasks.review.weighing import weigh_answers
+from tests.review.builders import (
+    QUEUE,
+    Speaker,
+    answers,
+    item_id,
+    make_batch,
+    post_seats,
+    questions,
+    region,
+    seats_of,
+    write_missed,
+)
 
+A, B = "ada@example.org", "ben@example.org"
+TWO = QUEUE.staffed(Staff(overlap=OverlapRule(least=2, most=2)))
+NOWHERE = AnnotationServer("http://127.0.0.1:9", "f" * 40, "http://127.0.0.1:9", "x", "y")
 AGAIN = Until(share=0.5, rest="ask_again", times=2)
 
 
@@ -30,6 +50,15 @@ def shown(server: AnnotationServer, engine: Engine) -> set[str]:
     ids = [task["data"]["question_id"] for task in tasks]
     assert len(ids) == len(set(ids))
     return set(ids)
+
+
+def later(engine: Engine, hours: float) -> None:
+    """Let time pass: everything was posted so much earlier."""
+    with writing(engine) as session:
+        for row in session.exec(select(Question).where(col(Question.posted_at).is_not(None))):
+            assert row.posted_at is not None
+            row.posted_at -= timedelta(hours=hours)
+            session.add(row)
 
 
 def submit(server: AnnotationServer, question: Question, **more: object) -> None:
@@ -98,14 +127,55 @@ def test_a_crash_after_a_task_was_taken_back_loses_no_question(asked: Engine, la
 def test_other_rules_ask_nothing_again(engine: Engine, rest: str) -> None:
     make_batch(engine, items=2)
     write_missed(engine)
-    nowhere = AnnotationServer("http://127.0.0.1:9", "f" * 40, "http://127.0.0.1:9", "x", "y")
-    assert asked_again(engine, nowhere, until=Until(share=0.5, rest=rest)) == 0  # type: ignore[arg-type]
+    assert asked_again(engine, NOWHERE, until=Until(share=0.5, rest=rest)) == 0  # type: ignore[arg-type]
     assert of_round(engine, 1) == []
+
+
+def test_what_is_asked_of_several_keeps_its_seats_answers_and_question_and_waits_longer(engine: Engine) -> None:
+    make_batch(engine, items=2)
+    write_missed(engine, queue=TWO)
+    post_seats(engine, TWO)
+    people, (half, none) = Speaker(engine), (seats_of(engine, item_id(number), TWO) for number in range(2))
+    people.say(A, half["~1"], [region("a")])
+    tasks = {row.id: row.task_id for row in questions(engine)}
+    until = Until(hours=24, rest="ask_again")
+
+    later(engine, hours=25)
+    assert not is_late(progress(engine, MARK_MISSED, "b1"), until)
+    people.say(B, half["~2"], [region("b")])  # in the second period
+    weigh_answers(engine, TWO, "b1")
+    later(engine, hours=25)
+    assert is_late(progress(engine, MARK_MISSED, "b1"), until)
+    assert [asked_again(engine, NOWHERE, until=until) for _ in range(2)] == [0, 0]
+    assert {row.id: row.task_id for row in questions(engine)} == tasks, "nothing was asked twice, or taken back"
+
+    weigh_answers(engine, TWO, "b1", is_last=True)
+    assert close_rest(engine, MARK_MISSED, "b1", 0, "ask_again") == 1
+    total = progress_of_rounds([progress(engine, MARK_MISSED, "b1")])
+    assert (total.asked, total.answered, total.closed) == (2, 1, 1)
+    people.say(A, none["~1"], [region("late")])
+    assert {row.state for row in answers(engine) if row.question_id == none["~1"].id} == {AnswerState.COUNTED}
+
+
+@pytest.mark.label_studio
+def test_a_round_with_some_questions_in_seats_stays_and_only_what_was_taken_back_is_asked_again(
+    engine: Engine, label_studio: AnnotationServer, request: pytest.FixtureRequest
+) -> None:
+    named = QUEUE.staffed(Staff(annotators=(A,)))
+    make_batch(engine, items=3, collection=f"again {request.node.name[-40:]}")
+    write_missed(engine, queue=named)
+    post_questions(engine, label_studio, named, "b1")
+    stranger, gone, _ = questions(engine)
+    submit(label_studio, stranger)  # somebody who may not answer: asked again in a seat
+    read_all_changes(engine, label_studio)
+    assert weigh_answers(engine, named, "b1").opened == 1
+    label_studio.call("DELETE", f"api/tasks/{gone.task_id}/")  # as a call that died had left it
+    assert [asked_again(engine, label_studio) for _ in range(2)] == [1, 1]
+    assert [row.item_id for row in of_round(engine, 1)] == [gone.item_id]
 
 
 def test_what_was_never_posted_moves_without_label_studio(engine: Engine) -> None:
     make_batch(engine, items=2)
     write_missed(engine)
-    nowhere = AnnotationServer("http://127.0.0.1:9", "f" * 40, "http://127.0.0.1:9", "x", "y")
-    assert asked_again(engine, nowhere) == 2
+    assert asked_again(engine, NOWHERE) == 2
     assert {row.state for row in of_round(engine, 1)} == {QuestionState.WRITTEN}

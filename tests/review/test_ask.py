@@ -181,6 +181,32 @@ def test_a_run_started_by_hand_polls_until_enough_have_answered(
 
 
 @pytest.mark.timeout(300)
+def test_seats_stand_open_a_second_period_and_what_is_said_in_it_counts(
+    engine: Engine, label_studio: AnnotationServer, plugs: str, tmp_path: Path
+) -> None:
+    period_s = 8.0
+
+    def people() -> None:
+        while not all(question.task_id for question in questions(engine) if question.asked_id) or not questions(engine):
+            time.sleep(0.2)
+        time.sleep(period_s + 1)
+        item = questions(engine)[0].item_id
+        for question in (one for one in questions(engine) if one.item_id == item and one.asked_id):
+            submit(label_studio, question.task_id, [region("r")], make_user(label_studio, "late"))
+
+    person = threading.Thread(target=people)
+    person.start()
+    until = Until(hours=period_s / 3600, rest="ask_again")
+    started = time.monotonic()
+    asked = waiting_line("b1", plugs, str(tmp_path / "trace"), people=2, until=until)
+    person.join()
+    assert time.monotonic() - started >= 2 * period_s
+    assert (asked.asked, asked.answered, asked.closed, asked.people) == (3, 1, 2, 2)
+    assert {question.round for question in questions(engine)} == {0}
+    assert len([question for question in questions(engine) if question.asked_id]) == 6
+
+
+@pytest.mark.timeout(300)
 def test_a_run_whose_people_disagree_sleeps_again_until_one_more_has_answered(
     client: SyncPrefectClient,
     engine: Engine,

@@ -1,5 +1,6 @@
 """A page is cheap to answer, so what is wrong with an answer must be seen: a crop confirmed by mistake is a label."""
 
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -9,24 +10,30 @@ from sqlmodel import select
 
 from blocks.annotation_server import AnnotationServer
 from blocks.database import reading
-from blocks.errors import BadRegion
+from blocks.errors import BadOption, BadRegion
 from blocks.links import is_signed
 from blocks.tables import AnswerState, BatchItem, Label, Outcome, Question, Route, Verdict
 from tasks.review.configs import label_config
+from tasks.review.confirm import confirm_box_queue
 from tasks.review.doorbell import hear
 from tasks.review.drafts import draft_missed, write_once
 from tasks.review.page_rounds import WordOnBox, draft_confirm_pages, page_words, send_back_removed
 from tasks.review.pages import PAGE_KEYS, PageCrop, PageOptions, page_data, read_page
-from tasks.review.queues import confirm_page_queue
+from tasks.review.queues import Queue, confirm_page_queue
 from tasks.review.rules import close_rest
+from tasks.review.standards import GoldRule, OverlapRule, Staff
+from tasks.review.weighing import weigh_answers
 from tasks.settle.labels import settle
+from tasks.settle.people import people_of
 from tests.review.builders import (
     CLASSES,
     QUEUE,
     ProposedBox,
+    Speaker,
     answers,
     item_id,
     make_batch,
+    post_seats,
     pretend_posted,
     proposal_id,
     questions,
@@ -205,3 +212,33 @@ def test_dropping_unanswered_pages_sets_all_their_items_aside(paged: Engine) -> 
 def test_options_are_bounded(wrong_option: dict[str, float]) -> None:
     with pytest.raises(ValidationError):
         PageOptions.model_validate(wrong_option)
+
+
+@pytest.mark.parametrize("queue", [PAGES, confirm_box_queue(CLASSES)], ids=lambda queue: queue.kind)
+@pytest.mark.parametrize("wanted", [{"overlap": OverlapRule()}, {"gold": GoldRule()}], ids=["overlap", "gold"])
+def test_what_nothing_weighs_is_asked_of_one_person(engine: Engine, queue: Queue, wanted: dict[str, Any]) -> None:
+    with pytest.raises(BadOption, match=f"{queue.name}.* wants {next(iter(wanted))}.* boxes and kind"):
+        queue.staffed(Staff(**wanted))
+    make_batch(engine, items=1, boxes=SURE, routes={0: Route.SURE})
+    by_hand = queue.model_copy(update=wanted)
+    with pytest.raises(BadOption, match=queue.name):
+        write_once(engine, by_hand, "b1", 0, draft_confirm_pages(engine, by_hand, "b1", PageOptions()))
+    assert questions(engine) == []
+
+
+def test_who_may_answer_a_page_can_be_named(engine: Engine) -> None:
+    named = PAGES.staffed(Staff(annotators=("ada@example.org",)))
+    make_batch(engine, items=1, boxes=SURE[:1], routes={0: Route.SURE})
+    write_once(engine, named, "b1", 0, draft_confirm_pages(engine, named, "b1", PageOptions()))
+    post_seats(engine, named)
+    (page,), people = questions(engine), Speaker(engine)
+    people.say("eve@example.org", page, [wrong(proposal_id(item_id(0), 0))])
+    assert weigh_answers(engine, named, "b1").courses == {"ask_more": 1}
+    assert page_words(engine, "b1") == {}, "a stranger removes nothing"
+    (told,) = people_of(engine, "b1").queues
+    assert (told.queue, list(told.uncounted.values())) == ("confirm-page", [1])
+    post_seats(engine, named)
+    (seat,) = (row for row in questions(engine) if row.asked_id)
+    people.say("ada@example.org", seat, [])
+    assert weigh_answers(engine, named, "b1").courses == {"settled": 1}
+    assert [said.word for said in page_words(engine, "b1").values()] == ["confirmed"]

@@ -1,5 +1,6 @@
 """When a line may go on without the last person, and what then becomes of what nobody answered."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -55,6 +56,31 @@ def so_far(asked: int, answered: int, passed: int = 0, hours_ago: float = 0.0) -
 )
 def test_a_share_or_a_time_whatever_comes_first(state: Progress, until: Until, met: bool) -> None:
     assert is_met(state, until) is met
+
+
+@pytest.mark.parametrize(
+    ("done", "hours_ago", "until", "met"),
+    [
+        (50, 0, Until(share=0.5), True),
+        (50, 0, Until(share=0.5, rest="ask_again"), False),
+        (74, 0, Until(share=0.5, rest="ask_again"), False),
+        (75, 0, Until(share=0.5, rest="ask_again"), True),  # half, and in the second period half of the rest
+        (88, 0, Until(share=0.5, rest="ask_again", times=2), True),  # 50, 25, then 13 of 25: as rounds would count
+        (87, 0, Until(share=0.5, rest="ask_again", times=2), False),
+        (0, 47, Until(hours=24), True),
+        (0, 47, Until(hours=24, rest="ask_again"), False),
+        (0, 49, Until(hours=24, rest="ask_again"), True),
+        (0, 71, Until(hours=24, rest="ask_again", times=2), False),
+        (0, 73, Until(hours=24, rest="ask_again", times=2), True),
+        (0, 49, Until(hours=24, rest="drop", times=2), True),
+    ],
+)
+def test_what_stands_in_seats_stays_open_for_the_periods_of_the_next_rounds(
+    done: int, hours_ago: int, until: Until, met: bool
+) -> None:
+    in_seats = replace(so_far(100, done, hours_ago=hours_ago), in_seats=True)
+    assert is_met(in_seats, until) is met
+    assert is_met(replace(in_seats, round=until.times), until) is is_met(so_far(100, done, hours_ago=hours_ago), until)
 
 
 def test_nothing_asked_is_all_done(engine: Engine) -> None:

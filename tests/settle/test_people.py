@@ -8,6 +8,7 @@ from tasks.review.queues import Queue
 from tasks.review.rules import close_rest
 from tasks.review.standards import OverlapRule, Staff
 from tasks.review.weighing import weigh_answers
+from tasks.review.why import REASONS
 from tasks.settle.effort import effort_of
 from tasks.settle.labels import settle
 from tasks.settle.people import PeopleReport, people_of, people_summary
@@ -63,7 +64,7 @@ def test_agreement_is_told_by_queue_and_person(engine: Engine, people: Speaker) 
 
 def test_what_two_skipped_is_listed_for_rework_and_becomes_no_label(engine: Engine, people: Speaker) -> None:
     (one,) = report(engine).rework
-    assert (one.queue, one.item_id, one.reason) == ("mark-missed", item_id(2), "people skipped it")
+    assert (one.queue, one.item_id, one.reason) == ("mark-missed", item_id(2), f"skipped by {A}, {B}")
     settled = settle(engine, "b1", "d1", "r1")
     assert (settled.items_settled, settled.items_unsettled, settled.items_waiting) == (2, 1, 0)
 
@@ -77,6 +78,20 @@ def test_a_question_of_one_person_that_two_skip_names_who(engine: Engine) -> Non
     for person in (A, B):
         speaker.skip(person, questions(engine)[0])
     assert [one.reason for one in people_of(engine, "b1").rework] == [f"skipped by {A}, {B}"]
+
+
+def test_why_people_skipped_stands_beside_who_did(engine: Engine) -> None:
+    make_batch(engine, items=1)
+    write_missed(engine)
+    post_seats(engine, QUEUE)
+    learn_people(engine, {901: A, 902: B, 903: C})
+    speaker, (question,) = Speaker(engine), questions(engine)
+    chosen = {"id": "w", "type": "choices", "from_name": "why", "to_name": "image", "value": {"choices": [REASONS[0]]}}
+    speaker.say(A, question, [chosen], was_cancelled=True)
+    speaker.skip(B, question)
+    told = people_of(engine, "b1")
+    assert [one.reason for one in told.rework] == [f"skipped by {A} ({REASONS[0]}), {B}"]
+    assert REASONS[0] in people_summary(told)
 
 
 def test_answers_that_do_not_count_are_told_with_their_reason(engine: Engine) -> None:
