@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
 
+SEND_LIMIT_S = 10.0
+"""How long is waited for events that still have to be sent."""
+
+
 @contextmanager
 def connected(state: StackState) -> Iterator["SyncPrefectClient"]:
     """Open a client of the stack's Prefect server; inside, Prefect's own functions speak to it too."""
@@ -19,8 +23,23 @@ def connected(state: StackState) -> Iterator["SyncPrefectClient"]:
     from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL, temporary_settings
 
     addresses = {PREFECT_API_URL: state.urls.prefect_api, PREFECT_UI_URL: state.urls.prefect_ui}
-    with temporary_settings(addresses), get_client(sync_client=True) as client:
-        yield client
+    _send_events()
+    try:
+        with temporary_settings(addresses), get_client(sync_client=True) as client:
+            yield client
+    finally:
+        _send_events()
+
+
+def _send_events() -> None:
+    """Send the events that wait, and let the next one find its server anew.
+
+    Prefect keeps one sender of events per process, bound to the server that the first one went to. Left alone it would
+    go on sending to a stack that is down by then, and everybody would wait for it at the end.
+    """
+    from prefect.events.worker import EventsWorker
+
+    EventsWorker.drain_all(timeout=SEND_LIMIT_S, at_exit=False)
 
 
 def write_logging_settings(home: Path) -> None:
