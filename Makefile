@@ -44,8 +44,9 @@ demo: setup ## Draw parking lots and run the whole line on them (KEEP=1 leaves t
 real: setup ## The same on real aerial pictures (LABELLINE_DATA, or ../shared/data)
 	$(BIN)/python -m infra.demo.real $(if $(KEEP),--keep)
 
+# Two at a time, whole files together: many tests wait for servers, and a file's tests may share one.
 test: setup browser s3 ## Run all tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: setup ## ruff, mypy --strict, and no outputs left in notebooks
 	$(BIN)/ruff check .
