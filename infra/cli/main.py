@@ -100,11 +100,20 @@ def status() -> None:
 
 
 @app.command()
-def people(emails: Annotated[list[str], typer.Argument(help="E-mails of the people that a line names")]) -> None:
+def people(
+    emails: Annotated[list[str] | None, typer.Argument(help="E-mails of people who shall have an account.")] = None,
+    line: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="A line's options (JSON): all whom it names.")
+    ] = None,
+) -> None:
     """Make accounts in Label Studio for people, and say where their first passwords are."""
+    from infra.cli.parsing import people_of_line
     from infra.cli.stack_commands import invite
 
-    invite(labelline_home(), emails)
+    named = [*(emails or []), *(people_of_line(line) if line else [])]
+    if not named:
+        raise typer.BadParameter("nobody is named: give e-mails, or --line with the options of a line that names some")
+    invite(labelline_home(), sorted(set(named)))
 
 
 @app.command()

@@ -3,6 +3,25 @@
 from pathlib import Path
 
 import typer
+from pydantic import ValidationError
+
+
+def people_of_line(path: Path) -> list[str]:
+    """Return the e-mails of all whom a line's options name: who finds, who knows kinds, and their referees.
+
+    Args:
+        path: A JSON file of `LineOptions`, as a run of `label` takes them.
+
+    Raises:
+        typer.BadParameter: The file holds no such options.
+    """
+    from flows.options import LineOptions
+
+    try:
+        line = LineOptions.model_validate_json(path.read_text())
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(f"{path} holds no line options: {error}", param_hint="--line") from error
+    return sorted({email for staff in (line.finders, line.experts) for email in (*staff.annotators, *staff.referees)})
 
 
 def parse_classes(text: str) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """The command line is what people type: it must answer fast, refuse clearly, and tell how far a run has come."""
 
+import json
 import subprocess
 import sys
 import time
@@ -8,6 +9,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+import typer
 from rich.console import Console
 from rich.progress import Progress
 from sqlalchemy import Engine
@@ -38,6 +40,7 @@ from infra.cli.line_progress import (
     read_progress,
 )
 from infra.cli.main import app
+from infra.cli.parsing import people_of_line
 
 runner = CliRunner()
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -222,3 +225,27 @@ def test_the_address_of_a_queue_is_told_once() -> None:
             view.show(BatchProgress(items=9, scanned=9, settled=settled, queues=(queue,)))
     assert out.getvalue().count("http://127.0.0.1:8080/projects/3/") == 1
     assert "5 questions of mark-missed wait" in out.getvalue()
+
+
+def test_the_people_of_a_line_are_all_whom_its_options_name(tmp_path: Path) -> None:
+    staff = {"annotators": ["ada@example.org", "ben@example.org"], "referees": ["ruth@example.org"]}
+    line = {"collection": "lots", "classes": ["car"], "finders": staff, "experts": {"annotators": ["ben@example.org"]}}
+    path = tmp_path / "line.json"
+    path.write_text(json.dumps(line))
+    assert people_of_line(path) == ["ada@example.org", "ben@example.org", "ruth@example.org"]
+    path.write_text(json.dumps({"collection": "lots", "classes": ["car"]}))
+    assert people_of_line(path) == []
+
+
+@pytest.mark.parametrize("text", ["", "{}", "no json", '{"collection": "lots", "classes": ["car"], "finder": {}}'])
+def test_a_file_without_line_options_is_refused_with_its_name(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "line.json"
+    path.write_text(text)
+    with pytest.raises(typer.BadParameter, match=r"line\.json holds no line options"):
+        people_of_line(path)
+
+
+def test_accounts_for_nobody_are_refused() -> None:
+    done = CliRunner().invoke(app, ["people"])
+    assert done.exit_code == 2
+    assert "nobody is named" in done.output
