@@ -1,6 +1,6 @@
 """`python -m infra.chaos`: kill, drop, double, reorder and lock, then compare sets. Ends with 1 if anything is amiss.
 
-The full run takes about a quarter of an hour on two cores; `--quick` shows in a minute or two that all of it works.
+The full run takes about ten minutes on two cores; `--quick` shows in a minute or two that all of it works.
 """
 
 import argparse

@@ -1,18 +1,20 @@
 """Ultralytics' training loop with what a line needs changed. Imports torch: import this module inside functions.
 
 What is changed: weights are opened with distrust, nothing is looked up or downloaded, no integration of ultralytics
-starts (our run is the only record), and the best weights are not evaluated once more at the end (`evaluate.py` does it
-the line's way).
+starts (our run is the only record), all cores are used, and the best weights are not evaluated once more at the end
+(`evaluate.py` does it the line's way).
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch.nn import BatchNorm2d
 from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.utils.torch_utils import strip_optimizer
 
+from tasks.detect.networks import threads_here
 from tasks.detect.weights import open_network
 from tasks.train.options import TrainOptions
 
@@ -47,6 +49,8 @@ class LineTraining(DetectionTrainer):  # type: ignore[misc]  # ultralytics has n
 
         Ultralytics keeps the head's rows of classes that have the same name, and starts the others anew.
         """
+        if self.device.type == "cpu":
+            torch.set_num_threads(threads_here())  # ultralytics leaves one core of the machine idle: of two, half
         base = open_network(self.base)
         self.model = self.get_model(cfg=base.yaml, weights=base, verbose=False)
 
@@ -109,12 +113,8 @@ def overrides_of(options: TrainOptions, imgsz: int, folder: Path) -> dict[str, A
 
 
 def _on_gpu(options: TrainOptions) -> bool:
-    import torch
-
     return options.device == "cuda" or (options.device == "auto" and torch.cuda.is_available())
 
 
 def _has_bfloat16() -> bool:
-    import torch
-
     return torch.cuda.is_available() and bool(torch.cuda.is_bf16_supported(including_emulation=False))
