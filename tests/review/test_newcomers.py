@@ -64,7 +64,9 @@ def test_somebody_label_studio_does_not_know_stays_a_number_and_is_not_sought_ag
 
 
 def test_nothing_is_asked_about_nobody(asked: Engine) -> None:
-    newcomers(asked, AWAY).learn(set())
+    directory = Directory({})
+    newcomers(asked, directory).learn(set())
+    assert directory.asked == 0
 
 
 @pytest.mark.label_studio
