@@ -9,6 +9,7 @@ within a second. The client is a process of its own that shares the machine with
 """
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -24,6 +25,7 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import psutil
 
 from blocks.database import writing
 from blocks.errors import StackError
@@ -176,8 +178,13 @@ def _gateway(catalog_url: str, folder: Path) -> Iterator[int]:
         _wait_until_well(port, process, folder / "gateway.log")
         yield port
     finally:
+        # Blocks saved without a server are read through one that the gateway starts, and that would outlive it.
+        children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
         process.terminate()
         process.wait(20)
+        for child in children:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.terminate()
 
 
 def _wait_until_well(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
