@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from blocks.annotation_server import AnnotationServer
 from infra.stack.label_studio import label_studio_command, seed_database
@@ -78,6 +79,19 @@ def server_at(url: str, token: str = TOKEN) -> AnnotationServer:
         link_secret="link-secret-for-tests",
         doorbell_secret="doorbell-secret-for-tests",
     )
+
+
+def save_label_studio(server: AnnotationServer, name: str) -> None:
+    """Save a server as the block that flows find under a name."""
+    from blocks.label_studio import LabelStudio
+
+    LabelStudio(
+        url=server.url,
+        api_token=SecretStr(server.api_token),
+        gateway_url=server.gateway_url,
+        link_secret=SecretStr(server.link_secret),
+        doorbell_secret=SecretStr(server.doorbell_secret),
+    ).save(name)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,6 @@ from blocks.annotation_server import AnnotationServer
 from blocks.catalog import Catalog
 from blocks.database import reading
 from blocks.experiments import Experiments
-from blocks.label_studio import LabelStudio
 from blocks.object_store import ObjectStore
 from blocks.tables import Answer, Label, Question
 from blocks.tracking import Tracking
@@ -26,6 +25,7 @@ from tasks.review.pages import PageOptions
 from tasks.review.queues import CONFIRM_PAGE, MARK_MISSED
 from tasks.triage.options import TriageOptions
 from tests.flows.test_lines import World, labelled
+from tests.label_studio import save_label_studio
 from tests.train.conftest import empty_mlflow, experiments
 
 __all__ = ["empty_mlflow", "experiments"]
@@ -50,13 +50,7 @@ def world(
     ObjectStore(folder=str(tmp_path / "objects")).save(name)
     Catalog(url=SecretStr(str(engine.url))).save(name)
     Tracking(uri=SecretStr(experiments.uri), artifact_root=str(tmp_path / "mlartifacts")).save(name)
-    LabelStudio(
-        url=label_studio.url,
-        api_token=SecretStr(label_studio.api_token),
-        gateway_url=label_studio.gateway_url,
-        link_secret=SecretStr(label_studio.link_secret),
-        doorbell_secret=SecretStr(label_studio.doorbell_secret),
-    ).save(name)
+    save_label_studio(label_studio, name)
     draw_scenes(tmp_path / "truth", 4, seed=3)
     line = LineOptions(
         collection=name,

@@ -25,7 +25,6 @@ from blocks.artifacts import artifact_key
 from blocks.catalog import Catalog
 from blocks.database import reading
 from blocks.experiments import Experiments
-from blocks.label_studio import LabelStudio
 from blocks.object_store import ObjectStore
 from blocks.people_tables import Decision
 from blocks.tables import Label, Question
@@ -43,6 +42,7 @@ from tasks.detect.options import TilingOptions
 from tasks.review.standards import GoldRule, OverlapRule, Staff
 from tasks.train.options import TrainOptions
 from tests.dataset.scenes import COLOURS, Scene, draw_scene
+from tests.label_studio import save_label_studio
 from tests.train.conftest import empty_mlflow, experiments, save_weights
 
 __all__ = ["empty_mlflow", "experiments"]
@@ -77,13 +77,7 @@ def world(
     ObjectStore(folder=str(tmp_path / "objects")).save(name)
     Catalog(url=SecretStr(str(engine.url))).save(name)
     Tracking(uri=SecretStr(experiments.uri), artifact_root=str(tmp_path / "mlartifacts")).save(name)
-    LabelStudio(
-        url=label_studio.url,
-        api_token=SecretStr(label_studio.api_token),
-        gateway_url=label_studio.gateway_url,
-        link_secret=SecretStr(label_studio.link_secret),
-        doorbell_secret=SecretStr(label_studio.doorbell_secret),
-    ).save(name)
+    save_label_studio(label_studio, name)
     write_truth(tmp_path / "truth", [draw_scene(number, sequence=f"s{number % 4}") for number in range(8)])
     line = LineOptions(
         collection=name,

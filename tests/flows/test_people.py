@@ -21,7 +21,6 @@ from blocks.annotation_server import AnnotationServer
 from blocks.artifacts import artifact_key
 from blocks.catalog import Catalog
 from blocks.database import reading
-from blocks.label_studio import LabelStudio
 from blocks.people_tables import Decision
 from blocks.tables import Answer, Label, Question, QuestionState
 from infra.bench.consensus import Said, of_majority, of_person, score
@@ -37,6 +36,7 @@ from tasks.settle.in_force import labels_in_force
 from tasks.settle.people import PeopleReport
 from tasks.settle.report import SettleReport
 from tasks.settle.steps import settle_batch, show_people
+from tests.label_studio import save_label_studio
 from tests.review.builders import item_id, make_batch, region
 
 pytestmark = [
@@ -66,13 +66,7 @@ def plugs(engine: Engine, label_studio: AnnotationServer, prefect_api: str) -> s
     """Saved blocks of the test's own."""
     name = f"people-{uuid4().hex[:8]}"
     Catalog(url=SecretStr(str(engine.url))).save(name)
-    LabelStudio(
-        url=label_studio.url,
-        api_token=SecretStr(label_studio.api_token),
-        gateway_url=label_studio.gateway_url,
-        link_secret=SecretStr(label_studio.link_secret),
-        doorbell_secret=SecretStr(label_studio.doorbell_secret),
-    ).save(name)
+    save_label_studio(label_studio, name)
     return name
 
 

@@ -19,11 +19,11 @@ from sqlalchemy import Engine
 
 from blocks.annotation_server import AnnotationServer
 from blocks.catalog import Catalog
-from blocks.label_studio import LabelStudio
 from flows.sweep import sweep
 from tasks.review.ask import wake_due
 from tasks.review.poll import read_all_changes
 from tasks.review.rules import Sleeper, Until, due, note_sleeper, sleepers
+from tests.label_studio import save_label_studio
 from tests.review.builders import make_batch, questions, region
 from tests.review.waiting_line import waiting_line
 
@@ -48,13 +48,7 @@ def plugs(engine: Engine, label_studio: AnnotationServer, prefect_api: str) -> s
     """Saved blocks of the test's own, and a batch of three items to ask about."""
     name = f"review-{uuid4().hex[:8]}"
     Catalog(url=SecretStr(str(engine.url))).save(name)
-    LabelStudio(
-        url=label_studio.url,
-        api_token=SecretStr(label_studio.api_token),
-        gateway_url=label_studio.gateway_url,
-        link_secret=SecretStr(label_studio.link_secret),
-        doorbell_secret=SecretStr(label_studio.doorbell_secret),
-    ).save(name)
+    save_label_studio(label_studio, name)
     make_batch(engine, items=3, collection=name)
     return name
 
