@@ -16,6 +16,7 @@ from blocks.errors import LabellingError
 from blocks.stores import Store
 from infra.gateway.app import GatewayParts, create_app
 from infra.gateway.bell import Bell
+from infra.gateway.webhooks import parse_payload
 from infra.stack.state import HOST
 from tasks.review.doorbell import hear
 
@@ -104,7 +105,7 @@ def open_gateway(engine: Engine, store: Store, server: AnnotationServer) -> Iter
         store=store,
         link_secret=server.link_secret,
         doorbell_secret=server.doorbell_secret,
-        hear=lambda payload: hear(engine, payload).changed_anything,
+        hear=lambda body: hear(engine, parse_payload(body)).changed_anything,
         wake=lambda: False,
     )
     app = create_app(parts)

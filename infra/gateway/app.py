@@ -13,7 +13,7 @@ from blocks.stores import Store
 from infra.gateway.bell import Bell
 from infra.gateway.images import image_routes
 from infra.gateway.pictures import Pictures
-from infra.gateway.webhooks import DOORBELL_PATH, Doorbell, parse_payload
+from infra.gateway.webhooks import DOORBELL_PATH, Doorbell
 
 
 @dataclass(frozen=True)
@@ -25,16 +25,19 @@ class GatewayParts:
         store: Where their bytes are.
         link_secret: Signs links to pictures.
         doorbell_secret: By which Label Studio's webhooks are known.
-        hear: Notes one webhook's answer in the catalogue; says whether a run may be due now.
+        hear: Notes the answer of one webhook's body in the catalogue; says whether a run may be due now. Raises
+            BadInput for what is no webhook.
         wake: Wakes the runs whose rule is met; says whether one is due that does not sleep yet.
+        end: Called at the gateway's end, after the last ring in hand.
     """
 
     engine: Engine
     store: Store
     link_secret: str = field(repr=False)
     doorbell_secret: str = field(repr=False)
-    hear: Callable[[dict[str, Any]], bool]
+    hear: Callable[[bytes], bool]
     wake: Callable[[], bool]
+    end: Callable[[], None] = lambda: None
 
 
 class Gateway(FastAPI):
@@ -52,12 +55,13 @@ class Gateway(FastAPI):
 
 def create_app(parts: GatewayParts) -> FastAPI:
     """Return the gateway: pictures, doorbell and health."""
-    bell = Bell(lambda body: parts.hear(parse_payload(body)), parts.wake)
+    bell = Bell(parts.hear, parts.wake)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
         bell.stop()
+        parts.end()
 
     app = Gateway(title="Labelline gateway", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.bell = bell

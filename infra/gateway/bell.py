@@ -1,4 +1,4 @@
-"""The doorbell's back room: what rang is worked off by one thread, so no annotator waits for it.
+"""The doorbell's line: what rang is worked off one by one, so no annotator waits for it.
 
 Ringing only puts the bytes down; even whether they are a webhook is found out afterwards. A ring that is lost (too many
 wait, a crash) is no loss: the sweep reads the same answers from Label Studio.
@@ -29,10 +29,8 @@ AGAIN_S = 1.0
 AGAIN_AT_MOST = 30
 """How often a run that is due but does not sleep yet is tried, before it is left to the sweep."""
 
-QUIET_S = 0.03
-PATIENCE_S = 1.0
-"""Work begins when nobody has rung for `QUIET_S`, or has rung all the time for `PATIENCE_S`: the two share one
-interpreter, and the annotators who are ringing come first."""
+GATHER_S = 0.05
+"""From the first ring to the begin of work: those who press "submit" together are all answered first."""
 
 
 @dataclass(slots=True)
@@ -72,7 +70,6 @@ class Bell:
         self._wake_is_due = False
         self._tries_left = 0
         self._timer: Timer | None = None
-        self._last_ring_s = 0.0
         self._seen: OrderedDict[bytes, None] = OrderedDict()
         self._lock = Lock()
         # An executor keeps its thread when a job fails, and its queue is first in, first out.
@@ -83,7 +80,6 @@ class Bell:
         with self._lock:
             counts = self.counts
             counts.rung += 1
-            self._last_ring_s = time.monotonic()
             if counts.waiting >= self._waiting_limit or self._line_bytes + len(body) > WAITING_BYTES:
                 counts.overflowed += 1
                 return
@@ -93,7 +89,7 @@ class Bell:
             if self._is_taking_in:
                 return
             self._is_taking_in = True
-        self._room.submit(self._take_in, self._last_ring_s)
+        self._room.submit(self._take_in)
 
     def stop(self) -> None:
         """Finish what is in hand and end; what still waits is left to the sweep."""
@@ -102,9 +98,9 @@ class Bell:
                 self._timer.cancel()
         self._room.shutdown(wait=True, cancel_futures=True)
 
-    def _take_in(self, rung_s: float) -> None:
+    def _take_in(self) -> None:
         """Make a job of every body that waits; doubles of earlier ones are dropped."""
-        self._wait_for_quiet(rung_s)
+        time.sleep(GATHER_S)
         while True:
             with self._lock:
                 if not self._line:
@@ -120,18 +116,8 @@ class Bell:
             self._seen[fingerprint] = None
             if len(self._seen) > REMEMBERED:
                 self._seen.popitem(last=False)
-            job = self._room.submit(self._hear_when_quiet, body, self._last_ring_s)
+            job = self._room.submit(self._hear, body)
             job.add_done_callback(partial(self._note_heard, body, fingerprint))
-
-    def _wait_for_quiet(self, rung_s: float) -> None:
-        now = time.monotonic()
-        while now - self._last_ring_s < QUIET_S and now - rung_s < PATIENCE_S:
-            time.sleep(QUIET_S)
-            now = time.monotonic()
-
-    def _hear_when_quiet(self, body: bytes, rung_s: float) -> bool:
-        self._wait_for_quiet(rung_s)
-        return self._hear(body)
 
     def _leave(self, body: bytes) -> None:
         self.counts.waiting -= 1

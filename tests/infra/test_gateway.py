@@ -50,6 +50,10 @@ class Heard:
         self.open = threading.Event()
         self.open.set()
 
+    def hear_body(self, body: bytes) -> bool:
+        """Note what a body says."""
+        return self.hear(parse_payload(body))
+
     def hear(self, payload: dict[str, Any]) -> bool:
         """Note a payload; one that says so fails, and all wait while the door is shut."""
         self.open.wait(10)
@@ -72,7 +76,7 @@ def heard() -> Heard:
 
 @pytest.fixture
 def parts(engine: Engine, store: Store, heard: Heard) -> GatewayParts:
-    return GatewayParts(engine, store, LINK_SECRET, BELL_SECRET, heard.hear, heard.wake)
+    return GatewayParts(engine, store, LINK_SECRET, BELL_SECRET, heard.hear_body, heard.wake)
 
 
 class Served:

@@ -23,7 +23,7 @@ from blocks.stores import FolderStore
 from blocks.tables import AnswerState
 from infra.gateway.app import GatewayParts, create_app
 from infra.gateway.bell import Bell
-from infra.gateway.webhooks import MAX_BODY_BYTES
+from infra.gateway.webhooks import MAX_BODY_BYTES, parse_payload
 from tasks.review.doorbell import hear
 from tests.review.builders import (
     answers,
@@ -48,9 +48,10 @@ class Gateway:
     """The real application, in process."""
 
     def __init__(self, engine: Engine, store: FolderStore) -> None:
-        parts = GatewayParts(
-            engine, store, "links", SECRET, lambda payload: hear(engine, payload).changed_anything, lambda: False
-        )
+        def hear_body(body: bytes) -> bool:
+            return hear(engine, parse_payload(body)).changed_anything
+
+        parts = GatewayParts(engine, store, "links", SECRET, hear_body, lambda: False)
         app = create_app(parts)
         self.bell: Bell = app.state.bell
         self._loop = asyncio.new_event_loop()
