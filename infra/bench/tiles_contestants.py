@@ -2,7 +2,8 @@
 
 SAHI and supervision are given the settings that are fastest here, found out on two images before the race: pictures per
 call, and torch's threads (ultralytics sets one thread where nobody says otherwise). They run the weights as they are,
-in torch; and once more as ultralytics exports them for OpenVINO, the fastest that either can be given on a CPU.
+in torch; and once more as ultralytics exports them for OpenVINO, the fastest that either can be given on a CPU: loaded
+by ultralytics, OpenVINO rounds to bfloat16 where the processor can, as our `openvino-bf16` does.
 """
 
 import contextlib

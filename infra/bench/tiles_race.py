@@ -108,6 +108,9 @@ class _Tally:
             "labelline_is_faster_by": float(np.median(np.array(self.seconds) / np.array(ours.seconds))),
             "cpu_seconds_per_image": self.cpu_s / len(self.found),
             **{key: precision[key] for key in ("map50", "map50_95", "map50_any_class", "map50_95_any_class")},
+            "by_class": {
+                name: {"truths": each.truths, "ap50": each.ap50} for name, each in precision["by_class"].items()
+            },
             "recall50_any_class": recall,
             "recall_lost": 1 - recall / full if full else 0.0,
             "tiles_skipped": tiles["skipped"] / max(1, sum(tiles.values())) if tiles else 0.0,

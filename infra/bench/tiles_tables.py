@@ -22,7 +22,7 @@ RACERS = (
 
 def print_tables(report: Mapping[str, Any]) -> None:
     """Print whichever parts a report has."""
-    console = Console(width=170)
+    console = Console(width=190)
     console.print("  ".join(f"{name} {version}" for name, version in report["versions"].items()))
     console.print(f"{report['processor']}; threads: {report['threads']}; load before: {report['load_before']:.1f}")
     for device in ("cpu", "cuda"):
@@ -56,7 +56,9 @@ def _race(result: Mapping[str, Any]) -> Table:
         f"{result['score']}"
     )
     columns = ("who", "images/s", "labelline is", "CPU s/image", "mAP50", "mAP50-95", "any class", "any 50-95")
-    table = _table(title, (*columns, "recall", "lost", "skipped", "boxes", "setting"))
+    of_classes = result["labelline"]["by_class"]
+    headings = [f"{name} ({each['truths']:,})" for name, each in of_classes.items()]
+    table = _table(title, (*columns, *headings, "recall", "lost", "skipped", "boxes", "setting"))
     for name in RACERS:
         if (row := result.get(name)) is None:
             continue
@@ -66,6 +68,7 @@ def _race(result: Mapping[str, Any]) -> Table:
             f"{row['cpu_seconds_per_image']:.2f}",
         )
         numbers = [f"{row[key]:.4f}" for key in ("map50", "map50_95", "map50_any_class", "map50_95_any_class")]
+        numbers += [f"{row['by_class'][name]['ap50']:.3f}" for name in of_classes]
         shares = (f"{row['recall50_any_class']:.3f}", f"{row['recall_lost']:.1%}", f"{row['tiles_skipped']:.0%}")
         table.add_row(name, *rates, *numbers, *shares, f"{row['boxes']:,}", row["setting"])
     return table
