@@ -46,7 +46,7 @@ real: setup ## The same on real aerial pictures (LABELLINE_DATA, or ../shared/da
 
 # Two at a time, whole files together: many tests wait for servers, and a file's tests may share one.
 test: setup browser s3 ## Run all tests
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup ## ruff, mypy --strict, and no outputs left in notebooks
 	$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 """Fixtures that every test may use: an empty catalogue and store, the servers of the session, where real data lie."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,12 @@ from tests.unprivileged import closed_folder
 
 # Servers that run once per session: their fixtures are imported here and nowhere else.
 __all__ = ["closed_folder", "label_studio", "personal_token", "postgres_server", "prefect_api", "s3_server"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that have most slow tests: started last, one of them would run on one core alone."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
 
 
 @pytest.fixture
