@@ -23,6 +23,7 @@ from tasks.settle.labels import settle
 from tasks.triage import steps as triage_steps
 from tasks.triage.options import TriageOptions
 from tests.audit.lot import CLASSES, PROOF, TRIAGE, Lot, answer_queue, make_lot
+from tests.audit.test_drifting import earlier_batch, show
 from tests.triage.rows import BATCH, DETECTOR, RECIPE, add_split
 
 pytestmark = pytest.mark.slow
@@ -116,3 +117,16 @@ def test_a_proof_that_cannot_be_had_asks_nobody(lot: Lot) -> None:
         assert steps.certify_bands(of).in_force.accept_from == {}
 
     one_run(work)
+
+
+def test_where_the_pictures_have_changed_nobody_judges_and_the_page_says_why(lot: Lot) -> None:
+    show(lot.engine, lot.items, BATCH)
+    earlier_batch(lot.engine, shift=3.0)
+
+    def work() -> None:
+        assert steps.draw_boxes(PROOF_OF) == 0
+        assert steps.certify_bands(PROOF_OF).in_force.accept_from == {}
+        assert steps.watch_bands(PROOF_OF).drift is not None
+
+    one_run(work)
+    assert "pictures have changed" in shown("bands-batch-1")
