@@ -10,7 +10,7 @@ from blocks.artifacts import artifact_key
 from blocks.errors import CatalogUnavailable
 from blocks.plugs import open_catalog
 from blocks.retries import WAITS_S, only_for
-from tasks.audit import draws, drifting, more, proving, watching
+from tasks.audit import again, draws, drifting, more, proving, watching
 from tasks.audit.options import ProofRef
 from tasks.audit.report import ProofReport, bands_summary, draws_summary, proof_report
 
@@ -23,6 +23,7 @@ AWAY = only_for(CatalogUnavailable)
 def draw_boxes(of: ProofRef, plugs: str = "local") -> int:
     """Draw by lot the boxes that people judge one by one; returns how many (none of a batch that has changed)."""
     engine = open_catalog(plugs)
+    again.note_proof(engine, of)
     drifting.end_if_changed(engine, of.scope, of.classes, of.proof)
     drawn = draws.draw_evidence(engine, of.scope, of.classes, of.triage, of.proof)
     count = sum(each.drawn for each in drawn)

@@ -11,7 +11,7 @@ from sqlmodel import select
 from blocks.audit_tables import Band, Judgement
 from blocks.database import reading
 from blocks.stores import Store
-from blocks.tables import Question
+from blocks.tables import Question, utc_now
 from tasks.audit import steps
 from tasks.audit.certificate import Certificate
 from tasks.audit.options import ProofOptions, ProofRef
@@ -48,7 +48,7 @@ def one_run(work: Callable[[], None]) -> None:
 def shown(key: str) -> str:
     with get_client(sync_client=True) as client:
         found = client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])))
-    return str(found[-1].data)
+    return str(max(found, key=lambda artifact: artifact.created or utc_now()).data)
 
 
 def rows(engine: Engine) -> tuple[list[Judgement], list[Band], list[Question]]:
