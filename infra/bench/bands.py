@@ -17,6 +17,7 @@ from tasks.audit.evidence import Drawn, Evidence, Flags, Floats, Ints
 from tasks.audit.grids import ThresholdGrid
 from tasks.audit.sampling import draw_order, draw_share
 from tasks.audit.scope import Scope, Stream, WholeBatch
+from tasks.audit.together import Part, wrong_together
 
 LEVELS = np.linspace(0.025, 0.975, 39)
 STATES = 48
@@ -189,6 +190,43 @@ def batch_outcome(plan: BatchPlan, curve: str, correlation: float, worlds: int, 
     return Outcome(worlds, broken, accepted / worlds, oracle / worlds)
 
 
+@dataclass(frozen=True, slots=True)
+class Together:
+    """What is stated of the boxes accepted in several batches together, over many worlds."""
+
+    worlds: int
+    broken: int
+    """Worlds in which more of them were wrong than stated."""
+    at_most: float
+    """Mean share that is wrong at most, as stated; 0 where no batch has a band."""
+    true: float
+    """Mean share that is wrong."""
+
+
+def together_outcome(plan: BatchPlan, batches: int, curve: str, worlds: int, seed: int) -> Together:
+    """Certify bands of several batches, each of another day, and state how much is wrong in all that they accept."""
+    world, promise = build_world(curve, 0.3), Promise()
+    rng = np.random.default_rng(seed)
+    stated, true = [], []
+    for _ in range(worlds):
+        parts, wrong_in_all = [], 0
+        for _ in range(batches):
+            item, scores, wrong = world.on_a_day(rng, STATES // 3).draw(plan.items, rng)
+            drawn = draw_order(len(item), rng)[: plan.looks[-1]]
+            evidence = Evidence.of(item[drawn].tolist(), scores[drawn], wrong[drawn], Drawn.BOXES)
+            scope = WholeBatch.of(item.tolist(), scores)
+            band = certify("car", [evidence], ThresholdGrid.of(scores), promise, scope)
+            if band.accept_from is not None:
+                taken, seen = scores >= band.accept_from, scores[drawn] >= band.accept_from
+                parts.append(Part(wrong[drawn][seen].astype(np.float64), int(taken.sum())))
+                wrong_in_all += int(wrong[taken].sum())
+        accepted = max(sum(part.population for part in parts), 1)
+        stated.append(wrong_together(parts, promise.delta, batches - len(parts)) / accepted)
+        true.append(wrong_in_all / accepted)
+    broken = sum(share > most for share, most in zip(true, stated, strict=True))
+    return Together(worlds, broken, float(np.mean(stated)), float(np.mean(true)))
+
+
 def earlier_outcome(plan: EarlierPlan, curve: str, correlation: float, worlds: int, seed: int) -> Outcome:
     """Accept of a batch what boxes judged in earlier batches would prove if they were its own: what we do not do."""
     world, promise = build_world(curve, correlation), Promise()
@@ -233,6 +271,10 @@ def main(worlds: int = 300) -> None:
             )
             cells = (f"{one.broken / worlds:6.1%}{one.accepted:7.1%} {one.oracle:7.1%}" for one in outcomes)
             print(f"{curve:13} {correlation:5.1f} | {' | '.join(cells)}", flush=True)
+    print("all that ten batches of unlike days accept: more wrong than stated / stated at 95 % / wrong")
+    for curve in ("perfect", "good", "mostly good"):
+        found = together_outcome(SINGLE_BOXES, 10, curve, worlds, seed=6)
+        print(f"{curve:13}  0.3 | {found.broken / worlds:6.1%}{found.at_most:7.2%} {found.true:7.2%}", flush=True)
     print("accepted by what was judged in ten earlier batches, days alike | days unlike: what we do not do")
     for curve in ("good", "mostly good", "usable"):
         earlier = (earlier_outcome(plan, curve, 0.4, worlds, seed=4) for plan in (ALIKE_DAYS, OTHER_DAYS))

@@ -20,7 +20,7 @@ from blocks.stores import Store
 from blocks.tables import Answer, Batch, Proposal, Question, Snapshot, utc_now
 from tasks.audit.blind import BlindItem, by_class, read_blind
 from tasks.audit.certificate import Certificate, ClassCertificate, Labellers, from_json, to_json
-from tasks.audit.statements import read_band_rows, state_error, state_misses
+from tasks.audit.statements import read_band_rows, read_parts, state_error, state_misses
 from tasks.dataset.agreement import agreement_behind
 from tasks.dataset.manifest import Manifest, ManifestLabel
 from tasks.dataset.snapshots import read_snapshot
@@ -170,10 +170,11 @@ def _classes(
 ) -> tuple[tuple[ClassCertificate, ...], tuple[str, ...]]:
     names = sorted(counts.labellers)
     rows = read_band_rows(engine, batches)
+    parts = read_parts(engine, rows.values())
     blind = by_class(audited, names)
     classes, remarks = [], []
     for name in names:
-        error = state_error(name, counts.unseen[name], rows, blind[name], 2 * counts.largest[name])
+        error = state_error(name, counts.unseen[name], rows, blind[name], 2 * counts.largest[name], parts)
         misses = state_misses(name, blind[name], 2 * counts.largest[name])
         remarks += [*error.remarks, *misses.remarks]
         classes.append(
