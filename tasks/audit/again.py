@@ -17,6 +17,7 @@ from tasks.audit.judgements import collect_judgements
 from tasks.audit.options import ProofRef
 from tasks.audit.proving import read_bands
 from tasks.audit.watching import watch_bands
+from tasks.triage.boxes import Scope
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +25,7 @@ log = logging.getLogger(__name__)
 def note_proof(engine: Engine, of: ProofRef) -> None:
     """Keep by which options a batch is proven, so that it can be watched when its run is over; the first ones stay."""
     with writing(engine) as session:
-        upsert(session, Bookmark, [{"name": _name(of), "value": of.model_dump_json(), "updated_at": utc_now()}])
+        upsert(session, Bookmark, [{"name": _name(of.scope), "value": of.model_dump_json(), "updated_at": utc_now()}])
 
 
 def watch_again(engine: Engine, collection: str) -> dict[str, tuple[str, ...]]:
@@ -40,7 +41,7 @@ def watch_again(engine: Engine, collection: str) -> dict[str, tuple[str, ...]]:
             continue
         before = _in_force(engine, of)
         watch_bands(engine, of.scope, of.classes, of.triage, of.proof)
-        row = {"name": _name(of), "value": of.model_dump_json(), "updated_at": began}
+        row = {"name": _name(of.scope), "value": of.model_dump_json(), "updated_at": began}
         with writing(engine) as session:
             upsert(session, Bookmark, [row], update=("updated_at",))
         if lost := before - _in_force(engine, of):
@@ -58,8 +59,7 @@ def _proofs_in_force(engine: Engine, collection: str) -> list[ProofRef]:
         .distinct()
     )
     with reading(engine) as session:
-        names = sorted("audit proof " + "|".join(row) for row in session.exec(certified).all())
-        kept = [session.get(Bookmark, name) for name in names]
+        kept = [session.get(Bookmark, _name(Scope(*row))) for row in sorted(session.exec(certified).all())]
     return [ProofRef.model_validate_json(one.value) for one in kept if one is not None]
 
 
@@ -70,7 +70,7 @@ def _has_news(engine: Engine, of: ProofRef) -> bool:
         .where(Question.batch_id == of.batch_id)
     )
     with reading(engine) as session:
-        heard, looked = session.exec(newest).one(), session.get_one(Bookmark, _name(of)).updated_at
+        heard, looked = session.exec(newest).one(), session.get_one(Bookmark, _name(of.scope)).updated_at
     return heard is not None and heard > looked
 
 
@@ -78,5 +78,5 @@ def _in_force(engine: Engine, of: ProofRef) -> set[str]:
     return {name for name, band in read_bands(engine, of.scope).items() if band.accept_from is not None}
 
 
-def _name(of: ProofRef) -> str:
-    return f"audit proof {of.batch_id}|{of.detector}|{of.recipe}"
+def _name(scope: Scope) -> str:
+    return f"audit proof {scope.batch_id}|{scope.detector}|{scope.recipe}"
