@@ -28,8 +28,9 @@ STAKE_ON_NONE = 0.25
 NONE = float(-np.log(STAKE_ON_NONE))
 CHOSEN = float(-np.log((1 - STAKE_ON_NONE) / len(SHARES)))
 
-STEPS = 200
-"""Numbers of wrong boxes that are looked at in each batch; between two of them the worse is taken."""
+STEPS = 120
+"""Numbers of wrong boxes that are looked at in each batch, close together where few are wrong; between two of them the
+worse is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def _curve(part: Part) -> tuple[Floats, Floats]:
     most = part.population - (drawn - seen)
     if most < seen:
         raise BadInput(f"{drawn} boxes were drawn of {part.population} that a band accepts; expected as many at most")
-    highs = np.unique(np.linspace(seen, most, STEPS).round().astype(np.int64))
+    highs = np.unique((seen + (most - seen) * np.linspace(0, 1, STEPS) ** 3).round().astype(np.int64))
     lows = np.concatenate([highs[:1], highs[:-1] + 1])
     rates = np.clip(lows / max(part.population, 1), 1e-12, 1 - 1e-9)
     if not drawn:
