@@ -4,7 +4,7 @@ from prefect import flow, unmapped
 
 from tasks.monitor.options import MonitorOptions
 from tasks.monitor.report import MonitorReport
-from tasks.monitor.steps import compare_with_people, list_lines, show_ledger, show_overview
+from tasks.monitor.steps import compare_with_people, list_lines, show_ledger, show_overview, watch_proofs
 
 
 @flow
@@ -15,6 +15,8 @@ def monitor(
 ) -> list[MonitorReport]:
     """Add up what labels cost, and compare model and people; both are left as artifacts with tables and plots.
 
+    Bands end here that answers changed since they were used speak against.
+
     Args:
         collection: Only this one; empty: every collection that has a batch.
         options: Prices of an hour, and how much evidence a statement needs.
@@ -22,4 +24,5 @@ def monitor(
     """
     lines = list_lines(collection, plugs)
     show_overview(show_ledger.map(lines, unmapped(options), unmapped(plugs)).result())
+    watch_proofs.map(lines, unmapped(plugs)).result()
     return compare_with_people.map(lines, unmapped(options), unmapped(plugs)).result()

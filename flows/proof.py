@@ -1,6 +1,7 @@
 """The part of the labelling line in which people prove from which score boxes are accepted without a look."""
 
 from flows.options import LineOptions
+from tasks.audit.options import ProofOptions, ProofRef
 from tasks.audit.report import ProofReport
 from tasks.audit.steps import certify_bands, draw_boxes, draw_more_boxes, watch_bands
 from tasks.detect.refs import DetectorRef
@@ -17,12 +18,12 @@ def prove_bands(
     """Let people judge boxes drawn by lot, and certify what these prove; None: the line promises nothing."""
     if not line.proof:
         return None
-    look = (batch.id, detector.version, recipe, line.classes, line.triage, line.proof, plugs)
-    draw_boxes(*look)
+    proof = _proof_of(batch, detector, recipe, line, line.proof)
+    draw_boxes(proof, plugs)
     _judge(batch, line, 0, plugs)
-    draw_more_boxes(*look)  # only where they may still change something
+    draw_more_boxes(proof, plugs)  # only where they may still change something
     _judge(batch, line, 1, plugs)
-    return certify_bands(*look).in_force
+    return certify_bands(proof, plugs).in_force
 
 
 def watch_proof(
@@ -31,7 +32,20 @@ def watch_proof(
     """Withdraw the bands that blind audits contradict, now that these have settled; None: there was no promise."""
     if not line.proof:
         return None
-    return watch_bands(batch.id, detector.version, recipe, line.classes, line.triage, line.proof, plugs)
+    return watch_bands(_proof_of(batch, detector, recipe, line, line.proof), plugs)
+
+
+def _proof_of(
+    batch: BatchRef, detector: DetectorRef, recipe: str, line: LineOptions, promised: ProofOptions
+) -> ProofRef:
+    return ProofRef(
+        batch_id=batch.id,
+        detector=detector.version,
+        recipe=recipe,
+        classes=line.classes,
+        triage=line.triage,
+        proof=promised,
+    )
 
 
 def _judge(batch: BatchRef, line: LineOptions, round_: int, plugs: str) -> None:

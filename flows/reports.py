@@ -42,6 +42,7 @@ class LineReport(BaseModel):
             labels=self.settled.labels if self.settled else 0,
             accepted_without_people=self.settled.accepted_without_people if self.settled else 0,
             human_seconds=self.effort.human_seconds if self.effort else 0.0,
+            unknown=self.triaged.lacking if self.triaged else (),
         )
         if isinstance(trained, str):
             return came_to.model_copy(update={"note": trained})

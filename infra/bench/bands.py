@@ -2,11 +2,11 @@
 
 In a world, a hidden state of each item (its light, its crowd) makes all its boxes better or worse: within an item,
 wrong boxes are beta-binomial with correlation ρ, and crowded items are worse. `python -m infra.bench.bands` prints the
-table.
+table, and below it why a band is proven by boxes of its own batch and not by those of earlier ones.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -17,6 +17,7 @@ from tasks.audit.evidence import Drawn, Evidence, Flags, Floats, Ints
 from tasks.audit.grids import ThresholdGrid
 from tasks.audit.sampling import draw_order, draw_share
 from tasks.audit.scope import Scope, Stream, WholeBatch
+from tasks.audit.together import Part, wrong_together
 
 LEVELS = np.linspace(0.025, 0.975, 39)
 STATES = 48
@@ -64,6 +65,12 @@ class World:
         level = rng.choice(len(LEVELS), size=len(item), p=self.level_weight)
         wrong = rng.random(len(item)) < self.wrong_share[level, state[item]]
         return item.astype(np.int64), LEVELS[level].astype(np.float64), wrong
+
+    def on_a_day(self, rng: np.random.Generator, states: int) -> "World":
+        """Return the world as it is on one day: of all the states of items only so many neighbouring ones occur."""
+        first = int(rng.integers(len(self.crowded) - states + 1))
+        today = first + np.arange(len(self.crowded)) % states
+        return replace(self, wrong_share=self.wrong_share[:, today], crowded=self.crowded[today])
 
 
 @lru_cache(maxsize=64)
@@ -119,9 +126,22 @@ class BatchPlan:
     looks: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class EarlierPlan:
+    """How a batch is accepted by what was judged in others: how many, of how many items, boxes judged in each."""
+
+    batches: int
+    items: int
+    judged: int
+    states_a_day: int
+    """Each batch is of one day; with all `STATES` every day is like any other."""
+
+
 WHOLE_ITEMS = StreamPlan(looks=(150, 300, 600), share=1.0)
 ONE_BOX_EACH = StreamPlan(looks=(400, 800, 1600), share=1 / LARGE[1])
 SINGLE_BOXES = BatchPlan(items=300, looks=(150, 300, 600))
+ALIKE_DAYS = EarlierPlan(batches=10, items=120, judged=300, states_a_day=STATES)
+OTHER_DAYS = replace(ALIKE_DAYS, states_a_day=STATES // 3)
 
 
 def stream_outcome(plan: StreamPlan, curve: str, correlation: float, worlds: int, seed: int) -> Outcome:
@@ -170,6 +190,67 @@ def batch_outcome(plan: BatchPlan, curve: str, correlation: float, worlds: int, 
     return Outcome(worlds, broken, accepted / worlds, oracle / worlds)
 
 
+@dataclass(frozen=True, slots=True)
+class Together:
+    """What is stated of the boxes accepted in several batches together, over many worlds."""
+
+    worlds: int
+    broken: int
+    """Worlds in which more of them were wrong than stated."""
+    at_most: float
+    """Mean share that is wrong at most, as stated; 0 where no batch has a band."""
+    true: float
+    """Mean share that is wrong."""
+
+
+def together_outcome(plan: BatchPlan, batches: int, curve: str, worlds: int, seed: int) -> Together:
+    """Certify bands of several batches, each of another day, and state how much is wrong in all that they accept."""
+    world, promise = build_world(curve, 0.3), Promise()
+    rng = np.random.default_rng(seed)
+    stated, true = [], []
+    for _ in range(worlds):
+        parts, wrong_in_all = [], 0
+        for _ in range(batches):
+            item, scores, wrong = world.on_a_day(rng, STATES // 3).draw(plan.items, rng)
+            drawn = draw_order(len(item), rng)[: plan.looks[-1]]
+            evidence = Evidence.of(item[drawn].tolist(), scores[drawn], wrong[drawn], Drawn.BOXES)
+            scope = WholeBatch.of(item.tolist(), scores)
+            band = certify("car", [evidence], ThresholdGrid.of(scores), promise, scope)
+            if band.accept_from is not None:
+                taken, seen = scores >= band.accept_from, scores[drawn] >= band.accept_from
+                parts.append(Part(wrong[drawn][seen].astype(np.float64), int(taken.sum())))
+                wrong_in_all += int(wrong[taken].sum())
+        accepted = max(sum(part.population for part in parts), 1)
+        stated.append(wrong_together(parts, promise.delta, batches - len(parts)) / accepted)
+        true.append(wrong_in_all / accepted)
+    broken = sum(share > most for share, most in zip(true, stated, strict=True))
+    return Together(worlds, broken, float(np.mean(stated)), float(np.mean(true)))
+
+
+def earlier_outcome(plan: EarlierPlan, curve: str, correlation: float, worlds: int, seed: int) -> Outcome:
+    """Accept of a batch what boxes judged in earlier batches would prove if they were its own: what we do not do."""
+    world, promise = build_world(curve, correlation), Promise()
+    rng = np.random.default_rng(seed)
+    grid = ThresholdGrid.of(rng.choice(LEVELS, 20_000, p=world.level_weight))
+    broken, accepted, oracle = 0, 0.0, 0.0
+    for _ in range(worlds):
+        parts = []
+        for _ in range(plan.batches):
+            item, scores, wrong = world.on_a_day(rng, plan.states_a_day).draw(plan.items, rng)
+            drawn = draw_order(len(item), rng)[: plan.judged]
+            parts.append((scores[drawn], wrong[drawn]))
+        judged, said = (np.concatenate(column) for column in zip(*parts, strict=True))
+        evidence = Evidence.of([f"box {n}" for n in range(len(judged))], judged, said, Drawn.ITEMS)
+        place = _place(evidence, grid, promise, Stream(largest_draw=1))
+        _, scores, wrong = world.on_a_day(rng, plan.states_a_day).draw(plan.items, rng)
+        taken = [scores >= threshold for threshold in grid.thresholds]
+        keeps = [bool(wrong[mask].mean() <= promise.epsilon) for mask in taken]
+        broken += place is not None and not keeps[place]
+        accepted += 0.0 if place is None else float(taken[place].mean())
+        oracle += max((float(mask.mean()) for mask, kept in zip(taken, keeps, strict=True) if kept), default=0.0)
+    return Outcome(worlds, broken, accepted / worlds, oracle / worlds)
+
+
 def _place(evidence: Evidence, grid: ThresholdGrid, promise: Promise, scope: Scope) -> int | None:
     band = certify("car", [evidence], grid, promise, scope)
     return None if band.accept_from is None else int(np.flatnonzero(grid.thresholds == band.accept_from)[0])
@@ -190,6 +271,15 @@ def main(worlds: int = 300) -> None:
             )
             cells = (f"{one.broken / worlds:6.1%}{one.accepted:7.1%} {one.oracle:7.1%}" for one in outcomes)
             print(f"{curve:13} {correlation:5.1f} | {' | '.join(cells)}", flush=True)
+    print("all that ten batches of unlike days accept: more wrong than stated / stated at 95 % / wrong")
+    for curve in ("perfect", "good", "mostly good"):
+        found = together_outcome(SINGLE_BOXES, 10, curve, worlds, seed=6)
+        print(f"{curve:13}  0.3 | {found.broken / worlds:6.1%}{found.at_most:7.2%} {found.true:7.2%}", flush=True)
+    print("accepted by what was judged in ten earlier batches, days alike | days unlike: what we do not do")
+    for curve in ("good", "mostly good", "usable"):
+        earlier = (earlier_outcome(plan, curve, 0.4, worlds, seed=4) for plan in (ALIKE_DAYS, OTHER_DAYS))
+        cells = (f"{one.broken / worlds:6.1%}{one.accepted:7.1%} {one.oracle:7.1%}" for one in earlier)
+        print(f"{curve:13} {0.4:5.1f} | {' | '.join(cells)}", flush=True)
 
 
 if __name__ == "__main__":

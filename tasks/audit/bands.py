@@ -9,7 +9,7 @@ were wrong before people corrected any. It is computed anew from all evidence at
 it ends.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from blocks.errors import BadOption, UnknownClass
+from blocks.errors import BadOption
 from tasks.audit.bounds import draws_needed, log_evidence_above, log_evidence_below, log_wealth
 from tasks.audit.evidence import Drawn, Evidence, Floats, Tally, tally
 from tasks.audit.grids import ThresholdGrid, passed_in_order
@@ -105,30 +105,6 @@ def certify(
     case = Case(class_name, seen, grid, promise, scope)
     passed = passed_in_order(_strength(case), grid.starts, promise.delta)
     return _band(case, int(np.flatnonzero(passed)[-1])) if passed.any() else _no_band(case)
-
-
-def certify_classes(
-    classes: Sequence[str],
-    evidence: Mapping[str, Sequence[Evidence]],
-    scopes: Mapping[str, Scope],
-    grids: Mapping[str, ThresholdGrid],
-    promise: Promise,
-) -> dict[str, ClassBand]:
-    """Find the bands of all classes of a line; a class without evidence, grid or scope gets none, and is in the result.
-
-    Raises:
-        UnknownClass: Evidence, a scope or a grid names a class that the line does not have.
-    """
-    for name in (*evidence, *scopes, *grids):
-        if name not in classes:
-            raise UnknownClass.named(name, classes, "the line")
-    bands = {}
-    for name in classes:
-        complete = name in scopes and name in grids
-        scope: Scope = scopes.get(name, WholeBatch.of((), ()))
-        grid = grids.get(name, ThresholdGrid.of(np.empty(0)))
-        bands[name] = certify(name, evidence.get(name, ()) if complete else (), grid, promise, scope)
-    return bands
 
 
 def _strength(case: Case) -> Floats:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Engine, func
 from sqlmodel import Session, col, select
 
-from blocks.audit_tables import Judgement
+from blocks.audit_tables import Band, Judgement
 from blocks.database import reading, upsert, writing
 from blocks.errors import BadOption
 from blocks.tables import Batch, BatchItem
@@ -74,6 +74,9 @@ def draw_evidence(
             raise BadOption(f"batch {scope.batch_id!r} is not in the catalogue. Open it first, with `open_batch`.")
         earlier = _read_drawn(session, scope)
         late = is_triaged(session, scope.batch_id)
+        ended = _read_ended(session, scope)
+    if ended and not earlier:
+        return tuple(ClassDraw(class_name=name, population=0, drawn=0, why=ended.get(name, "")) for name in classes)
     if earlier or late:
         nothing = ClassDraw(class_name="", population=0, drawn=0, why="nothing: the batch was triaged without a proof")
         if earlier:
@@ -174,6 +177,17 @@ def rows_of(plan: Plan, scope: Scope, collection: str, proof: ProofOptions) -> l
         {**common, "proposal_id": plan.frame.ids[place], "item_id": plan.frame.item_ids[place], "rank": rank}
         for rank, place in enumerate(order[: plan.draws])
     ]
+
+
+def _read_ended(session: Session, scope: Scope) -> dict[str, str]:
+    """Return why bands of a batch have ended, by class: what is judged for them would prove nothing any more."""
+    query = select(Band.class_name, Band.reason).where(
+        Band.batch_id == scope.batch_id,
+        Band.detector == scope.detector,
+        Band.recipe == scope.recipe,
+        col(Band.withdrawn_at).is_not(None),
+    )
+    return dict(session.exec(query).all())
 
 
 def _read_drawn(session: Session, scope: Scope) -> dict[str, ClassDraw]:

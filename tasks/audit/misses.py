@@ -5,7 +5,7 @@ Misses cluster (in a dark item all are missed), so the item is the unit, as in `
 objects over objects.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -87,20 +87,6 @@ def bound_misses(
         more_audits=None if at_most <= goal or more is None else max(1, more),
         goal=goal,
     )
-
-
-def bound_misses_by_class(
-    audited: Mapping[str, Sequence[AuditedItem]], largest_item: Mapping[str, int], delta: float = 0.05
-) -> dict[str, MissBound]:
-    """Bound the misses of several classes, each with its own confidence.
-
-    Raises:
-        BadOption: A class has no `largest_item`.
-    """
-    for name in audited:
-        if name not in largest_item:
-            raise BadOption(f"class {name!r} has no largest_item (known: {', '.join(largest_item) or 'none'})")
-    return {name: bound_misses(name, items, largest_item[name], delta=delta) for name, items in audited.items()}
 
 
 def _read_counts(class_name: str, audited: Sequence[AuditedItem], largest_item: int) -> tuple[Floats, Floats]:

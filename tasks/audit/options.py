@@ -1,9 +1,11 @@
-"""What a person may set about the proof behind what is accepted unseen: it becomes the Prefect run form."""
+"""What a person may set about the proof behind what is accepted unseen (the Prefect run form), and its reference."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from blocks.errors import UnknownClass
 from tasks.audit.bands import Promise
+from tasks.triage.boxes import Scope
+from tasks.triage.options import TriageOptions
 
 
 class ProofOptions(BaseModel):
@@ -40,6 +42,11 @@ class ProofOptions(BaseModel):
         le=1,
         description="At most this share of a class's boxes is drawn; where a proof takes more, people look at all",
     )
+    end_on_drift: bool = Field(
+        default=True,
+        description="Accept nothing unseen in a batch whose pictures have changed against earlier ones: what is "
+        "accepted may be right there, but a detector misses more on pictures of another kind",
+    )
     seed: int = Field(default=0, ge=0, le=2**31 - 1, description="Draws other boxes to be judged")
 
     @property
@@ -60,3 +67,21 @@ class ProofOptions(BaseModel):
         for name in self.class_limits:
             if name not in classes:
                 raise UnknownClass.named(name, classes, "the classes of this line, but has a limit in class_limits")
+
+
+class ProofRef(BaseModel):
+    """A proof as its steps pass it on: of whose proposals, in which batch, and by which options."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    batch_id: str
+    detector: str
+    recipe: str
+    classes: tuple[str, ...]
+    triage: TriageOptions = Field(description="as triage will use them: they say what could be accepted at all")
+    proof: ProofOptions
+
+    @property
+    def scope(self) -> Scope:
+        """Whose proposals count."""
+        return Scope(self.batch_id, self.detector, self.recipe)

@@ -71,10 +71,10 @@ def _drift_in_words(drift: Drift) -> str:
     counts = f"{drift.items_now} against {drift.items_before} before, p = {drift.p_value:.3g}"
     if not drift.has_drifted:
         return f"Its {drift.what} look like those of earlier batches ({counts})."
-    return (
-        f"**Its {drift.what} have changed against earlier batches** ({counts}). The bands stand, since their boxes "
-        "were drawn from this batch; what was measured before says little of it."
-    )
+    told = f"**Its {drift.what} have changed against earlier batches** ({counts}): what was measured before says little"
+    if not drift.is_exact:
+        return f"{told}. Pictures of one sequence are alike and there are few sequences, so no band ends by it."
+    return f"{told}. A band that is in force stands on boxes drawn from this batch; look at what the detector misses."
 
 
 def draws_summary(batch_id: str, draws: Sequence[ClassDraw]) -> str:

@@ -1,10 +1,12 @@
 """What a certificate may state of a class: how wrong its unseen labels and how many its missed objects are, at most.
 
-Unseen labels are covered by the certified bands of their batches, where each batch has one; else by the blind audits
-of all batches together, whose bound is wider; else by nothing, and that is what is said.
+Unseen labels are covered by the certified bands of their batches, where each batch has one: those of one batch by its
+promise, those of several by all their evidence together (`together.py`). Else by the blind audits of all batches,
+whose bound is wider; else by nothing, and that is what is said.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,13 +19,13 @@ from tasks.audit.bands import Standing
 from tasks.audit.blind import BlindClass
 from tasks.audit.bounds import upper_bound
 from tasks.audit.certificate import Bound
+from tasks.audit.judgements import read_judged
 from tasks.audit.misses import bound_misses
+from tasks.audit.together import Part, wrong_together
+from tasks.triage.boxes import Scope
 
 DELTA = 0.05
 """Chance that a bound from blind audits is broken; certified bands bring their own."""
-
-LEAST_CONFIDENCE = 0.5
-"""Bounds of several batches hold together with 1 minus the sum of their gaps; below this none is stated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +44,29 @@ def read_band_rows(engine: Engine, batch_ids: Sequence[str]) -> dict[tuple[str, 
         return {(row.batch_id, row.class_name): row for row in session.exec(query).all()}
 
 
+def read_parts(engine: Engine, rows: Iterable[Band]) -> dict[tuple[str, str], Part]:
+    """Return what was judged of the boxes that bands accept, by batch and class; only of bands in force."""
+    found = {}
+    by_scope: dict[Scope, list[Band]] = defaultdict(list)
+    for row in rows:
+        if row.standing == Standing.CERTIFIED:
+            by_scope[Scope(row.batch_id, row.detector, row.recipe)].append(row)
+    for scope, mine in by_scope.items():
+        judged = read_judged(engine, scope)
+        for row in mine:
+            seen = judged[row.class_name].evidence if row.class_name in judged else None
+            wrong = np.empty(0) if seen is None else seen.wrong[seen.scores >= (row.accept_from or 0.0)]
+            found[row.batch_id, row.class_name] = Part(wrong.astype(np.float64), row.population)
+    return found
+
+
 def state_error(
     class_name: str,
     unseen: Mapping[str, int],
     rows: Mapping[tuple[str, str], Band],
     blind: BlindClass,
     largest_item: int,
+    parts: Mapping[tuple[str, str], Part],
 ) -> Stated:
     """State how many of a class's labels that nobody looked at are wrong, at most.
 
@@ -57,6 +76,7 @@ def state_error(
         rows: Bands by batch and class.
         blind: What blind audits of the same batches say of the class.
         largest_item: The most boxes of the class that an item is expected to have, from items that were not audited.
+        parts: What was judged for the bands, by batch and class (`read_parts`).
 
     Returns:
         No bound where there are no such labels; one without a number where nothing was judged.
@@ -68,7 +88,9 @@ def state_error(
     if not batches:
         return Stated(None)
     if len(certified) == len(batches):
-        return _from_bands(class_name, certified)
+        places = [(row.batch_id, class_name) for row in certified]
+        others = [row for place, row in rows.items() if place[1] == class_name and row.judged and place not in places]
+        return _from_bands(class_name, certified, [parts[place] for place in places], len(others))
     if mine:
         told = f"{class_name}: {len(batches) - len(certified)} of {len(batches)} batches have no band in force"
         remarks = (*remarks, f"{told}; the bound on its errors is that of blind audits")
@@ -106,27 +128,28 @@ def state_misses(class_name: str, blind: BlindClass, largest_item: int) -> State
     return Stated(bound, remarks=remarks)
 
 
-def _from_bands(class_name: str, rows: Sequence[Band]) -> Stated:
+def _from_bands(class_name: str, rows: Sequence[Band], parts: Sequence[Part], without_band: int) -> Stated:
     judged, wrong = sum(row.judged for row in rows), sum(row.wrong for row in rows)
-    confidence = 1 - sum(row.delta for row in rows)
-    is_stated = confidence >= LEAST_CONFIDENCE
+    accepted, delta = sum(row.population for row in rows), max(row.delta for row in rows)
+    at_most: float | None = rows[0].epsilon
+    if len(rows) > 1:
+        # Each band has a chance of its own to be broken; of all of them together the evidence says how much is wrong.
+        at_most = wrong_together(parts, delta, without_band) / max(accepted, 1)
+    is_stated = judged and at_most is not None and at_most < 1
     bound = Bound(
         rate=wrong / judged if judged else None,
-        at_most=max(row.epsilon for row in rows) if is_stated and judged else None,
-        confidence=confidence if is_stated else 1 - max(row.delta for row in rows),
+        at_most=at_most if is_stated else None,
+        confidence=1 - delta,
         judged=judged,
         wrong=wrong,
         draws=sum(row.draws for row in rows),
         drawn="boxes",
         scope="batch",
-        of=sum(row.population for row in rows),
+        of=accepted,
     )
     remarks: tuple[str, ...] = ()
-    if not is_stated:
-        remarks = (
-            f"{class_name}: the bands of {len(rows)} batches hold one by one, each with its own confidence; for all of "
-            "them together too little is left to state",
-        )
+    if len(rows) > 1 and is_stated:
+        remarks = (f"{class_name}: the bound is of the boxes that the bands of {len(rows)} batches accept together",)
     return Stated(bound, min(row.accept_from or 0.0 for row in rows), remarks)
 
 

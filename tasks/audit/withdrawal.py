@@ -1,10 +1,13 @@
 """When a certified band ends by itself: later audits contradict it, or the pictures have changed.
 
 Both alarms have a stated chance of being false. The first is valid at every look (a test that never has to stop); the
-second is a permutation test by item, exact whatever the boxes of an item share.
+second is a permutation test that exchanges whole sequences, exact whatever the frames of one share. With too few
+sequences it exchanges items: then frames that look alike raise the alarm too often, and it ends no band.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,8 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from blocks.errors import BadInput, BadOption
 from tasks.audit.bands import ClassBand, Standing
 from tasks.audit.bounds import log_evidence_above
-from tasks.audit.evidence import Evidence, Floats, tally, unit_codes
+from tasks.audit.evidence import Evidence, Floats, Ints, tally, unit_codes
 from tasks.audit.scope import Scope
+
+LEAST_SEQUENCES = 5
+"""On each side: with 5 and 5, chance alone gives the greatest distance once in 252 times."""
 
 
 class Contradiction(BaseModel):
@@ -72,25 +78,59 @@ class Drift(BaseModel):
     false_alarm: float
     items_before: int
     items_now: int
+    unit: Literal["items", "sequences"] = Field(default="items", description="what was exchanged")
+    is_exact: bool = Field(default=True, description="false alarms are as rare as stated, also if frames look alike")
     has_drifted: bool
+
+    @property
+    def ends_bands(self) -> bool:
+        """Whether bands end by it: a change that chance explains as seldom as stated."""
+        return self.has_drifted and self.is_exact
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What may be exchanged between two sides of rows if nothing has changed: groups of rows, shape (n,)."""
+
+    groups: Ints
+    first: int
+    """So many groups are on the first side."""
+    unit: Literal["items", "sequences"]
+    is_exact: bool
+
+    @classmethod
+    def of(cls, sizes: tuple[int, int], sequences: tuple[Sequence[str], Sequence[str]] | None) -> "Exchange":
+        """Exchange whole sequences where both sides have enough and share none; else single items.
+
+        Args:
+            sizes: Rows of both sides.
+            sequences: Of each row; None: no two rows have to do with each other.
+        """
+        if sequences is not None:
+            names = tuple(set(side) for side in sequences)
+            if min(map(len, names)) >= LEAST_SEQUENCES and not names[0] & names[1]:
+                return cls(unit_codes([*sequences[0], *sequences[1]]), len(names[0]), "sequences", True)
+        return cls(np.arange(sum(sizes)), sizes[0], "items", sequences is None)
 
 
 def check_drift(
     what: str,
     before: Floats,
     now: Floats,
+    sequences: tuple[Sequence[str], Sequence[str]] | None = None,
     *,
     false_alarm: float = 0.01,
     most_items: int = 400,
     permutations: int = 999,
     seed: int = 0,
 ) -> Drift:
-    """Compare the items that a band was certified on with those that come now (energy distance, permuted by item).
+    """Compare the items of before with those that come now (energy distance, permuted).
 
     Args:
         what: What the rows are, for the report.
-        before: Shape (n, d), one row per item: its embedding, or its `score_profiles`. Rows with NaN are left out.
+        before: Shape (n, d), one row per item, such as its embedding. Rows with NaN are left out.
         now: Shape (m, d).
+        sequences: Of each row, n and m names: frames of one sequence look alike. None: every item stands for itself.
         false_alarm: Chance of an alarm where nothing changed, at this one look; halve it at each further look.
         most_items: Of larger sets a random part is compared.
         permutations: How often items are dealt anew.
@@ -110,11 +150,16 @@ def check_drift(
     if before.ndim != 2 or now.ndim != 2 or before.shape[1] != now.shape[1]:
         raise BadInput(f"{what} of shapes {before.shape} and {now.shape}: expected (items, d) twice with the same d")
     rng = np.random.default_rng(seed)
-    sides = [_some(rows[np.isfinite(rows).all(axis=1)], most_items, rng) for rows in (before, now)]
-    sizes = [len(rows) for rows in sides]
+    kept = [_some(np.flatnonzero(np.isfinite(rows).all(axis=1)), most_items, rng) for rows in (before, now)]
+    sides = [rows[places].astype(np.float64) for rows, places in zip((before, now), kept, strict=True)]
+    sizes = len(sides[0]), len(sides[1])
+    named = None
+    if sequences is not None:
+        named = [sequences[0][place] for place in kept[0]], [sequences[1][place] for place in kept[1]]
+    exchange = Exchange.of(sizes, named)
     distance, p_value = 0.0, 1.0
     if min(sizes) >= 2:
-        distance, p_value = _permuted_energy(np.concatenate(sides).astype(np.float64), sizes[0], permutations, rng)
+        distance, p_value = _permuted_energy(np.concatenate(sides), exchange, permutations, rng)
     return Drift(
         what=what,
         distance=distance,
@@ -122,27 +167,10 @@ def check_drift(
         false_alarm=false_alarm,
         items_before=sizes[0],
         items_now=sizes[1],
+        unit=exchange.unit,
+        is_exact=exchange.is_exact,
         has_drifted=p_value <= false_alarm,
     )
-
-
-def score_profiles(item_ids: Sequence[str], scores: Floats) -> Floats:
-    """Describe each item by its proposals: log of their number, and the 10, 50 and 90 % quantiles of their scores.
-
-    Args:
-        item_ids: The item of each proposal; items without proposals cannot appear.
-        scores: Shape (n,); NaN is ignored.
-
-    Returns:
-        Shape (items, 4), items in order of first appearance; NaN quantiles where no score is known.
-    """
-    unit = unit_codes(item_ids)
-    rows = np.full((int(unit.max(initial=-1)) + 1, 4), np.nan)
-    for place in range(len(rows)):
-        own = scores[(unit == place) & ~np.isnan(scores)]
-        if len(own):
-            rows[place] = (np.log1p(len(own)), *np.quantile(own, (0.1, 0.5, 0.9)))
-    return rows
 
 
 def keep_or_withdraw(band: ClassBand, contradiction: Contradiction | None, drifts: tuple[Drift, ...] = ()) -> ClassBand:
@@ -155,7 +183,7 @@ def keep_or_withdraw(band: ClassBand, contradiction: Contradiction | None, drift
     reasons += [
         f"{drift.what} have changed since (p = {drift.p_value:.3g} with {drift.items_now} items)"
         for drift in drifts
-        if drift.has_drifted
+        if drift.ends_bands
     ]
     if not reasons:
         return band
@@ -165,11 +193,13 @@ def keep_or_withdraw(band: ClassBand, contradiction: Contradiction | None, drift
     )
 
 
-def _some(rows: Floats, most: int, rng: np.random.Generator) -> Floats:
-    return rows if len(rows) <= most else rows[rng.choice(len(rows), most, replace=False)]
+def _some(places: Ints, most: int, rng: np.random.Generator) -> Ints:
+    return places if len(places) <= most else np.sort(rng.choice(places, most, replace=False))
 
 
-def _permuted_energy(rows: Floats, first: int, permutations: int, rng: np.random.Generator) -> tuple[float, float]:
+def _permuted_energy(
+    rows: Floats, exchange: Exchange, permutations: int, rng: np.random.Generator
+) -> tuple[float, float]:
     """Return the energy distance of the first rows to the others, and its permutation p-value.
 
     Source:
@@ -180,15 +210,17 @@ def _permuted_energy(rows: Floats, first: int, permutations: int, rng: np.random
     scale = rows.std(axis=0)
     rows = (rows - rows.mean(axis=0)) / np.where(scale > 0, scale, 1.0)
     distances = cdist(rows, rows)
-    side = np.zeros((permutations + 1, len(rows)))
-    side[0, :first] = 1
+    groups = int(exchange.groups.max()) + 1
+    on_first = np.zeros((permutations + 1, groups))
+    on_first[0, : exchange.first] = 1  # groups are numbered in order of appearance: those of the first side first
     for place in range(1, permutations + 1):
-        side[place, rng.permutation(len(rows))[:first]] = 1
+        on_first[place, rng.permutation(groups)[: exchange.first]] = 1
+    side = on_first[:, exchange.groups]
+    first = side.sum(axis=1)
+    others = len(rows) - first
     to_first = side @ distances
-    within = (to_first * side).sum(axis=1) / first**2
-    across = (to_first * (1 - side)).sum(axis=1) / (first * (len(rows) - first))
-    total = distances.sum()
-    others = total - 2 * (to_first * (1 - side)).sum(axis=1) - (to_first * side).sum(axis=1)
-    energy = 2 * across - within - others / (len(rows) - first) ** 2
+    within, across = (to_first * side).sum(axis=1), (to_first * (1 - side)).sum(axis=1)
+    rest = distances.sum() - 2 * across - within
+    energy = 2 * across / (first * others) - within / first**2 - rest / others**2
     p_value = (1 + int((energy[1:] >= energy[0] - 1e-12).sum())) / (permutations + 1)
     return float(max(energy[0], 0.0)), p_value

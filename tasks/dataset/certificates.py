@@ -20,7 +20,8 @@ from blocks.stores import Store
 from blocks.tables import Answer, Batch, Proposal, Question, Snapshot, utc_now
 from tasks.audit.blind import BlindItem, by_class, read_blind
 from tasks.audit.certificate import Certificate, ClassCertificate, Labellers, from_json, to_json
-from tasks.audit.statements import read_band_rows, state_error, state_misses
+from tasks.audit.statements import read_band_rows, read_parts, state_error, state_misses
+from tasks.dataset.agreement import agreement_behind
 from tasks.dataset.manifest import Manifest, ManifestLabel
 from tasks.dataset.snapshots import read_snapshot
 from tasks.settle.truth import MACHINE
@@ -36,7 +37,7 @@ DOUBLES = "Single boxes were judged one by one: two boxes on one object both cou
 class Counts:
     """What a manifest holds."""
 
-    items: int = 0
+    items: set[str] = field(default_factory=set)
     splits: Counter[str] = field(default_factory=Counter)
     labellers: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     unseen: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
@@ -105,11 +106,12 @@ def draw_up(engine: Engine, store: Store, snapshot_id: str, issued_at: datetime)
         collection=snapshot.collection,
         issued_at=issued_at,
         detectors=tuple(sorted(counts.detectors)),
-        items=counts.items,
+        items=len(counts.items),
         splits={name: counts.splits[name] for name in ("train", "val", "test")},
         classes=classes,
         people=people,
         human_seconds=seconds,
+        agreement=agreement_behind(engine, batches, counts.items),
         remarks=remarks,
     )
 
@@ -120,7 +122,7 @@ def count_manifest(engine: Engine, manifest: Manifest, audited: Sequence[BlindIt
     blind = {item.item_id for item in audited}
     shard: list[ManifestLabel] = []
     for item in manifest.items():
-        counts.items += 1
+        counts.items.add(item.id)
         counts.splits[item.split] += 1
         if item.id not in blind:
             for name, objects in Counter(label.class_name for label in item.labels).items():
@@ -168,10 +170,11 @@ def _classes(
 ) -> tuple[tuple[ClassCertificate, ...], tuple[str, ...]]:
     names = sorted(counts.labellers)
     rows = read_band_rows(engine, batches)
+    parts = read_parts(engine, rows.values())
     blind = by_class(audited, names)
     classes, remarks = [], []
     for name in names:
-        error = state_error(name, counts.unseen[name], rows, blind[name], 2 * counts.largest[name])
+        error = state_error(name, counts.unseen[name], rows, blind[name], 2 * counts.largest[name], parts)
         misses = state_misses(name, blind[name], 2 * counts.largest[name])
         remarks += [*error.remarks, *misses.remarks]
         classes.append(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from blocks.errors import BadWeights, UnknownClass
+from blocks.errors import BadWeights
 from blocks.stores import Store
 from tasks.detect.networks import Backend
 from tasks.detect.refs import DetectorRef
@@ -164,16 +164,8 @@ def forget_detectors() -> None:
 
 
 def known_classes(detector: Detector, asked: Sequence[str]) -> tuple[str, ...]:
-    """Return those of the asked classes that a detector can find.
-
-    Raises:
-        UnknownClass: It can find none of them, or none was asked for.
-    """
-    shared = tuple(name for name in dict.fromkeys(asked) if name in detector.classes)
-    if not shared:
-        where = f"detector {detector.version}, and neither is any other class that was asked for"
-        raise UnknownClass.named(asked[0] if asked else "", detector.classes, where)
-    return shared
+    """Return those of the asked classes that a detector can find; may be none."""
+    return tuple(name for name in dict.fromkeys(asked) if name in detector.classes)
 
 
 def _open(weights: Path, version: str, imgsz: int, backend: Backend) -> Detector:

@@ -1,7 +1,7 @@
 """From items to proposals in the catalogue: what each detector saw, box by box, with where it saw it.
 
 An item is scanned once per detector and recipe. Its boxes and the note that it was scanned are written together, so a
-run that was killed finds each item done or not begun.
+run that was killed finds each item done or not begun. A detector that knows none of the classes looks at nothing.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ from blocks.database import reading, upsert, writing
 from blocks.stores import Store
 from blocks.tables import Item, Proposal, Scan
 from tasks.detect.calibration import Calibration, read_calibration, way_of_seeing
+from tasks.detect.lacking import lacking_classes, note_classes
 from tasks.detect.options import SHOW_SCORE, TilingOptions
 from tasks.detect.refs import DetectorRef
 
@@ -98,7 +99,6 @@ def propose(  # the order every station uses: where to write, where to read, wha
     Raises:
         BadWeights: The detector's file is missing, corrupt, or not the one that the reference names.
         BadOption: The calibration is not in the store, or the back end cannot run here.
-        UnknownClass: The detector knows none of the classes.
         StoreUnavailable: The store does not answer.
         CatalogUnavailable: The catalogue cannot be written.
     """
@@ -109,7 +109,8 @@ def propose(  # the order every station uses: where to write, where to read, wha
     todo = [item for item in items if item.id not in done]
     scanner = _Scanner(engine, store, ref, options, recipe)
     fresh = scanner.scan(todo, classes) if todo else ProposalCounts()
-    return fresh + _count(engine, ids, ref.version, recipe)
+    counts = fresh + _count(engine, ids, ref.version, recipe)
+    return counts.model_copy(update={"lacking": lacking_classes(engine, ref.version, classes)})
 
 
 def proposals_of(engine: Engine, item_ids: Sequence[str], detector: str, recipe: str) -> dict[str, list[Proposal]]:
@@ -156,6 +157,9 @@ class _Scanner:
 
         detector = open_detector(self.store, self.ref, self.options.tile_px, self.options.backend)
         wanted = known_classes(detector, classes)
+        note_classes(self.engine, self.ref.version, detector.classes, classes)
+        if not wanted:
+            return ProposalCounts()
         class_ids = [number for number, name in enumerate(detector.classes) if name in wanted]
         name = self.options.calibration
         calibration = read_calibration(self.store, self.ref.version, name) if name else None
@@ -172,8 +176,7 @@ class _Scanner:
                 self._write(waiting, detector.classes, calibration)
                 waiting.clear()
         self._write(waiting, detector.classes, calibration)
-        lacking = tuple(sorted(set(classes) - set(wanted)))
-        return ProposalCounts(scanned_now=scanned, dropped=dropped, lacking=lacking, set_aside=tuple(unseen))
+        return ProposalCounts(scanned_now=scanned, dropped=dropped, set_aside=tuple(unseen))
 
     def _sources(self, items: Iterable[Item]) -> Iterator["Source"]:
         from tasks.detect.stream import Source

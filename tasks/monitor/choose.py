@@ -14,13 +14,17 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from blocks.database import reading, upsert, writing
-from blocks.tables import Batch, BatchItem, Item, SequenceSplit, Source
+from blocks.tables import Batch, BatchItem, Bookmark, Item, SequenceSplit, Source, utc_now
+from tasks.audit.inputs import chosen_name
 from tasks.detect.proposals import proposals_of
 from tasks.intake.batches import BatchRef
 from tasks.monitor.spent import settled_items
 from tasks.settle.in_force import labels_in_force
 from tasks.triage.boxes import in_shards
 from tasks.triage.strategies import STRATEGIES, Candidates, score_by
+
+BY_LOT = "random"
+"""The strategy whose batches are like what is left; batches of all others are no yardstick for drift."""
 
 
 class Selection(BaseModel):
@@ -82,6 +86,9 @@ def choose_batch(engine: Engine, collection: str, source: tuple[str, str], selec
         upsert(session, Batch, [{"id": batch_id, "collection": collection}])
         places = [{"batch_id": batch_id, "item_id": item, "position": at} for at, item in enumerate(item_ids)]
         upsert(session, BatchItem, places)
+        if selection.strategy != BY_LOT:
+            row = {"name": chosen_name(batch_id), "value": selection.strategy, "updated_at": utc_now()}
+            upsert(session, Bookmark, [row], update=("value", "updated_at"))
     return BatchRef(id=batch_id, collection=collection, size=len(item_ids))
 
 

@@ -37,6 +37,7 @@ class Round(BaseModel):
     promoted: bool = False
     detector: str | None = Field(default=None, description="version of the champion after the round")
     note: str = Field(default="", description="why there was no training")
+    unknown: tuple[str, ...] = Field(default=(), description="classes that the round's detector did not know")
 
 
 class Verdict(BaseModel):

@@ -51,12 +51,16 @@ def rounds_page(collection: str, rounds: Sequence[Round], verdict: Verdict) -> s
             in_words(one.human_seconds),
             "–" if one.metric is None else f"{one.metric:.3f}",
             f"{(one.detector or '–')[:12]}{' (new)' if one.promoted else ''}",
-            one.note,
+            "; ".join(filter(None, (_unknown_in_words(one), one.note))),
         )
         for number, one in enumerate(rounds, 1)
     ]
     curve = [f"![curve]({curve_uri({collection: curve_of(rounds)})})"] if curve_of(rounds) else []
     return "\n\n".join([title, escape_cell(verdict.reason), *curve, table(head, rows)])
+
+
+def _unknown_in_words(one: Round) -> str:
+    return f"without boxes of {', '.join(one.unknown)}, which the detector did not know" if one.unknown else ""
 
 
 def curve_of(rounds: Sequence[Round]) -> list[tuple[float, float]]:

@@ -17,7 +17,9 @@ from blocks.database import reading
 from blocks.errors import CatalogUnavailable, NotEnoughData, StoreUnavailable, TrackingUnavailable
 from blocks.plugs import open_catalog, open_experiments, open_store
 from blocks.retries import WAITS_S, only_for
-from blocks.tables import Batch
+from blocks.tables import Batch, Snapshot
+from tasks.audit.again import watch_again
+from tasks.dataset.certificates import issue_certificate
 from tasks.dataset.snapshots import read_snapshot, take_snapshot
 from tasks.detect.options import TilingOptions
 from tasks.detect.proposals import ProposalCounts, propose
@@ -88,6 +90,20 @@ def compare_with_people(collection: str, options: MonitorOptions, plugs: str = "
 
 
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
+def watch_proofs(collection: str, plugs: str = "local") -> dict[str, tuple[str, ...]]:
+    """End the bands that answers changed since speak against; the newest snapshot is certified anew then."""
+    engine = open_catalog(plugs)
+    ended = watch_again(engine, collection)
+    newest = select(Snapshot.id).where(Snapshot.collection == collection).order_by(col(Snapshot.created_at).desc())
+    with reading(engine) as session:
+        snapshot_id = session.exec(newest.limit(1)).first()
+    if ended and snapshot_id:
+        issue_certificate(engine, open_store(plugs), snapshot_id)
+    log.info("%s: bands ended in %d batches", collection, len(ended))
+    return ended
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
 def scan_pool(
     collection: str,
     detector: DetectorRef,
@@ -117,9 +133,11 @@ def choose_batch(
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
 def lacking_for_training(collection: str, options: TrainOptions, plugs: str = "local") -> str:
     """Say in words what a collection's truth lacks to be trained and tested on; empty where there is enough."""
-    store = open_store(plugs)
+    engine, store = open_catalog(plugs), open_store(plugs)
     try:
-        check_enough(read_snapshot(store, take_snapshot(open_catalog(plugs), store, collection).id), options)
+        snapshot = take_snapshot(engine, store, collection)
+        issue_certificate(engine, store, snapshot.id)  # it is kept, also where there is too little to train on
+        check_enough(read_snapshot(store, snapshot.id), options)
     except NotEnoughData as error:
         log.info("no training of %s yet: %s", collection, error)
         return str(error)

@@ -57,15 +57,6 @@ class Given:
     person_is_known: bool = True
 
 
-def may_ask(person: str, roster: Roster) -> Ruling:
-    """Say whether new questions of a queue may go to a person."""
-    if person in roster.suspended:
-        return Ruling.SUSPENDED
-    if person in roster.referees:
-        return Ruling.DECIDES
-    return Ruling.COUNTS if not roster.annotators or person in roster.annotators else Ruling.NOT_NAMED
-
-
 def rule_on_answers(answers: Iterable[Given], roster: Roster) -> dict[str, Ruling]:
     """Say of every answer whether it counts.
 

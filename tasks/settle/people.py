@@ -90,7 +90,7 @@ def _quality(session: Session, queue: str, batch_id: str) -> QueueQuality:
     steps = session.exec(select(Decision.step).where(Decision.queue == queue, Decision.batch_id == batch_id))
     decided = dict(Counter(steps))
     groups = read_groups(session, queue, batch_id) if decided else []
-    agreement = measure_agreement(_statements(groups))
+    agreement = measure_agreement(statements_of(groups))
     standings = session.exec(select(Standing).where(Standing.queue == queue).order_by(col(Standing.person))).all()
     uncounted = session.exec(
         select(Answer.reason)
@@ -107,7 +107,7 @@ def _quality(session: Session, queue: str, batch_id: str) -> QueueQuality:
     )
 
 
-def _statements(groups: Sequence[Group]) -> list[Statement]:
+def statements_of(groups: Sequence[Group]) -> list[Statement]:
     """Return what people said blind of each other: not what a referee said, who had seen it."""
     blind = {group.id: [one for one in group.counted if not is_for_referees(one.seat)] for group in groups}
     boxes = [group for group in groups if group.payload.type == "boxes" and blind[group.id]]

@@ -16,6 +16,7 @@ from blocks.audit_tables import Judgement
 from blocks.database import reading, upsert, writing
 from blocks.errors import BadOption
 from blocks.tables import Audit, Batch, BatchItem, Item, Outcome, Route, Scan, Verdict
+from tasks.detect.lacking import lacking_classes
 from tasks.triage import reasons
 from tasks.triage.audit import CONTROL, HELD_OUT, draw_audit, in_control
 from tasks.triage.bands import Proven, judge_boxes
@@ -44,6 +45,8 @@ class _Yardsticks:
     usual: Mapping[str, Usual]
     odd_images: Mapping[str, list[str]]
     proven: Proven | None
+    lacking: tuple[str, ...]
+    """Classes that the detector does not know: where it finds nothing, there may be some."""
 
 
 def decide(
@@ -66,7 +69,8 @@ def decide(
         options: Bands, oddities, audit share.
         detector: The version whose proposals count.
         recipe: The scan options whose proposals count.
-        classes: The classes of the line, to check the class bands against; None checks nothing.
+        classes: The classes of the line, to check the class bands against; None checks nothing. Of a class that the
+            detector does not know nobody would be found where nobody looks: then people look at every item.
         bands: What audits have proven: accepted is what these say, and people's judgements of boxes that were drawn by
             lot count. None: the accept bands of the options.
 
@@ -81,8 +85,9 @@ def decide(
         options.check_classes(classes)
     scope = Scope(batch_id, detector, recipe)
     waiting = _waiting_items(engine, scope)
+    lacking = lacking_classes(engine, detector, classes or ())
     if waiting:
-        yardsticks = _measure(engine, scope, options, bands)
+        yardsticks = _measure(engine, scope, options, bands, lacking)
         for items in in_shards(waiting):
             boxes = read_boxes(engine, scope, [item.id for item in items])
             verdicts, routes = _decide_shard(batch_id, items, boxes, yardsticks, options)
@@ -92,15 +97,18 @@ def decide(
                 upsert(session, Verdict, verdicts, update=("outcome", "reasons"))
                 upsert(session, BatchItem, routes, update=("route", "reasons"))
                 upsert(session, Audit, controls)
-    return triage_report(engine, batch_id)
+    return triage_report(engine, batch_id).model_copy(update={"lacking": lacking})
 
 
-def _measure(engine: Engine, scope: Scope, options: TriageOptions, bands: CertifiedBands | None) -> _Yardsticks:
+def _measure(
+    engine: Engine, scope: Scope, options: TriageOptions, bands: CertifiedBands | None, lacking: tuple[str, ...]
+) -> _Yardsticks:
     return _Yardsticks(
         audits=draw_audit(engine, scope.batch_id, options.audit_share, options.seed),
         usual=learn_usual(_all_boxes(engine, scope), options),
         odd_images=odd_image_reasons(engine, scope, options),
         proven=None if bands is None else Proven(bands, _read_said(engine, scope)),
+        lacking=lacking,
     )
 
 
@@ -136,7 +144,9 @@ def _route_of(
     if doubted:
         why.append(reasons.boxes_in_doubt(doubted, doubted + accepted))
     why += yardsticks.odd_images.get(item.id, [])
-    if not item.is_scanned:
+    if yardsticks.lacking:
+        why.append(reasons.unknown_classes(yardsticks.lacking))
+    elif not item.is_scanned:
         why.append(reasons.not_scanned())
     elif not doubted + accepted:
         why.append(reasons.nothing_found(options.drop))

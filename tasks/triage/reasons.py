@@ -5,6 +5,7 @@ Both live here, a sentence beside the pattern that knows it again, so that the t
 """
 
 import re
+from collections.abc import Sequence
 from enum import StrEnum
 
 from blocks.audit_tables import Said
@@ -37,6 +38,7 @@ class Why(StrEnum):
     NO_EMBEDDING = "image cannot be compared"
     NOTHING_FOUND = "nothing found"
     NOT_SCANNED = "not scanned"
+    UNKNOWN_CLASS = "class unknown to the detector"
     ALL_SURE = "all boxes accepted"
     REMOVED = "removed by a person"
     OTHER = "other"
@@ -67,6 +69,7 @@ _PATTERNS: tuple[tuple[Why, re.Pattern[str]], ...] = (
     (Why.NO_EMBEDDING, re.compile(r"cannot be compared with the other images")),
     (Why.NOTHING_FOUND, re.compile(r"nothing found")),
     (Why.NOT_SCANNED, re.compile(r"not scanned")),
+    (Why.UNKNOWN_CLASS, re.compile(r"the detector does not know ")),
     (Why.ALL_SURE, re.compile(r"all \d+ box(es)? accepted")),
     (Why.REMOVED, re.compile(r"a person removed")),
 )
@@ -196,6 +199,11 @@ def nothing_found(drop: float) -> str:
 def not_scanned() -> str:
     """Say that this detector has not looked at an item."""
     return "not scanned by this detector"
+
+
+def unknown_classes(names: Sequence[str]) -> str:
+    """Say that the detector finds no object of some classes, so that only people can."""
+    return f"the detector does not know {', '.join(names)}"
 
 
 def all_sure(boxes: int) -> str:

@@ -31,9 +31,11 @@ def what_went_where(report: TriageReport) -> str:
         for outcome, words in _OUTCOME_WORDS.items()
         for why in [_why_text(report.boxes_by_reason.get(outcome, {}))]
     ]
+    unknown = ", ".join(escape_cell(name) for name in report.lacking)
     return "\n\n".join(
         [
             title,
+            *([f"**The detector does not know {unknown}**: people find these without boxes."] if unknown else []),
             table(("items", "count", "share", "why"), of_items),
             table(("proposed boxes", "count", "share", "why"), of_boxes),
             "An item or a box with two reasons is counted under both.",

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from blocks.errors import BadInput, BadOption, UnknownClass
-from tasks.audit.bands import Promise, Standing, certify, certify_classes
+from blocks.errors import BadInput, BadOption
+from tasks.audit.bands import Promise, Standing, certify
 from tasks.audit.evidence import Drawn, Evidence
 from tasks.audit.grids import ThresholdGrid
 from tasks.audit.scope import Stream, WholeBatch
@@ -140,23 +140,7 @@ def test_evidence_that_does_not_speak_of_the_scope_is_refused() -> None:
         certify("car", [judged(1), judged(1)], GRID, PROMISE, Stream(largest_draw=1))
 
 
-def test_each_class_has_its_own_band_and_an_unseen_one_has_none() -> None:
-    bands = certify_classes(
-        ["car", "lorry", "tram"],
-        {"car": [judged(500)], "lorry": [judged(500, wrong=400)]},
-        {"car": Stream(1), "lorry": Stream(1)},
-        {"car": GRID, "lorry": GRID},
-        PROMISE,
-    )
-    assert [band.standing.value for band in bands.values()] == ["certified", "too_many_errors", "not_enough_evidence"]
-    assert "nothing to audit" in bands["tram"].reason
-
-
-def test_one_class_alone_is_certified_like_any_other() -> None:
-    bands = certify_classes(["car"], {"car": [judged(500)]}, {"car": Stream(1)}, {"car": GRID}, PROMISE)
-    assert bands["car"].standing is Standing.CERTIFIED
-
-
-def test_evidence_of_a_class_that_the_line_does_not_have_is_refused() -> None:
-    with pytest.raises(UnknownClass, match="Did you mean 'lorry'"):
-        certify_classes(["lorry"], {"lory": [judged(5)]}, {}, {}, PROMISE)
+def test_a_class_never_seen_has_no_band_and_nothing_to_audit() -> None:
+    band = certify("tram", [], ThresholdGrid.of(np.empty(0)), PROMISE, WholeBatch.of((), ()))
+    assert (band.standing, band.accept_from) == (Standing.NOT_ENOUGH_EVIDENCE, None)
+    assert "nothing to audit" in band.reason

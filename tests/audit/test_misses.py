@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from scipy.stats import beta
 
 from blocks.errors import BadInput, BadOption
-from tasks.audit.misses import AuditedItem, bound_misses, bound_misses_by_class
+from tasks.audit.misses import AuditedItem, bound_misses
 
 
 def audited(*counts: tuple[int, int]) -> list[AuditedItem]:
@@ -66,10 +66,3 @@ def test_wrong_counts_are_refused() -> None:
         bound_misses("car", [], 0)
     with pytest.raises(BadOption, match="delta"):
         bound_misses("car", [], 5, delta=0.0)
-    with pytest.raises(BadOption, match="no largest_item"):
-        bound_misses_by_class({"car": []}, {"lorry": 5})
-
-
-def test_each_class_is_bounded_by_itself() -> None:
-    bounds = bound_misses_by_class({"car": audited((2, 0)), "lorry": []}, {"car": 5, "lorry": 5})
-    assert (bounds["car"].objects, bounds["lorry"].objects) == (2, 0)

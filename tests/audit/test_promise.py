@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from infra.bench.bands import BatchPlan, Outcome, StreamPlan, batch_outcome, stream_outcome
+from infra.bench.bands import (
+    OTHER_DAYS,
+    BatchPlan,
+    Outcome,
+    StreamPlan,
+    batch_outcome,
+    earlier_outcome,
+    stream_outcome,
+    together_outcome,
+)
 from tasks.audit.bands import Promise
 
 STREAM = StreamPlan(looks=(800, 1600), share=1 / 24)
@@ -62,3 +71,21 @@ def test_bands_accept_a_fair_part_of_what_an_oracle_would(outcomes: list[tuple[s
 def test_an_almost_perfect_detector_is_accepted_almost_always() -> None:
     assert stream_outcome(STREAM, "perfect", 0.4, 10, seed=1).power > 0.95
     assert batch_outcome(BATCH, "perfect", 0.4, 10, seed=1).power > 0.95
+
+
+@pytest.mark.parametrize("batches", [2, 8])
+def test_what_is_stated_of_several_batches_together_holds_and_says_something(batches: int) -> None:
+    """Each batch of another day; ten bands of 95 % each would hold together with hardly any confidence."""
+    plan = BatchPlan(items=200, looks=(500,))
+    found = {curve: together_outcome(plan, batches, curve, 8, seed=7) for curve in ("perfect", "good", "mostly good")}
+    assert sum(one.broken for one in found.values()) <= binom.ppf(0.99, 24, DELTA)
+    assert found["perfect"].at_most < 0.015
+    assert found["good"].at_most < 0.03
+    assert found["mostly good"].at_most < 0.04
+
+
+def test_boxes_judged_in_earlier_batches_would_break_the_promise_where_days_differ() -> None:
+    """Why a band speaks of the batch whose boxes were judged, and evidence of several batches is not put together."""
+    for curve in ("mostly good", "usable"):
+        pooled = earlier_outcome(OTHER_DAYS, curve, 0.4, 60, seed=5)
+        assert pooled.broken > binom.ppf(0.99, pooled.worlds, DELTA), curve

@@ -11,10 +11,10 @@ from sqlmodel import select
 from blocks.audit_tables import Band, Judgement
 from blocks.database import reading
 from blocks.stores import Store
-from blocks.tables import Question
+from blocks.tables import Question, utc_now
 from tasks.audit import steps
 from tasks.audit.certificate import Certificate
-from tasks.audit.options import ProofOptions
+from tasks.audit.options import ProofOptions, ProofRef
 from tasks.dataset import steps as dataset_steps
 from tasks.dataset.snapshots import take_snapshot
 from tasks.review import steps as review_steps
@@ -23,11 +23,12 @@ from tasks.settle.labels import settle
 from tasks.triage import steps as triage_steps
 from tasks.triage.options import TriageOptions
 from tests.audit.lot import CLASSES, PROOF, TRIAGE, Lot, answer_queue, make_lot
+from tests.audit.test_drifting import earlier_batch, show
 from tests.triage.rows import BATCH, DETECTOR, RECIPE, add_split
 
 pytestmark = pytest.mark.slow
 
-LOOK = (BATCH, DETECTOR, RECIPE, CLASSES, TRIAGE, PROOF)
+PROOF_OF = ProofRef(batch_id=BATCH, detector=DETECTOR, recipe=RECIPE, classes=CLASSES, triage=TRIAGE, proof=PROOF)
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def one_run(work: Callable[[], None]) -> None:
 def shown(key: str) -> str:
     with get_client(sync_client=True) as client:
         found = client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])))
-    return str(found[-1].data)
+    return str(max(found, key=lambda artifact: artifact.created or utc_now()).data)
 
 
 def rows(engine: Engine) -> tuple[list[Judgement], list[Band], list[Question]]:
@@ -58,18 +59,18 @@ def rows(engine: Engine) -> tuple[list[Judgement], list[Band], list[Question]]:
 def run_proof(lot: Lot) -> None:
     """Walk the line from the draw to the settled batch, as `flows/label.py` does."""
     first, second = confirm_box_queue(CLASSES), confirm_again_queue(CLASSES)
-    assert steps.draw_boxes(*LOOK) == 300
+    assert steps.draw_boxes(PROOF_OF) == 300
     assert review_steps.write_confirm_questions(BATCH, first).count == 300
     answer_queue(lot.engine, first.name, lot.except_first(3))
     asked_again = review_steps.write_second_looks(BATCH, second).count
     assert asked_again <= 3
     answer_queue(lot.engine, second.name, lot.all_right)
-    bands = steps.certify_bands(*LOOK).in_force
+    bands = steps.certify_bands(PROOF_OF).in_force
     assert "car" in bands.accept_from
     report = triage_steps.triage_batch(BATCH, DETECTOR, RECIPE, TRIAGE, classes=CLASSES, bands=bands)
     assert report.boxes_by_outcome["accept"] > 300
     settle(lot.engine, BATCH, DETECTOR, RECIPE)
-    assert steps.watch_bands(*LOOK).in_force == bands
+    assert steps.watch_bands(PROOF_OF).in_force == bands
 
 
 def test_from_the_draw_to_the_certificate_and_all_of_it_is_shown(lot: Lot, store: Store) -> None:
@@ -96,11 +97,11 @@ def test_running_every_step_again_changes_nothing(lot: Lot) -> None:
     before = rows(lot.engine)
 
     def again() -> None:
-        steps.draw_boxes(*LOOK)
+        steps.draw_boxes(PROOF_OF)
         review_steps.write_confirm_questions(BATCH, confirm_box_queue(CLASSES))
         review_steps.write_second_looks(BATCH, confirm_again_queue(CLASSES))
-        steps.certify_bands(*LOOK)
-        steps.watch_bands(*LOOK)
+        steps.certify_bands(PROOF_OF)
+        steps.watch_bands(PROOF_OF)
 
     one_run(again)
     assert rows(lot.engine) == before
@@ -108,11 +109,24 @@ def test_running_every_step_again_changes_nothing(lot: Lot) -> None:
 
 def test_a_proof_that_cannot_be_had_asks_nobody(lot: Lot) -> None:
     timid = ProofOptions(boxes_per_batch=0)
-    look = (BATCH, DETECTOR, RECIPE, CLASSES, TriageOptions(), timid)
+    of = PROOF_OF.model_copy(update={"triage": TriageOptions(), "proof": timid})
 
     def work() -> None:
-        assert steps.draw_boxes(*look) == 0
+        assert steps.draw_boxes(of) == 0
         assert review_steps.write_confirm_questions(BATCH, confirm_box_queue(CLASSES)).count == 0
-        assert steps.certify_bands(*look).in_force.accept_from == {}
+        assert steps.certify_bands(of).in_force.accept_from == {}
 
     one_run(work)
+
+
+def test_where_the_pictures_have_changed_nobody_judges_and_the_page_says_why(lot: Lot) -> None:
+    show(lot.engine, lot.items, BATCH)
+    earlier_batch(lot.engine, shift=3.0)
+
+    def work() -> None:
+        assert steps.draw_boxes(PROOF_OF) == 0
+        assert steps.certify_bands(PROOF_OF).in_force.accept_from == {}
+        assert steps.watch_bands(PROOF_OF).drift is not None
+
+    one_run(work)
+    assert "pictures have changed" in shown("bands-batch-1")

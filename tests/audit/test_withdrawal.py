@@ -6,7 +6,7 @@ from tasks.audit.bands import ClassBand, Promise, Standing, certify
 from tasks.audit.evidence import Drawn, Evidence
 from tasks.audit.grids import ThresholdGrid
 from tasks.audit.scope import Stream
-from tasks.audit.withdrawal import check_drift, check_later_audits, keep_or_withdraw, score_profiles
+from tasks.audit.withdrawal import check_drift, check_later_audits, keep_or_withdraw
 
 STREAM = Stream(largest_draw=1)
 
@@ -96,8 +96,39 @@ def test_drift_of_unlike_rows_or_with_too_few_permutations_is_refused() -> None:
         check_drift("embeddings", np.zeros((5, 2)), np.zeros((5, 2)), permutations=50)
 
 
-def test_items_are_described_by_number_and_scores_of_their_proposals() -> None:
-    rows = score_profiles(["a", "b", "a"], np.array([0.2, np.nan, 0.8]))
-    assert rows[0] == pytest.approx([np.log(3), 0.26, 0.5, 0.74])
-    assert np.isnan(rows[1]).all()
-    assert score_profiles([], np.empty(0)).shape == (0, 4)
+def frames(rng: np.random.Generator, sequences: int, name: str, shift: float = 0.0) -> tuple[np.ndarray, list[str]]:
+    """Eight frames of each sequence, which hardly differ from each other."""
+    places = rng.normal(size=(sequences, 3)) + shift
+    rows = np.repeat(places, 8, axis=0) + 0.05 * rng.normal(size=(8 * sequences, 3))
+    return rows, [f"{name}{number}" for number in range(sequences) for _ in range(8)]
+
+
+def test_frames_of_new_sequences_alone_end_no_band(band: ClassBand) -> None:
+    rng, alarms, by_item = np.random.default_rng(0), 0, 0
+    for _ in range(200):
+        (before, named), (now, named_now) = frames(rng, 8, "a"), frames(rng, 8, "b")
+        options = {"false_alarm": 0.05, "permutations": 99}
+        alarms += check_drift("pictures", before, now, (named, named_now), **options).has_drifted  # type: ignore[arg-type]
+        by_item += check_drift("pictures", before, now, **options).has_drifted  # type: ignore[arg-type]
+    assert alarms <= 22  # binomial(200, 0.05) exceeds 22 once in a thousand times
+    assert by_item > 100  # what exchanging items would have said
+
+
+def test_sequences_of_another_place_are_seen(band: ClassBand) -> None:
+    rng, found = np.random.default_rng(0), []
+    for _ in range(40):
+        (before, named), (now, named_now) = frames(rng, 10, "a"), frames(rng, 10, "b", shift=2.0)
+        found.append(check_drift("pictures", before, now, (named, named_now), permutations=199))
+    assert {drift.unit for drift in found} == {"sequences"}
+    assert sum(drift.ends_bands for drift in found) >= 38
+
+
+@pytest.mark.parametrize(("sequences", "name"), [(4, "b"), (10, "a")], ids=["too few", "the same ones"])
+def test_where_sequences_cannot_be_exchanged_the_alarm_is_told_and_ends_nothing(
+    band: ClassBand, sequences: int, name: str
+) -> None:
+    rng = np.random.default_rng(0)
+    (before, named), (now, named_now) = frames(rng, 10, "a"), frames(rng, sequences, name, shift=3.0)
+    drift = check_drift("pictures", before, now, (named, named_now))
+    assert (drift.unit, drift.has_drifted, drift.ends_bands) == ("items", True, False)
+    assert keep_or_withdraw(band, None, (drift,)) is band

@@ -6,12 +6,12 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from blocks.audit_tables import Band, IssuedCertificate
+from blocks.audit_tables import Band, IssuedCertificate, Judgement
 from blocks.database import reading, upsert, writing
 from blocks.errors import BadOption, ObjectMissing
 from blocks.stores import Store
 from blocks.tables import Audit, BatchItem, Label, Proposal, Scan, Verdict, utc_now
-from tasks.audit.certificate import Certificate, from_json
+from tasks.audit.certificate import Bound, Certificate, from_json
 from tasks.dataset.certificate_page import certificate_page
 from tasks.dataset.certificates import issue_certificate
 from tasks.dataset.snapshots import read_snapshot, take_snapshot
@@ -163,17 +163,50 @@ def test_blind_audits_give_rates_of_errors_and_misses(engine: Engine, store: Sto
     assert blue
 
 
-def test_many_batches_weaken_what_holds_for_all_of_them_together(
-    engine: Engine, store: Store, items: list[str]
-) -> None:
-    machine_made(engine, "red")
-    add_band(engine, "red", delta=0.49)
-    with_one = {one.name: one for one in certify(engine, store).classes}["red"]
-    assert with_one.error is not None and with_one.error.confidence == pytest.approx(0.51)
+def judge(engine: Engine, batch_id: str, boxes: int) -> None:
+    """Write that so many boxes of a batch, drawn by lot, are all right."""
+    (label, *_) = labels_of(engine, "red")
+    mine = {"item_id": label.item_id, "detector": "d1", "recipe": "r1", "class_name": "red"}
+    corners = {name: getattr(label, name) for name in ("x_min", "y_min", "x_max", "y_max")}
+    ids = [f"{batch_id}-{number}" for number in range(boxes)]
+    shown = {**mine, **corners, "score": 0.9, "view": "tile"}
+    drawn = {"batch_id": batch_id, "collection": "lot", "drawn": "boxes", "population": 900, "probability": boxes / 900}
+    said = {**mine, **drawn, "frame": "f", "floor": 0.4, "said": "right"}
     with writing(engine) as session:
-        session.get_one(Band, ("b1", "d1", "r1", "red")).delta = 0.6
-    with_less = {one.name: one for one in certify(engine, store).classes}["red"]
-    assert with_less.error is not None and with_less.error.at_most is None
+        upsert(session, Proposal, [{"id": id_, **shown} for id_ in ids])
+        upsert(session, Judgement, [{"proposal_id": id_, "rank": rank, **said} for rank, id_ in enumerate(ids)])
+
+
+def red_of(certificate: Certificate) -> Bound:
+    found = {one.name: one for one in certificate.classes}["red"].error
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def two_batches(engine: Engine, store: Store, items: list[str]) -> None:
+    """All red labels of two batches were accepted unseen, by a band each."""
+    settle_scenes(engine, store, [draw_scene(9, sequence="s0", squares=4)], SPLITS, batch_id="b2")
+    machine_made(engine, "red")
+    for batch_id in ("b1", "b2"):
+        add_band(engine, "red", batch_id=batch_id, judged=300, draws=300, wrong=0)
+
+
+def test_the_evidence_of_several_batches_adds_up_to_one_bound(engine: Engine, store: Store, two_batches: None) -> None:
+    for batch_id in ("b1", "b2"):
+        judge(engine, batch_id, 300)
+    certificate = certify(engine, store)
+    both = red_of(certificate)
+    assert (both.confidence, both.of, both.judged) == (0.95, 1800, 600)
+    assert both.at_most is not None and 0.005 < both.at_most < 0.03
+    assert any("2 batches accept together" in remark for remark in certificate.remarks)
+    assert certificate.wrong_at_most is not None
+
+
+def test_bands_of_several_batches_without_what_was_judged_for_them_state_nothing(
+    engine: Engine, store: Store, two_batches: None
+) -> None:
+    assert red_of(certify(engine, store)).at_most is None
 
 
 def test_it_is_kept_and_issued_anew_only_where_its_content_changed(

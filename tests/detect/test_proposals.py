@@ -12,9 +12,10 @@ import pytest
 from sqlmodel import select
 
 from blocks.database import reading, upsert, writing
-from blocks.errors import BadWeights, UnknownClass
+from blocks.errors import BadWeights
 from blocks.tables import Batch, BatchItem, Item, Proposal, Scan
 from tasks.detect import models
+from tasks.detect.lacking import lacking_classes
 from tasks.detect.options import TilingOptions
 from tasks.detect.proposals import ProposalCounts, SetAside, proposal_id, proposals_of, propose
 from tasks.detect.refs import DetectorRef
@@ -139,9 +140,22 @@ def test_unwanted_classes_are_not_written_and_lacking_ones_are_named(engine, sto
     assert counts.lacking == ("minibus",)
 
 
-def test_no_class_in_common_is_refused(engine, store, add_item, colours):
-    with pytest.raises(UnknownClass, match="minibus"):
-        propose(engine, store, [add_item(draw((400, 400), []))], COLOURS, ("minibus",), OPTIONS)
+def test_what_is_lacking_is_told_again_when_nothing_is_left_to_scan(engine, store, add_item, colours):
+    item = add_item(draw((400, 400), [[10, 10, 60, 60]]))
+    first = propose(engine, store, [item], COLOURS, ("car", "minibus"), OPTIONS)
+    models.forget_detectors()  # the store has no such weights: they are not needed
+    again = propose(engine, store, [item], COLOURS, ("car", "minibus"), OPTIONS)
+    assert (again.lacking, again.proposals, again.scanned_now) == (first.lacking, first.proposals, 0)
+
+
+def test_a_detector_that_knows_none_of_the_classes_looks_at_nothing(engine, store, add_item, colours, caplog):
+    item = add_item(draw((400, 400), [[10, 10, 60, 60]]))
+    counts = propose(engine, store, [item], COLOURS, ("cars", "minibus"), OPTIONS)
+    assert (counts.items, counts.proposals, counts.lacking) == (0, 0, ("cars", "minibus"))
+    assert rows(engine, Scan) == []
+    assert "Did you mean 'car'" in caplog.text and "without boxes" in caplog.text
+    assert lacking_classes(engine, COLOURS.version, ("car", "cars")) == ("cars",)
+    assert lacking_classes(engine, "never loaded", ("car",)) == ()
 
 
 def test_other_options_scan_anew_beside_the_old(engine, store, add_item, colours):
@@ -168,6 +182,19 @@ def test_a_real_network_is_loaded_once_for_two_shards(engine, store, add_item, t
     assert models.loads_of(version) == before + 1
     assert {proposal.class_name for proposal in rows(engine, Proposal)} <= {"car", "bus"}
     assert all(scan.embedding for scan in rows(engine, Scan))
+
+
+@pytest.mark.parametrize(("asked", "scanned"), [(("blood cell",), 0), (("car", "blood cell"), 1)])
+def test_a_real_network_that_lacks_classes_goes_on_with_those_it_knows(
+    engine, store, add_item, tiny_weights, asked, scanned
+):
+    version = version_of(tiny_weights)
+    store.put(f"weights/{version}.pt", tiny_weights)
+    ref = DetectorRef(version=version, weights_key=f"weights/{version}.pt", name="tiny")
+    item = add_item(np.random.default_rng(0).integers(0, 255, (400, 500, 3), dtype=np.uint8))
+    counts = propose(engine, store, [item], ref, asked, OPTIONS)
+    assert (counts.items, counts.lacking) == (scanned, ("blood cell",))
+    assert {proposal.class_name for proposal in rows(engine, Proposal)} <= {"car"}
 
 
 def test_wrong_weights_stop_the_call_before_any_item_is_read(engine, store, add_item):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from blocks.artifacts import artifact_key
 from blocks.plugs import open_catalog
 from flows.intake import intake
 from flows.loop import loop
@@ -11,8 +12,8 @@ from tasks.monitor.goals import Goal
 from tasks.monitor.spent import settled_items
 from tasks.monitor.steps import step_times
 from tasks.train.options import TrainOptions
-from tests.flows.test_lines import World, people_at_work, world
-from tests.train.conftest import empty_mlflow, experiments
+from tests.flows.test_lines import World, people_at_work, shown, world
+from tests.train.conftest import empty_mlflow, experiments, save_weights
 
 __all__ = ["empty_mlflow", "experiments", "world"]
 
@@ -52,3 +53,23 @@ def test_two_rounds_and_the_rest_label_everything_once_and_a_second_run_does_not
     assert again.rounds == report.rounds
     assert answers == 8
     assert people.report.answers == 0
+
+
+@pytest.mark.timeout(600)
+def test_a_detector_that_knows_none_of_the_classes_lets_people_begin_without_boxes(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    stranger = str(save_weights(world.folder.parent / "stranger.pt", ("cat", "dog")))
+    options = options_of(world)
+    line = options.line.model_copy(update={"detector": stranger})
+    options = options.model_copy(update={"line": line, "goal": Goal(most_rounds=1), "label_rest": False})
+    intake(str(world.folder), line.collection, plugs=world.plugs)
+    with people_at_work(world) as people:
+        report = loop(options, world.plugs)
+    (first,) = report.rounds
+    assert (first.items, first.labels, first.unknown) == (4, 16, ("blue", "red"))
+    assert first.metric is not None  # what people said is enough to train on
+    assert people.report.answers_by_queue == {"mark-missed": 4}
+    assert "class 'red' is not in detector" in caplog.text
+    key = artifact_key("triage", first.batch_id)
+    assert "The detector does not know blue, red" in shown(key)[key]

@@ -1,10 +1,12 @@
 """A round takes the items that tell most, never takes one twice, and begins with a yardstick."""
 
+import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
 from blocks.database import reading, upsert, writing
-from blocks.tables import Batch, BatchItem, Item, Source
+from blocks.tables import Batch, BatchItem, Bookmark, Item, Source
+from tasks.audit.inputs import chosen_name
 from tasks.monitor.choose import Selection, choose_batch, label_counts, pool_of
 from tests.triage.rows import DETECTOR, RECIPE, add_scan, add_split, car, item_id_of
 
@@ -64,6 +66,14 @@ def test_the_first_round_has_a_yardstick_and_later_ones_only_what_is_new(engine:
     assert set(members(engine, second.id)) <= set(ids)
     assert len(chosen) == len(set(chosen)) == 6
     assert choose_batch(engine, "lot", SOURCE, FEW).size == 0
+
+
+@pytest.mark.parametrize(("strategy", "is_noted"), [("entropy", True), ("random", False)])
+def test_a_batch_that_a_strategy_chose_is_noted_as_no_yardstick(engine: Engine, strategy: str, is_noted: bool) -> None:
+    add_items(engine, 4)
+    batch = choose_batch(engine, "lot", SOURCE, FEW.model_copy(update={"strategy": strategy}))
+    with reading(engine) as session:
+        assert (session.get(Bookmark, chosen_name(batch.id)) is not None) is is_noted
 
 
 def test_a_batch_that_was_never_begun_comes_back(engine: Engine) -> None:

@@ -57,6 +57,8 @@ def test_rounds_are_read_back_and_noting_one_twice_changes_nothing(engine: Engin
 
 def test_the_page_says_why_it_ended_and_divides_by_nothing() -> None:
     nothing = Round(batch_id="b", items=0, labels=0, human_seconds=0, note="too few labels")
+    blind = Round(batch_id="b", items=2, labels=8, human_seconds=9, unknown=("red", "blue"))
+    assert "without boxes of red, blue" in rounds_page("lot", [blind], judge_rounds([blind], Goal()))
     page = rounds_page("lot", [nothing], judge_rounds([nothing], Goal(most_rounds=1)))
     assert "ended" in page
     assert "too few labels" in page

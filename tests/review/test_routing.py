@@ -5,7 +5,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.review.routing import Given, Roster, Ruling, explain, may_ask, rule_on_answers
+from tasks.review.routing import Given, Roster, Ruling, explain, rule_on_answers
 from tests.review.builders import NOON
 
 ANYBODY = Roster("mark-missed")
@@ -59,15 +59,6 @@ def test_of_two_looks_of_one_person_the_first_counts_also_when_it_was_edited_las
 def test_a_second_look_counts_where_the_first_does_not() -> None:
     roster = Roster("q", recalled=frozenset({"a1"}))
     assert rule_on_answers([answer("ada", 1), answer("ada", 2)], roster)["a2"] is Ruling.COUNTS
-
-
-def test_new_questions_go_to_who_is_named_and_not_suspended() -> None:
-    roster = Roster("q", annotators=frozenset({"ada", "ben"}), suspended={"ben": NOON})
-    assert [may_ask(person, roster) for person in ("ada", "ben", "zoe")] == [
-        Ruling.COUNTS,
-        Ruling.SUSPENDED,
-        Ruling.NOT_NAMED,
-    ]
 
 
 def test_every_ruling_has_its_reason_and_only_what_does_not_count_needs_one() -> None:

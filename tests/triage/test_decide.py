@@ -9,6 +9,7 @@ from sqlmodel import select
 from blocks.database import reading, writing
 from blocks.errors import BadOption, UnknownClass
 from blocks.tables import Audit, BatchItem, Verdict
+from tasks.detect.lacking import note_classes
 from tasks.triage.audit import CONTROL, audits_of, draw_audit, sample_size
 from tasks.triage.decide import decide
 from tasks.triage.options import Band, TriageOptions
@@ -196,6 +197,43 @@ def test_a_band_for_an_unknown_class_stops_the_batch_before_anything_is_written(
     with pytest.raises(UnknownClass):
         triage(engine, TriageOptions(class_bands={"lory": Band()}), classes=("lorry",))
     assert audits_of(engine, BATCH) == {}
+
+
+# --- classes that the detector does not know ---
+
+
+def know(engine: Engine, *names: str) -> None:
+    note_classes(engine, DETECTOR, names, names)
+
+
+def test_where_a_class_is_unknown_to_the_detector_people_look_at_every_item(engine: Engine) -> None:
+    ids = add_batch(engine, 5)
+    for item_id in ids:
+        add_scan(engine, item_id, [car(0.9)])
+    know(engine, "car", "truck")
+    report = triage(engine, classes=("car", "minibus", "truck"))
+    assert report.items_by_route == {"sure": 0, "ask": 4, "audit": 1}
+    assert report.boxes_by_outcome["accept"] == 5  # what it does know is as sure as ever
+    assert report.lacking == ("minibus",)
+    assert report.items_by_reason["ask"] == {"class unknown to the detector": 4}
+    assert triage(engine, classes=("car", "minibus", "truck")) == report
+
+
+def test_a_detector_that_knows_none_of_the_classes_lets_people_begin_without_boxes(engine: Engine) -> None:
+    add_batch(engine, 3)
+    know(engine, "cat")
+    report = triage(engine, classes=("car", "truck"))
+    assert (report.items_by_route, report.boxes) == ({"sure": 0, "ask": 2, "audit": 1}, 0)
+    assert report.lacking == ("car", "truck")
+
+
+def test_a_detector_that_knows_all_classes_changes_nothing(engine: Engine) -> None:
+    ids = add_batch(engine, 5)
+    for item_id in ids:
+        add_scan(engine, item_id, [car(0.9)])
+    know(engine, "car", "truck", "bus")
+    report = triage(engine, classes=("car", "truck"))
+    assert (report.items_by_route["sure"], report.lacking) == (4, ())
 
 
 # --- the control group ---

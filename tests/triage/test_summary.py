@@ -23,6 +23,14 @@ def test_tables_say_how_many_went_where_and_why(engine: Engine) -> None:
     assert "| dropped | 0 | 0 % | – |" in text
 
 
+def test_classes_that_the_detector_does_not_know_are_named(engine: Engine) -> None:
+    add_batch(engine, 1)
+    report = decide(engine, BATCH, TriageOptions(), DETECTOR, RECIPE)
+    assert "does not know" not in what_went_where(report)
+    told = what_went_where(report.model_copy(update={"lacking": ("mini|bus", "tram")}))
+    assert "**The detector does not know mini\\|bus, tram**" in told
+
+
 def test_an_empty_batch_is_said_to_be_empty(engine: Engine) -> None:
     add_batch(engine, 0)
     assert "Nothing was triaged" in what_went_where(triage_report(engine, BATCH))
@@ -57,6 +65,7 @@ def test_every_sentence_is_known_again_by_its_kind() -> None:
         Why.SIZE: reasons.unusual_size(3.2, "car"),
         Why.SHAPE: reasons.unusual_shape(0.1, "car"),
         Why.NO_AREA: reasons.no_area(),
+        Why.UNKNOWN_CLASS: reasons.unknown_classes(["minibus", "tram"]),
         Why.RANDOM_AUDIT: reasons.random_audit(),
         Why.HELD_OUT: reasons.held_out("score 1"),
         Why.BOXES_IN_DOUBT: reasons.boxes_in_doubt(1, 1),
