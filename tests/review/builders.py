@@ -173,7 +173,7 @@ def post_seats(engine: Engine, queue: Queue) -> None:
             seat = queue.model_copy(update={"name": name})
             write_bookmarks(session, {queue_of_project(project_id): seat.model_dump_json()})
         mine = [one for one in waiting if one.queue == name]
-        note_posted(engine, project_id, {one.id: 1 + zlib.crc32(one.id.encode()) for one in mine})
+        note_posted(engine, project_id, {one.id: 1 + zlib.crc32(one.id.encode()) % 2**30 for one in mine})
 
 
 class Speaker:
