@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from blocks.errors import LabellingError
 from blocks.home import labelline_home
+from infra.cli.gold_app import gold_app
 
 
 class ClearErrors(TyperGroup):
@@ -35,6 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(gold_app, name="gold")
 
 
 def port_option(variable: str) -> Any:
@@ -114,6 +116,17 @@ def people(
     if not named:
         raise typer.BadParameter("nobody is named: give e-mails, or --line with the options of a line that names some")
     invite(labelline_home(), sorted(set(named)))
+
+
+@app.command()
+def reinstate(
+    person: Annotated[str, typer.Argument(help="E-mail of somebody who is suspended.")],
+    queue: Annotated[str, typer.Argument(help="From which queue, such as mark-missed.")],
+) -> None:
+    """Lift a suspension that gold questions led to: the person is on trial again."""
+    from infra.cli.gold_commands import reinstate_person
+
+    reinstate_person(labelline_home(), person, queue)
 
 
 @app.command()
