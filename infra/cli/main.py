@@ -216,6 +216,10 @@ def simulate(
     fmt: Annotated[TruthFormatName, typer.Option("--format", help="Format of the truth.")] = TruthFormatName.AUTO,
     people: Annotated[int, typer.Option(min=1, max=12, help="People for each queue.")] = 3,
     skill: Annotated[float, typer.Option(min=0, max=1, help="Share of objects that come out right.")] = 0.97,
+    referees: Annotated[
+        int, typer.Option(min=0, max=12, help="Referees for each queue: they decide what is disputed.")
+    ] = 0,
+    referee_skill: Annotated[float, typer.Option(min=0, max=1, help="The same as --skill, of referees.")] = 0.99,
     seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same mistakes.")] = 0,
     once: Annotated[bool, typer.Option("--once", help="End when nothing is open.")] = False,
 ) -> None:
@@ -225,7 +229,7 @@ def simulate(
     from infra.cli.line_commands import annotation_server
 
     server = annotation_server(labelline_home())
-    who = People(count=people, skill=skill, seed=seed)
+    who = People(count=people, skill=skill, referees=referees, referee_skill=referee_skill, seed=seed)
     simulate_in_terminal(server, truth.resolve(), collection, who, fmt=fmt.value, once=once)
 
 
