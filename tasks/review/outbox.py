@@ -191,7 +191,7 @@ def _reconcile(
     while not doubtful.keys() <= tasks.keys() and time.monotonic() < deadline:
         time.sleep(1.0)
         tasks = find_tasks(server, project_id, since)
-    kept = remove_twins(server, [Twin(id_, tuple(tasks[id_])) for id_ in doubtful if id_ in tasks])
+    kept = remove_twins(server, project_id, [Twin(id_, tuple(tasks[id_])) for id_ in doubtful if id_ in tasks])
     note_posted(engine, project_id, kept.task_by_question)
     log.info("found %d of %d doubtful questions in project %d", len(kept.task_by_question), len(doubtful), project_id)
     return set(kept.task_by_question), kept.removed
