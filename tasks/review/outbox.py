@@ -133,6 +133,8 @@ def post_questions(
 ) -> PostReport:
     """Send the written questions of a batch to Label Studio, highest priority first; a second call sends nothing.
 
+    People meet them by priority among all that are open in the project, whenever those were posted (`task_data.py`).
+
     Args:
         engine: The catalogue.
         server: Label Studio.
@@ -218,9 +220,9 @@ def _encode(engine: Engine, server: AnnotationServer, queue: Queue, project_id: 
     with writing(engine) as session:
         mark = update(Question).where(col(Question.id).in_(ids))
         session.exec(mark.values(project_id=project_id, posted_at=utc_now()))
-    wanted = select(Question.id, Question.item_id, Question.payload).where(col(Question.id).in_(ids))
+    wanted = select(Question.id, Question.item_id, Question.payload, Question.priority).where(col(Question.id).in_(ids))
     with reading(engine) as session:
-        asked = {id_: (item_id, payload) for id_, item_id, payload in session.exec(wanted)}
+        asked = {id_: (item_id, payload, at) for id_, item_id, payload, at in session.exec(wanted)}
     return bytes(to_json([to_task(server, queue, id_, *asked[id_]) for id_ in ids]))
 
 
