@@ -1,8 +1,7 @@
 """What becomes of tasks that nobody answered when a round is over: asked again in the next, or taken out of the way.
 
 Label Studio must not show a question twice, so its task of the earlier round is taken back first. What is closed is
-taken back too: Label Studio serves the earlier task first, and people would go on with what no line waits for before
-they come to what one does.
+taken back too: people would go on with what no line waits for any more, beside what one does wait for.
 
 A task on which somebody has worked, be it a skip or a draft, or that somebody has open, is never taken back (see
 `take_back.py`): its question stays in its own round, and an answer to it counts whenever it comes. A crash between the
@@ -97,7 +96,7 @@ def closed_tasks(engine: Engine, queue: str, batch_id: str, rounds: Sequence[int
 def take_back_closed(server: AnnotationServer, places: Sequence[Place]) -> int:
     """Take closed tasks that nobody has begun out of Label Studio; a second call finds them gone.
 
-    This is done for the order only: where Label Studio does not answer they stay, and nothing else is lost.
+    It saves people time, and nothing depends on it: where Label Studio does not answer they stay.
 
     Returns:
         How many are gone.
@@ -105,7 +104,7 @@ def take_back_closed(server: AnnotationServer, places: Sequence[Place]) -> int:
     try:
         return len(_take_back_all(server, places))
     except (LabelStudioUnavailable, LabelStudioRefused) as error:
-        log.warning("closed questions stay in Label Studio, before later ones: %s", error)
+        log.warning("closed questions stay in Label Studio, for people to answer in vain: %s", error)
         return 0
 
 
