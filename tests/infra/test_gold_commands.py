@@ -1,11 +1,8 @@
 """`labelline gold` and `reinstate`, as an operator types them: on the catalogue that the saved block names."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import psutil
 import pytest
 from click.testing import Result
 from pydantic import SecretStr
@@ -18,9 +15,10 @@ from blocks.database import reading
 from blocks.people_tables import Gold
 from infra.cli.main import app
 from infra.stack.services import PLUGS
-from infra.stack.state import ProcessRecord, ServiceName, StackState
+from infra.stack.state import ServiceName, StackState
 from tasks.review.standards import GoldRule, Staff
 from tasks.review.weighing import weigh_answers
+from tests.infra.homes import home_with_prefect
 from tests.review.builders import (
     QUEUE,
     Edges,
@@ -46,14 +44,8 @@ PICTURES = [f"{item_id(number)[:6]}.jpg" for number in range(6)]
 @pytest.fixture
 def home(tmp_path: Path, prefect_api: str, engine: Engine) -> Iterator[Path]:
     """A state folder whose Prefect is the session's, and whose saved catalogue is the test's."""
-    folder = tmp_path / "home"
-    folder.mkdir()
-    me = ProcessRecord(pid=os.getpid(), created=psutil.Process().create_time())
-    port = urlsplit(prefect_api).port
-    assert port is not None
-    StackState(home=folder, ports=dict.fromkeys(ServiceName, port), processes={ServiceName.PREFECT: me}).save()
     Catalog(url=SecretStr(engine.url.render_as_string(hide_password=False))).save(PLUGS, overwrite=True)
-    yield folder
+    yield home_with_prefect(tmp_path / "home", prefect_api)
     Catalog.delete(PLUGS)
 
 
