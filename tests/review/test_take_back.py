@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from blocks.annotation_server import AnnotationServer
+from blocks.errors import LabelStudioRefused
 from tasks.review import take_back as taking
 from tasks.review.configs import label_config
 from tasks.review.take_back import is_absent, take_back
@@ -86,3 +87,12 @@ def test_of_two_tasks_with_one_question_the_one_that_somebody_has_open_stays(
     both = Twin("both", (FoundTask(tasks[1], 0), FoundTask(tasks[4], 0)))
     kept = remove_twins(label_studio, project, [both])
     assert (kept.task_by_question, kept.removed) == ({"both": tasks[1]}, 0), "people are at work on both"
+
+
+def test_a_server_that_lists_what_nobody_asked_for_is_not_let_delete_by_a_selection(
+    label_studio: AnnotationServer, project: int, tasks: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taking, "_only", lambda _: {})  # as if it did not know the word
+    with pytest.raises(LabelStudioRefused, match="nothing is taken back"):
+        take_back(label_studio, project, tasks[:2])
+    assert there(label_studio, tasks) == tasks
