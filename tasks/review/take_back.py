@@ -75,7 +75,7 @@ def _untouched(server: AnnotationServer, project_id: int, task_ids: Collection[i
     if strange or (answer and answer["total"] > len(task_ids)):
         raise LabelStudioRefused(
             f"Label Studio at {server.url} lists other tasks of project {project_id} than the {len(task_ids)} asked "
-            f"for ({sorted(strange)[:3]} are among them): nothing is taken back. Use 1.23.2, which keeps to a selection."
+            f"for ({sorted(strange)[:3]} are among them): nothing is taken back. Use 1.23.2, which keeps to it."
         )
     worked_on = ("draft_exists", "total_annotations", "cancelled_annotations")
     return [task["id"] for task in tasks if not any(task[name] for name in worked_on)]
