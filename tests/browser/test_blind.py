@@ -1,6 +1,7 @@
-"""A blind question in a real browser: nothing is shown, not even a score; what is drawn arrives, and so does nothing.
+"""Blind questions in a real browser: nothing is shown, not even a score; what is drawn arrives, and so does nothing.
 
-Its task carries an empty prediction, whose score is its place among the others. A person must see nothing of that.
+Each task carries a prediction whose score is its place among the others, blind ones an empty one. A person must see
+nothing of that, but for the order: the most urgent question comes first, although it was posted last.
 """
 
 import re
@@ -17,7 +18,7 @@ from blocks.annotation_server import AnnotationServer
 from blocks.database import reading, upsert, writing
 from blocks.errors import StackError
 from blocks.stores import FolderStore
-from blocks.tables import Answer, AnswerState, Batch, Item
+from blocks.tables import Answer, AnswerState, Batch, Item, Question
 from infra.browser.screenshots import find_chromium, log_in, open_page
 from infra.chaos.post_office import open_gateway
 from infra.demo.scenes import draw_scenes
@@ -34,6 +35,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.label_studio]
 
 QUEUE = mark_missed_queue(("car", "truck"))
 SHOWN = ShownBox(id="p0", class_name="car", score=0.37, x_min=100, y_min=100, x_max=220, y_max=180)
+POSTED_IN_TURN = ("early", "late")
 CORNERS_SHARE = ((0.2, 0.3), (0.4, 0.6))
 """Where a box is drawn, as shares of the picture."""
 
@@ -50,17 +52,18 @@ def page() -> Iterator[Page]:
 
 
 def write(engine: Engine, folder: Path, store: FolderStore) -> list[Draft]:
-    """Write three questions: a blind one, one with a box, a blind one; the first is the most urgent."""
+    """Write three questions: a blind one, one with a box, a blind one. The first is the most urgent, and comes late."""
     take_in(engine, store, "lots", find_images(draw_scenes(folder, 3, seed=5).images))
     with reading(engine) as session:
         items = session.exec(select(Item).order_by(col(Item.name))).all()
     with writing(engine) as session:
-        upsert(session, Batch, [{"id": "b", "collection": "blind in a browser"}])
+        upsert(session, Batch, [{"id": id_, "collection": "blind in a browser"} for id_ in POSTED_IN_TURN])
     drafts = []
     for number, item in enumerate(items):
         boxes = [SHOWN] if number == 1 else []
         payload = Payload(type="boxes", width=item.width, height=item.height, blind=not boxes, boxes=boxes)
-        drafts.append(Draft("b", item.id, payload.model_dump(mode="json"), priority=1 - number / 10))
+        batch_id = POSTED_IN_TURN[0 if number else 1]
+        drafts.append(Draft(batch_id, item.id, payload.model_dump(mode="json"), priority=1 - number / 10))
     write_questions(engine, QUEUE, drafts)
     return drafts
 
@@ -88,7 +91,8 @@ def test_a_blind_question_shows_nothing_and_takes_what_is_drawn_and_what_is_not(
 ) -> None:
     drafts = write(engine, tmp_path / "scenes", store)
     with open_gateway(engine, store, label_studio) as (address, _bell):
-        project = post_questions(engine, replace(label_studio, gateway_url=address), QUEUE, "b").project_id
+        server = replace(label_studio, gateway_url=address)
+        (project,) = {post_questions(engine, server, QUEUE, id_).project_id for id_ in POSTED_IN_TURN}
         assert project is not None
         log_in(page, label_studio.url, EMAIL, PASSWORD)
         stream = LabelStream(page, label_studio.url, project)
@@ -106,6 +110,9 @@ def test_a_blind_question_shows_nothing_and_takes_what_is_drawn_and_what_is_not(
     read_all_changes(engine, label_studio)
     with reading(engine) as session:
         said = session.exec(select(Answer).order_by(col(Answer.annotation_id))).all()
+        asked = session.exec(select(Question).order_by(col(Question.priority).desc())).all()
+    assert stream.served[:3] == [question.task_id for question in asked]
+    assert stream.served[0] == max(stream.served[:3]), "it was posted last"
     assert [row.state for row in said] == [AnswerState.COUNTED] * 3
     drawn, kept, nothing = (row.raw for row in said)
     (box,), payload = drawn, Payload.model_validate(drafts[0].payload)
