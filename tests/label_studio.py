@@ -1,12 +1,14 @@
 """A real Label Studio for the tests that need one: started once per session, on a free port, in a folder of its own."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -114,3 +116,18 @@ def personal_token(label_studio: AnnotationServer) -> str:
     label_studio.call("POST", "api/jwt/settings", body={"api_tokens_enabled": True, "legacy_api_tokens_enabled": True})
     token: str = label_studio.call("POST", "api/token/")["token"]
     return token
+
+
+@pytest.fixture
+def colleague(label_studio: AnnotationServer) -> Iterator[httpx.Client]:
+    """Somebody who has just signed up by the invite link, in their own browser."""
+    link = label_studio.call("GET", "api/invite")["invite_url"]
+    with httpx.Client(base_url=label_studio.url, follow_redirects=True, timeout=60) as browser:
+        form = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', browser.get(link).text)
+        assert form is not None
+        entries = {"email": f"cleo-{uuid4().hex[:8]}@people.invalid", "password": "a-password-only-for-tests"}
+        browser.post(
+            link, data={**entries, "csrfmiddlewaretoken": form[1]}, headers={"Referer": label_studio.url}
+        ).raise_for_status()
+        browser.headers.update({"X-CSRFToken": browser.cookies["csrftoken"], "Referer": label_studio.url})
+        yield browser

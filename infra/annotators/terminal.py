@@ -1,5 +1,6 @@
 """`labelline simulate` in a terminal: who answers what is shown while it happens, and a table at the end."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from infra.annotators.people import People
 from infra.annotators.simulate import Simulation, SimulationReport
 from infra.annotators.truth import read_world
 from tasks.dataset.truth import TruthFormat
+from tasks.review.queues import MARK_MISSED, NAME_KIND
 
 
 def simulate_in_terminal(
@@ -36,8 +38,10 @@ def simulate_in_terminal(
         stop: When to end, where `once` is not given.
     """
     world = read_world(truth, fmt)
-    console = Console()
-    console.print(f"{people.count} people of skill {people.skill:g} know {len(world.pictures)} pictures of {truth}")
+    console = Console(soft_wrap=True)
+    console.print(f"{_who(people)} know {len(world.pictures)} pictures of {truth}")
+    if people.referees:  # nobody is asked to decide in a line that names no referees
+        console.print(f"a line asks them with these options: {staff_options(people)}", markup=False, highlight=False)
     simulation = Simulation(server, world, collection, people)
     ends = (lambda: True) if once else (stop or (lambda: False))
     with Live(report_table(simulation.report), console=console, refresh_per_second=4) as live:
@@ -50,6 +54,24 @@ def simulate_in_terminal(
             f"{simulation.report.unknown_pictures} questions stay open: the truth does not know their pictures"
         )
     return simulation.report
+
+
+def staff_options(people: People) -> str:
+    """Return the options of a line that names these people, as JSON: who finds, who knows kinds, and their referees."""
+    staff = {
+        option: {
+            "annotators": [person.email for person in people.named(queue)],
+            "referees": [person.email for person in people.referees_of(queue)],
+        }
+        for option, queue in (("finders", MARK_MISSED), ("experts", NAME_KIND))
+    }
+    return json.dumps(staff)
+
+
+def _who(people: People) -> str:
+    told = f"{people.count} people of skill {people.skill:g}"
+    referees = f"{people.referees} referee{'s' if people.referees > 1 else ''} of skill {people.referee_skill:g}"
+    return f"{told} and {referees}" if people.referees else told
 
 
 def report_table(report: SimulationReport) -> Table:

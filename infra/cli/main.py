@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from blocks.errors import LabellingError
 from blocks.home import labelline_home
+from infra.cli.gold_app import gold_app
 
 
 class ClearErrors(TyperGroup):
@@ -35,6 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(gold_app, name="gold")
 
 
 def port_option(variable: str) -> Any:
@@ -114,6 +116,17 @@ def people(
     if not named:
         raise typer.BadParameter("nobody is named: give e-mails, or --line with the options of a line that names some")
     invite(labelline_home(), sorted(set(named)))
+
+
+@app.command()
+def reinstate(
+    person: Annotated[str, typer.Argument(help="E-mail of somebody who is suspended.")],
+    queue: Annotated[str, typer.Argument(help="From which queue, such as mark-missed.")],
+) -> None:
+    """Lift a suspension that gold questions led to: the person is on trial again."""
+    from infra.cli.gold_commands import reinstate_person
+
+    reinstate_person(labelline_home(), person, queue)
 
 
 @app.command()
@@ -203,6 +216,10 @@ def simulate(
     fmt: Annotated[TruthFormatName, typer.Option("--format", help="Format of the truth.")] = TruthFormatName.AUTO,
     people: Annotated[int, typer.Option(min=1, max=12, help="People for each queue.")] = 3,
     skill: Annotated[float, typer.Option(min=0, max=1, help="Share of objects that come out right.")] = 0.97,
+    referees: Annotated[
+        int, typer.Option(min=0, max=12, help="Referees for each queue: they decide what is disputed.")
+    ] = 0,
+    referee_skill: Annotated[float, typer.Option(min=0, max=1, help="The same as --skill, of referees.")] = 0.99,
     seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same mistakes.")] = 0,
     once: Annotated[bool, typer.Option("--once", help="End when nothing is open.")] = False,
 ) -> None:
@@ -212,7 +229,7 @@ def simulate(
     from infra.cli.line_commands import annotation_server
 
     server = annotation_server(labelline_home())
-    who = People(count=people, skill=skill, seed=seed)
+    who = People(count=people, skill=skill, referees=referees, referee_skill=referee_skill, seed=seed)
     simulate_in_terminal(server, truth.resolve(), collection, who, fmt=fmt.value, once=once)
 
 

@@ -7,13 +7,16 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from blocks.annotation_server import AnnotationServer
 from infra.stack.connection import connected
 from infra.stack.credentials import secrets_path
-from infra.stack.documents import save_blocks
+from infra.stack.documents import save_blocks, saved_server
+from infra.stack.health import is_well
 from infra.stack.people import ensure_people, people_path
 from infra.stack.report import ServiceReport, StackReport, report_stack
+from infra.stack.services import describe_service
 from infra.stack.start import StackOptions, start_stack
-from infra.stack.state import StackState, open_stack
+from infra.stack.state import ServiceName, StackState, open_stack
 from infra.stack.stop import stop_stack
 
 console = Console(soft_wrap=True)
@@ -57,11 +60,19 @@ def show_status(home: Path) -> bool:
 
 def invite(home: Path, emails: list[str]) -> None:
     """Make the accounts that are missing in Label Studio."""
-    state = open_stack(home)
-    made = ensure_people(state.server, home, emails)
-    console.print(f"{len(made)} accounts made at {state.urls.label_studio}; {len(emails) - len(made)} were there")
+    server = _server_of_people(open_stack(home))
+    made = ensure_people(server, home, emails)
+    console.print(f"{len(made)} accounts made at {server.url}; {len(emails) - len(made)} were there")
     if made:
         console.print(f"their first passwords are in {people_path(home)}")
+
+
+def _server_of_people(state: StackState) -> AnnotationServer:
+    """Return the Label Studio in which lines ask: a team's own where the saved block names it."""
+    if not is_well(describe_service(ServiceName.PREFECT, state), state):
+        return state.server
+    with connected(state):
+        return saved_server() or state.server
 
 
 def register(home: Path) -> None:

@@ -1,5 +1,6 @@
 """Speaking to the stack's Prefect server from this process."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +40,7 @@ def _send_events() -> None:
     """
     from prefect.events.worker import EventsWorker
 
+    logging.getLogger("EventsWorker").setLevel(logging.ERROR)  # else it tells everybody how many wait
     EventsWorker.drain_all(timeout=SEND_LIMIT_S, at_exit=False)
 
 

@@ -1,25 +1,34 @@
-"""Asking again what nobody answered: the rest of a queue's round becomes the next round, at most so many times.
+"""What becomes of tasks that nobody answered when a round is over: asked again in the next, or taken out of the way.
 
-Label Studio must not show a question twice, so its task of the earlier round is taken back first. A task on which
-somebody has worked, be it a skip or a draft, is never taken back: its question stays open in its own round, and an
-answer to it counts whenever it comes. A crash between the two is mended by the next call: a task that is gone already
-counts as taken back.
+Label Studio must not show a question twice, so its task of the earlier round is taken back first. What is closed is
+taken back too: people would go on with what no line waits for any more, beside what one does wait for.
+
+A task on which somebody has worked, be it a skip or a draft, or that somebody has open, is never taken back (see
+`take_back.py`): its question stays in its own round, and an answer to it counts whenever it comes. A crash between the
+two is mended by the next call: a task that is gone already counts as taken back.
 
 A round in which questions are asked in seats (of several people, with gold, or again since an answer did not count) is
 not moved at all: it has stood open for the further periods already (`Until.periods`), with the same tasks.
 """
 
 import logging
-from typing import Any
+from collections import defaultdict
+from collections.abc import Sequence
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, exists
 from sqlmodel import Session, col, func, select, update
 
 from blocks.annotation_server import AnnotationServer
 from blocks.database import reading, upsert, writing
-from blocks.tables import Question, QuestionState, utc_now
+from blocks.errors import LabelStudioRefused, LabelStudioUnavailable
+from blocks.tables import Answer, Question, QuestionState, utc_now
 from tasks.review.outbox import Draft, question_id
 from tasks.review.rules import Until, progress
+from tasks.review.seats import beside
+from tasks.review.take_back import is_absent, take_back
+
+Place = tuple[int | None, int | None]
+"""Project and task in which a question stands; None: in none."""
 
 UNANSWERED = (QuestionState.WRITTEN.value, QuestionState.POSTED.value)
 
@@ -45,14 +54,15 @@ def ask_rest_again(
     if until.rest != "ask_again" or round_ >= until.times:
         return 0
     mine = (Question.queue == queue, Question.batch_id == batch_id)
-    unanswered = select(Question.id, Question.task_id).where(*mine, Question.round == round_)
+    unanswered = select(Question).where(*mine, Question.round == round_)
     stays = progress(engine, queue, batch_id, round_).in_seats
     with reading(engine) as session:
         rows = session.exec(unanswered.where(col(Question.state).in_(UNANSWERED))).all()
     if stays:  # but what a call before this one took back, and died, stands nowhere any more
-        free = [id_ for id_, task_id in rows if task_id is not None and _task(server, task_id) is None]
+        free = [row.id for row in rows if row.task_id is not None and is_absent(server, row.task_id)]
     else:
-        free = [id_ for id_, task_id in rows if task_id is None or _take_back(server, task_id)]
+        gone = _take_back_all(server, [(row.project_id, row.task_id) for row in rows])
+        free = [row.id for row in rows if row.task_id is None or row.task_id in gone]
     with writing(engine) as session:
         _move(session, free)
         count = session.exec(select(func.count()).where(*mine, Question.round == round_ + 1)).one()
@@ -60,20 +70,50 @@ def ask_rest_again(
     return count
 
 
-def _task(server: AnnotationServer, task_id: int) -> dict[str, Any] | None:
-    task: dict[str, Any] | None = server.call("GET", f"api/tasks/{task_id}/", absent_ok=True)
-    return task
+def closed_tasks(engine: Engine, queue: str, batch_id: str, rounds: Sequence[int]) -> list[Place]:
+    """Return the tasks of what a line has closed and nobody has answered, those in seats and gold as well.
+
+    Args:
+        engine: The catalogue.
+        queue: The queue's name.
+        batch_id: Of which batch.
+        rounds: Those that are over.
+    """
+    has_answer = exists().where(col(Answer.question_id) == col(Question.id))
+    closed = select(Question.project_id, Question.task_id).where(
+        beside(queue),
+        Question.batch_id == batch_id,
+        col(Question.round).in_(rounds),
+        Question.state == QuestionState.CLOSED.value,
+        col(Question.task_id).is_not(None),
+        ~has_answer,
+    )
+    with reading(engine) as session:
+        rows = session.exec(closed.order_by(col(Question.task_id))).all()
+    return list(rows)
 
 
-def _take_back(server: AnnotationServer, task_id: int) -> bool:
-    """Delete a task nobody has worked on; say whether it is gone."""
-    task = _task(server, task_id)
-    if task is None:
-        return True
-    if any(task.get(name) for name in ("annotations", "drafts", "total_annotations", "cancelled_annotations")):
-        return False
-    server.call("DELETE", f"api/tasks/{task_id}/", absent_ok=True)
-    return True
+def take_back_closed(server: AnnotationServer, places: Sequence[Place]) -> int:
+    """Take closed tasks that nobody has begun out of Label Studio; a second call finds them gone.
+
+    It saves people time, and nothing depends on it: where Label Studio does not answer they stay.
+
+    Returns:
+        How many are gone.
+    """
+    try:
+        return len(_take_back_all(server, places))
+    except (LabelStudioUnavailable, LabelStudioRefused) as error:
+        log.warning("closed questions stay in Label Studio, for people to answer in vain: %s", error)
+        return 0
+
+
+def _take_back_all(server: AnnotationServer, places: Sequence[Place]) -> set[int]:
+    by_project: dict[int, list[int]] = defaultdict(list)
+    for project_id, task_id in places:
+        if project_id is not None and task_id is not None:
+            by_project[project_id].append(task_id)
+    return {gone for project_id, ids in by_project.items() for gone in take_back(server, project_id, ids)}
 
 
 def _move(session: Session, ids: list[str]) -> None:

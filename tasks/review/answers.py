@@ -83,6 +83,9 @@ def record_annotations(engine: Engine, tasks: Iterable[HeardTask], heard_by: str
         settle_states(session, touched)
         missing = _missing(session, ours)
     states = [row["state"] for row in fresh]
+    for row in fresh:
+        if row["state"] == AnswerState.SET_ASIDE.value:
+            log.warning("an answer to question %s is set aside: %s", row["question_id"], row["reason"])
     return RecordReport(
         new=len(fresh),
         repeated=len(known),

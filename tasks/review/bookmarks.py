@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Engine, func
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, delete, select, update
 
 from blocks.database import reading, upsert, writing
 from blocks.tables import Answer, Bookmark, utc_now
@@ -40,6 +40,17 @@ def user_name(user_id: int) -> str:
     return f"review user {user_id}"
 
 
+def wrong_gold(gold_id: str) -> str:
+    """Name the bookmark that says that the known answer of a gold question is wrong, and who says so."""
+    return f"review gold {gold_id} wrong"
+
+
+def wrong_gold_ids(session: Session) -> set[str]:
+    """Return the ids of the gold questions whose known answer is wrong: nobody passes or fails by them."""
+    names = session.exec(select(Bookmark.name).where(col(Bookmark.name).like("review gold % wrong")))
+    return {name.split(" ")[2] for name in names}
+
+
 def count_users(session: Session) -> int:
     """Return how many users of Label Studio we know."""
     return session.exec(select(func.count()).where(col(Bookmark.name).like("review user %"))).one()
@@ -60,6 +71,11 @@ def write_bookmarks(session: Session, values: Mapping[str, str]) -> None:
     """Write bookmarks, over older values."""
     rows = [{"name": name, "value": value, "updated_at": utc_now()} for name, value in values.items()]
     upsert(session, Bookmark, rows, update=["value", "updated_at"])
+
+
+def forget_bookmarks(session: Session, names: Iterable[str]) -> None:
+    """Remove bookmarks; those that do not exist are none."""
+    session.exec(delete(Bookmark).where(col(Bookmark.name).in_(list(names))))
 
 
 def queues_by_project(session: Session, project_ids: Iterable[int]) -> dict[int, Queue]:

@@ -1,8 +1,9 @@
 """The pool of gold: questions whose answer is known, where they come from, and where they are hidden.
 
 Two sources. What two or more people agreed on, in a settled batch, with next to no doubt left; and what a data engineer
-marked. Gold is hidden in the seats of a queue, with a priority between those of its neighbours, so that nothing tells
-it from the others. It is no question of the batch: nothing waits for it, and it never becomes a label.
+marked (`gold_marks.py`). Gold is hidden in the seats of a queue, with a priority between those of its neighbours, so
+that nothing tells it from the others. It is no question of the batch: nothing waits for it, and it never becomes a
+label.
 """
 
 import logging
@@ -10,12 +11,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Engine, func
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, select
 
 from blocks.database import upsert, writing
-from blocks.errors import BadOption
 from blocks.people_tables import Decision, Gold
-from blocks.tables import Answer, AnswerState, Batch, BatchItem, Question, utc_now
+from blocks.tables import Answer, AnswerState, Batch, BatchItem, Question
 from tasks.review.gold import GoldQuestion, Placed, place_gold
 from tasks.review.outbox import Draft, write_seats
 from tasks.review.queues import Queue
@@ -47,37 +47,6 @@ def hide_gold(engine: Engine, queue: Queue, batch_id: str, round_: int = 0) -> i
     return hidden
 
 
-def mark_gold(engine: Engine, question_id: str, marked_by: str) -> None:
-    """Take a question as gold, with the answer that counts now as its truth: somebody who knows has looked at it.
-
-    Args:
-        engine: The catalogue.
-        question_id: Of a question, not of a seat.
-        marked_by: Who says so.
-
-    Raises:
-        BadOption: There is no such question, it is a seat, or nothing counts as its answer.
-    """
-    with writing(engine) as session:
-        question = session.get(Question, question_id)
-        counted = select(Answer).where(Answer.question_id == question_id, Answer.state == AnswerState.COUNTED.value)
-        answer = session.exec(counted.order_by(col(Answer.answered_at).desc())).first()
-        if question is None or question.asked_id is not None or question.gold_id is not None or answer is None:
-            raise BadOption(
-                f"question {question_id!r} cannot be gold: expected a question with an answer that counts, and no seat "
-                "or gold itself"
-            )
-        collection = session.get_one(Batch, question.batch_id).collection
-        row = _gold(question, answer.raw, collection, f"marked by {marked_by}")
-        upsert(session, Gold, [row], update=["truth", "why", "retired_at"])
-
-
-def retire_gold(engine: Engine, gold_id: str) -> None:
-    """Ask a gold question no more; answers given to it count on."""
-    with writing(engine) as session:
-        session.exec(update(Gold).where(col(Gold.id) == gold_id).values(retired_at=utc_now()))
-
-
 def _collect(session: Session, queue: str, collection: str) -> None:
     """Take into the pool what people agreed on in settled batches."""
     agreed = (
@@ -93,14 +62,15 @@ def _collect(session: Session, queue: str, collection: str) -> None:
         .limit(POOL)
     )
     rows = [
-        _gold(question, answer.raw, collection, f"agreed on by {answer.person}")
+        gold_row(question, answer.raw, collection, f"agreed on by {answer.person}")
         for question, decision, answer in session.exec(agreed)
         if len(decision.members) > 1
     ]
     upsert(session, Gold, rows)
 
 
-def _gold(question: Question, truth: list[dict[str, Any]], collection: str, why: str) -> dict[str, Any]:
+def gold_row(question: Question, truth: list[dict[str, Any]], collection: str, why: str) -> dict[str, Any]:
+    """Return a question with a known answer as a row of the pool."""
     return {
         "id": question.id,
         "queue": question.queue,
@@ -122,7 +92,7 @@ def _hide_in(session: Session, seat: Queue, batch_id: str, round_: int, collecti
         return hidden
     pool = _pool(session, seat, batch_id, collection)
     seen = set(session.exec(select(Question.gold_id).where(Question.queue == seat.name, *_of(collection))))
-    asked = _times_asked(session)
+    asked = times_asked(session)
     known = [GoldQuestion(gold.id, asked.get(gold.id, 0)) for gold in pool.values()]
     placed = place_gold(len(present), known, rule, f"{seat.name}|{batch_id}|{round_}", [id_ for id_ in seen if id_])
     priorities = sorted((priority for priority, _ in present), reverse=True)
@@ -152,7 +122,8 @@ def _of(collection: str) -> tuple[Any, ...]:
     return col(Question.gold_id).is_not(None), col(Question.batch_id).in_(batches)
 
 
-def _times_asked(session: Session) -> dict[str, int]:
+def times_asked(session: Session) -> dict[str, int]:
+    """Return how often each gold question was hidden, by its id; those that never were are not in it."""
     counts = select(Question.gold_id, func.count()).where(col(Question.gold_id).is_not(None))
     return {gold_id or "": count for gold_id, count in session.exec(counts.group_by(col(Question.gold_id)))}
 

@@ -7,6 +7,7 @@ from sqlmodel import Session, col, select
 
 from blocks.people_tables import Decision, Gold
 from blocks.tables import Answer, AnswerState, Batch, Question
+from tasks.review.bookmarks import wrong_gold_ids
 from tasks.review.choices import Choosers, Chosen, learn_choosers, unknown_choosers
 from tasks.review.groups import Group, Said, boxes_of, kind_of, read_groups_of
 from tasks.review.queues import Queue, not_an_object
@@ -38,7 +39,8 @@ def read_history(session: Session, queue: str, batch_id: str) -> list[Group]:
 
 
 def read_gold_matches(session: Session, queue: str) -> list[Matched]:
-    """Return what people drew in answer to gold questions, matched with the truth."""
+    """Return what people drew in answer to gold questions, matched with the truth; not to gold that is wrong."""
+    wrong = wrong_gold_ids(session)
     given = (AnswerState.COUNTED.value, AnswerState.UNCOUNTED.value)
     query = (
         select(Answer, Gold)
@@ -50,7 +52,7 @@ def read_gold_matches(session: Session, queue: str) -> list[Matched]:
     )
     matches = []
     for answer, gold in session.exec(query):
-        if gold.payload["type"] == "boxes":
+        if gold.payload["type"] == "boxes" and gold.id not in wrong:
             both = [PersonAnswer(TRUTH, boxes_of(gold.truth)), PersonAnswer(answer.person, boxes_of(answer.raw))]
             matches.append(match_boxes(f"gold {answer.id}", both))
     return matches

@@ -133,6 +133,8 @@ def post_questions(
 ) -> PostReport:
     """Send the written questions of a batch to Label Studio, highest priority first; a second call sends nothing.
 
+    People meet them by priority among all that are open in the project, whenever those were posted (`task_data.py`).
+
     Args:
         engine: The catalogue.
         server: Label Studio.
@@ -191,7 +193,7 @@ def _reconcile(
     while not doubtful.keys() <= tasks.keys() and time.monotonic() < deadline:
         time.sleep(1.0)
         tasks = find_tasks(server, project_id, since)
-    kept = remove_twins(server, [Twin(id_, tuple(tasks[id_])) for id_ in doubtful if id_ in tasks])
+    kept = remove_twins(server, project_id, [Twin(id_, tuple(tasks[id_])) for id_ in doubtful if id_ in tasks])
     note_posted(engine, project_id, kept.task_by_question)
     log.info("found %d of %d doubtful questions in project %d", len(kept.task_by_question), len(doubtful), project_id)
     return set(kept.task_by_question), kept.removed
@@ -218,9 +220,9 @@ def _encode(engine: Engine, server: AnnotationServer, queue: Queue, project_id: 
     with writing(engine) as session:
         mark = update(Question).where(col(Question.id).in_(ids))
         session.exec(mark.values(project_id=project_id, posted_at=utc_now()))
-    wanted = select(Question.id, Question.item_id, Question.payload).where(col(Question.id).in_(ids))
+    wanted = select(Question.id, Question.item_id, Question.payload, Question.priority).where(col(Question.id).in_(ids))
     with reading(engine) as session:
-        asked = {id_: (item_id, payload) for id_, item_id, payload in session.exec(wanted)}
+        asked = {id_: (item_id, payload, at) for id_, item_id, payload, at in session.exec(wanted)}
     return bytes(to_json([to_task(server, queue, id_, *asked[id_]) for id_ in ids]))
 
 

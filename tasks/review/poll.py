@@ -123,7 +123,7 @@ def _record(
 
 def _remove_twins(engine: Engine, server: AnnotationServer, project_id: int, question_ids: Sequence[str]) -> int:
     found = find_tasks(server, project_id, EARLIEST)
-    kept = remove_twins(server, [Twin(id_, tuple(found[id_])) for id_ in question_ids if id_ in found])
+    kept = remove_twins(server, project_id, [Twin(id_, tuple(found[id_])) for id_ in question_ids if id_ in found])
     note_posted(engine, project_id, kept.task_by_question)
     log.warning("removed %d unanswered twins of %d questions in project %d", kept.removed, len(found), project_id)
     return kept.removed

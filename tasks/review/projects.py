@@ -1,4 +1,15 @@
-"""A queue's project in Label Studio: made once, kept as the queue says, with the webhook that rings our doorbell."""
+"""A queue's project in Label Studio: made once, kept as the queue says, with the webhook that rings our doorbell.
+
+The order of questions. People get the open question of the highest priority next, whenever it was posted: Label Studio
+serves the lowest prediction score first ("Uncertainty sampling"), and every task carries a prediction whose score is
+its place (`task_data.py`). Locks, skips and drafts are as with any other order. Read in 1.23.2 and pinned by
+`tests/review/test_next_task.py`: `_try_uncertainty_sampling` draws by lot only where two or more are members of a
+project, and nothing in the open-source edition ever makes a member; tasks without such a prediction (made by others,
+or posted before this was so) come last, in no order.
+
+What would not do: sequential order is that of task ids, so an earlier posting comes first; a tab's order is not used by
+"Label All Tasks", and "as displayed" looks at no locks, so two people get one question.
+"""
 
 import logging
 from typing import Any
@@ -121,9 +132,7 @@ def _settings_of(queue: Queue, title: str) -> dict[str, Any]:
         "enable_empty_annotation": queue.kind in ("boxes", "page"),
         "show_collab_predictions": queue.kind in ("boxes", "confirm"),
         "model_version": MODEL_VERSION,
-        # Questions are imported in the order of their priority, so this is that order. "Uncertainty sampling" shows
-        # tasks without a prediction only after all others: audits and kinds have none and would always come last.
-        "sampling": "Sequential sampling",
+        "sampling": "Uncertainty sampling",  # by the score of the prediction, which is our priority: see above
         "skip_queue": "REQUEUE_FOR_OTHERS",
     }
 

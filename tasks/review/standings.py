@@ -4,6 +4,7 @@ A standing is worked out anew each time from all gold answers, so it never depen
 written is a copy, for reports; the one thing that only the catalogue knows is that somebody lifted a suspension.
 """
 
+import difflib
 from collections import defaultdict
 
 from sqlalchemy import Engine
@@ -14,7 +15,8 @@ from blocks.errors import BadOption
 from blocks.people_tables import Gold
 from blocks.people_tables import Standing as StandingRow
 from blocks.tables import Answer, AnswerState, Batch, Question, utc_now
-from tasks.review.gold import GoldAnswer, PlainAnswer, Standing, judge_person, passes_boxes
+from tasks.review.bookmarks import wrong_gold_ids
+from tasks.review.gold import GoldAnswer, PlainAnswer, Standing, State, judge_person, passes_boxes
 from tasks.review.groups import CONSENSUS, boxes_of, kind_of
 from tasks.review.queues import Queue
 from tasks.review.seats import beside
@@ -31,12 +33,10 @@ def standing_of_people(engine: Engine, queue: Queue) -> dict[str, Standing]:
         gold = read_gold_answers(session, queue.name, queue.gold)
         plain = _read_plain_answers(session, queue.name)
         known = {row.person: row for row in session.exec(select(StandingRow).where(StandingRow.queue == queue.name))}
-    standings = {
-        person: judge_person(
-            answers, plain.get(person, []), queue.gold, known[person].reinstated_at if person in known else None
-        )
-        for person, answers in gold.items()
-    }
+    standings = {}
+    for person in sorted({*gold, *known}):  # who met only gold that turned out wrong has a standing to correct
+        lifted_at = known[person].reinstated_at if person in known else None
+        standings[person] = judge_person(gold.get(person, []), plain.get(person, []), queue.gold, lifted_at)
     rows = [_row(queue.name, person, standing) for person, standing in standings.items()]
     changed = [row for row in rows if _is_news(row, known.get(str(row["person"])))]
     if changed:
@@ -45,8 +45,14 @@ def standing_of_people(engine: Engine, queue: Queue) -> dict[str, Standing]:
     return standings
 
 
-def reinstate(engine: Engine, queue: str, person: str) -> None:
+def reinstate(engine: Engine, queue: str, person: str) -> bool:
     """Lift a suspension: what was before is forgotten, and the person is on trial again.
+
+    What they said while suspended counts from the next weighing on (the sweep's, within minutes), in batches that are
+    not settled.
+
+    Returns:
+        Whether there was a suspension to lift: a second call changes nothing.
 
     Raises:
         BadOption: The person has no standing in the queue.
@@ -54,13 +60,36 @@ def reinstate(engine: Engine, queue: str, person: str) -> None:
     with writing(engine) as session:
         row = session.get(StandingRow, (queue, person))
         if row is None:
-            raise BadOption(f"{person!r} has no standing in queue {queue!r}: nothing is to be lifted")
-        row.reinstated_at = utc_now()
+            raise BadOption(f"{person!r} has no standing in queue {queue!r}: {_known(session, queue, person)}")
+        if row.state != State.SUSPENDED.value:
+            return False
+        row.reinstated_at = row.updated_at = utc_now()
+        row.state, row.suspended_since = State.ON_TRIAL.value, None
+        row.passed, row.of, row.lower, row.reason = 0, 0, 0.0, "on trial again: a suspension was lifted by hand"
         session.add(row)
+    return True
+
+
+def _known(session: Session, queue: str, person: str) -> str:
+    """Say who has a standing, to somebody who named another."""
+    rows = session.exec(select(StandingRow.queue, StandingRow.person).order_by(StandingRow.queue, StandingRow.person))
+    by_queue: dict[str, list[str]] = defaultdict(list)
+    for name, email in rows:
+        by_queue[name].append(email)
+    if not by_queue:
+        return "nobody has met a gold question yet, so nobody is suspended (a line hides them with `gold`)"
+    if queue not in by_queue:
+        return f"queues with gold that was answered are {', '.join(by_queue)}"
+    close = difflib.get_close_matches(person, by_queue[queue], n=1)
+    return f"known are {', '.join(by_queue[queue])}.{f' Did you mean {close[0]!r}?' if close else ''}"
 
 
 def read_gold_answers(session: Session, queue: str, rule: GoldRule) -> dict[str, list[GoldAnswer]]:
-    """Return everybody's answers to the gold questions of a queue, the first of each person to each."""
+    """Return everybody's answers to the gold questions of a queue, the first of each person to each.
+
+    Gold that somebody called wrong is left out: nobody passes or fails by it.
+    """
+    wrong = wrong_gold_ids(session)
     query = (
         select(Answer, Gold)
         .join(Question, col(Question.id) == Answer.question_id)
@@ -71,7 +100,7 @@ def read_gold_answers(session: Session, queue: str, rule: GoldRule) -> dict[str,
     met: dict[str, list[GoldAnswer]] = defaultdict(list)
     seen = set()
     for answer, gold in session.exec(query):
-        if (answer.person, gold.id) not in seen:
+        if gold.id not in wrong and (answer.person, gold.id) not in seen:
             seen.add((answer.person, gold.id))
             met[answer.person].append(GoldAnswer(gold.id, answer.answered_at, passes(gold, answer, rule)))
     return dict(met)

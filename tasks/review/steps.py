@@ -158,15 +158,17 @@ def ask_on(plugs: str = "local") -> int:
 
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
 def close_questions(queue: Queue, questions: Written, until: rules.Until, plugs: str = "local") -> Asked:
-    """End what nobody answered, by the queue's rule, and count over all rounds."""
+    """End what nobody answered, by the queue's rule, take it out of people's way, and count over all rounds."""
     engine = open_catalog(plugs)
     key = (questions.queue, questions.batch_id)
     rounds = range(questions.round + 1)
     for number in rounds:
         weighing.weigh_answers(engine, queue, questions.batch_id, number, is_last=True)
     closed = sum(rules.close_rest(engine, *key, number, until.rest) for number in rounds)
+    tasks = again.closed_tasks(engine, *key, rounds)
+    gone = again.take_back_closed(open_server(plugs), tasks) if tasks else 0
     so_far = rules.progress_of_rounds([rules.progress(engine, *key, number) for number in rounds])
-    LOG.info("%s: %s; %d closed now", questions.queue, so_far, closed)
+    LOG.info("%s: %s; %d closed now, %d taken out of Label Studio", questions.queue, so_far, closed, gone)
     return Asked.model_validate(so_far)
 
 

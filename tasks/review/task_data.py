@@ -1,4 +1,10 @@
-"""What a question looks like as a Label Studio task: the picture's address, our question id, the prefilled boxes."""
+"""What a question looks like as a Label Studio task: the picture's address, our question id, boxes, and its place.
+
+Label Studio serves first what has the lowest prediction score ("Uncertainty sampling"; tasks without a prediction come
+last, in no order). So every task has one prediction, and its score says nothing of boxes, which have their own: it is
+the place of the question among all of its project, whenever they were posted. Blind questions, kinds and pages have an
+empty one, which shows nothing.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -11,6 +17,9 @@ from tasks.review.pages import PageCrop, page_data
 from tasks.review.projects import MODEL_VERSION
 from tasks.review.queues import Queue, choices_of
 from tasks.review.regions import ShownBox, to_regions
+
+HIGHEST_SCORE = 1e-6
+"""Of a question that everything else is asked before: far under what Label Studio shows of a score."""
 
 
 class Payload(BaseModel):
@@ -33,37 +42,62 @@ class Payload(BaseModel):
 
 
 def to_task(
-    server: AnnotationServer, queue: Queue, question_id: str, item_id: str, raw_payload: Mapping[str, Any]
+    server: AnnotationServer,
+    queue: Queue,
+    question_id: str,
+    item_id: str,
+    raw_payload: Mapping[str, Any],
+    priority: float = 0.0,
 ) -> dict[str, Any]:
-    """Return a question as the task that Label Studio imports, with its prediction inside."""
+    """Return a question as the task that Label Studio imports, with its one prediction inside.
+
+    Args:
+        server: Whose gateway serves the pictures.
+        queue: Of the question.
+        question_id: Its id.
+        item_id: What it is about.
+        raw_payload: A `Payload`.
+        priority: What has more is asked first.
+    """
     payload = Payload.model_validate(raw_payload)
     if payload.type == "page":
-        shown = page_data(server, queue.title, payload.class_name or "", payload.crops)
-        return {"data": {**shown, "question_id": question_id}}
-    data: dict[str, Any] = {IMAGE: server.image_link(item_id, payload.crop), "question_id": question_id}
+        data = page_data(server, queue.title, payload.class_name or "", payload.crops)
+    else:
+        data = {IMAGE: server.image_link(item_id, payload.crop)}
+    if payload.type in ("kind", "confirm"):
+        data["question"] = f"{queue.title} ({payload.class_name or ''})"
     if payload.type == "kind":
-        class_name = payload.class_name or ""
-        data["question"] = f"{queue.title} ({class_name})"
-        data["choices"] = choice_list(choices_of(class_name, payload.kinds))
-        return {"data": data}
-    if payload.type == "confirm":
-        data["question"] = f"{queue.title} ({payload.class_name})"
-        return {"data": data, "predictions": [{"model_version": MODEL_VERSION, "result": [region_in_crop(payload)]}]}
-    if payload.reasons:
+        data["choices"] = choice_list(choices_of(payload.class_name or "", payload.kinds))
+    if payload.type == "boxes" and payload.reasons:
         data["why"] = "; ".join(dict.fromkeys(payload.reasons.values()))
-    if not payload.boxes:
-        return {"data": data}
+    prediction = {"model_version": MODEL_VERSION, "score": place_score(priority), "result": _shown(payload)}
+    return {"data": {**data, "question_id": question_id}, "predictions": [prediction]}
+
+
+def place_score(priority: float) -> float:
+    """Return the prediction score that puts a question at its place: the higher its priority, the lower.
+
+    Args:
+        priority: Any number; of most questions 0 to 1.
+
+    Returns:
+        0 to `HIGHEST_SCORE`: whoever is shown it as a share, reads 0, and learns nothing.
+    """
+    return HIGHEST_SCORE * (0.5 - priority / (2 * (1 + abs(priority))))
+
+
+def _shown(payload: Payload) -> list[dict[str, Any]]:
+    """Return the regions that a question shows; none where it is blind, about a kind, or a page."""
+    if payload.type == "confirm":
+        return [region_in_crop(payload)]
+    if payload.type != "boxes" or not payload.boxes:
+        return []
     regions = to_regions(payload.boxes, payload.width, payload.height)
     for region in regions:
         if region["id"] in payload.reasons:
             # Label Studio shows it with the region's details.
             region["meta"] = {"text": [payload.reasons[region["id"]]]}
-    prediction = {
-        "model_version": MODEL_VERSION,
-        "score": min(box.score for box in payload.boxes),
-        "result": regions,
-    }
-    return {"data": data, "predictions": [prediction]}
+    return regions
 
 
 def region_in_crop(payload: Payload) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Which of our questions are in Label Studio, and what to do where one is there twice.
 
 Twins arise when a sender dies while Label Studio is still importing, or when two senders race. The one that somebody
-has answered stays; a twin that holds work is never removed.
+has answered stays; a twin that holds work, or that somebody has open, is never removed.
 """
 
 import json
@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from blocks.annotation_server import AnnotationServer
+from tasks.review.take_back import take_back
 
 PAGE_SIZE = 1000
 
@@ -94,18 +95,21 @@ def list_tasks(
     return tasks
 
 
-def remove_twins(server: AnnotationServer, twins: Sequence[Twin]) -> Kept:
-    """Keep one task per question (an answered one, else the oldest) and delete the unanswered others."""
+def remove_twins(server: AnnotationServer, project_id: int, twins: Sequence[Twin]) -> Kept:
+    """Keep one task per question (an answered one, one that somebody has begun or has open, else the oldest).
+
+    Where people are at work on two at once both stay: the answer that comes last counts.
+    """
+    ranked = [sorted(twin.tasks, key=lambda task: (task.answers == 0, task.task_id)) for twin in twins]
+    surplus = [task.task_id for _, *others in ranked for task in others if task.answers == 0]
+    gone = take_back(server, project_id, surplus)
     task_by_question = {}
-    removed = 0
-    for twin in twins:
-        keep = min(twin.tasks, key=lambda task: (task.answers == 0, task.task_id))
-        task_by_question[twin.question_id] = keep.task_id
-        for task in twin.tasks:
-            if task != keep and task.answers == 0:
-                server.call("DELETE", f"api/tasks/{task.task_id}/", absent_ok=True)
-                removed += 1
-    return Kept(task_by_question, removed)
+    for twin, (first, *others) in zip(twins, ranked, strict=True):
+        left = [task.task_id for task in others if task.task_id not in gone]
+        if left and first.answers == 0:  # somebody has another one: that stays instead
+            gone |= take_back(server, project_id, [first.task_id])
+        task_by_question[twin.question_id] = left[0] if first.task_id in gone else first.task_id
+    return Kept(task_by_question, len(gone))
 
 
 def _filter(name: str, type_: str, value: object) -> dict[str, object]:

@@ -25,7 +25,7 @@ from tasks.review.consensus import Consensus, agree_on_boxes
 from tasks.review.groups import CONSENSUS, Group, match_answers, read_groups, write_decisions
 from tasks.review.learning import choices_for, learn_box_crew, learn_kind_choosers, read_gold_matches, read_history
 from tasks.review.outbox import Draft, write_seats
-from tasks.review.queues import Queue
+from tasks.review.queues import WEIGHED, Queue
 from tasks.review.regions import ShownBox
 from tasks.review.rules import projects_of
 from tasks.review.rulings import apply_rulings, read_roster
@@ -66,7 +66,7 @@ def weigh_answers(engine: Engine, queue: Queue, batch_id: str, round_: int = 0, 
     Returns:
         What changed; the new seats wait to be posted.
     """
-    if queue.is_plain and not _has_seats(engine, queue, batch_id, round_):
+    if queue.is_plain and not _has_something_to_weigh(engine, queue, batch_id, round_):
         return Weighed(Counter())
     roster = read_roster(engine, queue)
     with writing(engine) as session:
@@ -109,11 +109,23 @@ def queue_asked(engine: Engine, name: str, batch_id: str, round_: int) -> Queue 
     return next((queue.model_copy(update={"name": name}) for queue in queues.values()), None)
 
 
-def _has_seats(engine: Engine, queue: Queue, batch_id: str, round_: int) -> bool:
-    """Say whether a batch was asked in seats: so it may have been before somebody made its queue a plain one."""
-    seats = select(Question.id).where(*of_batch(queue.name, batch_id, round_), col(Question.asked_id).is_not(None))
+def _has_something_to_weigh(engine: Engine, queue: Queue, batch_id: str, round_: int) -> bool:
+    """Say whether a plain queue has something for others: seats, or an answer that cannot be used.
+
+    It has seats where somebody made its queue a plain one after it was asked. Label Studio asks nobody else after an
+    unusable answer, so that needs a seat too; pages and single boxes have a second question of their own instead.
+    """
+    mine = of_batch(queue.name, batch_id, round_)
+    seats = select(Question.id).where(*mine, col(Question.asked_id).is_not(None))
+    unusable = (
+        select(Question.id)
+        .join(Answer, col(Answer.question_id) == col(Question.id))
+        .where(*mine, Question.state == QuestionState.POSTED.value, Answer.state == AnswerState.SET_ASIDE.value)
+    )
     with reading(engine) as session:
-        return session.exec(seats.limit(1)).first() is not None
+        if session.exec(seats.limit(1)).first() is not None:
+            return True
+        return queue.kind in WEIGHED and session.exec(unusable.limit(1)).first() is not None
 
 
 def _is_old(group: Group, is_last: bool) -> bool:

@@ -44,7 +44,10 @@ from infra.cli.parsing import people_of_line
 
 runner = CliRunner()
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-COMMANDS = ["up", "down", "status", "doctor", "blocks", "label", "retrain", "demo", "simulate"]
+COMMANDS = [
+    *("up", "down", "status", "doctor", "blocks", "people", "gold", "reinstate"),
+    *("label", "retrain", "demo", "simulate"),
+]
 
 
 @pytest.fixture
@@ -99,7 +102,10 @@ def test_a_missing_folder_is_a_usage_error(tmp_path: Path) -> None:
     assert runner.invoke(app, ["label", str(tmp_path / "none"), "--classes", "car"]).exit_code == 2
 
 
-@pytest.mark.parametrize("command", [["status"], ["blocks"], ["retrain", "cars"]])
+@pytest.mark.parametrize(
+    "command",
+    [["status"], ["blocks"], ["retrain", "cars"], ["gold"], ["reinstate", "ada@example.org", "mark-missed"]],
+)
 def test_a_stack_that_is_not_there_is_one_clear_message(home: Path, command: list[str]) -> None:
     shown = runner.invoke(app, command)
     assert shown.exit_code == 1

@@ -8,10 +8,16 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from blocks.annotation_server import AnnotationServer
 from blocks.errors import BadOption
+from blocks.label_studio import LabelStudio
+from infra.cli.main import app
 from infra.stack.people import ensure_people, people_path
+from infra.stack.services import PLUGS
+from tests.infra.homes import home_with_prefect
+from tests.label_studio import save_label_studio
 
 pytestmark = pytest.mark.label_studio
 
@@ -50,3 +56,19 @@ def test_what_is_no_email_is_refused_before_anything_is_made(label_studio: Annot
     with pytest.raises(BadOption, match="'ada' is no e-mail"):
         ensure_people(label_studio, tmp_path, ["ada"])
     assert not people_path(tmp_path).exists()
+
+
+# Prefect 3.8 leaves sockets of its own clients to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_accounts_are_made_in_the_label_studio_that_the_saved_block_names(
+    label_studio: AnnotationServer, prefect_api: str, tmp_path: Path
+) -> None:
+    home, dina = home_with_prefect(tmp_path / "home", prefect_api), f"dina-{uuid4().hex[:6]}@example.org"
+    save_label_studio(label_studio, PLUGS)
+    try:
+        made, again = (CliRunner().invoke(app, ["people", dina], env={"LABELLINE_HOME": str(home)}) for _ in range(2))
+    finally:
+        LabelStudio.delete(PLUGS)
+    assert (made.exit_code, again.exit_code) == (0, 0), made.output
+    assert "1 accounts made" in made.output and "0 accounts made" in again.output
+    assert dina in {user["email"] for user in label_studio.call("GET", "api/users/")}

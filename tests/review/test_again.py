@@ -2,14 +2,15 @@
 
 from datetime import timedelta
 
+import httpx
 import pytest
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from blocks.annotation_server import AnnotationServer
 from blocks.database import writing
-from blocks.tables import AnswerState, Question, QuestionState
-from tasks.review.again import ask_rest_again
+from blocks.tables import AnswerState, Batch, Question, QuestionState
+from tasks.review.again import ask_rest_again, closed_tasks, take_back_closed
 from tasks.review.outbox import post_questions
 from tasks.review.poll import read_all_changes
 from tasks.review.queues import MARK_MISSED
@@ -66,6 +67,10 @@ def submit(server: AnnotationServer, question: Question, **more: object) -> None
     server.call("POST", f"api/tasks/{question.task_id}/annotations/", body=body)
 
 
+def take_back(engine: Engine, server: AnnotationServer, round_: int) -> int:
+    return take_back_closed(server, closed_tasks(engine, MARK_MISSED, "b1", [round_]))
+
+
 @pytest.fixture
 def asked(engine: Engine, label_studio: AnnotationServer, request: pytest.FixtureRequest) -> Engine:
     """A catalogue with four questions that stand in a project of their own."""
@@ -101,9 +106,12 @@ def test_the_rest_becomes_the_next_round_and_stands_in_label_studio_once(
 
 
 @pytest.mark.label_studio
-def test_what_somebody_has_worked_on_stays_where_it_is(asked: Engine, label_studio: AnnotationServer) -> None:
+def test_what_somebody_has_worked_on_stays_where_it_is(
+    asked: Engine, label_studio: AnnotationServer, colleague: httpx.Client
+) -> None:
     begun, skipped, unheard, free = questions(asked)
-    label_studio.call("POST", f"api/tasks/{begun.task_id}/drafts", body={"result": [], "lead_time": 1.0})
+    draft = {"result": [], "lead_time": 1.0}  # Label Studio shows it to nobody but the colleague
+    colleague.post(f"/api/tasks/{begun.task_id}/drafts", json=draft).raise_for_status()
     submit(label_studio, skipped, was_cancelled=True)
     submit(label_studio, unheard)  # answered, and neither doorbell nor sweep has told us yet
     assert asked_again(asked, label_studio) == 1
@@ -121,6 +129,63 @@ def test_a_crash_after_a_task_was_taken_back_loses_no_question(asked: Engine, la
     label_studio.call("DELETE", f"api/tasks/{first.task_id}/")
     assert asked_again(asked, label_studio) == 4
     assert first.item_id in {row.item_id for row in of_round(asked, 1)}
+
+
+@pytest.mark.label_studio
+def test_what_somebody_has_open_is_not_taken_from_under_their_hands(
+    asked: Engine, label_studio: AnnotationServer, colleague: httpx.Client
+) -> None:
+    project = questions(asked)[0].project_id
+    opened = colleague.get(f"/api/projects/{project}/next/").raise_for_status().json()["id"]
+    ours = label_studio.call("GET", f"api/projects/{project}/next/")["id"]
+    assert opened != ours
+    assert asked_again(asked, label_studio) == 2
+    assert {row.task_id for row in of_round(asked, 0) if row.state == QuestionState.POSTED} == {opened, ours}
+
+    close_rest(asked, MARK_MISSED, "b1", 0, "pass_on")
+    assert take_back(asked, label_studio, 0) == 2, "what moved to the next round is gone already"
+    body = {"result": [region("late")], "lead_time": 2.0}
+    colleague.post(f"/api/tasks/{opened}/annotations/", json=body).raise_for_status()
+    read_all_changes(asked, label_studio)
+    assert [row.state for row in answers(asked)] == [AnswerState.COUNTED]
+
+
+@pytest.mark.label_studio
+def test_what_a_line_has_closed_stands_no_more_before_what_is_asked_next(
+    asked: Engine, label_studio: AnnotationServer
+) -> None:
+    answered, begun, *_ = questions(asked)
+    submit(label_studio, answered)
+    label_studio.call("POST", f"api/tasks/{begun.task_id}/drafts", body={"result": [], "lead_time": 1.0})
+    read_all_changes(asked, label_studio)
+    assert close_rest(asked, MARK_MISSED, "b1", 0, "pass_on") == 3
+    assert [take_back(asked, label_studio, 0) for _ in range(2)] == [2, 2]
+    assert shown(label_studio, asked) == {answered.id, begun.id}
+    with writing(asked) as session:
+        collection = session.get_one(Batch, "b1").collection
+    make_batch(asked, items=2, first=10, batch_id="b2", collection=collection)
+    write_missed(asked, "b2")
+    post_questions(asked, label_studio, QUEUE, "b2")
+    of_b2 = {row.id for row in questions(asked) if row.batch_id == "b2"}
+    assert shown(label_studio, asked) == {answered.id, begun.id, *of_b2}
+
+
+def test_seats_and_gold_are_taken_back_and_what_has_an_answer_is_not(engine: Engine) -> None:
+    make_batch(engine, items=2)
+    write_missed(engine, queue=TWO)
+    post_seats(engine, TWO)
+    seat = seats_of(engine, item_id(0), TWO)["~1"]
+    Speaker(engine).say(A, seat, [region("a")])
+    assert closed_tasks(engine, MARK_MISSED, "b1", [0]) == []
+    weigh_answers(engine, TWO, "b1", is_last=True)
+    close_rest(engine, MARK_MISSED, "b1", 0, "pass_on")
+    tasks = {one.task_id for one in closed_tasks(engine, MARK_MISSED, "b1", [0])}
+    assert tasks == {row.task_id for row in questions(engine) if row.asked_id and row.id != seat.id}
+    assert closed_tasks(engine, MARK_MISSED, "b1", [1]) == closed_tasks(engine, MARK_MISSED, "b2", [0]) == []
+
+
+def test_where_label_studio_is_away_closed_questions_stay_and_the_line_goes_on(engine: Engine) -> None:
+    assert take_back_closed(NOWHERE, [(1, 2), (1, 3)]) == 0
 
 
 @pytest.mark.parametrize("rest", ["pass_on", "drop"])

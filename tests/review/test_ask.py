@@ -19,10 +19,12 @@ from sqlalchemy import Engine
 
 from blocks.annotation_server import AnnotationServer
 from blocks.catalog import Catalog
+from blocks.tables import QuestionState
 from flows.sweep import sweep
 from tasks.review.ask import wake_due
 from tasks.review.poll import read_all_changes
 from tasks.review.rules import Sleeper, Until, due, note_sleeper, sleepers
+from tasks.review.take_back import is_absent
 from tests.label_studio import save_label_studio
 from tests.review.builders import make_batch, questions, region
 from tests.review.waiting_line import waiting_line
@@ -172,6 +174,33 @@ def test_a_run_started_by_hand_polls_until_enough_have_answered(
     person.join()
     assert (asked.asked, asked.answered, asked.closed, asked.people) == (3, 2, 1, 1)
     assert asked.seconds == pytest.approx(4.0)
+    (closed,) = (one.task_id for one in questions(engine) if one.state == QuestionState.CLOSED)
+    assert closed is not None and is_absent(label_studio, closed), "nobody answers in vain"
+
+
+def test_a_run_whose_answer_cannot_be_used_sleeps_again_until_somebody_else_has_answered(
+    client: SyncPrefectClient,
+    engine: Engine,
+    label_studio: AnnotationServer,
+    deployed: UUID,
+    prefect_api: str,
+    tmp_path: Path,
+) -> None:
+    execute(deployed, prefect_api, ROOT)
+    answer(engine, label_studio, 0, 1)
+    bad = questions(engine)[2]
+    submit(label_studio, bad.task_id, [region("r", "lorry")], make_user(label_studio, "ada"))
+    read_all_changes(engine, label_studio)
+    assert wake_due(engine) == [str(deployed)]
+    execute(deployed, prefect_api, ROOT)
+    assert state_of(client, deployed) == "Suspended"
+    (seat,) = (one for one in questions(engine) if one.asked_id == bad.id)
+    submit(label_studio, seat.task_id, [region("r", "truck")], make_user(label_studio, "ben"))
+    read_all_changes(engine, label_studio)
+    assert wake_due(engine) == [str(deployed)]
+    execute(deployed, prefect_api, ROOT)
+    assert state_of(client, deployed) == "Completed"
+    assert (tmp_path / "trace").read_text().splitlines()[-1] == "answered 3 of 3, closed 0"
 
 
 @pytest.mark.timeout(300)

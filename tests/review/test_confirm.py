@@ -24,7 +24,7 @@ from tasks.review.confirm import (
 from tasks.review.drafts import write_once
 from tasks.review.heard import HeardAnnotation, HeardTask
 from tasks.review.regions import read_boxes
-from tasks.review.task_data import Payload, region_in_crop, to_task
+from tasks.review.task_data import HIGHEST_SCORE, Payload, region_in_crop, to_task
 from tests.review.builders import (
     CLASSES,
     HEIGHT,
@@ -121,7 +121,9 @@ def test_a_question_shows_its_box_in_a_crop_and_never_the_score(engine: Engine) 
     task = to_task(server, QUEUE, question.id, question.item_id, question.payload)
     assert task["data"]["question"] == "Is this box right? (car)"
     assert "crop=" in task["data"]["image"]
-    assert "0.91" not in str(task) and "score" not in str(task)
+    (prediction,) = task["predictions"]
+    assert "0.91" not in str(task) and "score" not in str(prediction["result"])
+    assert prediction["score"] <= HIGHEST_SCORE, "its place among the questions, shown to nobody"
     payload = Payload.model_validate(question.payload)
     assert payload.crop is not None
     left, top, right, bottom = payload.crop

@@ -92,12 +92,18 @@ def test_a_skip_is_noted_and_answers_nothing(asked: Engine) -> None:
     [
         [region(), region("r2", "lorry")],
         [region(edges=(0, 0, WIDTH + 50, 50))],
+        [region(value={**region()["value"], "rotation": 12.5})],
+        [region(edges=(5, 5, 5, 50))],
+        [region(from_name="other")],
         [{"relation": "odd", "x": float("nan")}],
         "text",
         None,
         [1, 2],
     ],
-    ids=["unknown label", "outside", "another control", "text", "nothing", "numbers"],
+    ids=[
+        *("unknown label", "outside", "rotated", "zero area", "another control"),
+        *("no region", "text", "nothing", "numbers"),
+    ],
 )
 def test_what_cannot_be_used_is_kept_raw_with_its_reason(asked: Engine, result: Any) -> None:
     report = hear(asked, webhook(questions(asked)[0], result=result))

@@ -34,7 +34,7 @@ def test_a_project_and_its_webhook_are_made_once(
     project_id = ensure_project(engine, label_studio, QUEUE, collection)
     assert ensure_project(engine, label_studio, QUEUE, collection) == project_id
     project = label_studio.call("GET", f"api/projects/{project_id}/")
-    assert (project["title"], project["sampling"]) == (f"{collection}: mark-missed", "Sequential sampling")
+    assert (project["title"], project["sampling"]) == (f"{collection}: mark-missed", "Uncertainty sampling")
     (webhook,) = webhooks(label_studio, project_id)
     assert webhook["url"] == "http://127.0.0.1:9/webhooks/label-studio"
     assert webhook["headers"] == {DOORBELL_HEADER: label_studio.doorbell_secret}

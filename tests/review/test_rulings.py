@@ -132,6 +132,32 @@ def test_what_cannot_be_used_is_asked_of_somebody_else(engine: Engine) -> None:
     assert states(engine) == ["set_aside", "counted"]
 
 
+def test_by_default_too_what_cannot_be_used_is_asked_of_somebody_else(engine: Engine) -> None:
+    ask_people(engine, QUEUE, items=2)
+    (bad, good), people = questions(engine), Speaker(engine)
+    people.say(A, bad, [region("a", "lorry")])
+    people.say(A, good, [region("g")])
+    assert is_met(progress(engine, "mark-missed", "b1"), Until()), "the run wakes, and weighs"
+    assert [weigh(engine, QUEUE).opened for _ in range(2)] == [1, 0]
+    assert not is_met(progress(engine, "mark-missed", "b1"), Until())
+
+    post_seats(engine, QUEUE)
+    people.say(B, seats_of(engine, bad.item_id, QUEUE)["~1"], [region("b")])
+    assert weigh(engine, QUEUE).courses == {"settled": 1}
+    now = progress(engine, "mark-missed", "b1")
+    assert (now.answered, now.passed, is_met(now, Until())) == (2, 0, True)
+    mine = [row for row in answers(engine) if row.question_id == bad.id]
+    assert [(row.state, row.person) for row in mine] == [("set_aside", A), ("counted", B)]
+    assert [row.person for row in answers(engine) if row.question_id == good.id] == [A], "it is left alone"
+
+
+def test_by_default_nothing_is_weighed_where_all_can_be_used(engine: Engine) -> None:
+    ask_people(engine, QUEUE)
+    Speaker(engine).say(A, questions(engine)[0], [region("a")])
+    assert weigh(engine, QUEUE).courses == {}
+    assert len(questions(engine)) == 1
+
+
 def test_where_nobody_is_left_who_may_answer_it_is_for_rework(engine: Engine) -> None:
     alone = QUEUE.staffed(Staff(annotators=(A,), overlap=OverlapRule(least=1, most=2)))
     ask_people(engine, alone)

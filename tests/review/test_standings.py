@@ -10,7 +10,8 @@ from blocks.database import reading, writing
 from blocks.errors import BadOption
 from blocks.people_tables import Gold, Standing
 from blocks.tables import AnswerState, Batch, Question, utc_now
-from tasks.review.gold_pool import hide_gold, mark_gold, retire_gold
+from tasks.review.gold_marks import mark_gold, retire_gold
+from tasks.review.gold_pool import hide_gold
 from tasks.review.rules import Until, close_rest, is_met, progress
 from tasks.review.standards import GoldRule, OverlapRule, Staff
 from tasks.review.standings import reinstate, standing_of_people

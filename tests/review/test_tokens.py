@@ -2,9 +2,7 @@
 
 import base64
 import json
-import re
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 
 import httpx
@@ -51,26 +49,11 @@ def test_an_expired_personal_token_is_refused_with_what_to_do(
     assert expired not in str(raised.value)
 
 
-@pytest.fixture
-def colleague(label_studio: AnnotationServer, personal_token: str) -> Iterator[httpx.Client]:
-    """Somebody who has just signed up, in their own browser: the administrator's one token is for the other tests."""
-    link = label_studio.call("GET", "api/invite")["invite_url"]
-    with httpx.Client(base_url=label_studio.url, follow_redirects=True, timeout=60) as browser:
-        form = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', browser.get(link).text)
-        assert form is not None
-        entries = {"email": "cleo@people.invalid", "password": "a-password-only-for-tests"}
-        browser.post(
-            link, data={**entries, "csrfmiddlewaretoken": form[1]}, headers={"Referer": label_studio.url}
-        ).raise_for_status()
-        browser.headers.update({"X-CSRFToken": browser.cookies["csrftoken"], "Referer": label_studio.url})
-        yield browser
-
-
 @pytest.mark.label_studio
 @pytest.mark.filterwarnings("ignore:The `parse_obj` method is deprecated")
 def test_a_revoked_personal_token_is_refused_with_what_to_do(
-    label_studio: AnnotationServer, colleague: httpx.Client
-) -> None:
+    label_studio: AnnotationServer, personal_token: str, colleague: httpx.Client
+) -> None:  # the administrator's one token is for the other tests
     token = colleague.post("/api/token/").raise_for_status().json()["token"]
     assert replace(label_studio, api_token=token).call("GET", "api/current-user/whoami")["email"].startswith("cleo")
     colleague.post("/api/token/blacklist/", json={"refresh": token}).raise_for_status()
