@@ -24,6 +24,7 @@ class TriageReport(BaseModel):
     items_by_reason: dict[str, dict[str, int]] = Field(description="by route, then by kind of reason")
     boxes_by_reason: dict[str, dict[str, int]] = Field(description="by outcome, then by kind of reason")
     audits: dict[str, int] = Field(description="by why: random, held_out")
+    notes: tuple[str, ...] = Field(default=(), description="What could not be judged, and why")
 
     @property
     def items(self) -> int:
