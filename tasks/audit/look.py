@@ -76,10 +76,6 @@ class Look(BaseModel):
         """The batches in which something is asked, in order."""
         return sorted(set(self.asked.values()))
 
-    def findings_of(self, item_id: str) -> list[Finding]:
-        """Return what is suspicious in one item, the most suspicious first."""
-        return [one for one in self.findings if one.item_id == item_id]
-
     def is_of(self, scope: LookScope) -> bool:
         """Say whether this look had the same scope."""
         return LookScope(self.collection, self.detector, self.recipe, self.classes, self.batch_id) == scope

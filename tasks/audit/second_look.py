@@ -164,7 +164,8 @@ def _judge(
     places = math.ceil(options.budget * len(items)) - len(spent & {one.item_id for one in items})
     share = share_out(found, options, max(0, places), before)
     homes = {one.item_id: one.batch_id for one in items}
-    shown = [one for one in found if one.item_id in share.asked]
+    chosen = set(share.asked)
+    shown = [one for one in found if one.item_id in chosen]
     counts = {
         "items": len(items),
         "labels": len(given),

@@ -17,7 +17,7 @@ from blocks.stores import Store
 from blocks.tables import Batch, Item, Proposal, Question
 from tasks.audit.fault_scores import Fault
 from tasks.audit.faults import FaultOptions
-from tasks.audit.look import SECOND_LOOK_ROUND, Look, LookScope, kept_looks
+from tasks.audit.look import SECOND_LOOK_ROUND, Look, LookScope, claim_round, kept_looks
 from tasks.audit.look_answers import read_answers, with_answers
 from tasks.audit.look_options import LookOptions
 from tasks.audit.look_pictures import look_pictures
@@ -176,6 +176,20 @@ def test_a_second_call_and_a_second_run_ask_nothing_more(engine: Engine, look: O
     assert kept_looks(store, "lot") == [mine]
     with reading(engine) as session:
         assert len(session.exec(select(Question)).all()) == 1
+
+
+def test_a_look_whose_run_died_before_its_questions_were_written_is_gone_on_with(engine: Engine, look: Opened) -> None:
+    settled_lot(engine)
+    mine = look(run="run-1")
+    settled_lot(engine, batch_id="batch-2")
+    assert look(run="run-2") == mine
+    assert write_questions(engine, QUEUE, mine) == {BATCH: 1}
+
+
+def test_looks_ask_in_rounds_of_their_own(engine: Engine) -> None:
+    rounds = [claim_round(engine, "lot", id_) for id_ in ("a", "b", "a", "c")]
+    assert rounds == [SECOND_LOOK_ROUND, SECOND_LOOK_ROUND + 1, SECOND_LOOK_ROUND, SECOND_LOOK_ROUND + 2]
+    assert claim_round(engine, "other lot", "b") == SECOND_LOOK_ROUND
 
 
 def test_a_run_keeps_its_look_although_more_has_settled_since(engine: Engine, look: Opened) -> None:
