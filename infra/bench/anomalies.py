@@ -30,8 +30,10 @@ def main() -> None:
     parser.add_argument("--tiles", type=int, default=0, help="pictures of each kind of magnetic_tile; all by default")
     parser.add_argument("--only", choices=["surfaces", "faults"], help="one part of it")
     options = parser.parse_args()
-    report: dict[str, Any] = {"load": os.getloadavg()}
     folder = OUTPUT.parent
+    # A part that is measured alone leaves the other one's numbers as they are.
+    before = json.loads(OUTPUT.read_text()) if options.only and OUTPUT.exists() else {}
+    report: dict[str, Any] = {**before, "load": os.getloadavg()}
     if options.only in (None, "surfaces"):
         weights = options.data / "weights" / "yolov8n-coco.pt"
         tiles = read_tiles(options.data / "magnetic_tile", weights, options.tiles)
@@ -56,8 +58,7 @@ def print_surfaces(report: dict[str, Any]) -> None:
         print(f"  {method:34} {np.mean(values):.3f}  ({', '.join(f'{value:.3f}' for value in values)})")
     kinds = ", ".join(f"{kind} {value:.3f}" for kind, value in report["auroc_by_defect"].items())
     print(f"  patch memory by defect: {kinds}")
-    found = np.mean([one["defects_found"] for one in report["sent_back"]])
-    wrongly = np.mean([one["free_tiles_sent_back"] for one in report["sent_back"]])
+    found, wrongly = report["sent_back"]["defects_found"], report["sent_back"]["free_tiles_sent_back"]
     good = report["good_tiles_in_triage"]
     print(
         f"  asked about by triage, from {good} good tiles: {found:.0%} of the defects, {wrongly:.0%} of the free tiles"

@@ -68,7 +68,7 @@ def read_tiles(folder: Path, weights: Path, at_most: int = 0) -> Tiles:
 def measure_surfaces(tiles: Tiles, pictures: Path | None = None) -> dict[str, Any]:
     """Return AUROC by method, over several seeded splits; draw the oddest pictures of the first split into a folder."""
     runs = [_measure_split(tiles, seed, pictures if seed == SEEDS[0] else None) for seed in SEEDS]
-    methods = [name for name in runs[0] if not name.startswith("at_")]
+    methods = list(runs[0])
     by_kind = {
         kind: float(np.mean([run["patch memory"][kind] for run in runs]))
         for kind in sorted(set(tiles.kinds.tolist()) - {"Free"})
@@ -80,15 +80,13 @@ def measure_surfaces(tiles: Tiles, pictures: Path | None = None) -> dict[str, An
         "auroc": {name: [run[name]["all"] for run in runs] for name in methods},
         "auroc_by_defect": by_kind,
         "good_tiles_in_triage": min(TRIAGE.surface_images, round(TRAIN_SHARE * int((~tiles.flawed).sum()))),
-        "sent_back": [run["at_odd_z"] for run in runs],
+        "sent_back": _sent_back(tiles, SEEDS[0]),
     }
 
 
 def _measure_split(tiles: Tiles, seed: int, pictures: Path | None) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
-    free = rng.permutation(np.flatnonzero(~tiles.flawed))
-    train = free[: round(TRAIN_SHARE * len(free))]
-    test = np.setdiff1d(np.arange(len(tiles.kinds)), train)
+    train, test = _split(tiles, rng)
     memory = PatchMemory.of(tiles.grids[train], tiles.model, seed=seed)
     flaws = memory.compare(tiles.grids[test], tiles.model)
     own = np.full(len(test), -1)
@@ -100,26 +98,33 @@ def _measure_split(tiles: Tiles, seed: int, pictures: Path | None) -> dict[str, 
     if pictures:
         _draw(tiles, test, flaws.distances, flaws.scores, pictures)
     kinds = tiles.kinds[test]
-    asked = _asked(tiles, train[: TRIAGE.surface_images], test)
     return {
         "patch memory": _auroc(flaws.scores, kinds),
         "patch memory, not re-weighted": _auroc(flaws.distances.max(axis=(1, 2)), kinds),
         "PaDiM of our own": _auroc(gauss, kinds),
         "whole image, nearest neighbours": _auroc(whole, kinds),
-        "at_odd_z": {
-            "defects_found": float(asked[kinds != "Free"].mean()),
-            "free_tiles_sent_back": float(asked[kinds == "Free"].mean()),
-        },
     }
 
 
-def _asked(tiles: Tiles, good: npt.NDArray[np.int64], test: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Say of each test picture whether triage would ask about it, knowing these good ones; shape (m,)."""
-    memory = PatchMemory.of(tiles.grids[good], tiles.model, seed=TRIAGE.seed)
+def _split(tiles: Tiles, rng: np.random.Generator) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return places of the free tiles to learn from, in the order of their lots, and of all others."""
+    free = rng.permutation(np.flatnonzero(~tiles.flawed))
+    train = free[: round(TRAIN_SHARE * len(free))]
+    return train, np.setdiff1d(np.arange(len(tiles.kinds)), train)
+
+
+def _sent_back(tiles: Tiles, seed: int) -> dict[str, float]:
+    """Return what triage would ask about, knowing as many good tiles as it remembers."""
+    train, test = _split(tiles, np.random.default_rng(seed))
+    memory = PatchMemory.of(tiles.grids[train[: TRIAGE.surface_images]], tiles.model, seed=TRIAGE.seed)
     flaws = memory.compare(tiles.grids[test], tiles.model)
     names = [str(place) for place in test.tolist()]
     found = odd_surfaces(flaws, memory, names, [(256, 256)] * len(names), TRIAGE.odd_z)
-    return np.array([name in found for name in names], dtype=np.bool_)
+    asked, flawed = np.array([name in found for name in names]), tiles.flawed[test]
+    return {
+        "defects_found": float(asked[flawed].mean()),
+        "free_tiles_sent_back": float(asked[~flawed].mean()),
+    }
 
 
 def padim_scores(train: npt.NDArray[np.float32], test: npt.NDArray[np.float32]) -> Floats:

@@ -129,7 +129,8 @@ def scan_settled(detector: DetectorRef, options: LookOptions, run_id: str | None
 def open_look(detector: DetectorRef, options: LookOptions, run_id: str | None = None, plugs: str = "local") -> LookRef:
     """Find the settled labels that look wrong, and which items people look at again; a run keeps its look."""
     engine, scope, most = open_catalog(plugs), _scope_of(detector, options), options.most_items
-    learned = look_scan.count_learned(engine, open_experiments(plugs), detector, scope, most)
+    known = look_of_run(engine, run_id) if run_id else None
+    learned = None if known else look_scan.count_learned(engine, open_experiments(plugs), detector, scope, most)
     look = second_look.open_look(
         engine,
         open_store(plugs),

@@ -110,4 +110,4 @@ def test_surfaces_with_a_plain_flaw_are_told_apart_by_every_patch_method() -> No
     report = measure_surfaces(tiles)
     assert min(report["auroc"]["patch memory"]) == pytest.approx(1.0)
     assert min(report["auroc"]["PaDiM of our own"]) > 0.9
-    assert [one["defects_found"] for one in report["sent_back"]] == [1.0] * 3
+    assert report["sent_back"]["defects_found"] == 1.0
