@@ -21,7 +21,7 @@ from tasks.triage.audit import CONTROL, HELD_OUT, in_control
 from tasks.triage.bands import judge_boxes
 from tasks.triage.boxes import Boxes, Scope, in_shards, read_boxes
 from tasks.triage.options import CertifiedBands, TriageOptions
-from tasks.triage.report import TriageReport, triage_report
+from tasks.triage.report import TriageReport, keep_notes, triage_report
 from tasks.triage.usual import odd_reasons
 from tasks.triage.yardsticks import Yardsticks, measure
 
@@ -63,7 +63,7 @@ def decide(
         store: Where the images and the detector's weights are: needed to judge colours and surfaces.
 
     Returns:
-        What went where and why; with notes of what could not be judged, where this call decided anything.
+        What went where and why, and what could not be judged.
 
     Raises:
         BadOption: There is no such batch, or colours or surfaces are to be judged without a store.
@@ -73,10 +73,9 @@ def decide(
         options.check_classes(classes)
     scope = Scope(batch_id, detector, recipe)
     waiting = _waiting_items(engine, scope)
-    notes: tuple[str, ...] = ()
     if waiting:
         yardsticks = measure(engine, store, scope, options, bands)
-        notes = yardsticks.notes
+        keep_notes(engine, batch_id, yardsticks.notes)
         for items in in_shards(waiting):
             boxes = read_boxes(engine, scope, [item.id for item in items])
             verdicts, routes = _decide_shard(batch_id, items, boxes, yardsticks, options)
@@ -86,7 +85,7 @@ def decide(
                 upsert(session, Verdict, verdicts, update=("outcome", "reasons"))
                 upsert(session, BatchItem, routes, update=("route", "reasons"))
                 upsert(session, Audit, controls)
-    return triage_report(engine, batch_id).model_copy(update={"notes": notes})
+    return triage_report(engine, batch_id)
 
 
 def _decide_shard(

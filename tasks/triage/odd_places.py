@@ -67,6 +67,11 @@ class Counts:
         for item_id, name in zip(boxes.item_ids, boxes.class_names.tolist(), strict=True):
             self._by_class.setdefault(name, Counter())[item_id] += 1
 
+    @property
+    def totals(self) -> dict[str, int]:
+        """How many boxes of each class there are, by name."""
+        return {name: by_item.total() for name, by_item in sorted(self._by_class.items())}
+
     def odd(self, item_ids: Sequence[str], odd_z: float) -> dict[str, list[str]]:
         """Say which items hold unusually many or few; see `odd_count_reasons`."""
         found: dict[str, list[str]] = {}

@@ -16,7 +16,9 @@ from tasks.triage.bands import Proven
 from tasks.triage.batch_colours import odd_colours_of
 from tasks.triage.batch_surfaces import SurfaceFindings, odd_surfaces_of
 from tasks.triage.boxes import Boxes, Scope, in_shards, read_boxes, scanned_items, usable_items
-from tasks.triage.odd_images import odd_image_reasons
+from tasks.triage.odd_images import MIN_IMAGES, items_with_embedding, odd_image_reasons
+from tasks.triage.odd_places import MIN_ITEMS
+from tasks.triage.oddities import MIN_BOXES
 from tasks.triage.options import CertifiedBands, TriageOptions
 from tasks.triage.usual import UsualBoxes, learn_boxes
 
@@ -59,13 +61,28 @@ def measure(
         elif one.reason not in odd_items[one.item_id]:
             odd_items[one.item_id].append(one.reason)
     surfaces = odd_surfaces_of(engine, store, scope, options) if store and options.odd_surfaces else SurfaceFindings()
-    counts = usual.counts.odd(list(scanned_items(engine, scope)), options.odd_z) if options.odd_counts else {}
+    scanned = list(scanned_items(engine, scope))
+    counts = usual.counts.odd(scanned, options.odd_z) if options.odd_counts else {}
     for found in (odd_image_reasons(engine, scope, options), surfaces.reasons, counts):
         for item_id, why in found.items():
             odd_items[item_id] += why
     proven = None if bands is None else Proven(bands, _read_said(engine, scope))
-    notes = (surfaces.note,) if surfaces.note else ()
+    few = _too_few(options, usual, len(scanned), len(items_with_embedding(engine, scope)))
+    notes = (*few, surfaces.note) if surfaces.note else tuple(few)
     return Yardsticks(audits, usual, dict(odd_items), dict(odd_boxes), proven, notes)
+
+
+def _too_few(options: TriageOptions, usual: UsualBoxes, scanned: int, with_embedding: int) -> list[str]:
+    """Say what cannot be called odd because nobody knows what is usual."""
+    notes = []
+    if options.odd_images and with_embedding < MIN_IMAGES:
+        notes.append(f"images: not enough evidence: {with_embedding} with an embedding, and {MIN_IMAGES} are needed")
+    if options.odd_counts and scanned < MIN_ITEMS:
+        notes.append(f"numbers of boxes: not enough evidence: {scanned} images, and {MIN_ITEMS} are needed")
+    few = [f"{name} ({count})" for name, count in usual.counts.totals.items() if name not in usual.sizes]
+    if few:
+        notes.append(f"sizes and places: not enough evidence of {', '.join(few)}: {MIN_BOXES} whole boxes are needed")
+    return notes
 
 
 def _read_said(engine: Engine, scope: Scope) -> dict[str, str]:
