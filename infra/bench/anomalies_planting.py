@@ -1,6 +1,6 @@
 """Faults planted in good labels, and what of them is sent back: arithmetic for the bench of label faults."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,7 +70,12 @@ def of_items(order: Sequence[str], planted: Sequence[Planted], budget: float) ->
     Returns:
         Precision and recall of items that have a fault, and the share of all faults that lie in what is sent back.
     """
-    sent = set(order[: round(budget * len(order))])
+    return of_sent(order[: round(budget * len(order))], planted)
+
+
+def of_sent(items: Collection[str], planted: Sequence[Planted]) -> dict[str, float]:
+    """Measure the items that are sent back whole; see `of_items`."""
+    sent = set(items)
     faulty = {fault.item_id for fault in planted}
     right = len(sent & faulty)
     return {

@@ -34,6 +34,9 @@ class FaultOptions(BaseModel):
     odd_z: float = Field(
         default=3.5, ge=1, le=100, description="From how many robust standard deviations on a place or a box is odd"
     )
+    odd_colours: bool = Field(
+        default=True, description="Also ask about labels of a colour that their class never has: reads every image"
+    )
     scores: Literal["plain", "cleanlab"] = Field(
         default="plain",
         description="plain: how rarely labels and detector disagree so; cleanlab: its scores where it has one",

@@ -16,9 +16,9 @@ from blocks.database import reading
 from blocks.tables import BatchItem
 from tasks.triage.audit import CONTROL, audits_of, draw_audit
 from tasks.triage.boxes import Boxes, Scope, in_shards, read_boxes
-from tasks.triage.oddities import learn_usual, odd_box_reasons
 from tasks.triage.options import TriageOptions
 from tasks.triage.robust import Floats
+from tasks.triage.usual import learn_boxes, odd_reasons
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,11 @@ def acceptable_boxes(engine: Engine, scope: Scope, options: TriageOptions, floor
         in_batch = select(BatchItem.item_id).where(BatchItem.batch_id == scope.batch_id)
         # Those set aside later too: what was drawn from must stay what it was.
         item_ids = session.exec(in_batch.order_by(col(BatchItem.position))).all()
-    usual = learn_usual((read_boxes(engine, scope, part) for part in in_shards(item_ids)), options)
+    usual = learn_boxes((read_boxes(engine, scope, part) for part in in_shards(item_ids)), options)
     parts = []
     for part in in_shards([item_id for item_id in item_ids if item_id not in audited]):
         boxes = read_boxes(engine, scope, part)
-        is_odd = np.array([bool(found) for found in odd_box_reasons(boxes, usual, options.odd_z)], dtype=np.bool_)
+        is_odd = np.array([bool(found) for found in odd_reasons(boxes, usual, options)], dtype=np.bool_)
         parts.append(_kept(boxes, ~is_odd & (boxes.scores >= _floors(boxes, options, floor))))
     return _joined(parts)
 

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from blocks.database import reading
-from blocks.tables import BatchItem, Item, Proposal
+from blocks.tables import BatchItem, Item, Proposal, Scan
 from tasks.triage.robust import Floats
 
 Member = TypeVar("Member")
@@ -63,6 +63,18 @@ class Boxes:
         near = np.concatenate([self.xyxy_px[:, :2], self.frame_wh_px - self.xyxy_px[:, 2:]], axis=1)
         return np.asarray((near <= 1.0).any(axis=1))
 
+    def where(self, keep: npt.NDArray[np.bool_]) -> "Boxes":
+        """Return the boxes for which `keep`, shape (n,), is true; their order stays."""
+        places = np.flatnonzero(keep)
+        return Boxes(
+            ids=[self.ids[place] for place in places],
+            item_ids=[self.item_ids[place] for place in places],
+            class_names=self.class_names[places],
+            scores=self.scores[places],
+            xyxy_px=self.xyxy_px[places],
+            frame_wh_px=self.frame_wh_px[places],
+        )
+
     def _sides(self) -> tuple[Floats, Floats]:
         width, height = (self.xyxy_px[:, 2:] - self.xyxy_px[:, :2]).T
         return np.where(width > 0, width, np.nan), np.where(height > 0, height, np.nan)
@@ -114,6 +126,20 @@ def usable_items(engine: Engine, batch_id: str) -> list[str]:
     )
     with reading(engine) as session:
         return list(session.exec(query).all())
+
+
+def scanned_items(engine: Engine, scope: Scope) -> dict[str, str]:
+    """Return where in the store each item is that this detector has looked at and is not set aside, in batch order."""
+    query = (
+        select(Item.id, Item.key)
+        .join(BatchItem, col(BatchItem.item_id) == col(Item.id))
+        .join(Scan, col(Scan.item_id) == col(Item.id))
+        .where(BatchItem.batch_id == scope.batch_id, col(BatchItem.set_aside).is_(None))
+        .where(Scan.detector == scope.detector, Scan.recipe == scope.recipe)
+        .order_by(col(BatchItem.position))
+    )
+    with reading(engine) as session:
+        return dict(session.exec(query).all())
 
 
 def in_shards(sequence: Sequence[Member], size: int = SHARD_ITEMS) -> Iterator[Sequence[Member]]:

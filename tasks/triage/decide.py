@@ -3,8 +3,8 @@
 Two passes over the proposals, shard by shard: the first learns what is usual, the second decides and writes.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,19 +12,19 @@ import numpy.typing as npt
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
-from blocks.audit_tables import Judgement
 from blocks.database import reading, upsert, writing
 from blocks.errors import BadOption
+from blocks.stores import Store
 from blocks.tables import Audit, Batch, BatchItem, Item, Outcome, Route, Scan, Verdict
 from tasks.detect.lacking import lacking_classes
 from tasks.triage import reasons
-from tasks.triage.audit import CONTROL, HELD_OUT, draw_audit, in_control
-from tasks.triage.bands import Proven, judge_boxes
-from tasks.triage.boxes import Boxes, Scope, in_shards, read_boxes, usable_items
-from tasks.triage.odd_images import odd_image_reasons
-from tasks.triage.oddities import Usual, learn_usual, odd_box_reasons
+from tasks.triage.audit import CONTROL, HELD_OUT, in_control
+from tasks.triage.bands import judge_boxes
+from tasks.triage.boxes import Boxes, Scope, in_shards, read_boxes
 from tasks.triage.options import CertifiedBands, TriageOptions
-from tasks.triage.report import TriageReport, triage_report
+from tasks.triage.report import TriageReport, keep_notes, triage_report
+from tasks.triage.usual import odd_reasons
+from tasks.triage.yardsticks import Yardsticks, measure
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +37,6 @@ class _Waiting:
     is_scanned: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Yardsticks:
-    """What the first pass found out about the whole batch."""
-
-    audits: Mapping[str, str]
-    usual: Mapping[str, Usual]
-    odd_images: Mapping[str, list[str]]
-    proven: Proven | None
-    lacking: tuple[str, ...]
-    """Classes that the detector does not know: where it finds nothing, there may be some."""
-
-
 def decide(
     engine: Engine,
     batch_id: str,
@@ -58,6 +46,7 @@ def decide(
     *,
     classes: tuple[str, ...] | None = None,
     bands: CertifiedBands | None = None,
+    store: Store | None = None,
 ) -> TriageReport:
     """Give every proposal of a batch a verdict and every item a route.
 
@@ -73,12 +62,13 @@ def decide(
             detector does not know nobody would be found where nobody looks: then people look at every item.
         bands: What audits have proven: accepted is what these say, and people's judgements of boxes that were drawn by
             lot count. None: the accept bands of the options.
+        store: Where the images and the detector's weights are: needed to judge colours and surfaces.
 
     Returns:
-        What went where and why.
+        What went where and why, and what could not be judged.
 
     Raises:
-        BadOption: There is no such batch.
+        BadOption: There is no such batch, or colours or surfaces are to be judged without a store.
         UnknownClass: A class band is for a class that the line does not have.
     """
     if classes is not None:
@@ -87,7 +77,8 @@ def decide(
     waiting = _waiting_items(engine, scope)
     lacking = lacking_classes(engine, detector, classes or ())
     if waiting:
-        yardsticks = _measure(engine, scope, options, bands, lacking)
+        yardsticks = replace(measure(engine, store, scope, options, bands), lacking=lacking)
+        keep_notes(engine, batch_id, yardsticks.notes)
         for items in in_shards(waiting):
             boxes = read_boxes(engine, scope, [item.id for item in items])
             verdicts, routes = _decide_shard(batch_id, items, boxes, yardsticks, options)
@@ -100,23 +91,14 @@ def decide(
     return triage_report(engine, batch_id).model_copy(update={"lacking": lacking})
 
 
-def _measure(
-    engine: Engine, scope: Scope, options: TriageOptions, bands: CertifiedBands | None, lacking: tuple[str, ...]
-) -> _Yardsticks:
-    return _Yardsticks(
-        audits=draw_audit(engine, scope.batch_id, options.audit_share, options.seed),
-        usual=learn_usual(_all_boxes(engine, scope), options),
-        odd_images=odd_image_reasons(engine, scope, options),
-        proven=None if bands is None else Proven(bands, _read_said(engine, scope)),
-        lacking=lacking,
-    )
-
-
 def _decide_shard(
-    batch_id: str, items: Sequence[_Waiting], boxes: Boxes, yardsticks: _Yardsticks, options: TriageOptions
+    batch_id: str, items: Sequence[_Waiting], boxes: Boxes, yardsticks: Yardsticks, options: TriageOptions
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return rows for `Verdict` and for `BatchItem`."""
-    oddities = odd_box_reasons(boxes, yardsticks.usual, options.odd_z)
+    oddities = [
+        why + yardsticks.odd_boxes.get(proposal_id, [])
+        for proposal_id, why in zip(boxes.ids, odd_reasons(boxes, yardsticks.usual, options), strict=True)
+    ]
     outcomes, said = judge_boxes(boxes, oddities, options, yardsticks.proven)
     verdicts = [
         {"batch_id": batch_id, "proposal_id": proposal_id, "outcome": outcome, "reasons": why}
@@ -134,7 +116,7 @@ def _decide_shard(
 
 
 def _route_of(
-    item: _Waiting, outcomes: Mapping[str, int], yardsticks: _Yardsticks, options: TriageOptions
+    item: _Waiting, outcomes: Mapping[str, int], yardsticks: Yardsticks, options: TriageOptions
 ) -> tuple[str, list[str]]:
     audit = yardsticks.audits.get(item.id)
     if audit:
@@ -143,7 +125,7 @@ def _route_of(
     why = []
     if doubted:
         why.append(reasons.boxes_in_doubt(doubted, doubted + accepted))
-    why += yardsticks.odd_images.get(item.id, [])
+    why += yardsticks.odd_items.get(item.id, [])
     if yardsticks.lacking:
         why.append(reasons.unknown_classes(yardsticks.lacking))
     elif not item.is_scanned:
@@ -159,28 +141,12 @@ def _controls(batch_id: str, routes: Sequence[Mapping[str, Any]], options: Triag
     return [{**place, "item_id": row["item_id"]} for row in routes if reasons.control_group() in row["reasons"]]
 
 
-def _read_said(engine: Engine, scope: Scope) -> dict[str, str]:
-    """Return what was said of the proposals that were drawn by lot; those not asked about are as good as not drawn."""
-    query = select(Judgement.proposal_id, Judgement.said).where(
-        Judgement.batch_id == scope.batch_id,
-        Judgement.detector == scope.detector,
-        Judgement.recipe == scope.recipe,
-    )
-    with reading(engine) as session:
-        return {proposal_id: said for proposal_id, said in session.exec(query).all() if said is not None}
-
-
 def _count_by_item(item_ids: Sequence[str], outcomes: npt.NDArray[np.str_]) -> dict[str, dict[str, int]]:
     counts: dict[str, dict[str, int]] = {}
     for item_id, outcome in zip(item_ids, outcomes.tolist(), strict=True):
         mine = counts.setdefault(item_id, {})
         mine[outcome] = mine.get(outcome, 0) + 1
     return counts
-
-
-def _all_boxes(engine: Engine, scope: Scope) -> Iterator[Boxes]:
-    for item_ids in in_shards(usable_items(engine, scope.batch_id)):
-        yield read_boxes(engine, scope, item_ids)
 
 
 def _waiting_items(engine: Engine, scope: Scope) -> list[_Waiting]:

@@ -1,10 +1,12 @@
 """Which boxes have a colour that their class never has: the median colour of the inner part, in CIELAB.
 
 In CIELAB equal distances look about equally far, and its axes have names that people know. A class of many colours has
-a wide spread, and then no colour is odd.
+a wide spread, and then no colour is odd; nor is one that some others of its class have too, such as red among cars that
+are mostly grey.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +22,32 @@ INNER_SHARE = 0.6
 LAB_FLOOR = 4.0
 """Of L (0 to 100), a and b: less is hardly seen on photographs under changing light."""
 
+ALIKE_LAB = 10.0
+"""Colours that are no farther apart than this pass for the same at a glance."""
+
+SHARED = 0.02
+"""A colour that at least this share of the others have too is one of the class's own."""
+
+MOST_KNOWN = 2000
+"""Colours of a class that are remembered, evenly picked, to compare with."""
+
 WORDS = (("darker", "brighter"), ("greener", "redder"), ("bluer", "yellower"))
 """What less and more of L, a and b look like."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsualColours:
+    """The colours of a class."""
+
+    spreads: tuple[Spread, Spread, Spread]
+    """Of L, a and b."""
+    known: Floats
+    """Shape (k, 3): some of its colours, or all."""
+
+    def is_shared(self, colour: Floats) -> bool:
+        """Say whether others of the class have about this colour; shape (3,), itself among those known or not."""
+        alike = int((np.linalg.norm(self.known - colour, axis=1) <= ALIKE_LAB).sum())
+        return alike - 1 >= SHARED * len(self.known)
 
 
 def box_colours(image: npt.NDArray[np.uint8], boxes_xyxy_px: Floats) -> Floats:
@@ -50,8 +76,8 @@ def box_colours(image: npt.NDArray[np.uint8], boxes_xyxy_px: Floats) -> Floats:
     return found
 
 
-def learn_colours(colours: Floats, class_names: npt.NDArray[np.str_]) -> dict[str, tuple[Spread, Spread, Spread]]:
-    """Learn the usual L, a and b of each class; classes with fewer than `MIN_BOXES` colours are absent.
+def learn_colours(colours: Floats, class_names: npt.NDArray[np.str_]) -> dict[str, UsualColours]:
+    """Learn the usual colours of each class; classes with fewer than `MIN_BOXES` colours are absent.
 
     Args:
         colours: Shape (n, 3), from `box_colours`; rows that are no numbers are left out.
@@ -67,14 +93,15 @@ def learn_colours(colours: Floats, class_names: npt.NDArray[np.str_]) -> dict[st
         mine = colours[known & (class_names == name)]
         light, red, yellow = (spread_of(column, LAB_FLOOR) for column in mine.T)
         if len(mine) >= MIN_BOXES and light and red and yellow:
-            usual[name] = (light, red, yellow)
+            step = -(-len(mine) // MOST_KNOWN)
+            usual[name] = UsualColours((light, red, yellow), mine[::step])
     return usual
 
 
 def odd_colour_reasons(
     colours: Floats,
     class_names: npt.NDArray[np.str_],
-    usual: Mapping[str, tuple[Spread, Spread, Spread]],
+    usual: Mapping[str, UsualColours],
     odd_z: float,
 ) -> list[list[str]]:
     """Say of each box why its colour is odd, such as "much darker and bluer than a car usually is".
@@ -90,11 +117,12 @@ def odd_colour_reasons(
     for colour, name in zip(colours, class_names.tolist(), strict=True):
         said = []
         if name in usual and np.isfinite(colour).all():
-            for value, spread, (less, more) in zip(colour, usual[name], WORDS, strict=True):
+            for value, spread, (less, more) in zip(colour, usual[name].spreads, WORDS, strict=True):
                 z = (value - spread.middle) / spread.sigma
                 if abs(z) >= odd_z:
                     said.append(less if z < 0 else more)
-        found.append([reasons.odd_colour(" and ".join(said), name)] if said else [])
+        is_odd = said and not usual[name].is_shared(colour)
+        found.append([reasons.odd_colour(" and ".join(said), name)] if is_odd else [])
     return found
 
 

@@ -35,7 +35,7 @@ def odd_image_reasons(engine: Engine, scope: Scope, options: TriageOptions) -> d
     Returns:
         By item id; images that are not odd are absent.
     """
-    with_embedding = _items_with_embedding(engine, scope)
+    with_embedding = items_with_embedding(engine, scope)
     if not options.odd_images or len(with_embedding) < MIN_IMAGES:
         return {}
     reference_ids, reference = _read_reference(engine, scope, with_embedding)
@@ -101,7 +101,8 @@ def _read_reference(engine: Engine, scope: Scope, item_ids: Sequence[str]) -> tu
     return {item_id: row for row, item_id in enumerate(good)}, rows
 
 
-def _items_with_embedding(engine: Engine, scope: Scope) -> list[str]:
+def items_with_embedding(engine: Engine, scope: Scope) -> list[str]:
+    """Return the items of a batch whose scan has an embedding, in order."""
     query = (
         select(BatchItem.item_id)
         .join(Scan, col(Scan.item_id) == BatchItem.item_id)

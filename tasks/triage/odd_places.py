@@ -3,10 +3,12 @@
 Both need no pixels. A class that may be anywhere has a wide spread, and then no place is odd.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from tasks.triage import reasons
 from tasks.triage.boxes import Boxes
@@ -31,20 +33,68 @@ class UsualPlace:
     y: Spread
 
 
+class Places:
+    """Gathers where boxes are, part by part: 8 bytes a box."""
+
+    def __init__(self) -> None:
+        self._middles: dict[str, list[npt.NDArray[np.float32]]] = {}
+
+    def see(self, boxes: Boxes) -> None:
+        """Take in some boxes; may be none."""
+        shares = _middles(boxes).astype(np.float32)
+        for name in np.unique(boxes.class_names).tolist():
+            self._middles.setdefault(name, []).append(shares[boxes.class_names == name])
+
+    def learn(self) -> dict[str, UsualPlace]:
+        """Return where each class is; classes with fewer than `MIN_BOXES` boxes are absent."""
+        usual = {}
+        for name, found in self._middles.items():
+            shares = np.concatenate(found).astype(np.float64)
+            x, y = (spread_of(column, PLACE_FLOOR) for column in shares.T)
+            if np.isfinite(shares).all(axis=1).sum() >= MIN_BOXES and x and y:
+                usual[name] = UsualPlace(x, y)
+        return usual
+
+
+class Counts:
+    """Gathers how many boxes of each class items hold, part by part."""
+
+    def __init__(self) -> None:
+        self._by_class: dict[str, Counter[str]] = {}
+
+    def see(self, boxes: Boxes) -> None:
+        """Take in some boxes; may be none."""
+        for item_id, name in zip(boxes.item_ids, boxes.class_names.tolist(), strict=True):
+            self._by_class.setdefault(name, Counter())[item_id] += 1
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """How many boxes of each class there are, by name."""
+        return {name: by_item.total() for name, by_item in sorted(self._by_class.items())}
+
+    def odd(self, item_ids: Sequence[str], odd_z: float) -> dict[str, list[str]]:
+        """Say which items hold unusually many or few; see `odd_count_reasons`."""
+        found: dict[str, list[str]] = {}
+        if len(item_ids) < MIN_ITEMS:
+            return found
+        for name, by_item in sorted(self._by_class.items()):
+            counts = [by_item[item_id] for item_id in item_ids]
+            logs = np.log1p(np.array(counts, dtype=np.float64))
+            spread = spread_of(logs, COUNT_FLOOR)
+            if spread is None:
+                continue
+            for index in np.flatnonzero(np.abs(spread.z(logs)) >= odd_z).tolist():
+                reason = reasons.odd_count(counts[index], float(np.expm1(spread.middle)), name)
+                found.setdefault(item_ids[index], []).append(reason)
+        return found
+
+
 def learn_places(parts: Iterable[Boxes]) -> dict[str, UsualPlace]:
     """Learn where each class is; classes with fewer than `MIN_BOXES` boxes are absent."""
-    middles: dict[str, list[Floats]] = {}
+    places = Places()
     for boxes in parts:
-        shares = _middles(boxes)
-        for name in np.unique(boxes.class_names).tolist():
-            middles.setdefault(name, []).append(shares[boxes.class_names == name])
-    usual = {}
-    for name, found in middles.items():
-        shares = np.concatenate(found)
-        x, y = (spread_of(column, PLACE_FLOOR) for column in shares.T)
-        if np.isfinite(shares).all(axis=1).sum() >= MIN_BOXES and x and y:
-            usual[name] = UsualPlace(x, y)
-    return usual
+        places.see(boxes)
+    return places.learn()
 
 
 def odd_place_reasons(boxes: Boxes, usual: Mapping[str, UsualPlace], odd_z: float) -> list[list[str]]:
@@ -82,21 +132,9 @@ def odd_count_reasons(boxes: Boxes, item_ids: Sequence[str], odd_z: float) -> di
     Returns:
         By item id; items that are not odd are absent.
     """
-    found: dict[str, list[str]] = {}
-    if len(item_ids) < MIN_ITEMS:
-        return found
-    row = {item_id: number for number, item_id in enumerate(item_ids)}
-    rows = np.array([row.get(item_id, -1) for item_id in boxes.item_ids], dtype=np.int64)
-    for name in np.unique(boxes.class_names).tolist():
-        counts = np.bincount(rows[(boxes.class_names == name) & (rows >= 0)], minlength=len(item_ids))
-        logs = np.log1p(counts.astype(np.float64))
-        spread = spread_of(logs, COUNT_FLOOR)
-        if spread is None:
-            continue
-        for index in np.flatnonzero(np.abs(spread.z(logs)) >= odd_z).tolist():
-            reason = reasons.odd_count(int(counts[index]), float(np.expm1(spread.middle)), name)
-            found.setdefault(item_ids[index], []).append(reason)
-    return found
+    counts = Counts()
+    counts.see(boxes)
+    return counts.odd(item_ids, odd_z)
 
 
 def _middles(boxes: Boxes) -> Floats:

@@ -70,6 +70,22 @@ class TriageOptions(BaseModel):
         description="From how many robust standard deviations on a box or an image counts as odd and is asked about",
     )
     odd_images: bool = Field(default=True, description="Ask about images that look unlike the rest of their batch")
+    odd_places: bool = Field(default=True, description="Ask about boxes where their class never is in this batch")
+    odd_counts: bool = Field(
+        default=True, description="Ask about images that hold unusually many or few boxes of a class"
+    )
+    odd_colours: bool = Field(
+        default=False,
+        description="Ask about boxes of a colour that their class never has in this batch: reads every image once more",
+    )
+    odd_surfaces: bool = Field(
+        default=False,
+        description="Ask about images with a patch unlike all patches of good ones, which are the settled images of "
+        "this collection without a label: for surfaces. Reads every image once more, and takes minutes",
+    )
+    surface_images: int = Field(
+        default=100, ge=5, le=2000, description="So many good images are remembered for odd_surfaces, drawn by lot"
+    )
     neighbours: int = Field(default=5, ge=1, le=100, description="How many nearest images an image is compared with")
     seed: int = Field(default=0, ge=0, le=2**31 - 1, description="Draws another random audit sample")
 

@@ -36,6 +36,7 @@ class Why(StrEnum):
     ODD_COLOUR = "unusual colour"
     ODD_COUNT = "unusual number"
     NO_EMBEDDING = "image cannot be compared"
+    NO_SURFACE = "surface cannot be compared"
     NOTHING_FOUND = "nothing found"
     NOT_SCANNED = "not scanned"
     UNKNOWN_CLASS = "class unknown to the detector"
@@ -67,6 +68,7 @@ _PATTERNS: tuple[tuple[Why, re.Pattern[str]], ...] = (
     (Why.ODD_COLOUR, re.compile(r"much .* than an? .* usually is")),
     (Why.ODD_COUNT, re.compile(r"\d+ of .* where \S+ is usual")),
     (Why.NO_EMBEDDING, re.compile(r"cannot be compared with the other images")),
+    (Why.NO_SURFACE, re.compile(r"cannot be compared with good surfaces")),
     (Why.NOTHING_FOUND, re.compile(r"nothing found")),
     (Why.NOT_SCANNED, re.compile(r"not scanned")),
     (Why.UNKNOWN_CLASS, re.compile(r"the detector does not know ")),
@@ -189,6 +191,11 @@ def odd_count(count: int, usual: float, class_name: str) -> str:
 def no_embedding() -> str:
     """Say that an image's embedding has another length than the others', or a number that is none."""
     return "cannot be compared with the other images: its embedding is of another length or not finite"
+
+
+def no_surface(why: str) -> str:
+    """Say that the patches of a picture cannot be compared with those of good surfaces."""
+    return f"cannot be compared with good surfaces: {why}"
 
 
 def nothing_found(drop: float) -> str:

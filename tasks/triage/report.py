@@ -2,14 +2,15 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Engine, Text, cast, func
 from sqlmodel import col, select
 
-from blocks.database import reading
-from blocks.tables import Audit, BatchItem, Outcome, Route, Verdict
+from blocks.database import reading, upsert, writing
+from blocks.tables import Audit, BatchItem, Bookmark, Outcome, Route, Verdict, utc_now
 from tasks.triage.reasons import why_of
 
 
@@ -25,6 +26,7 @@ class TriageReport(BaseModel):
     boxes_by_reason: dict[str, dict[str, int]] = Field(description="by outcome, then by kind of reason")
     audits: dict[str, int] = Field(description="by why: random, held_out")
     lacking: tuple[str, ...] = Field(default=(), description="classes that the detector does not know")
+    notes: tuple[str, ...] = Field(default=(), description="What could not be judged, and why")
 
     @property
     def items(self) -> int:
@@ -53,6 +55,7 @@ def triage_report(engine: Engine, batch_id: str) -> TriageReport:
     with reading(engine) as session:
         items, boxes = session.exec(of_items).all(), session.exec(of_boxes).all()
         audits = dict(session.exec(of_audits).all())
+        notes = session.get(Bookmark, _notes_of(batch_id))
     return TriageReport(
         batch_id=batch_id,
         items_by_route=_totals(items, [route.value for route in Route]),
@@ -60,7 +63,19 @@ def triage_report(engine: Engine, batch_id: str) -> TriageReport:
         items_by_reason=_by_reason(items),
         boxes_by_reason=_by_reason(boxes),
         audits=audits,
+        notes=tuple(json.loads(notes.value)) if notes else (),
     )
+
+
+def keep_notes(engine: Engine, batch_id: str, notes: Sequence[str]) -> None:
+    """Write down what could not be judged of a batch, over what an interrupted triage wrote."""
+    row = {"name": _notes_of(batch_id), "value": json.dumps(list(notes)), "updated_at": utc_now()}
+    with writing(engine) as session:
+        upsert(session, Bookmark, [row], update=("value", "updated_at"))
+
+
+def _notes_of(batch_id: str) -> str:
+    return f"triage of {batch_id} could not judge"
 
 
 def _totals(rows: Any, names: list[str]) -> dict[str, int]:

@@ -6,9 +6,10 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
 from blocks.artifacts import artifact_key
-from blocks.errors import CatalogUnavailable
-from blocks.plugs import open_catalog
+from blocks.errors import CatalogUnavailable, StoreUnavailable
+from blocks.plugs import open_catalog, open_store
 from blocks.retries import WAITS_S, only_for
+from tasks.triage.batch_surfaces import heat_maps
 from tasks.triage.decide import decide
 from tasks.triage.options import CertifiedBands, TriageOptions
 from tasks.triage.report import TriageReport
@@ -16,7 +17,7 @@ from tasks.triage.summary import what_went_where
 
 logger = logging.getLogger(__name__)
 
-AWAY = only_for(CatalogUnavailable)
+AWAY = only_for(CatalogUnavailable, StoreUnavailable)
 
 
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY)
@@ -32,9 +33,9 @@ def triage_batch(
 ) -> TriageReport:
     """Decide about every proposal and item of a batch, and show what went where."""
     engine = open_catalog(plugs)
-    report = decide(engine, batch_id, options, detector, recipe, classes=classes, bands=bands)
+    store = open_store(plugs) if options.odd_colours or options.odd_surfaces else None
+    report = decide(engine, batch_id, options, detector, recipe, classes=classes, bands=bands, store=store)
     logger.info("triage of %s: items %s, boxes %s", batch_id, report.items_by_route, report.boxes_by_outcome)
-    create_markdown_artifact(
-        what_went_where(report), key=artifact_key("triage", batch_id), description="What went where"
-    )
+    page = what_went_where(report) + (heat_maps(store, batch_id) if store else "")
+    create_markdown_artifact(page, key=artifact_key("triage", batch_id), description="What went where")
     return report

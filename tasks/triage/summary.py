@@ -39,6 +39,7 @@ def what_went_where(report: TriageReport) -> str:
             table(("items", "count", "share", "why"), of_items),
             table(("proposed boxes", "count", "share", "why"), of_boxes),
             "An item or a box with two reasons is counted under both.",
+            *(f"Not judged: {escape_cell(note)}." for note in report.notes),
         ]
     )
 

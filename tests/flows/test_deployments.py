@@ -35,7 +35,7 @@ def name_of(deployment: dict[str, Any]) -> str:
 def test_an_entrypoint_is_a_module_path_to_a_flow(deployment: dict[str, Any]) -> None:
     assert re.fullmatch(r"flows(\.\w+)+", deployment["entrypoint"])
     flow = import_object(deployment["entrypoint"])
-    assert flow.name == deployment["entrypoint"].rsplit(".", 1)[1]
+    assert flow.name == deployment["entrypoint"].rsplit(".", 1)[1].replace("_", "-")
 
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=name_of)

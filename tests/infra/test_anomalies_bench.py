@@ -1,10 +1,15 @@
 """The bench of anomalies: what it plants, and how it counts what is found."""
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 
-from infra.bench.anomalies_faults import by_expected_faults
-from infra.bench.anomalies_planting import Planted, of_findings, of_items, plant
+from blocks.errors import BadOption
+from infra.bench.anomalies_faults import Case, measure_faults
+from infra.bench.anomalies_look import look_at
+from infra.bench.anomalies_planting import Planted, of_findings, of_items, of_sent, plant
 from infra.bench.anomalies_surfaces import Tiles, measure_surfaces, padim_scores
 from tasks.audit.fault_scores import Fault
 from tasks.audit.faults import FaultOptions, Finding, find_faults
@@ -71,9 +76,22 @@ def test_two_findings_about_one_fault_find_it_once() -> None:
     assert (score["precision"], score["recall"]) == (1.0, 1.0)
 
 
-def test_items_with_more_expected_faults_come_first() -> None:
-    findings = [finding("b", suspicion=0.9), finding("c", suspicion=0.6), finding("c", suspicion=0.6)]
-    assert by_expected_faults(findings, ["a", "b", "c"]) == ["c", "b", "a"]
+def test_planted_faults_go_the_way_of_a_second_look(tmp_path: Path) -> None:
+    labels, seen = drawn_world(items=40)
+    faulty, planted = plant(labels, 2, 0.05, seed=0)
+    pictures = {name: tmp_path / f"{name}.png" for name in labels}
+    rng = np.random.default_rng(0)
+    for path in pictures.values():
+        cv2.imwrite(str(path), rng.integers(90, 130, (200, 800, 3), dtype=np.uint8))
+    look = look_at(pictures, faulty, seen, CLASSES, FaultOptions())
+    assert len(look.asked) == 6
+    assert of_sent(look.asked, planted)["precision"] == 1.0
+    assert of_findings(look.findings, planted, len(planted))["recall"] > 0.9
+
+
+def test_the_seed_of_the_try_outs_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadOption, match="seed 0"):
+        measure_faults(tmp_path, Case(seed=0), tmp_path)
 
 
 def test_a_patch_unlike_its_position_makes_the_picture_odd_to_padim() -> None:
@@ -89,6 +107,7 @@ def test_surfaces_with_a_plain_flaw_are_told_apart_by_every_patch_method() -> No
     kinds = np.array(["Free"] * 40 + ["Crack"] * 20)
     grids[40:, 1, 1] += 8
     tiles = Tiles([], kinds, grids, grids.mean(axis=(1, 2)), "m")
-    auroc = measure_surfaces(tiles)["auroc"]
-    assert min(auroc["patch memory"]) == pytest.approx(1.0)
-    assert min(auroc["PaDiM of our own"]) > 0.9
+    report = measure_surfaces(tiles)
+    assert min(report["auroc"]["patch memory"]) == pytest.approx(1.0)
+    assert min(report["auroc"]["PaDiM of our own"]) > 0.9
+    assert report["sent_back"]["defects_found"] == 1.0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from blocks.errors import BadInput
-from tasks.triage.odd_colours import box_colours, learn_colours, odd_colour_reasons
+from tasks.triage.odd_colours import MOST_KNOWN, box_colours, learn_colours, odd_colour_reasons
 from tasks.triage.oddities import MIN_BOXES
 from tasks.triage.reasons import Why, why_of
 
@@ -34,6 +34,21 @@ def test_in_a_class_of_many_colours_none_is_odd() -> None:
     wild = np.random.default_rng(0).uniform([0, -60, -60], [100, 60, 60], (100, 3))
     usual = learn_colours(wild, names(100))
     assert odd_colour_reasons(np.array([(0.0, 60.0, -60.0)]), names(1), usual, 3.5) == [[]]
+
+
+def test_a_colour_that_some_others_of_the_class_have_too_is_not_odd() -> None:
+    red = (50.0, 60.0, 40.0)
+    mostly_grey = np.concatenate([around(GREY, 57), around(red, 3)])
+    usual = learn_colours(mostly_grey, names(60))
+    assert odd_colour_reasons(mostly_grey, names(60), usual, 3.5) == [[]] * 60
+    alone = np.concatenate([around(GREY, 59), around(red, 1)])
+    said = odd_colour_reasons(alone, names(60), learn_colours(alone, names(60)), 3.5)
+    assert [bool(why) for why in said] == [False] * 59 + [True]
+
+
+def test_of_many_colours_some_are_remembered() -> None:
+    usual = learn_colours(around(GREY, 3 * MOST_KNOWN + 1), names(3 * MOST_KNOWN + 1))
+    assert MOST_KNOWN / 2 < len(usual["car"].known) <= MOST_KNOWN
 
 
 def test_a_box_is_as_its_inner_part_is() -> None:

@@ -75,6 +75,7 @@ def test_every_sentence_is_known_again_by_its_kind() -> None:
         Why.ODD_COLOUR: reasons.odd_colour("darker and bluer", "car"),
         Why.ODD_COUNT: reasons.odd_count(12, 3, "car"),
         Why.NO_EMBEDDING: reasons.no_embedding(),
+        Why.NO_SURFACE: reasons.no_surface("it cannot be read"),
         Why.NOTHING_FOUND: reasons.nothing_found(0.15),
         Why.NOT_SCANNED: reasons.not_scanned(),
         Why.ALL_SURE: reasons.all_sure(1),

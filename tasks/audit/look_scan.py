@@ -1,0 +1,69 @@
+"""Before a second look: the detector looks at the settled items, and it is found out which of them it learned from."""
+
+from sqlalchemy import Engine
+from sqlmodel import col, func, select
+
+from blocks.database import reading
+from blocks.experiments import Experiments
+from blocks.stores import Store
+from blocks.tables import Batch, BatchItem, Item, SequenceSplit, Snapshot
+from tasks.audit.look import LookScope
+from tasks.audit.settled_labels import find_settled
+from tasks.detect.options import TilingOptions
+from tasks.detect.proposals import ProposalCounts, propose
+from tasks.detect.refs import DetectorRef
+from tasks.triage.boxes import in_shards
+
+
+def scan_settled(
+    engine: Engine,
+    store: Store,
+    scope: LookScope,
+    ref: DetectorRef,
+    tiling: TilingOptions,
+    most_items: int,
+) -> ProposalCounts:
+    """Let a detector look at the settled items that may be judged; what it has seen it does not look at again.
+
+    An item that cannot be read any more keeps its labels and its place: it is reported, and not judged.
+
+    Raises:
+        BadOption: The batch that is asked for is not one of the collection.
+        UnknownClass: The detector knows none of the classes.
+    """
+    rows, _ = find_settled(engine, scope)
+    counts = ProposalCounts()
+    for part in in_shards([row[0] for row in rows[:most_items]]):
+        with reading(engine) as session:
+            items = session.exec(select(Item).where(col(Item.id).in_(part)).order_by(col(Item.id))).all()
+        counts += propose(engine, store, items, ref, scope.classes, tiling)
+    return counts
+
+
+def count_learned(
+    engine: Engine, experiments: Experiments, ref: DetectorRef, scope: LookScope, most_items: int
+) -> int | None:
+    """Count the items that may be judged and that a detector was trained on; None where that is not known.
+
+    It was trained on what had settled in the train split when its snapshot was taken, or on a part of that.
+    """
+    run = experiments.finished_run(ref.name, {"labelline.version": ref.version})
+    snapshot_id = run.data.tags.get("labelline.snapshot") if run else None
+    with reading(engine) as session:
+        snapshot = session.get(Snapshot, snapshot_id) if snapshot_id else None
+        if snapshot is None or snapshot.collection != scope.collection:
+            return None
+        learned = (
+            select(func.count(col(Item.id).distinct()))
+            .join(BatchItem, col(BatchItem.item_id) == col(Item.id))
+            .join(Batch, col(Batch.id) == col(BatchItem.batch_id))
+            .join(
+                SequenceSplit,
+                (col(SequenceSplit.collection) == Batch.collection) & (col(SequenceSplit.sequence) == Item.sequence),
+            )
+            .where(Batch.collection == scope.collection, SequenceSplit.split == "train")
+            .where(col(BatchItem.settled_at) <= snapshot.created_at)
+        )
+        rows, _ = find_settled(engine, scope)
+        parts = in_shards([row[0] for row in rows[:most_items]])
+        return sum(session.exec(learned.where(col(Item.id).in_(part))).one() for part in parts)
