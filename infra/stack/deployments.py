@@ -20,17 +20,27 @@ REGISTRY = Path(__file__).parents[2] / "prefect.yaml"
 """The one registry of deployments: runs, schedules and triggers."""
 
 
+RUNS_AT_ONCE = 4
+"""Held by the work pool, not by the worker: one that counts for itself ends with an error when a run is resumed while
+the process that suspended it has not ended yet. Sleeping runs do not count."""
+
+
 def ensure_work_pool(client: "SyncPrefectClient") -> None:
     """Create the work pool that the registry names, unless it is there; it starts runs as processes."""
-    from prefect.client.schemas.actions import WorkPoolCreate
+    from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
     from prefect.exceptions import ObjectNotFound
     from prefect.workers.process import ProcessWorker
 
     try:
-        client.read_work_pool(WORK_POOL)
+        pool = client.read_work_pool(WORK_POOL)
+        if pool.concurrency_limit is None:
+            client.update_work_pool(WORK_POOL, WorkPoolUpdate(concurrency_limit=RUNS_AT_ONCE))
     except ObjectNotFound:
         template = ProcessWorker.get_default_base_job_template()
-        client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process", base_job_template=template))
+        pool_of_ours = WorkPoolCreate(
+            name=WORK_POOL, type="process", base_job_template=template, concurrency_limit=RUNS_AT_ONCE
+        )
+        client.create_work_pool(pool_of_ours)
 
 
 def registry_fingerprint() -> str:

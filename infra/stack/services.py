@@ -102,7 +102,7 @@ def _gateway(state: StackState) -> Service:
 
 
 def _worker(state: StackState) -> Service:
-    pool = ["--pool", WORK_POOL, "--type", "process", "--name", WORKER_NAME, "--limit", "4"]
+    pool = ["--pool", WORK_POOL, "--type", "process", "--name", WORKER_NAME]
     arguments = [sys.executable, "-m", "prefect", "worker", "start", *pool]
     environment = {
         **_our_environment(state),

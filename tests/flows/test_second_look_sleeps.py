@@ -1,6 +1,5 @@
 """A deployed second look on the real stack: it falls asleep while people look again, and the doorbell wakes it."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -14,11 +13,9 @@ from infra.annotators.simulate import Simulation
 from infra.annotators.truth import read_world
 from infra.demo.runs import wait_for_run
 from infra.stack.connection import connected
-from infra.stack.processes import find_process
 from infra.stack.runs import start_run
 from infra.stack.services import catalog_url
 from infra.stack.start import start_stack
-from infra.stack.state import ServiceName, StackState
 from tasks.audit.look import SECOND_LOOK_ROUND
 from tests.dataset.scenes import draw_scene, settle_scenes
 from tests.flows.test_lines import CLASSES, write_truth
@@ -54,7 +51,6 @@ def test_a_deployed_second_look_sleeps_until_people_have_answered(home: Path, tm
     with connected(state) as client:
         looking = start_run(client, "second-look/local", options=options).id
     wait_until_asleep(state, looking, "mark-missed")
-    wait_until_its_process_has_ended(state)
     people = Simulation(state.server, read_world(tmp_path / "truth"), "lots", People(count=2, skill=1.0))
     people.run(stop=lambda: True)
     with connected(state) as client:
@@ -67,14 +63,3 @@ def test_a_deployed_second_look_sleeps_until_people_have_answered(home: Path, tm
     assert {(one.round, one.state) for one in looks} == {(SECOND_LOOK_ROUND, QuestionState.ANSWERED.value)}
     assert all(one.payload["reasons"] for one in looks)
     assert ids[0] in {label.item_id for label in revised}
-
-
-def wait_until_its_process_has_ended(state: StackState) -> None:
-    """People take longer than this; Prefect 3.8's worker dies if a run is resumed while its old process still ends."""
-    worker = find_process(state.processes[ServiceName.WORKER])
-    assert worker is not None
-    deadline = time.monotonic() + LIMIT_S
-    while worker.children(recursive=True):
-        assert time.monotonic() < deadline, "the process of a sleeping run does not end"
-        time.sleep(0.5)
-    time.sleep(2.0)  # the worker notes it at its next look
