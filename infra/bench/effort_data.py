@@ -76,17 +76,18 @@ def by_sequence(_folder: Path, _names: list[str]) -> dict[str, str]:
     return {}
 
 
-WHOLE_416 = TilingOptions(tile_px=416, whole_image=False)
-WHOLE_320 = TilingOptions(tile_px=320, whole_image=False)
+TILES_416 = TilingOptions(tile_px=416, whole_image=False, backend="torch")
+TILES_320 = TilingOptions(tile_px=320, whole_image=False, backend="torch")
+"""Torch throughout: which other back end is fastest here would be found out anew for each of the many detectors."""
 
 ALL: Mapping[str, Pictures] = {
-    "starwars": Pictures("starwars", "voc", 416, WHOLE_416, by_time, rounds=5, per_round=16, steps=150),
-    "bccd": Pictures("bccd", "voc", 320, WHOLE_320, by_files, rounds=3, per_round=15, steps=130),
+    "starwars": Pictures("starwars", "voc", 416, TILES_416, by_time, rounds=5, per_round=16, steps=150),
+    "bccd": Pictures("bccd", "voc", 320, TILES_320, by_files, rounds=3, per_round=15, steps=130),
     "aerial_cars": Pictures(
         "aerial_cars",
         "yolo",
         960,
-        WHOLE_320,
+        TILES_320,
         by_sequence,
         rounds=3,
         per_round=10,

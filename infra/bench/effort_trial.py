@@ -117,10 +117,12 @@ class Trial:
 
     def run_round(self, selection: Selection) -> bool:
         """Choose, ask, settle and train; False where nothing was left to choose."""
-        self._scan(pool_of(self.engine, self.collection, selection))
+        if selection.strategy != "random":  # a lot needs no proposals: the loop makes them all the same, at no gain
+            self._scan(pool_of(self.engine, self.collection, selection))
         batch = self._choose(selection)
         if not batch.size:
             return False
+        self._scan(items_of(self.engine, batch.id))
         # In a round the detector proves nothing yet: people look at all that it proposes.
         self._label(batch.id, self._triage(accept=1.0))
         self.train()
