@@ -34,7 +34,7 @@ from tasks.audit.options import ProofOptions
 from tasks.audit.proving import Proof
 from tasks.monitor.choose import Selection
 
-ARMS = (MANUAL, "random", "entropy", "gain-per-second")
+ARMS = (MANUAL, "entropy", "random", "gain-per-second")
 QUICK_ARMS = ARMS[:3]
 VERSION = 2
 """Part of every key: raise it when the same cell would get other numbers."""

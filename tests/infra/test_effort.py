@@ -38,7 +38,13 @@ from tests.train.conftest import empty_mlflow, save_weights
 __all__ = ["empty_mlflow"]
 
 TILING = TilingOptions(tile_px=96, whole_image=False, backend="torch")
-DRAWN = Pictures("drawn", "yolo", 160, TILING, by_time, rounds=1, per_round=2, steps=3, freeze=0)
+
+
+def at_the_end(_folder: Path, names: list[str]) -> dict[str, str]:
+    return {name: "train" if at < 0.7 * len(names) else "test" for at, name in enumerate(names)}
+
+
+DRAWN = Pictures("drawn", "yolo", 160, TILING, at_the_end, rounds=1, per_round=2, steps=3, freeze=0)
 FULL = Scale("full", None, None, None, None, 1)
 
 
@@ -156,10 +162,11 @@ def test_pictures_made_smaller_keep_their_boxes_in_place(tmp_path: Path) -> None
             assert box.xyxy == pytest.approx([edge / 2 for edge in whole.xyxy], abs=0.01)
 
 
-def test_a_split_by_time_parts_first_from_last() -> None:
-    splits = by_time(Path(), [f"{n:03d}" for n in range(10)])
-    assert list(splits.values()) == ["train"] * 7 + ["val"] + ["test"] * 2
+def test_a_split_by_time_parts_each_fifth_of_a_film_and_keeps_neighbours_together() -> None:
+    splits = list(by_time(Path(), [f"{n:03d}" for n in range(50)]).values())
+    assert splits == (["train"] * 7 + ["val"] + ["test"] * 2) * 5
     assert by_time(Path(), []) == {}
+    assert set(by_time(Path(), ["a", "b"]).values()) == {"train"}
 
 
 @pytest.mark.parametrize(
