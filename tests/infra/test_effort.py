@@ -249,7 +249,7 @@ def test_a_whole_cell_runs_from_no_label_to_all_and_is_published(
     manual, random, entropy = (
         json.loads(bench.path_of(DRAWN, arm, 0).read_text()) for arm in ("manual", "random", "entropy")
     )
-    assert manual["all"]["items"] == entropy["all"]["items"] == 13, "those to train on and the yardstick; no other test item"
+    assert manual["all"]["items"] == entropy["all"]["items"] == 13, "all to train on and the yardstick"
     assert entropy["curve"][1] == random["curve"][1], "all begin with the same pictures"
     assert {training["steps"] for cell in (manual, random, entropy) for training in cell["trainings"]} <= {3, 4}
     assert [one["seconds"] for one in entropy["curve"]] == sorted(one["seconds"] for one in entropy["curve"])
