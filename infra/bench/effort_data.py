@@ -85,12 +85,12 @@ def by_sequence(_folder: Path, _names: list[str]) -> dict[str, str]:
     return {}
 
 
-TILES_416 = TilingOptions(tile_px=416, whole_image=False, backend="torch")
+TILES_256 = TilingOptions(tile_px=256, whole_image=False, backend="torch")
 TILES_320 = TilingOptions(tile_px=320, whole_image=False, backend="torch")
 """Torch throughout: which other back end is fastest here would be found out anew for each of the many detectors."""
 
 ALL: Mapping[str, Pictures] = {
-    "starwars": Pictures("starwars", "voc", 416, TILES_416, by_time, rounds=3, per_round=20, steps=160),
+    "starwars": Pictures("starwars", "voc", 256, TILES_256, by_time, rounds=3, per_round=20, steps=300),
     "bccd": Pictures("bccd", "voc", 320, TILES_320, by_files, rounds=3, per_round=15, steps=130),
     "aerial_cars": Pictures(
         "aerial_cars",
