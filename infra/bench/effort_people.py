@@ -7,13 +7,14 @@ Questions are written and noted as posted as the outbox does, answers take the o
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from blocks.database import reading, writing
-from blocks.tables import Question, utc_now
+from blocks.tables import Question
 from infra.annotators.boxes import Work, answer_boxes
 from infra.annotators.checks import answer_check
 from infra.annotators.desk import Desk, OpenQuestion, boxes_result, check_result
@@ -34,6 +35,9 @@ from tasks.settle.effort import DRAW_BOX, DRAW_BOX_FAST
 
 FAST_SHARE = DRAW_BOX_FAST.seconds / DRAW_BOX.seconds
 """What drawing and mending takes people who click extreme points, as a share of what it takes others."""
+
+FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
+"""When all people begin: with a clock of their own the same answers make the same snapshot, trained on only once."""
 
 Said = tuple[Person, Stopwatch, Sequence[object]]
 """Who answered, in which time, and the result as a browser would send it."""
@@ -109,9 +113,10 @@ class Crew:
         asked = OpenQuestion(task_id, question.id, desk, question.item_id, crop, (), tuple(regions))  # type: ignore[arg-type]
         person, watch, result = answer(asked, payload)
         self.seconds_by_act.update(watch.by_act)  # a Counter adds up seconds as well
+        number = next(self.numbers)
         note = HeardAnnotation(
-            id=next(self.numbers),
-            updated_at=utc_now(),
+            id=number,
+            updated_at=FIRST_DAY + timedelta(seconds=number),
             result=list(result),
             lead_time=round(watch.seconds, 2),
             created_username=f"{person.name} {person.email}, 1",

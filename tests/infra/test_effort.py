@@ -1,6 +1,7 @@
 """The effort bench: its people record what the line's own do, its cells resume, and its sums hide no missing cell."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from infra.annotators.truth import KnownWorld, TrueBox, TruePicture, read_world
 from infra.bench import effort
 from infra.bench.effort import Bench, Ground, Scale, publish, run_missing
 from infra.bench.effort_data import Pictures, by_time, make_smaller, take_in_pictures
-from infra.bench.effort_people import Crew
+from infra.bench.effort_people import FIRST_DAY, Crew
 from infra.bench.effort_tables import near_at, summarize
 from infra.bench.effort_worth import is_wrong
 from tasks.audit.draws import draw_evidence
@@ -98,6 +99,9 @@ def test_people_in_process_mark_what_is_true_and_take_time(engine: Engine, store
         assert {question.state for question in session.exec(select(Question))} == {"answered"}
     assert crew.human_seconds == pytest.approx(sum(answer.seconds for answer in answers))
     assert all(answer.person.endswith("@people.invalid") for answer in answers)
+    assert all(FIRST_DAY < answer.answered_at < FIRST_DAY + timedelta(seconds=20) for answer in answers), (
+        "no clock of this machine: the same answers make the same snapshot"
+    )
     saved = (1 - DRAW_BOX_FAST.seconds / DRAW_BOX.seconds) * crew.seconds_by_act["draw"]
     assert crew.fast_seconds == pytest.approx(crew.human_seconds - saved)
 
