@@ -45,8 +45,8 @@ class Pictures:
     """Larger pictures are made smaller until their longer side is this."""
     tiling: TilingOptions
     split: Splitter
-    rounds: int
-    per_round: int
+    rounds: tuple[int, ...]
+    """Pictures by round: each round asks about more, so that few trainings show where a curve flattens."""
     steps: int
     """Optimizer steps of every training, of every way of asking."""
     lr0: float = 0.003
@@ -90,16 +90,15 @@ TILES_320 = TilingOptions(tile_px=320, whole_image=False, backend="torch")
 """Torch throughout: which other back end is fastest here would be found out anew for each of the many detectors."""
 
 ALL: Mapping[str, Pictures] = {
-    "starwars": Pictures("starwars", "voc", 256, TILES_256, by_time, rounds=3, per_round=20, steps=300),
-    "bccd": Pictures("bccd", "voc", 320, TILES_320, by_files, rounds=3, per_round=15, steps=130),
+    "starwars": Pictures("starwars", "voc", 256, TILES_256, by_time, rounds=(20, 40, 60), steps=300),
+    "bccd": Pictures("bccd", "voc", 320, TILES_320, by_files, rounds=(15, 30, 60), steps=130),
     "aerial_cars": Pictures(
         "aerial_cars",
         "yolo",
         960,
         TILES_320,
         by_sequence,
-        rounds=3,
-        per_round=10,
+        rounds=(6, 12, 24),
         steps=100,
         from_above=True,
         pattern=None,

@@ -5,7 +5,7 @@ nearly what labelling everything by hand gives, and where the curves are at equa
 seconds until all of the pool is labelled, what part of the last batch nobody judged, and how much of that is wrong.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from statistics import mean
 from typing import Any
 
@@ -14,6 +14,17 @@ import numpy as np
 Cell = dict[str, Any]
 
 MANUAL, BASELINE = "manual", "entropy"
+
+TO_DETECTOR = {"near manual": "seconds_to_near", "and stays": "seconds_to_stay", "same by hand": "near_by_hand"}
+TO_LABELS = {
+    "s/correct": "seconds_per_correct",
+    "rest: s/corr.": "rest_seconds_per_correct",
+    "rest: unseen": "share_accepted",
+    "of it wrong": "true_error",
+    "found": "found",
+    "mAP50": "map50",
+}
+"""Heads of the tables, and what stands below them."""
 
 SHARES = (0.1, 0.15, 0.2, 0.3)
 """Of the seconds of labelling everything by hand: where curves are compared."""
@@ -65,6 +76,10 @@ def _arm(cells: Sequence[Cell], goal: float | None, by_hand: float | None, near:
         "seconds_to_near": _all_or_none(firsts, "seconds"),
         "seconds_to_stay": _all_or_none(good, "seconds"),
         "near_by_hand": _all_or_none(firsts, "by_hand"),
+        "curves": {
+            str(cell["seed"]): [(point["items"], point["seconds"], point["map50"]) for point in cell["curve"]]
+            for cell in cells
+        },
         "map50_at": {} if by_hand is None else {f"{share:.0%}": _at(cells, share * by_hand) for share in SHARES},
     }
 
@@ -93,33 +108,24 @@ def print_tables(summary: dict[str, Any], scale: str) -> None:
             f"\n{name} ({scale}, {row['seeds']} seeds): all by hand {_hours(row['human_seconds_manual'])}, mAP50 "
             f"{_number(row['map50_manual'])}, {_number(row['seconds_per_correct_manual'])} s per correct label"
         )
-        _print_rows(
-            row["arms"], "to a detector", ("near manual", "and stays", "same by hand", *_shares()), _to_detector
-        )
-        heads = ("all labelled", "s/correct", "rest: s/corr.", "rest: unseen", "of it wrong", "found", "mAP50", "seeds")
-        _print_rows(row["arms"], "to labels", heads, _to_labels)
+        by_hand = row["human_seconds_manual"]
+        print(f"  {'to a detector':<18}" + _line((*TO_DETECTOR, *(f"at {share:.0%}" for share in SHARES))))
+        for arm, of_arm in row["arms"].items():
+            hours = [_share(of_arm[key], by_hand) for key in TO_DETECTOR.values()]
+            at = [_number(of_arm["map50_at"].get(f"{share:.0%}")) for share in SHARES]
+            print(f"  {arm:<18}" + _line([*hours, *at]))
+        print(f"  {'to labels':<18}" + _line(("all labelled", *TO_LABELS, "seeds")))
+        for arm, of_arm in row["arms"].items():
+            numbers = [_number(of_arm[key]) for key in TO_LABELS.values()]
+            print(f"  {arm:<18}" + _line([_share(of_arm["human_seconds"], by_hand), *numbers, str(of_arm["seeds"])]))
+        for arm, of_arm in row["arms"].items():
+            for seed, points in of_arm["curves"].items():
+                told = ", ".join(f"{items}: {_hours(seconds)} {value:.3f}" for items, seconds, value in points[1:])
+                print(f"  {arm}, seed {seed}, pictures: hours and mAP50: {told}")
 
 
-def _print_rows(
-    arms: dict[str, Cell], title: str, heads: Sequence[str], values_of: Callable[[Cell], Sequence[str]]
-) -> None:
-    print(f"  {title:<18}" + "".join(f"{head:>14}" for head in heads))
-    for arm, of_arm in arms.items():
-        print(f"  {arm:<18}" + "".join(f"{value:>14}" for value in values_of(of_arm)))
-
-
-def _shares() -> list[str]:
-    return [f"at {share:.0%}" for share in SHARES]
-
-
-def _to_detector(arm: Cell) -> list[str]:
-    hours = [_hours(arm[key]) for key in ("seconds_to_near", "seconds_to_stay", "near_by_hand")]
-    return [*hours, *(_number(arm["map50_at"].get(f"{share:.0%}")) for share in SHARES)]
-
-
-def _to_labels(arm: Cell) -> list[str]:
-    keys = ("seconds_per_correct", "rest_seconds_per_correct", "share_accepted", "true_error", "found", "map50")
-    return [_hours(arm["human_seconds"]), *(_number(arm[key]) for key in keys), str(arm["seeds"])]
+def _line(values: Iterable[str]) -> str:
+    return "".join(f"{value:>14}" for value in values)
 
 
 def curves_jpeg(cells: Sequence[Cell]) -> bytes:
@@ -173,6 +179,10 @@ def _all_or_none(points: Sequence[Cell | None], key: str) -> float | None:
     """Return the mean, or None as soon as one seed has none: a mean of the lucky seeds would flatter."""
     known = [float(point[key]) for point in points if point is not None]
     return round(mean(known), 1) if known and len(known) == len(points) else None
+
+
+def _share(seconds: float | None, of_seconds: float | None) -> str:
+    return _hours(seconds) if seconds is None or not of_seconds else f"{_hours(seconds)} {seconds / of_seconds:4.0%}"
 
 
 def _hours(seconds: float | None) -> str:

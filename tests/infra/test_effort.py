@@ -45,8 +45,8 @@ def at_the_end(_folder: Path, names: list[str]) -> dict[str, str]:
     return {name: "train" if at < 0.7 * len(names) else "test" for at, name in enumerate(names)}
 
 
-DRAWN = Pictures("drawn", "yolo", 160, TILING, at_the_end, rounds=1, per_round=2, steps=3, freeze=0)
-FULL = Scale("full", None, None, None, None, 1)
+DRAWN = Pictures("drawn", "yolo", 160, TILING, at_the_end, rounds=(2,), steps=3, freeze=0)
+FULL = Scale("full", None, None, None, 1)
 
 
 def drawn(folder: Path, items: int = 10) -> Path:
@@ -154,7 +154,7 @@ def test_boxes_drawn_by_lot_are_judged_through_the_products_own_queues(
 
 def test_pictures_made_smaller_keep_their_boxes_in_place(tmp_path: Path) -> None:
     drawn(tmp_path / "drawn", 5)
-    half = Pictures("drawn", "yolo", 80, TILING, by_time, rounds=1, per_round=2, steps=1)
+    half = Pictures("drawn", "yolo", 80, TILING, by_time, rounds=(2,), steps=1)
     before = {picture.name: picture for picture in read_world(tmp_path / "drawn", "yolo").pictures.values()}
     small = read_world(make_smaller(tmp_path, half, 2, tmp_path / "half"), "yolo")
     assert len(small.pictures) == 2
@@ -243,7 +243,7 @@ def test_a_whole_cell_runs_from_no_label_to_all_and_is_published(
     (tmp_path / "weights").mkdir()
     save_weights(tmp_path / "weights" / "yolov8n-coco.pt", ("other", "classes"))
     drawn(tmp_path / "drawn", 16)
-    bench = Bench(tmp_path, tmp_path / "bench", Scale("full", None, 1, 6, 3, 1))
+    bench = Bench(tmp_path, tmp_path / "bench", Scale("full", None, (4, 3), 3, 1))
     bench.cells.mkdir(parents=True)
     run_missing(bench, DRAWN, ("manual", "random", "entropy"), 0)
     publish(bench)
