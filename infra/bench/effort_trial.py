@@ -148,18 +148,13 @@ class Trial:
     def train(self) -> None:
         """Train from the first weights on all labels so far; the new detector is the next one."""
         snapshot = take_snapshot(self.engine, self.store, self.collection)
+        tiling, (options, training) = self.pictures.tiling, self._options(snapshot.id)
         try:
-            new = finetune(
-                self.experiments,
-                self.store,
-                snapshot.id,
-                self.first,
-                self._options(snapshot.id),
-                tiling=self.pictures.tiling,
-            )
+            new = finetune(self.experiments, self.store, snapshot.id, self.first, options, tiling=tiling)
         except NotEnoughData as error:
             log.info("%s: %s", self.collection, error)
             return
+        self.trainings.append(training)
         forget_detectors()
         self.detector = new.detector
         self.note_point()
@@ -192,8 +187,8 @@ class Trial:
     def _worth(self, item_ids: Sequence[str]) -> Worth:
         return worth_of(self.engine, item_ids, self.crew.world)
 
-    def _options(self, snapshot_id: str) -> TrainOptions:
-        """Return as many epochs as make the steps that every training has."""
+    def _options(self, snapshot_id: str) -> tuple[TrainOptions, Training]:
+        """Return options with as many epochs as make the steps that every training has."""
         options = TrainOptions(
             epochs=1,
             batch=BATCH,
@@ -209,8 +204,8 @@ class Trial:
             counts = export.counts if export.counts["val"].boxes else hold_out(export).counts
         steps_an_epoch = max(1, math.ceil(counts["train"].pictures / BATCH))
         epochs = math.ceil(self.pictures.steps / steps_an_epoch)
-        self.trainings.append(Training(counts["train"].pictures, epochs, epochs * steps_an_epoch))
-        return options.model_copy(update={"epochs": epochs, "patience": epochs})
+        training = Training(counts["train"].pictures, epochs, epochs * steps_an_epoch)
+        return options.model_copy(update={"epochs": epochs, "patience": epochs}), training
 
     def _triage(self, accept: float = 0.6) -> TriageOptions:
         return TriageOptions(accept=accept, odd_z=CALM_Z, odd_images=False, seed=self.seed)

@@ -243,7 +243,7 @@ def test_a_whole_cell_runs_from_no_label_to_all_and_is_published(
     (tmp_path / "weights").mkdir()
     save_weights(tmp_path / "weights" / "yolov8n-coco.pt", ("other", "classes"))
     drawn(tmp_path / "drawn", 16)
-    bench = Bench(tmp_path, tmp_path / "bench", Scale("full", None, (4, 3), 3, 1))
+    bench = Bench(tmp_path, tmp_path / "bench", Scale("full", None, (6, 3), 3, 1))
     bench.cells.mkdir(parents=True)
     run_missing(bench, DRAWN, ("manual", "random", "entropy"), 0)
     publish(bench)
