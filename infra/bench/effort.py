@@ -1,9 +1,10 @@
 """`make bench-effort`: human seconds to labels and to a detector, against labelling by hand and against random order.
 
 A cell is one data set, one way of asking and one seed. Finished cells are kept by key under
-`.labelline/bench/effort-cells`, so a bench that was stopped goes on with the next one; `--fresh` begins anew. In full
-it takes hours on two cores; `--quick` thins the pictures, trains three epochs and shows that all of it runs: its
-numbers mean nothing.
+`.labelline/bench/effort-cells`, so a bench that was stopped goes on with the next one; `--fresh` begins anew. All
+trainings are alike (`effort_trial.py` says how), all ways of asking begin with the same pictures drawn by lot, and one
+seed of all data sets takes about an hour on two idle cores. `--quick` thins the pictures, trains a few steps and shows
+that all of it runs: its numbers mean nothing.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +25,18 @@ from blocks.experiments import Experiments
 from blocks.home import labelline_home
 from blocks.stores import FolderStore
 from infra.annotators.people import People
-from infra.bench.effort_data import ALL, Pictures, read_cells, take_in_pictures, thinned
+from infra.bench.effort_data import ALL, Pictures, make_smaller, read_cells, take_in_pictures
 from infra.bench.effort_people import Crew
-from infra.bench.effort_tables import curves_jpeg, print_tables, summarize
+from infra.bench.effort_tables import MANUAL, curves_jpeg, print_tables, summarize
 from infra.bench.effort_trial import Trial, keep_weights
-from tasks.audit.bands import Promise
+from tasks.audit.bands import Standing
+from tasks.audit.options import ProofOptions
+from tasks.audit.proving import Proof
 from tasks.monitor.choose import Selection
 
-MANUAL = "manual"
-ARMS = (MANUAL, "random", "entropy", "gain-per-second")
+ARMS = (MANUAL, "entropy", "random", "gain-per-second")
 QUICK_ARMS = ARMS[:3]
-VERSION = 1
+VERSION = 3
 """Part of every key: raise it when the same cell would get other numbers."""
 
 NEAR = 0.98
@@ -43,18 +45,25 @@ NEAR = 0.98
 
 @dataclass(frozen=True)
 class Scale:
-    """How much of the bench is run."""
+    """How much of the bench is run; None: what the data set says."""
 
     name: str
     pictures: int | None
-    rounds: int | None
-    per_round: int | None
-    epochs: int | None
+    rounds: tuple[int, ...] | None
+    steps: int | None
     yardstick: int
 
+    def of(self, pictures: Pictures) -> Pictures:
+        """Return a data set with what this scale changes of it."""
+        return replace(
+            pictures,
+            rounds=self.rounds or pictures.rounds,
+            steps=self.steps or pictures.steps,
+        )
 
-FULL = Scale("full", None, None, None, None, yardstick=20)
-QUICK = Scale("quick", 20, 2, 5, 3, yardstick=3)
+
+FULL = Scale("full", None, None, None, yardstick=10)
+QUICK = Scale("quick", 30, (6, 6), 4, yardstick=3)
 
 
 @dataclass(frozen=True)
@@ -70,13 +79,29 @@ class Bench:
         """The folder of finished cells."""
         return self.home / "effort-cells"
 
+    def path_of(self, pictures: Pictures, arm: str, seed: int) -> Path:
+        """Where a cell is kept."""
+        return self.cells / f"{self.scale.name}-{pictures.name}-{arm}-{seed}-v{VERSION}.json"
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What the ways of asking share for one data set and seed: a training of one is not made again by another."""
+
+    pictures: Pictures
+    original: Path
+    smaller: Path
+    weights: Path
+    scratch: Path
+    seed: int
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the cells that are missing, and print and write what all of them show."""
     parser = argparse.ArgumentParser(description="Human seconds against labelling by hand and against random order.")
-    parser.add_argument("--quick", action="store_true", help="one seed, few pictures, three epochs: shows that it runs")
+    parser.add_argument("--quick", action="store_true", help="one seed, few pictures, a few steps: shows that it runs")
     parser.add_argument("--fresh", action="store_true", help="forget the finished cells")
-    parser.add_argument("--data", nargs="*", choices=sorted(ALL), default=sorted(ALL), help="only these data sets")
+    parser.add_argument("--data", nargs="*", choices=sorted(ALL), default=list(ALL), help="only these data sets")
     parser.add_argument("--arms", nargs="*", choices=ARMS, default=None, help="only these ways of asking")
     parser.add_argument("--seeds", type=int, default=None, help="how many seeds (3; with --quick 1)")
     asked = parser.parse_args(arguments)
@@ -89,14 +114,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     bench.cells.mkdir(parents=True, exist_ok=True)
     for seed in range(asked.seeds or (1 if asked.quick else 3)):
         for name in asked.data:
-            for arm in asked.arms or (QUICK_ARMS if asked.quick else ARMS):
-                run_missing(bench, ALL[name], arm, seed)
-    publish(bench)
+            run_missing(bench, ALL[name], asked.arms or (QUICK_ARMS if asked.quick else ARMS), seed)
+            publish(bench)
 
 
 def publish(bench: Bench) -> None:
     """Print the tables, and write `effort.json` and the curves from all finished cells of this scale."""
-    cells = [cell for cell in read_cells(bench.cells).values() if cell["scale"] == bench.scale.name]
+    cells = [
+        cell
+        for cell in read_cells(bench.cells).values()
+        if (cell["scale"], cell["version"]) == (bench.scale.name, VERSION)
+    ]
     summary = summarize(cells, near=NEAR)
     (bench.home / "effort.json").write_text(json.dumps({"scale": bench.scale.name, **summary}, indent=2) + "\n")
     (bench.home / "effort.jpg").write_bytes(curves_jpeg(cells))
@@ -104,67 +132,94 @@ def publish(bench: Bench) -> None:
     print(f"written: {bench.home / 'effort.json'}, {bench.home / 'effort.jpg'}")
 
 
-def run_missing(bench: Bench, pictures: Pictures, arm: str, seed: int) -> None:
-    """Run a cell unless it is finished."""
-    path = bench.cells / f"{bench.scale.name}-{pictures.name}-{arm}-{seed}-v{VERSION}.json"
-    if path.exists():
+def run_missing(bench: Bench, pictures: Pictures, arms: Sequence[str], seed: int) -> None:
+    """Run the cells of a data set and seed that are not finished."""
+    missing = [arm for arm in arms if not bench.path_of(pictures, arm, seed).exists()]
+    if not missing:
         return
-    started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="labelline-effort-", ignore_cleanup_errors=True) as scratch:
-        cell = run_cell(bench, pictures, arm, seed, Path(scratch))
-    cell["wall_s"] = round(time.monotonic() - started)
+    with tempfile.TemporaryDirectory(prefix="labelline-effort-", ignore_cleanup_errors=True) as folder:
+        scratch = Path(folder)
+        ground = Ground(
+            pictures=bench.scale.of(pictures),
+            original=bench.data / pictures.name,
+            smaller=make_smaller(bench.data, pictures, bench.scale.pictures, scratch / "pictures"),
+            weights=bench.data / "weights" / "yolov8n-coco.pt",
+            scratch=scratch,
+            seed=seed,
+        )
+        for arm in missing:
+            keep_cell(bench, ground, arm)
+
+
+def keep_cell(bench: Bench, ground: Ground, arm: str) -> None:
+    """Run a cell and keep it."""
+    path = bench.path_of(ground.pictures, arm, ground.seed)
+    started = time.process_time()  # of the processor: others may pause this bench, or share its cores
+    cell = run_cell(bench.scale, ground, arm) | {"cpu_s": round(time.process_time() - started)}
     unfinished = path.with_suffix(".part")
     unfinished.write_text(json.dumps(cell, indent=2))
     unfinished.rename(path)
-    print(f"{path.stem}: mAP50 {cell['map50']:.3f} after {cell['human_seconds'] / 3600:.2f} h, {cell['wall_s']} s")
+    last = cell["curve"][-1]
+    hours = cell["human_seconds"] / 3600
+    print(f"{path.stem}: mAP50 {last['map50']:.3f} after {hours:.2f} h of people, {cell['cpu_s']} CPU s", flush=True)
 
 
-def run_cell(bench: Bench, pictures: Pictures, arm: str, seed: int, scratch: Path) -> dict[str, Any]:
+def run_cell(scale: Scale, ground: Ground, arm: str) -> dict[str, Any]:
     """Run one trial from no label to all of them, and return its numbers."""
-    trial = open_trial(bench, pictures, arm, seed, scratch)
-    scale = bench.scale
-    rounds, epochs = scale.rounds or pictures.rounds, scale.epochs or pictures.epochs
-    curve = [(0.0, trial.map50())]
-    bands: list[str] = []
+    trial, first = open_trial(ground, arm), ground.pictures.rounds[0]
+    start = Selection(strategy="random", first=first, yardstick=scale.yardstick, seed=ground.seed)
+    found: dict[str, Any] = {}
     if arm == MANUAL:
-        trial.label_by_hand(epochs * rounds)
+        trial.label_by_hand(start)
     else:
-        size = scale.per_round or pictures.per_round
-        selection = Selection(strategy=arm, first=size, per_round=size, yardstick=scale.yardstick, seed=seed)
-        for _ in range(rounds):
-            if not trial.run_round(selection, epochs):
-                break
-            curve.append((trial.crew.human_seconds, trial.map50()))
-        bands = trial.label_rest(Promise())
-        trial.train(epochs)
-    curve.append((trial.crew.human_seconds, trial.map50()))
+        selection = start.model_copy(update={"strategy": arm})
+        trial.run_round(start)
+        for size in ground.pictures.rounds[1:]:
+            trial.run_round(selection.model_copy(update={"per_round": size}))
+        before = trial.crew.human_seconds
+        rest, proof = trial.label_rest(selection, ProofOptions(seed=ground.seed))
+        found = {"rest": rest.as_row() | {"human_seconds": round(trial.crew.human_seconds - before, 1)}}
+        found |= certified(proof)
+    worth = trial.worth()
     return {
         "scale": scale.name,
-        "data": pictures.name,
+        "version": VERSION,
+        "data": ground.pictures.name,
         "arm": arm,
-        "seed": seed,
+        "seed": ground.seed,
         "human_seconds": round(trial.crew.human_seconds, 1),
-        "map50": round(curve[-1][1], 4),
-        "curve": [(round(seconds, 1), round(value, 4)) for seconds, value in curve],
-        "trainings": trial.trainings,
-        "certified_classes": bands,
-        "certified_error": Promise().epsilon if bands else None,
-        **trial.worth(),
+        "fast_seconds": round(trial.crew.fast_seconds, 1),
+        "seconds_per_correct": round(trial.crew.human_seconds / max(1, worth.correct), 2),
+        "curve": [asdict(point) for point in trial.curve],
+        "trainings": [asdict(training) for training in trial.trainings],
+        "all": worth.as_row(),
+        **found,
     }
 
 
-def open_trial(bench: Bench, pictures: Pictures, arm: str, seed: int, scratch: Path) -> Trial:
-    """Make a catalogue, a store and an MLflow of the trial's own, and take its pictures in."""
-    folder = thinned(bench.data, pictures, bench.scale.pictures, scratch / "pictures")
-    url = f"sqlite:///{scratch / 'catalog.sqlite'}"
+def certified(proof: Proof | None) -> dict[str, Any]:
+    """Return what was certified of the rest: the bound, None where no class got a band, and every class in words."""
+    bands = {} if proof is None else proof.bands
+    in_force = [band for band in bands.values() if band.standing is Standing.CERTIFIED]
+    return {
+        "certified_error": max((band.promise.epsilon for band in in_force), default=None),
+        "bands": {name: band.reason for name, band in bands.items()},
+    }
+
+
+def open_trial(ground: Ground, arm: str) -> Trial:
+    """Make a catalogue of the trial's own, and take its pictures in."""
+    url = f"sqlite:///{ground.scratch / f'catalog-{arm}.sqlite'}"
     migrate(url)
-    engine, store = open_engine(url), FolderStore(scratch / "objects")
-    collection = f"{pictures.name}-{arm}-{seed}"
-    world = take_in_pictures(engine, store, collection, pictures, folder)
-    crew = Crew(engine, world, collection, world.classes, People(seed=seed))
-    experiments = Experiments(f"sqlite:///{scratch / 'mlflow.sqlite'}", str(scratch / "mlartifacts"))
-    first = keep_weights(store, bench.data / "weights" / "yolov8n-coco.pt")
-    return Trial(engine, store, experiments, pictures, crew, first, seed)
+    engine, store = open_engine(url), FolderStore(ground.scratch / "objects")
+    collection = f"{ground.pictures.name}-{ground.seed}"
+    world = take_in_pictures(engine, store, collection, ground.pictures, ground.smaller, ground.original)
+    crew = Crew(engine, world, collection, world.classes, People(seed=ground.seed))
+    experiments = Experiments(f"sqlite:///{ground.scratch / 'mlflow.sqlite'}", str(ground.scratch / "mlartifacts"))
+    first = keep_weights(store, ground.weights)
+    trial = Trial(engine, store, experiments, ground.pictures, crew, first, ground.seed, detector=first)
+    trial.note_point()
+    return trial
 
 
 if __name__ == "__main__":

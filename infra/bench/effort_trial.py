@@ -1,11 +1,17 @@
 """One trial of the effort bench: one data set, one way of asking, one seed, from no label to all of them.
 
-The steps are those of `flows/loop.py`, called as plain functions, so that no server is needed. Quality is measured on
-all test pictures with their published labels, which the line itself never sees: it promotes by what people said of the
-test items that they were asked about.
+The steps are those of `flows/loop.py`, `flows/label.py` and `flows/proof.py`, called as plain functions, so that no
+server is needed. A point on the curve shall depend on labels alone, so here, unlike in the loop, every training starts
+from the same first weights (COCO's), takes the same number of optimizer steps, and its detector is the next one whether
+it is better or not: labelling by hand gets the same training once, on all labels. Quality is measured on all test
+pictures with their published labels, which neither people nor trainings ever see. A yardstick of a few test pictures
+that people label, as the loop has it, is paid for by every way of asking, and decides nothing.
 """
 
 import logging
+import math
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,41 +23,65 @@ from blocks.database import reading
 from blocks.errors import NotEnoughData, UnknownClass
 from blocks.experiments import Experiments
 from blocks.stores import Store
-from blocks.tables import Item, Label, Proposal, SequenceSplit, Source
-from infra.annotators.truth import KnownWorld, TrueBox
+from blocks.tables import Item, SequenceSplit, Source
+from infra.annotators.truth import TrueBox
 from infra.bench.effort_data import Pictures
 from infra.bench.effort_people import Crew
-from tasks.audit.bands import Promise, Standing, certify
-from tasks.audit.evidence import Drawn, Evidence
-from tasks.audit.grids import ThresholdGrid
-from tasks.audit.sampling import draw_order
-from tasks.audit.scope import WholeBatch
+from infra.bench.effort_worth import Worth, worth_of
+from tasks.audit.draws import draw_evidence
+from tasks.audit.more import draw_more
+from tasks.audit.options import ProofOptions
+from tasks.audit.proving import Proof, prove_bands
+from tasks.audit.watching import watch_bands
 from tasks.dataset.manifest import ManifestItem
-from tasks.dataset.snapshots import take_snapshot
+from tasks.dataset.snapshots import read_snapshot, take_snapshot
+from tasks.dataset.yolo import export_tiles, hold_out
 from tasks.detect.models import forget_detectors
-from tasks.detect.proposals import proposals_of, propose
+from tasks.detect.proposals import propose
 from tasks.detect.refs import DetectorRef
-from tasks.intake.batches import items_of, open_batch
+from tasks.intake.batches import BatchRef, items_of
 from tasks.monitor.choose import Selection, choose_batch, pool_of
 from tasks.monitor.spent import settled_items
-from tasks.settle.in_force import labels_in_force
+from tasks.settle.effort import manual_seconds
 from tasks.settle.labels import settle
-from tasks.settle.truth import MACHINE
-from tasks.train.evaluate import average_precision, detections_of, evaluate
+from tasks.train.evaluate import average_precision, detections_of
 from tasks.train.options import TrainOptions
 from tasks.train.training import finetune
-from tasks.triage.audit import draw_audit
+from tasks.triage.boxes import Scope
 from tasks.triage.decide import decide
-from tasks.triage.options import Band, TriageOptions
+from tasks.triage.options import CertifiedBands, TriageOptions
 
 log = logging.getLogger(__name__)
 
 EVERYTHING = 100_000
-CHECK_MOST = 400
-"""Single boxes of one class that people judge at most to certify its band."""
+BATCH = 8
+"""Pictures per optimizer step."""
 
 CALM_Z = 100.0
 """No box is odd: oddities are another question, and a band speaks of all boxes above it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A point on a learning curve."""
+
+    seconds: float
+    """Human seconds so far."""
+    fast_seconds: float
+    """The same where people draw boxes in the fastest published way."""
+    by_hand: float
+    """What labelling the same pictures without proposals would have taken, by the published times."""
+    items: int
+    map50: float
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How long a training was."""
+
+    pictures: int
+    epochs: int
+    steps: int
 
 
 @dataclass(slots=True)
@@ -63,10 +93,11 @@ class Trial:
     experiments: Experiments
     pictures: Pictures
     crew: Crew
-    detector: DetectorRef
+    first: DetectorRef
     seed: int
-    trainings: list[tuple[float, float]] = field(default_factory=list)
-    """mAP50 before and after each training, on the line's own test items: what it promotes by."""
+    detector: DetectorRef
+    trainings: list[Training] = field(default_factory=list)
+    curve: list[Point] = field(default_factory=list)
 
     @property
     def collection(self) -> str:
@@ -78,62 +109,69 @@ class Trial:
         """The scan options of this trial."""
         return self.pictures.tiling.recipe(self.crew.classes)
 
-    def label_by_hand(self, epochs: int) -> None:
-        """Label everything blind, and train once on all of it."""
-        batch = open_batch(self.engine, f"{self.collection}-all", self.collection, EVERYTHING)
-        self._label(batch.id, TriageOptions(audit_share=1.0, seed=self.seed))
-        self.train(epochs)
+    def label_by_hand(self, selection: Selection) -> None:
+        """Label the whole pool and the yardstick blind, and train once on all of it."""
+        everything = selection.model_copy(update={"strategy": "random", "first": EVERYTHING})
+        self._label(self._choose(everything).id, TriageOptions(audit_share=1.0, seed=self.seed))
+        self.train()
 
-    def run_round(self, selection: Selection, epochs: int) -> bool:
+    def run_round(self, selection: Selection) -> bool:
         """Choose, ask, settle and train; False where nothing was left to choose."""
-        pool = pool_of(self.engine, self.collection, selection)
-        self._scan(pool)
-        batch = choose_batch(self.engine, self.collection, (self.detector.version, self.recipe), selection)
+        if selection.strategy != "random":  # a lot needs no proposals: the loop makes them all the same, at no gain
+            self._scan(pool_of(self.engine, self.collection, selection))
+        batch = self._choose(selection)
         if not batch.size:
             return False
+        self._scan(items_of(self.engine, batch.id))
         # In a round the detector proves nothing yet: people look at all that it proposes.
-        self._label(batch.id, TriageOptions(accept=1.0, drop=0.15, odd_z=CALM_Z, odd_images=False, seed=self.seed))
-        self.train(epochs)
+        self._label(batch.id, self._triage(accept=1.0))
+        self.train()
         return True
 
-    def label_rest(self, promise: Promise) -> list[str]:
-        """Accept of what is left what people's judgements of boxes drawn by lot prove, and ask about the others.
-
-        Returns:
-            Classes that got a certified band.
-        """
-        batch = open_batch(self.engine, f"{self.collection}-rest", self.collection, EVERYTHING)
+    def label_rest(self, selection: Selection, proof: ProofOptions) -> tuple[Worth, Proof | None]:
+        """Accept of what is left what people's judgements of boxes drawn by lot prove, and ask about the others."""
+        batch = self._choose(selection.model_copy(update={"per_round": EVERYTHING}))
         if not batch.size:
-            return []
+            return worth_of(self.engine, (), self.crew.world), None
         self._scan(items_of(self.engine, batch.id))
-        options = TriageOptions(accept=1.0, drop=0.15, odd_z=CALM_Z, odd_images=False, seed=self.seed)
-        audited = draw_audit(self.engine, batch.id, options.audit_share, options.seed)
-        bands = self._certified([i.id for i in items_of(self.engine, batch.id) if i.id not in audited], promise)
-        self._label(batch.id, options.model_copy(update={"class_bands": bands}))
-        return sorted(bands)
+        scope = Scope(batch.id, self.detector.version, self.recipe)
+        look = (self.engine, scope, self.crew.classes, self._triage(), proof)
+        draw_evidence(*look)
+        self.crew.check_boxes(batch.id, 0)
+        draw_more(*look)
+        self.crew.check_boxes(batch.id, 1)
+        self._label(batch.id, self._triage(), prove_bands(*look).in_force)
+        proven = watch_bands(*look)
+        self.train()
+        return self._worth([item.id for item in items_of(self.engine, batch.id)]), proven
 
-    def train(self, epochs: int) -> None:
-        """Train on all truth so far; the new detector stays if it is better on the line's own test items."""
+    def train(self) -> None:
+        """Train from the first weights on all labels so far; the new detector is the next one."""
         snapshot = take_snapshot(self.engine, self.store, self.collection)
-        options = TrainOptions(
-            epochs=epochs,
-            batch=8,
-            freeze=self.pictures.freeze,
-            mosaic=self.pictures.mosaic,
-            from_above=self.pictures.from_above,
-            seed=self.seed,
-        )
-        tiling = self.pictures.tiling
+        tiling, (options, training) = self.pictures.tiling, self._options(snapshot.id)
         try:
-            new = finetune(self.experiments, self.store, snapshot.id, self.detector, options, tiling=tiling).detector
+            new = finetune(self.experiments, self.store, snapshot.id, self.first, options, tiling=tiling)
         except NotEnoughData as error:
             log.info("%s: %s", self.collection, error)
             return
-        before, after = (evaluate(self.store, snapshot.id, ref, tiling).map50 for ref in (self.detector, new))
-        self.trainings.append((round(before, 4), round(after, 4)))
-        if after > before:
-            self.detector = new
+        self.trainings.append(training)
         forget_detectors()
+        self.detector = new.detector
+        self.note_point()
+
+    def note_point(self) -> None:
+        """Add where the trial is now to its curve."""
+        settled = list(settled_items(self.engine, self.collection))
+        boxes = sum(len(self.crew.world.pictures[item_id].boxes) for item_id in settled)
+        self.curve.append(
+            Point(
+                seconds=round(self.crew.human_seconds, 1),
+                fast_seconds=round(self.crew.fast_seconds, 1),
+                by_hand=round(manual_seconds(boxes, len(settled)), 1),
+                items=len(settled),
+                map50=round(self.map50(), 4),
+            )
+        )
 
     def map50(self) -> float:
         """Return the detector's mAP50 on all test pictures, by their published labels; 0 where it knows no class."""
@@ -142,21 +180,38 @@ class Trial:
         truths = [_detections(self.crew.world.pictures[item.id].boxes, self.crew.classes) for item in items]
         return float(average_precision(found, truths, self.crew.classes)["map50"])
 
-    def worth(self) -> dict[str, float | int | None]:
-        """Return labels, those accepted unseen, and the share of these that is wrong; None where none was accepted."""
-        labels = [
-            label
-            for mine in labels_in_force(self.engine, list(settled_items(self.engine, self.collection))).values()
-            for label in mine
-        ]
-        unseen = [label for label in labels if label.origin == MACHINE]
-        wrong = sum(_is_wrong(label, self.crew.world) for label in unseen)
-        return {
-            "labels": len(labels),
-            "accepted": len(unseen),
-            "share_accepted": round(len(unseen) / len(labels), 4) if labels else None,
-            "true_error": round(wrong / len(unseen), 4) if unseen else None,
-        }
+    def worth(self) -> Worth:
+        """Return what all labels of the trial are worth."""
+        return self._worth(list(settled_items(self.engine, self.collection)))
+
+    def _worth(self, item_ids: Sequence[str]) -> Worth:
+        return worth_of(self.engine, item_ids, self.crew.world)
+
+    def _options(self, snapshot_id: str) -> tuple[TrainOptions, Training]:
+        """Return options with as many epochs as make the steps that every training has."""
+        options = TrainOptions(
+            epochs=1,
+            batch=BATCH,
+            lr0=self.pictures.lr0,
+            freeze=self.pictures.freeze,
+            mosaic=self.pictures.mosaic,
+            from_above=self.pictures.from_above,
+            seed=self.seed,
+        )
+        manifest = read_snapshot(self.store, snapshot_id)
+        with tempfile.TemporaryDirectory(prefix="labelline-effort-") as folder:
+            export = export_tiles(self.store, manifest, Path(folder), self.pictures.tiling, options.export)
+            counts = export.counts if export.counts["val"].boxes else hold_out(export).counts
+        steps_an_epoch = max(1, math.ceil(counts["train"].pictures / BATCH))
+        epochs = math.ceil(self.pictures.steps / steps_an_epoch)
+        training = Training(counts["train"].pictures, epochs, epochs * steps_an_epoch)
+        return options.model_copy(update={"epochs": epochs, "patience": epochs}), training
+
+    def _triage(self, accept: float = 0.6) -> TriageOptions:
+        return TriageOptions(accept=accept, odd_z=CALM_Z, odd_images=False, seed=self.seed)
+
+    def _choose(self, selection: Selection) -> BatchRef:
+        return choose_batch(self.engine, self.collection, (self.detector.version, self.recipe), selection)
 
     def _scan(self, items: list[Item]) -> None:
         try:
@@ -164,35 +219,11 @@ class Trial:
         except UnknownClass as error:  # a first detector that knows none of the classes: people begin without boxes
             log.info("%s: %s", self.collection, error)
 
-    def _label(self, batch_id: str, options: TriageOptions) -> None:
-        decide(self.engine, batch_id, options, self.detector.version, self.recipe, classes=self.crew.classes)
+    def _label(self, batch_id: str, options: TriageOptions, bands: CertifiedBands | None = None) -> None:
+        version, classes = self.detector.version, self.crew.classes
+        decide(self.engine, batch_id, options, version, self.recipe, classes=classes, bands=bands)
         self.crew.answer_batch(batch_id)
-        settle(self.engine, batch_id, self.detector.version, self.recipe)
-
-    def _certified(self, item_ids: list[str], promise: Promise) -> dict[str, Band]:
-        found = proposals_of(self.engine, item_ids, self.detector.version, self.recipe)
-        drop = TriageOptions().drop
-        bands = {}
-        for name in self.crew.classes:
-            mine = [one for each in found.values() for one in each if one.class_name == name and one.score >= drop]
-            accept_from = self._accept_from(name, mine, promise)
-            if accept_from is not None:
-                bands[name] = Band(accept=accept_from, drop=drop)
-        return bands
-
-    def _accept_from(self, name: str, mine: list[Proposal], promise: Promise) -> float | None:
-        if not mine:
-            return None
-        rng = np.random.default_rng([self.seed, len(name), len(mine)])
-        scores = np.array([one.score for one in mine])
-        grid, scope = ThresholdGrid.of(scores), WholeBatch.of([one.item_id for one in mine], scores)
-        drawn = [mine[place] for place in draw_order(len(mine), rng)][:CHECK_MOST]
-        wrong = self.crew.check_boxes(drawn)
-        ids = [one.item_id for one in drawn]
-        evidence = Evidence.of(ids, [one.score for one in drawn], wrong, Drawn.BOXES)
-        band = certify(name, [evidence], grid, promise, scope)
-        log.info("%s: %s", self.collection, band.reason)
-        return band.accept_from if band.standing is Standing.CERTIFIED else None
+        settle(self.engine, batch_id, version, self.recipe)
 
     def _test_items(self) -> list[ManifestItem]:
         query = (
@@ -203,21 +234,10 @@ class Trial:
             .where(SequenceSplit.split == "test")
             .order_by(col(Item.id))
         )
+        fields = set(ManifestItem.model_fields) & set(Item.model_fields)
         with reading(self.engine) as session:
             items = session.exec(query).all()
-        return [
-            ManifestItem(
-                id=item.id,
-                key=item.key,
-                name=item.name,
-                sequence=item.sequence,
-                split="test",
-                width=item.width,
-                height=item.height,
-                labels=(),
-            )
-            for item in items
-        ]
+        return [ManifestItem(**item.model_dump(include=fields), split="test", labels=()) for item in items]
 
 
 def keep_weights(store: Store, weights: Path) -> DetectorRef:
@@ -227,15 +247,6 @@ def keep_weights(store: Store, weights: Path) -> DetectorRef:
     version = version_of(weights)
     store.put(f"weights/{version}.pt", weights)
     return DetectorRef(version=version, weights_key=f"weights/{version}.pt", name="first")
-
-
-def _is_wrong(label: Label, world: KnownWorld) -> bool:
-    from infra.annotators.boxes import KEEP_IOU
-    from infra.annotators.matching import match
-
-    true = [box.xyxy for box in world.pictures[label.item_id].boxes if box.class_name == label.class_name]
-    pair = match([(label.x_min, label.y_min, label.x_max, label.y_max)], true).get(0)
-    return pair is None or pair[1] < KEEP_IOU
 
 
 def _detections(boxes: tuple[TrueBox, ...], classes: tuple[str, ...]):  # type: ignore[no-untyped-def]
