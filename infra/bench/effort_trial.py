@@ -20,7 +20,7 @@ from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from blocks.database import reading
-from blocks.errors import NotEnoughData, UnknownClass
+from blocks.errors import NotEnoughData
 from blocks.experiments import Experiments
 from blocks.stores import Store
 from blocks.tables import Item, SequenceSplit, Source
@@ -214,10 +214,7 @@ class Trial:
         return choose_batch(self.engine, self.collection, (self.detector.version, self.recipe), selection)
 
     def _scan(self, items: list[Item]) -> None:
-        try:
-            propose(self.engine, self.store, items, self.detector, self.crew.classes, self.pictures.tiling)
-        except UnknownClass as error:  # a first detector that knows none of the classes: people begin without boxes
-            log.info("%s: %s", self.collection, error)
+        propose(self.engine, self.store, items, self.detector, self.crew.classes, self.pictures.tiling)
 
     def _label(self, batch_id: str, options: TriageOptions, bands: CertifiedBands | None = None) -> None:
         version, classes = self.detector.version, self.crew.classes
