@@ -51,6 +51,7 @@ def choice_list(choices: Sequence[str]) -> list[dict[str, str]]:
 
 def _add_boxes(view: ElementTree.Element, queue: Queue) -> None:
     ElementTree.SubElement(view, "Header", value=queue.title, size="5")
+    ElementTree.SubElement(view, "Header", value="$why", size="6")  # empty where nothing is odd
     ElementTree.SubElement(view, "Image", name=IMAGE, value=f"${IMAGE}", zoom="true", zoomControl="true")
     style = {BOX: {"strokeWidth": "2", "fillOpacity": "0.05"}, UNSURE: {"strokeWidth": "5", "fillOpacity": "0.3"}}
     for name in (BOX, UNSURE):

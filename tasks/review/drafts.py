@@ -21,6 +21,7 @@ from tasks.review.outbox import Draft, write_questions
 from tasks.review.queues import MARK_MISSED, Queue
 from tasks.review.regions import SAME_PX, AnsweredBox, ShownBox
 from tasks.review.task_data import Payload
+from tasks.triage.reasons import telling
 
 PAGE_ITEMS = 200
 """Items per page: at 100 boxes an item, 20,000 boxes in memory."""
@@ -37,6 +38,16 @@ class Place:
     width: int
     height: int
     route: str
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A proposal, and what triage said of it."""
+
+    proposal: Proposal
+    outcome: str
+    reasons: Sequence[str]
 
 
 def write_once(engine: Engine, queue: Queue, batch_id: str, round_: int, pages: Iterable[list[Draft]]) -> int:
@@ -122,7 +133,7 @@ def crop_around(box: AnsweredBox, width: int, height: int, margin_share: float) 
 def pages_of_items(engine: Engine, batch_id: str, routes: Sequence[Route]) -> Iterator[list[Place]]:
     """Yield the items of a batch that took one of these routes, in order, `PAGE_ITEMS` at a time."""
     wanted = (
-        select(Item.id, Item.width, Item.height, BatchItem.route)
+        select(Item.id, Item.width, Item.height, BatchItem)
         .join(BatchItem, col(BatchItem.item_id) == col(Item.id))
         .where(BatchItem.batch_id == batch_id, col(BatchItem.set_aside).is_(None))
         .where(col(BatchItem.route).in_([route.value for route in routes]))
@@ -133,7 +144,7 @@ def pages_of_items(engine: Engine, batch_id: str, routes: Sequence[Route]) -> It
         with reading(engine) as session:
             rows = session.exec(wanted.offset(start).limit(PAGE_ITEMS)).all()
         if rows:
-            yield [Place(id_, width, height, route or "") for id_, width, height, route in rows]
+            yield [Place(id_, width, height, one.route or "", tuple(one.reasons)) for id_, width, height, one in rows]
         if len(rows) < PAGE_ITEMS:
             return
         start += PAGE_ITEMS
@@ -141,17 +152,17 @@ def pages_of_items(engine: Engine, batch_id: str, routes: Sequence[Route]) -> It
 
 def _proposed(
     session: Session, batch_id: str, item_ids: Sequence[str], outcomes: Sequence[Outcome]
-) -> dict[str, list[tuple[Proposal, str]]]:
+) -> dict[str, list[_Judged]]:
     rows = session.exec(
-        select(Proposal, Verdict.outcome)
+        select(Proposal, Verdict.outcome, Verdict.reasons)
         .join(Verdict, col(Verdict.proposal_id) == col(Proposal.id))
         .where(Verdict.batch_id == batch_id, col(Proposal.item_id).in_(item_ids))
         .where(col(Verdict.outcome).in_([outcome.value for outcome in outcomes]))
         .order_by(col(Proposal.id))
     )
-    boxes: dict[str, list[tuple[Proposal, str]]] = defaultdict(list)
-    for proposal, outcome in rows:
-        boxes[proposal.item_id].append((proposal, outcome))
+    boxes: dict[str, list[_Judged]] = defaultdict(list)
+    for proposal, outcome, why in rows:
+        boxes[proposal.item_id].append(_Judged(proposal, outcome, why))
     return boxes
 
 
@@ -172,34 +183,34 @@ def accepted_boxes(
     """Return the boxes of items that triage accepted with at least this score, by item id, also where there is none."""
     with reading(engine) as session:
         proposed = _proposed(session, batch_id, [place.item_id for place in places], (Outcome.ACCEPT,))
-    sure = {item_id: [one for one in some if one[0].score >= least_score] for item_id, some in proposed.items()}
+    sure = {item_id: [one for one in some if one.proposal.score >= least_score] for item_id, some in proposed.items()}
     return {place.item_id: _as_answered(place, sure.get(place.item_id, [])) for place in places}
 
 
-def _as_answered(place: Place, accepted: Sequence[tuple[Proposal, str]]) -> list[AnsweredBox]:
+def _as_answered(place: Place, accepted: Sequence[_Judged]) -> list[AnsweredBox]:
     return [AnsweredBox(untouched=True, **box.model_dump(exclude={"score", "sure"})) for box in _shown(place, accepted)]
 
 
-def _shown(place: Place, proposed: Sequence[tuple[Proposal, str]]) -> list[ShownBox]:
+def _shown(place: Place, proposed: Sequence[_Judged]) -> list[ShownBox]:
     """Return proposals as boxes to show, cut at the item's edges: doubtful ones first, the lowest score first."""
     boxes = [
         ShownBox(
-            id=proposal.id,
-            class_name=proposal.class_name,
-            score=proposal.score,
-            sure=outcome == Outcome.ACCEPT,
-            x_min=max(0.0, proposal.x_min),
-            y_min=max(0.0, proposal.y_min),
-            x_max=min(float(place.width), proposal.x_max),
-            y_max=min(float(place.height), proposal.y_max),
+            id=one.proposal.id,
+            class_name=one.proposal.class_name,
+            score=one.proposal.score,
+            sure=one.outcome == Outcome.ACCEPT,
+            x_min=max(0.0, one.proposal.x_min),
+            y_min=max(0.0, one.proposal.y_min),
+            x_max=min(float(place.width), one.proposal.x_max),
+            y_max=min(float(place.height), one.proposal.y_max),
         )
-        for proposal, outcome in proposed
+        for one in proposed
     ]
     visible = [box for box in boxes if min(box.x_max - box.x_min, box.y_max - box.y_min) > SAME_PX]
     return sorted(visible, key=lambda box: (box.sure, box.score, box.id))
 
 
-def _draft_item(queue: Queue, batch_id: str, place: Place, proposed: Sequence[tuple[Proposal, str]]) -> Draft:
+def _draft_item(queue: Queue, batch_id: str, place: Place, proposed: Sequence[_Judged]) -> Draft:
     blind = place.route == Route.AUDIT
     boxes = [] if blind else _shown(place, proposed)
     for box in boxes:
@@ -212,9 +223,17 @@ def _draft_item(queue: Queue, batch_id: str, place: Place, proposed: Sequence[tu
         blind=blind,
         prefill=[box.id for box in boxes],
         boxes=boxes,
+        reasons={} if blind else _reasons(place, boxes, proposed),
     )
     priority = _spread(place.item_id) if blind else _doubt(boxes)
     return Draft(batch_id, place.item_id, payload.model_dump(mode="json"), priority=priority)
+
+
+def _reasons(place: Place, boxes: Sequence[ShownBox], proposed: Sequence[_Judged]) -> dict[str, str]:
+    """Say what is odd about the boxes that are shown, and ('') about the whole item, as far as that helps to look."""
+    shown = {box.id for box in boxes}
+    found = {one.proposal.id: telling(one.reasons) for one in proposed if one.proposal.id in shown}
+    return {key: "; ".join(why) for key, why in {"": telling(place.reasons), **found}.items() if why}
 
 
 def _doubt(boxes: Sequence[ShownBox]) -> float:

@@ -22,6 +22,10 @@ HIGHEST_SCORE = 1e-6
 """Of a question that everything else is asked before: far under what Label Studio shows of a score."""
 
 
+SAID_AT_MOST = 3
+"""Reasons in the line above a picture: nobody reads more."""
+
+
 class Payload(BaseModel):
     """What a question row must hold to be posted, and later to make sense of its answer."""
 
@@ -68,10 +72,17 @@ def to_task(
         data["question"] = f"{queue.title} ({payload.class_name or ''})"
     if payload.type == "kind":
         data["choices"] = choice_list(choices_of(payload.class_name or "", payload.kinds))
-    if payload.type == "boxes" and payload.reasons:
-        data["why"] = "; ".join(dict.fromkeys(payload.reasons.values()))
+    if payload.type == "boxes":
+        data["why"] = _why_line(payload.reasons)
     prediction = {"model_version": MODEL_VERSION, "score": place_score(priority), "result": _shown(payload)}
     return {"data": {**data, "question_id": question_id}, "predictions": [prediction]}
+
+
+def _why_line(reasons: Mapping[str, str]) -> str:
+    """Return the line above the picture: what is odd about it and its boxes; each box has its own with its details."""
+    distinct = list(dict.fromkeys(reasons.values()))
+    more = len(distinct) - SAID_AT_MOST
+    return "; ".join(distinct[:SAID_AT_MOST]) + (f"; and {more} more, with their boxes" if more > 0 else "")
 
 
 def place_score(priority: float) -> float:

@@ -5,7 +5,7 @@ Both live here, a sentence beside the pattern that knows it again, so that the t
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 from blocks.audit_tables import Said
@@ -75,6 +75,18 @@ _PATTERNS: tuple[tuple[Why, re.Pattern[str]], ...] = (
     (Why.ALL_SURE, re.compile(r"all \d+ box(es)? accepted")),
     (Why.REMOVED, re.compile(r"a person removed")),
 )
+
+
+TELLING = frozenset(
+    (Why.NO_SCORE, Why.SIZE, Why.SHAPE, Why.NO_AREA, Why.ODD_IMAGE, Why.ODD_SURFACE, Why.ODD_PLACE, Why.ODD_COLOUR,
+     Why.ODD_COUNT, Why.NO_EMBEDDING, Why.NO_SURFACE, Why.UNKNOWN_CLASS, Why.REMOVED)
+)  # fmt: skip
+"""What tells people where to look. Scores and lots are nothing that they should be swayed by."""
+
+
+def telling(reasons: Iterable[str]) -> list[str]:
+    """Return those of some sentences that people are shown with their question."""
+    return [reason for reason in reasons if why_of(reason) in TELLING]
 
 
 def why_of(reason: str) -> Why:

@@ -3,12 +3,16 @@
 import pytest
 from sqlalchemy import Engine
 
+from blocks.annotation_server import AnnotationServer
+from blocks.database import writing
 from blocks.errors import UnknownClass
-from blocks.tables import Outcome, Route
+from blocks.tables import BatchItem, Outcome, Route, Verdict
 from tasks.review.doorbell import hear
 from tasks.review.drafts import crop_around, draft_kinds, draft_missed, write_once
 from tasks.review.queues import mark_missed_queue, name_kind_queue
 from tasks.review.regions import AnsweredBox
+from tasks.review.task_data import to_task
+from tasks.triage import reasons
 from tests.review.builders import (
     HEIGHT,
     QUEUE,
@@ -30,6 +34,7 @@ BOXES: list[ProposedBox] = [
     ("truck", 0.2, Outcome.ASK, (-3, 600, 90, 700)),
     ("car", 0.05, Outcome.DROP, (500, 500, 560, 540)),
 ]
+SERVER = AnnotationServer("http://label-studio", "token", "http://gateway", "links", "doorbell")
 KINDS = {"car": ["hatchback", "sedan"]}
 
 
@@ -52,6 +57,24 @@ def test_sure_items_are_not_asked_and_audits_are_asked_blind(engine: Engine) -> 
     drafts = {draft.item_id: draft for page in draft_missed(engine, QUEUE, "b1") for draft in page}
     assert drafts.keys() == {item_id(1), item_id(2)}
     assert (drafts[item_id(1)].payload["blind"], drafts[item_id(1)].payload["boxes"]) == (True, [])
+
+
+def test_people_are_told_what_is_odd_and_no_scores(engine: Engine) -> None:
+    make_batch(engine, items=2, boxes=BOXES, routes={1: Route.AUDIT})
+    doubtful = proposal_id(item_id(0), 1)
+    with writing(engine) as session:
+        verdict = session.get_one(Verdict, ("b1", doubtful))
+        verdict.reasons = [reasons.doubtful(0.4, 0.1, 0.6), reasons.unusual_size(3.2, "car")]
+        for number in (0, 1):
+            place = session.get_one(BatchItem, ("b1", item_id(number)))
+            place.reasons = [reasons.boxes_in_doubt(2, 3), reasons.odd_image(2.5)]
+    drafts = {draft.item_id: draft for page in draft_missed(engine, QUEUE, "b1") for draft in page}
+    image, size = reasons.odd_image(2.5), reasons.unusual_size(3.2, "car")
+    assert drafts[item_id(0)].payload["reasons"] == {"": image, doubtful: size}
+    assert drafts[item_id(1)].payload["reasons"] == {}  # audits are blind to what machines think
+    task = to_task(SERVER, QUEUE, "q1", item_id(0), drafts[item_id(0)].payload)
+    assert task["data"]["why"] == f"{image}; {size}"
+    assert [region["meta"] for region in task["predictions"][0]["result"] if "meta" in region] == [{"text": [size]}]
 
 
 @pytest.mark.parametrize(
