@@ -16,6 +16,7 @@ from sqlmodel import col, select
 
 from blocks.database import reading
 from blocks.tables import Answer, AnswerState, Batch, BatchItem, Item, Question, Route, Scan
+from tasks.audit.look import SECOND_LOOK_ROUND
 from tasks.detect.calibration import judge
 from tasks.detect.proposals import proposals_of
 from tasks.detect.tiles import Flags, Floats
@@ -123,6 +124,8 @@ def _answered_places(engine: Engine, batch_id: str, detector: str, recipe: str) 
         .where(col(BatchItem.set_aside).is_(None))
         .where(Scan.detector == detector, Scan.recipe == recipe)
         .where(Question.queue == MARK_MISSED, Answer.state == AnswerState.COUNTED.value)
+        # Second looks go where the detector disagrees: who was asked only then says nothing about the others.
+        .where(Question.round < SECOND_LOOK_ROUND)
         .order_by(col(BatchItem.position), col(Answer.answered_at))
     )
     with reading(engine) as session:

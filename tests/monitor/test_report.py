@@ -6,7 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sqlalchemy import Engine
+from sqlmodel import select
 
+from blocks.database import writing
+from blocks.tables import Question
+from tasks.audit.look import SECOND_LOOK_ROUND
 from tasks.monitor.options import MonitorOptions
 from tasks.monitor.page import monitor_page
 from tasks.monitor.plots import monitor_plot
@@ -61,6 +65,16 @@ def test_what_people_saw_is_never_added_to_what_they_marked_blind(engine: Engine
     report, _ = watch_line(engine, "lot")
     assert (report.items_blind, report.items_shown) == (3, 5)
     assert (row(report).precision.value, row(report, blind=False).precision.value) == (1.0, 0.0)
+
+
+def test_what_was_asked_only_because_the_detector_disagreed_judges_nothing(engine: Engine) -> None:
+    judge_items(engine, 2, [car()], [region("a")], why=None)
+    with writing(engine) as session:
+        first, second = session.exec(select(Question).order_by(Question.item_id)).all()
+        second.round = SECOND_LOOK_ROUND
+        session.add(second)
+        kept = first.item_id
+    assert [one.item_id for one in watch_line(engine, "lot")[1]] == [kept]
 
 
 def test_what_nobody_looked_at_judges_nothing(engine: Engine) -> None:
