@@ -27,7 +27,7 @@ from blocks.database import reading
 from blocks.experiments import Experiments
 from blocks.object_store import ObjectStore
 from blocks.people_tables import Decision
-from blocks.tables import Label, Question
+from blocks.tables import Label, Question, utc_now
 from blocks.tracking import Tracking
 from flows.intake import intake
 from flows.label import label
@@ -128,10 +128,11 @@ def labelled(world: World) -> tuple[LineReport, Simulation]:
 
 
 def shown(*keys: str) -> dict[str, str]:
-    """Return the texts of the artifacts under some keys, as Prefect's API gives them."""
+    """Return the newest texts of the artifacts under some keys, as Prefect's API gives them."""
     with get_client(sync_client=True) as client:
         found = client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=list(keys))))
-    return {str(artifact.key): str(artifact.data) for artifact in found}
+    by_age = sorted(found, key=lambda artifact: artifact.created or utc_now())
+    return {str(artifact.key): str(artifact.data) for artifact in by_age}
 
 
 @pytest.mark.timeout(600)
