@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from playwright.sync_api import Page
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
@@ -14,7 +15,7 @@ from blocks.annotation_server import AnnotationServer
 from blocks.database import open_engine, reading
 from blocks.errors import StackError
 from blocks.tables import Question
-from infra.browser.screenshots import find_chromium
+from infra.browser.screenshots import find_chromium, open_page
 from infra.demo.run import STARTER
 from infra.demo.runs import wait_for_run
 from infra.demo.scenes import draw_scenes
@@ -71,6 +72,17 @@ class AskedLine:
                     return
                 time.sleep(0.5)
         pytest.fail("the run did not fall asleep")
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    """A page in a headless browser; skips without Chromium."""
+    try:
+        find_chromium()
+    except StackError as error:
+        pytest.skip(str(error))
+    with open_page() as opened:
+        yield opened
 
 
 @pytest.fixture(scope="package")

@@ -5,7 +5,6 @@ nothing of that, but for the order: the most urgent question comes first, althou
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,10 +15,9 @@ from sqlmodel import col, select
 
 from blocks.annotation_server import AnnotationServer
 from blocks.database import reading, upsert, writing
-from blocks.errors import StackError
 from blocks.stores import FolderStore
 from blocks.tables import Answer, AnswerState, Batch, Item, Question
-from infra.browser.screenshots import find_chromium, log_in, open_page
+from infra.browser.screenshots import log_in
 from infra.chaos.post_office import open_gateway
 from infra.demo.scenes import draw_scenes
 from tasks.intake.folders import find_images, take_in
@@ -38,17 +36,6 @@ SHOWN = ShownBox(id="p0", class_name="car", score=0.37, x_min=100, y_min=100, x_
 POSTED_IN_TURN = ("early", "late")
 CORNERS_SHARE = ((0.2, 0.3), (0.4, 0.6))
 """Where a box is drawn, as shares of the picture."""
-
-
-@pytest.fixture
-def page() -> Iterator[Page]:
-    """A page in a headless browser; skips without Chromium."""
-    try:
-        find_chromium()
-    except StackError as error:
-        pytest.skip(str(error))
-    with open_page() as opened:
-        yield opened
 
 
 def write(engine: Engine, folder: Path, store: FolderStore) -> list[Draft]:

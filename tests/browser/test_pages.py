@@ -1,7 +1,6 @@
 """A page of crops as a person sees it: pictures load, a click or a key marks a wrong one, and all else is confirmed."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +11,9 @@ from sqlmodel import select
 
 from blocks.annotation_server import AnnotationServer
 from blocks.database import reading, upsert, writing
-from blocks.errors import StackError
 from blocks.stores import FolderStore
 from blocks.tables import Batch, BatchItem, Item, Outcome, Proposal, Question, Route, Verdict
-from infra.browser.screenshots import find_chromium, log_in, open_page
+from infra.browser.screenshots import log_in
 from infra.chaos.post_office import open_gateway
 from infra.demo.scenes import draw_scenes
 from tasks.intake.folders import find_images, take_in
@@ -32,17 +30,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.label_studio]
 
 CROPS = 24
 OFF_PX = 45
-
-
-@pytest.fixture
-def page() -> Iterator[Page]:
-    """A page in a headless browser; skips without Chromium."""
-    try:
-        find_chromium()
-    except StackError as error:
-        pytest.skip(str(error))
-    with open_page() as opened:
-        yield opened
 
 
 def propose(engine: Engine, folder: Path, store: FolderStore) -> list[str]:

@@ -1,7 +1,7 @@
 """A skip with a reason, in a real browser: the list takes no key from the question, and what is chosen arrives."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,9 @@ from sqlmodel import col, select
 
 from blocks.annotation_server import AnnotationServer
 from blocks.database import reading, upsert, writing
-from blocks.errors import StackError
 from blocks.stores import FolderStore
 from blocks.tables import Answer, AnswerState, Batch, Item, Question
-from infra.browser.screenshots import find_chromium, log_in, open_page
+from infra.browser.screenshots import log_in
 from infra.chaos.post_office import open_gateway
 from infra.demo.scenes import draw_scenes
 from tasks.intake.folders import find_images, take_in
@@ -52,17 +51,6 @@ KINDS: Mapping[str, tuple[Queue, dict[str, Any]]] = {
     "confirm": (confirm_box_queue(CLASSES), {"crop": CROP, "class_name": "car", "boxes": [BOX], "prefill": [BOX.id]}),
 }
 """A queue of each kind, and what its question shows."""
-
-
-@pytest.fixture
-def page() -> Iterator[Page]:
-    """A page in a headless browser; skips without Chromium."""
-    try:
-        find_chromium()
-    except StackError as error:
-        pytest.skip(str(error))
-    with open_page() as opened:
-        yield opened
 
 
 def write(engine: Engine, folder: Path, store: FolderStore, kind: str) -> Queue:

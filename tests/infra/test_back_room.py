@@ -21,6 +21,7 @@ NOWHERE = "http://127.0.0.1:9"
 OPEN_AND_WAIT = """
 import sys, time
 from blocks.catalog import Catalog
+from blocks.errors import BadInput
 from blocks.label_studio import LabelStudio
 from infra.gateway.back_room import BackRoom
 if __name__ == "__main__":
@@ -29,7 +30,7 @@ if __name__ == "__main__":
     room = BackRoom(Catalog(url=sys.argv[1]), LabelStudio(**nowhere, **secrets))
     try:
         room.hear(b"{}")
-    except Exception as error:
+    except BadInput as error:
         print(type(error).__name__, flush=True)
     time.sleep(60)
 """
