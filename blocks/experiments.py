@@ -35,6 +35,9 @@ MLFLOW_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3", "MLFLOW_HTTP_REQUEST_
 DIGEST_CHARS = 36
 """MLflow keeps no more of a dataset's digest."""
 
+LEARNED = "labelline.learned_splits"
+"""Tag of a training's run: which splits of its snapshot it saw, `train` or `train,val`."""
+
 
 @dataclass(frozen=True)
 class Experiments:

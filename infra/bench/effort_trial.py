@@ -35,7 +35,6 @@ from tasks.audit.proving import Proof, prove_bands
 from tasks.audit.watching import watch_bands
 from tasks.dataset.manifest import ManifestItem
 from tasks.dataset.snapshots import read_snapshot, take_snapshot
-from tasks.dataset.yolo import export_tiles, hold_out
 from tasks.detect.models import forget_detectors
 from tasks.detect.proposals import propose
 from tasks.detect.refs import DetectorRef
@@ -46,7 +45,7 @@ from tasks.settle.effort import manual_seconds
 from tasks.settle.labels import settle
 from tasks.train.evaluate import average_precision, detections_of
 from tasks.train.options import TrainOptions
-from tasks.train.training import finetune
+from tasks.train.training import finetune, training_pictures
 from tasks.triage.boxes import Scope
 from tasks.triage.decide import decide
 from tasks.triage.options import CertifiedBands, TriageOptions
@@ -56,6 +55,9 @@ log = logging.getLogger(__name__)
 EVERYTHING = 100_000
 BATCH = 8
 """Pictures per optimizer step."""
+
+NEVER = 1_000_000
+"""Labels in val that no data set here has: the last epoch stands in every training, and val is trained on too."""
 
 CALM_Z = 100.0
 """No box is odd: oddities are another question, and a band speaks of all boxes above it."""
@@ -197,11 +199,11 @@ class Trial:
             mosaic=self.pictures.mosaic,
             from_above=self.pictures.from_above,
             seed=self.seed,
+            min_val_boxes=NEVER,
         )
         manifest = read_snapshot(self.store, snapshot_id)
         with tempfile.TemporaryDirectory(prefix="labelline-effort-") as folder:
-            export = export_tiles(self.store, manifest, Path(folder), self.pictures.tiling, options.export)
-            counts = export.counts if export.counts["val"].boxes else hold_out(export).counts
+            counts = training_pictures(self.store, manifest, Path(folder), self.pictures.tiling, options).counts
         steps_an_epoch = max(1, math.ceil(counts["train"].pictures / BATCH))
         epochs = math.ceil(self.pictures.steps / steps_an_epoch)
         training = Training(counts["train"].pictures, epochs, epochs * steps_an_epoch)

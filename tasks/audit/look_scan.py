@@ -4,7 +4,7 @@ from sqlalchemy import Engine
 from sqlmodel import col, func, select
 
 from blocks.database import reading
-from blocks.experiments import Experiments
+from blocks.experiments import LEARNED, Experiments
 from blocks.stores import Store
 from blocks.tables import Batch, BatchItem, Item, SequenceSplit, Snapshot
 from tasks.audit.look import LookScope
@@ -45,10 +45,12 @@ def count_learned(
 ) -> int | None:
     """Count the items that may be judged and that a detector was trained on; None where that is not known.
 
-    It was trained on what had settled in the train split when its snapshot was taken, or on a part of that.
+    It was trained on what had settled in the train split when its snapshot was taken (in val too, where val was too
+    small to choose an epoch by), or on a part of that.
     """
     run = experiments.finished_run(ref.name, {"labelline.version": ref.version})
-    snapshot_id = run.data.tags.get("labelline.snapshot") if run else None
+    tags = run.data.tags if run else {}
+    snapshot_id, splits = tags.get("labelline.snapshot"), tags.get(LEARNED, "train").split(",")
     with reading(engine) as session:
         snapshot = session.get(Snapshot, snapshot_id) if snapshot_id else None
         if snapshot is None or snapshot.collection != scope.collection:
@@ -61,7 +63,7 @@ def count_learned(
                 SequenceSplit,
                 (col(SequenceSplit.collection) == Batch.collection) & (col(SequenceSplit.sequence) == Item.sequence),
             )
-            .where(Batch.collection == scope.collection, SequenceSplit.split == "train")
+            .where(Batch.collection == scope.collection, col(SequenceSplit.split).in_(splits))
             .where(col(BatchItem.settled_at) <= snapshot.created_at)
         )
         rows, _ = find_settled(engine, scope)

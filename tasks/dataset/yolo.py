@@ -97,22 +97,17 @@ def export_tiles(
     return TileExport(data_yaml, manifest.classes, counts)
 
 
-def hold_out(export: TileExport, one_in: int = 6) -> TileExport:
-    """Move the pictures of every nth training item to `val`, for a snapshot that has none there.
+def fold_in_val(export: TileExport) -> TileExport:
+    """Train on the pictures of `val` as well, for a snapshot whose `val` is too small to choose an epoch by.
 
-    Pictures of one item stay together. With a single training item, `val` is a copy of `train`: epochs can then be
-    compared, and nothing more.
+    They stay in `val` too, since a training wants to open it: with nothing there, one training picture is copied.
     """
     folder = export.data_yaml.parent
-    pictures = sorted((folder / "images" / "train").iterdir())
-    items = list(dict.fromkeys(picture.name.partition("-")[0] for picture in pictures))
-    held = set(items[::one_in])
-    place = Path.rename if len(items) > 1 else shutil.copyfile
-    for picture in pictures:
-        if picture.name.partition("-")[0] in held:
-            labels = folder / "labels" / "train" / f"{picture.stem}.txt"
-            place(picture, folder / "images" / "val" / picture.name)
-            place(labels, folder / "labels" / "val" / labels.name)
+    for split, other, most in (("val", "train", None), ("train", "val", 0 if export.counts["val"].pictures else 1)):
+        for picture in sorted((folder / "images" / split).iterdir())[:most]:
+            labels = folder / "labels" / split / f"{picture.stem}.txt"
+            shutil.copyfile(picture, folder / "images" / other / picture.name)
+            shutil.copyfile(labels, folder / "labels" / other / labels.name)
     counts = export.counts | {split: _count(folder, split) for split in ("train", "val")}
     return TileExport(export.data_yaml, export.classes, counts)
 

@@ -22,6 +22,13 @@ class TrainOptions(BaseModel):
         default=True, description="Keep the statistics of batch normalisation: few pictures would spoil them"
     )
     patience: int = Field(default=20, ge=1, le=1000, description="Stop after this many epochs without a better one")
+    min_val_boxes: int = Field(
+        default=200,
+        ge=1,
+        le=1_000_000,
+        description="Settled labels in the val split from which on they choose the epoch; fewer are trained on too, "
+        "and the last epoch stands",
+    )
     time_limit_s: float | None = Field(
         default=None, gt=0.0, description="Plan the epochs so that training ends within this time; empty: no limit"
     )

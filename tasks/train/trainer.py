@@ -32,8 +32,16 @@ class TrainingPictures:
 class LineTraining(DetectionTrainer):  # type: ignore[misc]  # ultralytics has no types
     """A detection training whose data and first weights are given, not looked up."""
 
-    def __init__(self, base: Path, pictures: TrainingPictures, keep_norms: bool, overrides: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        base: Path,
+        pictures: TrainingPictures,
+        keep_norms: bool,
+        overrides: dict[str, Any],
+        chooses_epoch: bool = True,
+    ) -> None:
         self.base = base
+        self.chooses_epoch = chooses_epoch
         self.keep_norms = keep_norms
         self.pictures = pictures
         super().__init__(overrides=overrides)
@@ -61,6 +69,10 @@ class LineTraining(DetectionTrainer):  # type: ignore[misc]  # ultralytics has n
             for layer in self.model.modules():
                 if isinstance(layer, BatchNorm2d):
                     layer.eval()
+
+    def validate(self) -> tuple[dict[str, float], float | None]:
+        """Measure an epoch on the val pictures, if they are to choose one; else none is better than the last."""
+        return super().validate() if self.chooses_epoch else ({}, None)
 
     def final_eval(self) -> None:
         """Make the weights small: without the optimizer, in half precision."""

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from blocks.errors import NotEnoughData, TrainingFailed
-from blocks.experiments import Experiments, OpenRun
+from blocks.experiments import LEARNED, Experiments, OpenRun
 from blocks.stores import Store
 from tasks.dataset.manifest import Manifest
 from tasks.dataset.snapshots import manifest_key, read_snapshot
-from tasks.dataset.yolo import TileExport, export_tiles, hold_out
+from tasks.dataset.yolo import TileExport, export_tiles, fold_in_val
 from tasks.detect.options import TilingOptions
 from tasks.detect.refs import DetectorRef
 from tasks.detect.weights import quiet_ultralytics, version_of
@@ -104,7 +104,9 @@ def finetune(
         work = _Work(store, base, options, tiling, Path(scratch))
         with experiments.run(name, f"fine-tune {base.version}", tags) as run:
             run.log_dataset(manifest.collection, snapshot_id, manifest_key(snapshot_id), "training")
-            work.keep(run, *work.train(run, work.cut(run, manifest), progress))
+            chooses = chooses_epoch(manifest, options)
+            run.set_tags({LEARNED: "train" if chooses else "train,val"})
+            work.keep(run, *work.train(run, work.cut(run, manifest), chooses, progress))
     finished = experiments.finished_run(name, {"labelline.job": job})
     assert finished is not None
     return _trained_ref(finished, name)
@@ -136,6 +138,26 @@ def check_enough(manifest: Manifest, options: TrainOptions) -> None:
         )
 
 
+def chooses_epoch(manifest: Manifest, options: TrainOptions) -> bool:
+    """Say whether the val split has enough labels to tell one epoch from another.
+
+    The best of many epochs by a few boxes is the luckiest one, not the best.
+    """
+    return sum(len(item.labels) for item in manifest.items("val")) >= options.min_val_boxes
+
+
+def training_pictures(
+    store: Store, manifest: Manifest, folder: Path, tiling: TilingOptions, options: TrainOptions
+) -> TileExport:
+    """Cut what a training with these options sees; a val split too small to choose an epoch by is trained on."""
+    export = export_tiles(store, manifest, folder, tiling, options.export)
+    if chooses_epoch(manifest, options):
+        return export
+    boxes = export.counts["val"].boxes
+    log.info("val has %d boxes, too few to choose an epoch by: the last one stands, trained on them too", boxes)
+    return fold_in_val(export)
+
+
 @dataclass(frozen=True, slots=True)
 class _Work:
     """One training, in a scratch folder."""
@@ -148,10 +170,7 @@ class _Work:
 
     def cut(self, run: OpenRun, manifest: Manifest) -> TileExport:
         """Cut the training pictures, and write down what they are."""
-        export = export_tiles(self.store, manifest, self.scratch / "tiles", self.tiling, self.options.export)
-        if not export.counts["val"].boxes:
-            log.warning("no labels in the val split: the best epoch is chosen on tiles of some training items")
-            export = hold_out(export)
+        export = training_pictures(self.store, manifest, self.scratch / "tiles", self.tiling, self.options)
         options = self.options.model_dump(exclude={"export"}) | self.options.export.model_dump()
         cuts = self.tiling.model_dump(include={"tile_px", "overlap_share", "whole_image"})
         params = {**options, **cuts, "base": self.base.version, "classes": ", ".join(export.classes)}
@@ -161,8 +180,10 @@ class _Work:
         run.log_params({**params, **counts})
         return export
 
-    def train(self, run: OpenRun, export: TileExport, progress: Progress | None) -> tuple[Path, Watch]:
-        """Train on the cut pictures, and return the best weights.
+    def train(
+        self, run: OpenRun, export: TileExport, chooses_epoch: bool, progress: Progress | None
+    ) -> tuple[Path, Watch]:
+        """Train on the cut pictures, and return the best weights, or the last ones where nothing chooses.
 
         Raises:
             TrainingFailed: What went wrong in training, with its first reason.
@@ -176,7 +197,7 @@ class _Work:
             overrides = overrides_of(self.options, self.tiling.tile_px, self.scratch)
             try:
                 weights = self.store.local_path(self.base.weights_key)
-                trainer = LineTraining(weights, pictures, self.options.keep_norms, overrides)
+                trainer = LineTraining(weights, pictures, self.options.keep_norms, overrides, chooses_epoch)
                 watch.attach(trainer)
                 trainer.train()
             except (RuntimeError, ValueError, TypeError, IndexError, FileNotFoundError) as error:

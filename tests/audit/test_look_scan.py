@@ -5,7 +5,7 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from blocks.database import reading, writing
-from blocks.experiments import Experiments
+from blocks.experiments import LEARNED, Experiments
 from blocks.stores import Store
 from blocks.tables import Batch, BatchItem, Item, Scan, utc_now
 from tasks.audit.look import LookScope
@@ -70,6 +70,14 @@ def test_what_had_settled_in_the_train_split_before_the_snapshot_was_learned_fro
     with writing(engine) as session:
         session.get_one(BatchItem, ("b1", settled[0])).settled_at = utc_now()  # settled since
     assert count_learned(engine, experiments, base, scope_of(base), 100) == 3
+
+
+def test_where_val_was_trained_on_it_was_learned_from(
+    engine: Engine, store: Store, experiments: Experiments, base: DetectorRef, settled: list[str]
+) -> None:
+    snapshot = take_snapshot(engine, store, "lot")
+    trained(experiments, base, **{"labelline.snapshot": snapshot.id, LEARNED: "train,val"})
+    assert count_learned(engine, experiments, base, scope_of(base), 100) == 6
 
 
 @pytest.mark.parametrize("tags", [{}, {"labelline.snapshot": "0" * 64}])

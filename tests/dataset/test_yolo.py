@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from blocks.stores import Store
 from tasks.dataset.manifest import Manifest
 from tasks.dataset.snapshots import read_snapshot, take_snapshot
-from tasks.dataset.yolo import ExportOptions, clip_to_view, export_tiles, hold_out, placements
+from tasks.dataset.yolo import ExportOptions, clip_to_view, export_tiles, fold_in_val, placements
 from tasks.detect.options import TilingOptions
 from tasks.detect.tiles import regions_of
 from tasks.detect.views import cut_views
@@ -121,20 +121,21 @@ def test_placements_are_those_of_the_detect_station() -> None:
         assert list(placements(regions, 96)) == [view.placement for view in views]
 
 
-def test_without_val_items_some_training_items_are_held_out_whole(engine: Engine, store: Store, tmp_path: Path) -> None:
-    manifest = manifest_of(engine, store, [draw_scene(n) for n in range(7)], {"s0": "train"})
+def test_a_small_val_split_is_trained_on_as_well(engine: Engine, store: Store, tmp_path: Path) -> None:
+    scenes = [draw_scene(n, sequence=f"s{n % 2}") for n in range(7)]
+    before = export_tiles(store, manifest_of(engine, store, scenes, {"s0": "train", "s1": "val"}), tmp_path, TILES)
+    after = fold_in_val(before)
+    assert after.counts["val"] == before.counts["val"]
+    assert (before.counts["train"].items, after.counts["train"].items) == (4, 7)
+    assert after.counts["train"].boxes == before.counts["train"].boxes + before.counts["val"].boxes
+
+
+def test_without_val_items_one_training_picture_stands_in(engine: Engine, store: Store, tmp_path: Path) -> None:
+    manifest = manifest_of(engine, store, [draw_scene(n) for n in range(3)], {"s0": "train"})
     before = export_tiles(store, manifest, tmp_path, TILES)
-    after = hold_out(before)
-    items = [{path.name[:24] for path in (tmp_path / "images" / split).iterdir()} for split in ("train", "val")]
-    assert not items[0] & items[1]
-    assert (after.counts["train"].items, after.counts["val"].items) == (5, 2)
-    assert after.counts["train"].boxes + after.counts["val"].boxes == before.counts["train"].boxes
-
-
-def test_with_one_item_val_is_a_copy(engine: Engine, store: Store, tmp_path: Path) -> None:
-    manifest = manifest_of(engine, store, [draw_scene(0)], {"s0": "train"})
-    after = hold_out(export_tiles(store, manifest, tmp_path, TILES))
-    assert after.counts["train"] == after.counts["val"]
+    after = fold_in_val(before)
+    assert after.counts["train"] == before.counts["train"]
+    assert after.counts["val"].pictures == 1
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Engine
 
 from blocks.errors import BadWeights, LabellingError, NotEnoughData
-from blocks.experiments import Experiments
+from blocks.experiments import LEARNED, Experiments
 from blocks.stores import Store
 from tasks.dataset.snapshots import SnapshotRef, take_snapshot
 from tasks.detect.models import open_detector
@@ -18,7 +18,7 @@ from tasks.train.watch import EpochReport
 from tests.dataset.scenes import draw_scene, settle_scenes
 from tests.train.conftest import keep_weights, save_weights
 
-SHORT = TrainOptions(epochs=2, batch=4, min_train_boxes=5, device="cpu")
+SHORT = TrainOptions(epochs=2, batch=4, min_train_boxes=5, min_val_boxes=1, device="cpu")
 
 
 def runs_of(experiments: Experiments) -> list[str]:
@@ -47,6 +47,17 @@ def test_a_training_leaves_a_finished_run_with_all_that_belongs_to_it(
     assert {"curves.png", trained.weights_key} <= kept
     assert [(report.epoch, report.epochs) for report in reports] == [(1, 2), (2, 2)]
     assert reports[-1].seconds_left == 0.0
+
+
+def test_where_val_is_small_the_last_epoch_stands_and_val_is_trained_on(
+    experiments: Experiments, store: Store, snapshot: SnapshotRef, base: DetectorRef, tiling: TilingOptions
+) -> None:
+    options = SHORT.model_copy(update={"min_val_boxes": 1_000})
+    run = experiments.client.get_run(finetune(experiments, store, snapshot.id, base, options, tiling=tiling).run_id)
+    assert run.data.tags[LEARNED] == "train,val"
+    assert run.data.params["train_items"] == "6"
+    assert not {"val_map50", "val_box_loss"} & run.data.metrics.keys()
+    assert "train_box_loss" in run.data.metrics
 
 
 def test_a_training_that_is_done_is_not_done_again(
