@@ -1,8 +1,9 @@
 """How long people take: published seconds per act, and a draw around them.
 
-Drawing, verifying and looking over take what `tasks/settle/effort.py` cites, so that simulated people and the estimate
-of manual work share one yardstick. Every draw is log-normal with the published number as its mean: people's times are
-never negative and have a long tail. (Su's numbers are medians; taken for means, drawing looks cheaper, on both sides.)
+Drawing, verifying and looking over take what `blocks/published_times.py` cites, so that simulated people and the
+estimate of manual work share one yardstick. Every draw is log-normal with the published number as its mean: people's
+times are never negative and have a long tail. (Su's numbers are medians; taken for means, drawing looks cheaper, on
+both sides.)
 """
 
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from tasks.settle.effort import CHECK_COVERAGE, DRAW_BOX, DRAW_BOX_FAST, VERIFY_BOX
+from blocks.published_times import CHECK_COVERAGE, DRAW_BOX, DRAW_BOX_FAST, VERIFY_BOX
 
 Drawing = Literal["extreme-clicking", "classic"]
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from blocks.published_times import VERIFY_BOX
 from infra.bench.bands import build_world
 from tasks.audit.bands import certify
 from tasks.audit.evidence import Drawn, Evidence, Flags
 from tasks.audit.grids import ThresholdGrid
 from tasks.audit.options import ProofOptions
 from tasks.audit.scope import WholeBatch
-from tasks.settle.effort import VERIFY_BOX
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from blocks.database import reading, writing
+from blocks.published_times import DRAW_BOX, DRAW_BOX_FAST
 from blocks.tables import Question
 from infra.annotators.boxes import Work, answer_boxes
 from infra.annotators.checks import answer_check
@@ -31,7 +32,6 @@ from tasks.review.outbox import Draft, note_posted
 from tasks.review.queues import Queue, mark_missed_queue
 from tasks.review.regions import to_regions
 from tasks.review.task_data import Payload, region_in_crop
-from tasks.settle.effort import DRAW_BOX, DRAW_BOX_FAST
 
 FAST_SHARE = DRAW_BOX_FAST.seconds / DRAW_BOX.seconds
 """What drawing and mending takes people who click extreme points, as a share of what it takes others."""

@@ -39,7 +39,7 @@ from tasks.detect.models import forget_detectors
 from tasks.detect.proposals import propose
 from tasks.detect.refs import DetectorRef
 from tasks.intake.batches import BatchRef, items_of
-from tasks.monitor.choose import Selection, choose_batch, pool_of
+from tasks.monitor.choose import BY_LOT, Selection, choose_batch, pool_of
 from tasks.monitor.spent import settled_items
 from tasks.settle.effort import manual_seconds
 from tasks.settle.labels import settle
@@ -113,13 +113,13 @@ class Trial:
 
     def label_by_hand(self, selection: Selection) -> None:
         """Label the whole pool and the yardstick blind, and train once on all of it."""
-        everything = selection.model_copy(update={"strategy": "random", "first": EVERYTHING})
+        everything = selection.model_copy(update={"ask_first": {BY_LOT: 1.0}, "first": EVERYTHING})
         self._label(self._choose(everything).id, TriageOptions(audit_share=1.0, seed=self.seed))
         self.train()
 
     def run_round(self, selection: Selection) -> bool:
         """Choose, ask, settle and train; False where nothing was left to choose."""
-        if selection.strategy != "random":  # a lot needs no proposals: the loop makes them all the same, at no gain
+        if not selection.by_lot:  # a lot needs no proposals: the loop makes them all the same, at no gain
             self._scan(pool_of(self.engine, self.collection, selection))
         batch = self._choose(selection)
         if not batch.size:

@@ -126,6 +126,12 @@ def proposals_of(engine: Engine, item_ids: Sequence[str], detector: str, recipe:
     return found
 
 
+def scanned_items(engine: Engine, item_ids: Sequence[str], detector: str, recipe: str) -> set[str]:
+    """Return those of some items that a detector has looked at under a recipe, whether it found anything or not."""
+    with reading(engine) as session:
+        return {scan.item_id for scan in _scans(session, item_ids, detector, recipe)}
+
+
 def proposal_id(item_id: str, detector: str, recipe: str, rank: int) -> str:
     """Return the id of a box: the same scan made again gives the same ids."""
     return hashlib.sha256(f"{item_id}|{detector}|{recipe}|{rank}".encode()).hexdigest()[:32]

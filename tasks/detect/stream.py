@@ -44,7 +44,7 @@ class Found:
         seen: Every detection of the classes asked for.
         merged: One box per object.
         dropped: Detections that are no boxes (not finite, or without area) or of unknown class.
-        embedding: Pooled features (d,) float32 of the whole image, where it was looked at as a whole.
+        embedding: Pooled features (d,) float32 of the whole image, where one view showed all of it.
         skipped: Tiles that the coarse pass found empty, and nobody looked at.
     """
 
@@ -197,7 +197,7 @@ class _Belt:
             seen, dropped = _seen(detections, placement, number, len(self.wanted))
             image.dropped += dropped
             image.views_out -= 1
-            if image.regions.whole[number]:
+            if image.regions.whole[number] or len(image.regions.whole) == 1:
                 image.embedding = detections.metadata.get(EMBEDDING)
                 self._look_closer(image, seen)
             kept = self.wanted[seen.class_ids] & (seen.scores >= self.options.min_score)

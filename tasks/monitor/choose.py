@@ -1,4 +1,4 @@
-"""What people are asked first: a batch of the items from which the detector would learn most, by a named strategy.
+"""What people are asked first: a batch of the items from which the detector would learn most, by named strategies.
 
 The first batch also has items of the test split: without a yardstick no round could be told from another. They are
 drawn by lot, never by what a detector says of them.
@@ -6,7 +6,7 @@ drawn by lot, never by what a detector says of them.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -14,17 +14,19 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from blocks.database import reading, upsert, writing
-from blocks.tables import Batch, BatchItem, Bookmark, Item, SequenceSplit, Source, utc_now
+from blocks.errors import BadOption
+from blocks.tables import Batch, BatchItem, Bookmark, Item, Proposal, SequenceSplit, Source, utc_now
 from tasks.audit.inputs import chosen_name
-from tasks.detect.proposals import proposals_of
+from tasks.detect.proposals import proposals_of, scanned_items
 from tasks.intake.batches import BatchRef
 from tasks.monitor.spent import settled_items
 from tasks.settle.in_force import labels_in_force
 from tasks.triage.boxes import in_shards
-from tasks.triage.strategies import STRATEGIES, Candidates, score_by
+from tasks.triage.order import COMPARES_VIEWS, check_strategies, known_strategies, mixed_ranks, other_score
+from tasks.triage.strategies import Candidates, Floats, random_order
 
 BY_LOT = "random"
-"""The strategy whose batches are like what is left; batches of all others are no yardstick for drift."""
+"""The strategy whose batches are like what is left; batches that any other chose are no yardstick for drift."""
 
 
 class Selection(BaseModel):
@@ -32,7 +34,11 @@ class Selection(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    strategy: str = Field(default="entropy", description="What is asked first, by its name in tasks/triage/strategies")
+    ask_first: dict[str, float] = Field(
+        default={"entropy": 0.5, "far-apart": 0.25, "class-balance": 0.25},
+        description="Which items a round takes: weights of strategies, mixed by rank. "
+        f"Known: {', '.join(known_strategies())}",
+    )
     first: int = Field(default=50, ge=1, le=100_000, description="Items of the first round, beside the yardstick")
     per_round: int = Field(default=50, ge=1, le=100_000, description="Items of every later round")
     yardstick: int = Field(
@@ -41,12 +47,24 @@ class Selection(BaseModel):
     pool: int = Field(default=2000, ge=1, le=1_000_000, description="Items, drawn by lot, among which a round chooses")
     seed: int = Field(default=0, ge=0, le=2**31 - 1, description="Draws pool, yardstick and ties")
 
-    @field_validator("strategy")
+    @field_validator("ask_first")
     @classmethod
-    def _is_known(cls, name: str) -> str:
-        if name not in STRATEGIES:
-            raise ValueError(f"no strategy is called {name!r} (known: {', '.join(sorted(STRATEGIES))})")
-        return name
+    def _are_known(cls, weights: dict[str, float]) -> dict[str, float]:
+        try:
+            check_strategies(weights)
+        except BadOption as error:
+            raise ValueError(str(error)) from error
+        return weights
+
+    @property
+    def by_lot(self) -> bool:
+        """Whether nothing but the lot chooses."""
+        return {name for name, weight in self.ask_first.items() if weight > 0} == {BY_LOT}
+
+    def __str__(self) -> str:
+        """Return the strategies in words, such as `entropy` or `0.5 entropy + 0.5 far-apart`."""
+        used = {name: weight for name, weight in self.ask_first.items() if weight > 0}
+        return next(iter(used)) if len(used) == 1 else " + ".join(f"{weight:g} {name}" for name, weight in used.items())
 
 
 def pool_of(engine: Engine, collection: str, selection: Selection) -> list[Item]:
@@ -63,8 +81,8 @@ def choose_batch(engine: Engine, collection: str, source: tuple[str, str], selec
     Args:
         engine: The catalogue.
         collection: Whose items.
-        source: Detector version and recipe whose proposals tell; items without any count as saying nothing.
-        selection: Strategy and sizes.
+        source: Detector version and recipe whose proposals tell.
+        selection: Strategies and sizes.
 
     Returns:
         The batch; of size 0, and not written, where nothing is left to choose from.
@@ -86,8 +104,8 @@ def choose_batch(engine: Engine, collection: str, source: tuple[str, str], selec
         upsert(session, Batch, [{"id": batch_id, "collection": collection}])
         places = [{"batch_id": batch_id, "item_id": item, "position": at} for at, item in enumerate(item_ids)]
         upsert(session, BatchItem, places)
-        if selection.strategy != BY_LOT:
-            row = {"name": chosen_name(batch_id), "value": selection.strategy, "updated_at": utc_now()}
+        if not selection.by_lot:
+            row = {"name": chosen_name(batch_id), "value": str(selection), "updated_at": utc_now()}
             upsert(session, Bookmark, [row], update=("value", "updated_at"))
     return BatchRef(id=batch_id, collection=collection, size=len(item_ids))
 
@@ -95,21 +113,45 @@ def choose_batch(engine: Engine, collection: str, source: tuple[str, str], selec
 def rank(
     engine: Engine, item_ids: Sequence[str], source: tuple[str, str], selection: Selection, collection: str
 ) -> list[str]:
-    """Return items, the most telling first; equal ones keep their order."""
+    """Return items, the most telling first.
+
+    Items in which the detector saw nothing are spread evenly among the others: only a look can tell whether all was
+    missed, but most may be empty. What it has not looked at comes last. Equal ones keep their order.
+    """
+    if selection.by_lot:
+        return _best_first(item_ids, random_order(Candidates.of(item_ids, [], [], [], seed=selection.seed)))
     proposals = proposals_of(engine, item_ids, *source)
+    seen = scanned_items(engine, item_ids, *source)
+    told = [item_id for item_id in item_ids if proposals[item_id]]
+    silent = [item_id for item_id in item_ids if not proposals[item_id] and item_id in seen]
+    unseen = [item_id for item_id in item_ids if item_id not in seen and not proposals[item_id]]
+    candidates = _candidates(told, proposals, selection, label_counts(engine, collection))
+    told = _best_first(told, mixed_ranks(engine, source[0], selection.ask_first, candidates))
+    places = [((at + 0.5) / len(part), item_id) for part in (told, silent) for at, item_id in enumerate(part)]
+    return [item_id for _, item_id in sorted(places, key=lambda place: place[0])] + unseen
+
+
+def _best_first(item_ids: Sequence[str], worth: Floats) -> list[str]:
+    return [item_ids[place] for place in np.argsort(-worth, kind="stable")]
+
+
+def _candidates(
+    item_ids: Sequence[str], proposals: Mapping[str, Sequence[Proposal]], selection: Selection, known: Counter[str]
+) -> Candidates:
     boxes = [(item_id, one) for item_id in item_ids for one in proposals[item_id]]
     classes = [one.class_name for _, one in boxes]
-    known = label_counts(engine, collection)
-    candidates = Candidates.of(
+    compares = bool(COMPARES_VIEWS & selection.ask_first.keys())
+    others = [other_score(one.view, one.merged_from) for _, one in boxes] if compares else []
+    return Candidates.of(
         item_ids,
         [item_id for item_id, _ in boxes],
         [one.score for _, one in boxes],
         classes,
+        # A view that saw nothing of any box did not look.
+        other_scores=[other or 0.0 for other in others] if any(other is not None for other in others) else None,
         labels_by_class={name: known[name] for name in {*known, *classes}},
         seed=selection.seed,
     )
-    order = np.argsort(-score_by(selection.strategy, candidates), kind="stable")
-    return [item_ids[place] for place in order]
 
 
 def label_counts(engine: Engine, collection: str) -> Counter[str]:

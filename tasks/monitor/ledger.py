@@ -15,12 +15,13 @@ from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from blocks.database import reading
+from blocks.published_times import DRAW_BOX_FAST
 from blocks.tables import Snapshot
 from tasks.monitor.control import ControlReport, compare_control
 from tasks.monitor.machines import MachineTime, add_up
 from tasks.monitor.options import MonitorOptions, Rates
 from tasks.monitor.spent import Spent, read_spent, settled_items
-from tasks.settle.effort import DRAW_BOX_FAST, manual_seconds
+from tasks.settle.effort import manual_seconds
 from tasks.settle.in_force import labels_in_force
 from tasks.triage.boxes import in_shards
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
+from blocks.published_times import CHECK_COVERAGE, DRAW_BOX, DRAW_BOX_FAST
 from tasks.monitor.ledger import Entry, Ledger
 from tasks.settle.artifacts import in_words
-from tasks.settle.effort import CHECK_COVERAGE, DRAW_BOX, DRAW_BOX_FAST
 from tasks.triage.summary import escape_cell, table
 
 _HEAD = ("answers", "labels", "human time", "per label", "machine time", "money")

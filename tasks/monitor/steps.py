@@ -126,7 +126,7 @@ def choose_batch(
 ) -> BatchRef:
     """Open the batch of a round with the items that tell most; `label` takes it up."""
     batch = choose.choose_batch(open_catalog(plugs), collection, (detector.version, recipe), selection)
-    log.info("%s chose %d items of %s for %s", selection.strategy, batch.size, collection, batch.id)
+    log.info("%s chose %d items of %s for %s", selection, batch.size, collection, batch.id)
     return batch
 
 

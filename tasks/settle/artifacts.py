@@ -1,6 +1,7 @@
 """What the Prefect UI shows of a settled batch: labels and where they came from, and the human seconds they cost."""
 
-from tasks.settle.effort import CHECK_COVERAGE, DRAW_BOX, DRAW_BOX_FAST, Effort
+from blocks.published_times import CHECK_COVERAGE, DRAW_BOX, DRAW_BOX_FAST
+from tasks.settle.effort import Effort
 from tasks.settle.report import SettleReport
 from tasks.triage.summary import escape_cell, percent, table
 

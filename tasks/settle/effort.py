@@ -1,56 +1,19 @@
-"""Human seconds: what people really spent on a batch, and what labelling it by hand would have cost.
-
-The published times live here and nowhere else: the estimate of manual work and the simulated annotators both use them,
-so that neither side of a comparison is measured with its own yardstick.
-"""
+"""Human seconds: what people really spent on a batch, and what labelling it by hand would have cost."""
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 from sqlalchemy import Engine, func
 from sqlmodel import Session, col, select
 
 from blocks.database import reading
+from blocks.published_times import CHECK_COVERAGE, DRAW_BOX, DRAW_BOX_FAST, PublishedTime
 from blocks.tables import Answer, BatchItem, Proposal, Question, QuestionState, Scan
 from tasks.detect.options import SHOW_SCORE
 from tasks.review.groups import CONSENSUS
 from tasks.review.seats import asked_queue
 from tasks.settle.in_force import count_in_force
 from tasks.triage.boxes import Scope
-
-
-@dataclass(frozen=True, slots=True)
-class PublishedTime:
-    """How long something takes a person, as measured and published by others."""
-
-    seconds: float
-    what: str
-    source: str
-
-
-_SU_2012 = "Su, Deng and Fei-Fei, Crowdsourcing annotations for visual object detection, AAAI workshop 2012"
-
-DRAW_BOX = PublishedTime(25.5, "draw one box by dragging its corners (median)", _SU_2012)
-"""The usual way, and Label Studio's: the yardstick of `human_seconds_manual`."""
-
-CHECK_BOX = PublishedTime(9.0, "check the quality of one drawn box (median)", _SU_2012)
-
-CHECK_COVERAGE = PublishedTime(7.8, "look over one image for objects without a box (median)", _SU_2012)
-"""What an image costs by itself, however many boxes it has. With drawing and checking a box: 42 s."""
-
-DRAW_BOX_FAST = PublishedTime(
-    7.0,
-    "draw one box by clicking its four extreme points",
-    "Papadopoulos, Uijlings, Keller and Ferrari, Extreme clicking for efficient object annotation, ICCV 2017",
-)
-"""The fastest published way to draw one: the estimate that is least kind to us."""
-
-VERIFY_BOX = PublishedTime(
-    1.6,
-    "say whether a shown box is right",
-    "Papadopoulos, Uijlings, Keller and Ferrari, We don't need no bounding-boxes, CVPR 2016",
-)
 
 
 class QueueTime(BaseModel):

@@ -76,11 +76,30 @@ def ask_order(engine: Engine, batch_id: str, weights: Mapping[str, float], seed:
     found: dict[str, float] = {item_id: 1.0 for item_id in item_ids if item_id not in boxed}
     if places:
         candidates = _candidates(places, rows, labels, seed)
-        mixed = sum(
-            (share * _ranks_of(engine, batch, name, candidates) for name, share in _shares(weights)), np.zeros(1)
-        )
-        found |= dict(zip(places, np.asarray(mixed, dtype=np.float64).tolist(), strict=True))
+        mixed = mixed_ranks(engine, batch.detector or "", weights, candidates)
+        found |= dict(zip(places, mixed.tolist(), strict=True))
     return found
+
+
+def mixed_ranks(engine: Engine, detector: str, weights: Mapping[str, float], candidates: Candidates) -> Floats:
+    """Mix strategies by the ranks that they give candidates.
+
+    Args:
+        engine: The catalogue, for embeddings.
+        detector: The version whose embeddings are compared, where a strategy compares them.
+        weights: By strategy, as `check_strategies` wants them.
+        candidates: n items.
+
+    Returns:
+        Shape (n,), 0 to 1; higher is asked first.
+
+    Raises:
+        OtherModelVersion: Embeddings of one detector are of different lengths.
+    """
+    mixed = np.zeros(len(candidates))
+    for name, share in _shares(weights):
+        mixed += share * _ranks_of(engine, detector, name, candidates)
+    return mixed
 
 
 def _shares(weights: Mapping[str, float]) -> list[tuple[str, float]]:
@@ -88,10 +107,10 @@ def _shares(weights: Mapping[str, float]) -> list[tuple[str, float]]:
     return [(name, weight / total) for name, weight in weights.items() if weight > 0]
 
 
-def _ranks_of(engine: Engine, batch: Batch, name: str, candidates: Candidates) -> Floats:
+def _ranks_of(engine: Engine, detector: str, name: str, candidates: Candidates) -> Floats:
     if name not in MIXTURES:
         return ranks(score_by(name, candidates))
-    embeddings, known = _read_embeddings(engine, batch, candidates.item_ids)
+    embeddings, known = _read_embeddings(engine, detector, candidates.item_ids)
     worth = np.zeros(len(candidates))
     if len(known):
         wanted = min(MOST_CHOSEN, len(known))
@@ -150,24 +169,24 @@ def _read_boxes(
     )
     with reading(engine) as session:
         rows = session.exec(query).all()
-    return [(row[0], row[1], row[2], _other_score(row[3], row[4]) if needs_views else None) for row in rows]
+    return [(row[0], row[1], row[2], other_score(row[3], row[4]) if needs_views else None) for row in rows]
 
 
-def _other_score(view: str, merged_from: Sequence[Mapping[str, Any]]) -> float | None:
+def other_score(view: str, merged_from: Sequence[Mapping[str, Any]]) -> float | None:
+    """Return the best score that another view than a proposal's own gave its object; None where none saw it."""
     scores = [float(part["score"]) for part in merged_from if part.get("view") != view and "score" in part]
     return max(scores, default=None)
 
 
-def _read_embeddings(engine: Engine, batch: Batch, item_ids: Sequence[str]) -> tuple[Embeddings, list[int]]:
-    """Return the embeddings of items by the batch's detector, and the places of the items that have one."""
+def _read_embeddings(engine: Engine, detector: str, item_ids: Sequence[str]) -> tuple[Embeddings, list[int]]:
+    """Return the embeddings of items by a detector, and the places of the items that have one."""
     stored: dict[str, bytes] = {}
     for part in in_shards(item_ids):
         query = select(Scan.item_id, Scan.embedding).where(
-            col(Scan.item_id).in_(part), Scan.detector == batch.detector, col(Scan.embedding).is_not(None)
+            col(Scan.item_id).in_(part), Scan.detector == detector, col(Scan.embedding).is_not(None)
         )
         with reading(engine) as session:
             stored |= {item_id: embedding or b"" for item_id, embedding in session.exec(query).all()}
     known = [place for place, item_id in enumerate(item_ids) if stored.get(item_id)]
-    version = batch.detector or ""
     rows = [stored[item_ids[place]] for place in known]
-    return Embeddings.from_bytes(rows, [version] * len(rows), version), known
+    return Embeddings.from_bytes(rows, [detector] * len(rows), detector), known

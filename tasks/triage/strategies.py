@@ -2,8 +2,8 @@
 
 A strategy takes `Candidates` and returns one number each; higher is asked first. To add one, write a function and put
 `@strategy("its-name")` above it; lines then name it in their options. Scores of different strategies have different
-units: `mixed_scores` compares ranks. A number that is missing (NaN) counts as most uncertain, since not knowing is the
-reason to ask.
+units: `order.mixed_ranks` compares ranks. A number that is missing (NaN) counts as most uncertain, since not knowing
+is the reason to ask.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blocks.errors import BadInput, BadOption, UnknownClass
+from blocks.published_times import CHECK_COVERAGE, DRAW_BOX, VERIFY_BOX
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -117,21 +118,6 @@ def score_by(name: str, candidates: Candidates) -> Floats:
     return np.nan_to_num(STRATEGIES[name](candidates), nan=0.0, posinf=np.finfo(float).max, neginf=0.0)
 
 
-def mixed_scores(weights: Mapping[str, float], candidates: Candidates) -> Floats:
-    """Mix strategies by the ranks that they give, so that their units do not matter; shape (n,), 0 to 1.
-
-    Raises:
-        BadOption: A weight is negative, none is above 0, or a strategy has no such name.
-    """
-    total = sum(weights.values())
-    if not total > 0 or min(weights.values()) < 0:
-        raise BadOption(f"strategy weights {dict(weights)}: expected none below 0 and one above")
-    mixed = np.zeros(len(candidates))
-    for name, weight in weights.items():
-        mixed += weight / total * ranks(score_by(name, candidates))
-    return mixed
-
-
 def ranks(scores: Floats) -> Floats:
     """Return ranks from 0 (lowest) to 1 (highest), equal for equal scores; a single score has rank 1."""
     from scipy.stats import rankdata
@@ -210,13 +196,10 @@ def gain_per_second(candidates: Candidates) -> Floats:
     return _sum_by_item(wrong * (1 + candidates.rarity), candidates) / candidates.seconds
 
 
-OPEN_S, VERIFY_S, DRAW_S = 2.0, 1.8, 7.0
-"""Seconds to open an item (a guess), to verify a box (Papadopoulos et al., "We don't need no bounding-boxes", CVPR
-2016) and to draw one by its extreme points (Papadopoulos et al., "Extreme clicking", ICCV 2017)."""
-
-
 def expected_seconds(box_item: Ints, scores: Floats, items: int) -> Floats:
-    """Return what a person is expected to spend on each item: open it, verify its boxes, draw the wrong ones anew.
+    """Return what a person is expected to spend on each item: look it over, verify its boxes, draw the wrong ones anew.
+
+    By the published times (`blocks/published_times.py`).
 
     Args:
         box_item: Shape (m,), place of each box's item.
@@ -226,8 +209,8 @@ def expected_seconds(box_item: Ints, scores: Floats, items: int) -> Floats:
     Returns:
         Shape (items,), above 0.
     """
-    each = VERIFY_S + DRAW_S * (1 - _as_unsure(scores))
-    return np.asarray(OPEN_S + np.bincount(box_item, weights=each, minlength=items), dtype=np.float64)
+    each = VERIFY_BOX.seconds + DRAW_BOX.seconds * (1 - _as_unsure(scores))
+    return np.asarray(CHECK_COVERAGE.seconds + np.bincount(box_item, weights=each, minlength=items), dtype=np.float64)
 
 
 def _as_unsure(scores: Floats) -> Floats:

@@ -11,6 +11,7 @@ from sqlmodel import select
 
 from blocks.audit_tables import Judgement, Said
 from blocks.database import reading, upsert, writing
+from blocks.published_times import DRAW_BOX, DRAW_BOX_FAST
 from blocks.stores import Store
 from blocks.tables import Answer, Label, Proposal, Question, Scan
 from infra.annotators.people import People
@@ -26,7 +27,6 @@ from tasks.audit.judgements import collect_judgements
 from tasks.audit.options import ProofOptions
 from tasks.detect.options import TilingOptions
 from tasks.intake.batches import open_batch
-from tasks.settle.effort import DRAW_BOX, DRAW_BOX_FAST
 from tasks.settle.in_force import labels_in_force
 from tasks.settle.labels import settle
 from tasks.triage.boxes import Scope

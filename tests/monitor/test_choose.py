@@ -1,17 +1,18 @@
 """A round takes the items that tell most, never takes one twice, and begins with a yardstick."""
 
+import numpy as np
 import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
 from blocks.database import reading, upsert, writing
-from blocks.tables import Batch, BatchItem, Bookmark, Item, Source
+from blocks.tables import Batch, BatchItem, Bookmark, Item, Proposal, Source
 from tasks.audit.inputs import chosen_name
-from tasks.monitor.choose import Selection, choose_batch, label_counts, pool_of
+from tasks.monitor.choose import Selection, choose_batch, label_counts, pool_of, rank
 from tests.triage.rows import DETECTOR, RECIPE, add_scan, add_split, car, item_id_of
 
 SOURCE = (DETECTOR, RECIPE)
-FEW = Selection(first=2, per_round=2, yardstick=2)
+FEW = Selection(first=2, per_round=2, yardstick=2, ask_first={"entropy": 1.0})
 
 
 def add_items(engine: Engine, items: int, sequence: str = "s", offset: int = 0) -> list[str]:
@@ -28,6 +29,10 @@ def members(engine: Engine, batch_id: str) -> list[str]:
     query = select(BatchItem.item_id).where(BatchItem.batch_id == batch_id).order_by(BatchItem.position)
     with reading(engine) as session:
         return list(session.exec(query).all())
+
+
+def asking(**weights: float) -> Selection:
+    return Selection(first=2, per_round=2, yardstick=2, ask_first=weights)
 
 
 def begin(engine: Engine, batch_id: str) -> None:
@@ -71,7 +76,7 @@ def test_the_first_round_has_a_yardstick_and_later_ones_only_what_is_new(engine:
 @pytest.mark.parametrize(("strategy", "is_noted"), [("entropy", True), ("random", False)])
 def test_a_batch_that_a_strategy_chose_is_noted_as_no_yardstick(engine: Engine, strategy: str, is_noted: bool) -> None:
     add_items(engine, 4)
-    batch = choose_batch(engine, "lot", SOURCE, FEW.model_copy(update={"strategy": strategy}))
+    batch = choose_batch(engine, "lot", SOURCE, asking(**{strategy: 1.0}))
     with reading(engine) as session:
         assert (session.get(Bookmark, chosen_name(batch.id)) is not None) is is_noted
 
@@ -91,10 +96,47 @@ def test_items_that_were_not_looked_at_are_chosen_last_and_by_lot(engine: Engine
     assert members(engine, batch.id)[0] == ids[2]
 
 
+def test_items_without_proposals_are_spread_among_the_others(engine: Engine) -> None:
+    ids = add_items(engine, 7)
+    for item_id in ids[:2]:
+        add_scan(engine, item_id, [car(0.5)])
+    for item_id in ids[2:6]:
+        add_scan(engine, item_id)  # looked at, and nothing seen
+    ranked = rank(engine, ids, SOURCE, FEW, "lot")
+    assert sorted(ranked) == sorted(ids)
+    assert [item_id in ids[:2] for item_id in ranked] == [False, True, False, False, True, False, False]
+    assert ranked[-1] == ids[6]  # nobody looked at it
+
+
+def test_a_mix_takes_what_is_doubtful_and_unlike_the_rest(engine: Engine) -> None:
+    ids = add_items(engine, 4)
+    looks = ([1.0, 0.0], [1.0, 0.01], [1.0, 0.02], [0.0, 1.0])
+    for item_id, score, look in zip(ids, (0.5, 0.52, 0.55, 0.9), looks, strict=True):
+        add_scan(engine, item_id, [car(score)], embedding=np.array(look))
+    doubtful = members(engine, choose_batch(engine, "lot", SOURCE, asking(entropy=1.0)).id)
+    assert doubtful == ids[:2]
+    assert rank(engine, ids, SOURCE, asking(**{"entropy": 0.1, "far-apart": 0.9}), "lot")[:2] == [ids[0], ids[3]]
+
+
+def test_two_views_of_an_object_are_compared_where_a_strategy_asks(engine: Engine) -> None:
+    ids = add_items(engine, 2)
+    for item_id, other in zip(ids, (0.5, 0.1), strict=True):
+        (proposal,) = add_scan(engine, item_id, [car(0.5)])
+        parts = [{"view": "tile", "score": 0.5}, {"view": "whole", "score": other}]
+        with writing(engine) as session:
+            session.get_one(Proposal, proposal).merged_from = parts
+    assert rank(engine, ids, SOURCE, asking(disagreement=1.0), "lot") == ids[::-1]
+
+
+def test_strategies_in_words() -> None:
+    assert str(asking(entropy=1.0, random=0.0)) == "entropy"
+    assert str(asking(**{"entropy": 0.5, "far-apart": 0.5})) == "0.5 entropy + 0.5 far-apart"
+
+
 def test_a_class_without_labels_is_no_error(engine: Engine) -> None:
     ids = add_items(engine, 2)
     add_scan(engine, ids[1], [("tram", 0.5, 0, 0, 9, 9)])
-    batch = choose_batch(engine, "lot", SOURCE, FEW.model_copy(update={"strategy": "class-balance"}))
+    batch = choose_batch(engine, "lot", SOURCE, asking(**{"class-balance": 1.0}))
     assert members(engine, batch.id)[0] == ids[1]
     assert label_counts(engine, "lot") == {}
 

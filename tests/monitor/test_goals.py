@@ -70,7 +70,7 @@ def test_the_page_says_why_it_ended_and_divides_by_nothing() -> None:
 def test_a_strategy_that_nobody_knows_is_refused() -> None:
     line = LineOptions(collection="lot", classes=("car",))
     with pytest.raises(ValueError, match="no strategy is called 'entropie'"):
-        LoopOptions.model_validate({"line": line, "selection": {"strategy": "entropie"}})
+        LoopOptions.model_validate({"line": line, "selection": {"ask_first": {"entropie": 1.0}}})
 
 
 def test_no_event_starts_a_training_beside_the_loops_own() -> None:

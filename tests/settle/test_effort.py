@@ -4,8 +4,9 @@ import pytest
 from sqlalchemy import Engine
 
 from blocks.database import upsert, writing
+from blocks.published_times import CHECK_BOX, CHECK_COVERAGE, DRAW_BOX, DRAW_BOX_FAST
 from blocks.tables import AnswerState, Snapshot, utc_now
-from tasks.settle.effort import CHECK_BOX, CHECK_COVERAGE, DRAW_BOX, DRAW_BOX_FAST, Effort, effort_of, manual_seconds
+from tasks.settle.effort import Effort, effort_of, manual_seconds
 from tasks.settle.in_force import news_of
 from tests.settle.world import ask, give_route, name_kind, region, say, settle_batch
 from tests.triage.rows import BATCH, DETECTOR, RECIPE, add_batch, add_scan, car

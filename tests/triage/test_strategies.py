@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import Engine
 
 from blocks.errors import BadInput, BadOption, UnknownClass
-from tasks.triage.strategies import STRATEGIES, Candidates, expected_seconds, mixed_scores, ranks, score_by, strategy
+from tasks.triage.order import check_strategies, mixed_ranks
+from tasks.triage.strategies import STRATEGIES, Candidates, expected_seconds, ranks, score_by, strategy
 
 NAN = float("nan")
 
@@ -68,7 +70,7 @@ def test_of_equal_gains_the_quicker_is_asked_first() -> None:
 
 def test_seconds_grow_with_boxes_and_doubt() -> None:
     seconds = expected_seconds(np.array([1, 2, 2]), np.array([1.0, 1.0, 0.0]), 3)
-    assert seconds == pytest.approx([2.0, 3.8, 12.6])
+    assert seconds == pytest.approx([7.8, 9.4, 36.5])
 
 
 def test_random_order_is_the_same_for_the_same_seed_only() -> None:
@@ -94,11 +96,11 @@ def test_numbers_that_are_not_finite_never_leave(own_strategy: str) -> None:
     assert found[1] == found.max()
 
 
-def test_a_mix_compares_ranks_not_units() -> None:
+def test_a_mix_compares_ranks_not_units(engine: Engine) -> None:
     one = candidates({"a": [0.5], "b": [0.9, 0.9, 0.9, 0.9], "c": [1.0]})
-    mixed = mixed_scores({"entropy": 1, "margin": 1}, one)
+    mixed = mixed_ranks(engine, "", {"entropy": 1, "margin": 1}, one)
     assert mixed == pytest.approx([0.75, 0.75, 0])
-    assert mixed_scores({"entropy": 5}, one) == pytest.approx(ranks(score_by("entropy", one)))
+    assert mixed_ranks(engine, "", {"entropy": 5}, one) == pytest.approx(ranks(score_by("entropy", one)))
 
 
 @given(st.lists(st.floats(0, 1), max_size=30))
@@ -114,9 +116,9 @@ def test_wrong_names_and_weights_are_refused(own_strategy: str) -> None:
     with pytest.raises(BadOption, match="known: class-balance"):
         score_by("entropie", one)
     with pytest.raises(BadOption, match="none below 0"):
-        mixed_scores({"entropy": -1.0, "margin": 2.0}, one)
+        check_strategies({"entropy": -1.0, "margin": 2.0})
     with pytest.raises(BadOption, match="none below 0"):
-        mixed_scores({}, one)
+        check_strategies({})
     with pytest.raises(BadOption, match="already there"):
         strategy("entropy")(lambda those: np.zeros(len(those)))
 
