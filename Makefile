@@ -58,10 +58,11 @@ format: setup ## Let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup ## Measure posting, bands, consensus, memory and the doorbell (see also bench-tiles)
+bench: setup ## Measure posting, bands, consensus, choosing, memory and the doorbell (see also bench-tiles)
 	$(BIN)/python -m infra.bench.posting
 	$(BIN)/python -m infra.bench.bands
 	$(BIN)/python -m infra.bench.consensus
+	$(BIN)/python -m infra.bench.choosing
 	$(BIN)/python -m infra.bench.memory
 	$(BIN)/python -m infra.bench.doorbell
 

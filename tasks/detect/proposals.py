@@ -128,8 +128,12 @@ def proposals_of(engine: Engine, item_ids: Sequence[str], detector: str, recipe:
 
 def scanned_items(engine: Engine, item_ids: Sequence[str], detector: str, recipe: str) -> set[str]:
     """Return those of some items that a detector has looked at under a recipe, whether it found anything or not."""
+    seen: set[str] = set()
     with reading(engine) as session:
-        return {scan.item_id for scan in _scans(session, item_ids, detector, recipe)}
+        for some in _chunks(list(item_ids)):
+            query = select(Scan.item_id).where(col(Scan.item_id).in_(some))
+            seen.update(session.exec(query.where(Scan.detector == detector, Scan.recipe == recipe)))
+    return seen
 
 
 def proposal_id(item_id: str, detector: str, recipe: str, rank: int) -> str:

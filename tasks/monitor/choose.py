@@ -17,7 +17,7 @@ from blocks.database import reading, upsert, writing
 from blocks.errors import BadOption
 from blocks.tables import Batch, BatchItem, Bookmark, Item, Proposal, SequenceSplit, Source, utc_now
 from tasks.audit.inputs import chosen_name
-from tasks.detect.proposals import proposals_of, scanned_items
+from tasks.detect.proposals import scanned_items
 from tasks.intake.batches import BatchRef
 from tasks.monitor.spent import settled_items
 from tasks.settle.in_force import labels_in_force
@@ -70,9 +70,8 @@ class Selection(BaseModel):
 def pool_of(engine: Engine, collection: str, selection: Selection) -> list[Item]:
     """Return items that are in no batch of their collection and not in the test split, by lot, at most `pool`."""
     with reading(engine) as session:
-        free = _free(session, collection)
-        drawn = _by_lot((item_id for item_id, split in free.items() if split != "test"), selection.seed)
-        return [item for part in in_shards(drawn[: selection.pool]) for item in _items(session, part)]
+        drawn = _drawn(_free(session, collection), selection)
+        return [item for part in in_shards(drawn) for item in _items(session, part)]
 
 
 def choose_batch(engine: Engine, collection: str, source: tuple[str, str], selection: Selection) -> BatchRef:
@@ -94,8 +93,7 @@ def choose_batch(engine: Engine, collection: str, source: tuple[str, str], selec
     batch_id = waiting[0] if waiting else f"{_prefix(collection)}{len(rounds) + 1}"
     if waiting:
         return BatchRef(id=batch_id, collection=collection, size=_size(engine, batch_id))
-    pool = [item.id for item in pool_of(engine, collection, selection)]
-    ranked = rank(engine, pool, source, selection, collection)
+    ranked = rank(engine, _drawn(free, selection), source, selection, collection)
     tests = _by_lot((item_id for item_id, split in free.items() if split == "test"), selection.seed)
     item_ids = ranked[: selection.per_round] if rounds else tests[: selection.yardstick] + ranked[: selection.first]
     if not item_ids:
@@ -120,12 +118,13 @@ def rank(
     """
     if selection.by_lot:
         return _best_first(item_ids, random_order(Candidates.of(item_ids, [], [], [], seed=selection.seed)))
-    proposals = proposals_of(engine, item_ids, *source)
+    boxes = _read_boxes(engine, item_ids, source, compares=bool(COMPARES_VIEWS & selection.ask_first.keys()))
     seen = scanned_items(engine, item_ids, *source)
-    told = [item_id for item_id in item_ids if proposals[item_id]]
-    silent = [item_id for item_id in item_ids if not proposals[item_id] and item_id in seen]
-    unseen = [item_id for item_id in item_ids if item_id not in seen and not proposals[item_id]]
-    candidates = _candidates(told, proposals, selection, label_counts(engine, collection))
+    boxed = {box[0] for box in boxes}
+    told = [item_id for item_id in item_ids if item_id in boxed]
+    silent = [item_id for item_id in item_ids if item_id in seen and item_id not in boxed]
+    unseen = [item_id for item_id in item_ids if item_id not in seen and item_id not in boxed]
+    candidates = _candidates(told, boxes, label_counts(engine, collection), selection.seed)
     told = _best_first(told, mixed_ranks(engine, source[0], selection.ask_first, candidates))
     places = [((at + 0.5) / len(part), item_id) for part in (told, silent) for at, item_id in enumerate(part)]
     return [item_id for _, item_id in sorted(places, key=lambda place: place[0])] + unseen
@@ -135,22 +134,37 @@ def _best_first(item_ids: Sequence[str], worth: Floats) -> list[str]:
     return [item_ids[place] for place in np.argsort(-worth, kind="stable")]
 
 
-def _candidates(
-    item_ids: Sequence[str], proposals: Mapping[str, Sequence[Proposal]], selection: Selection, known: Counter[str]
-) -> Candidates:
-    boxes = [(item_id, one) for item_id in item_ids for one in proposals[item_id]]
-    classes = [one.class_name for _, one in boxes]
-    compares = bool(COMPARES_VIEWS & selection.ask_first.keys())
-    others = [other_score(one.view, one.merged_from) for _, one in boxes] if compares else []
+_Box = tuple[str, str, float, float | None]
+"""Item, class, score, and the score that another view gave the same object (None: it saw nothing, or is not read)."""
+
+
+def _read_boxes(engine: Engine, item_ids: Sequence[str], source: tuple[str, str], compares: bool) -> list[_Box]:
+    # What a box was merged from is large: it is read only where views are compared.
+    parts = Proposal.merged_from if compares else Proposal.view
+    columns = (Proposal.item_id, Proposal.class_name, Proposal.score, Proposal.view, parts)
+    boxes: list[_Box] = []
+    for shard in in_shards(item_ids):
+        query = (
+            select(*columns)  # type: ignore[call-overload]
+            .where(col(Proposal.item_id).in_(shard), Proposal.detector == source[0], Proposal.recipe == source[1])
+            .order_by(col(Proposal.item_id), col(Proposal.id))
+        )
+        with reading(engine) as session:
+            boxes += [(*row[:3], other_score(*row[3:]) if compares else None) for row in session.exec(query)]
+    return boxes
+
+
+def _candidates(item_ids: Sequence[str], boxes: Sequence[_Box], known: Counter[str], seed: int) -> Candidates:
+    classes = [box[1] for box in boxes]
     return Candidates.of(
         item_ids,
-        [item_id for item_id, _ in boxes],
-        [one.score for _, one in boxes],
+        [box[0] for box in boxes],
+        [box[2] for box in boxes],
         classes,
         # A view that saw nothing of any box did not look.
-        other_scores=[other or 0.0 for other in others] if any(other is not None for other in others) else None,
+        other_scores=[box[3] or 0.0 for box in boxes] if any(box[3] is not None for box in boxes) else None,
         labels_by_class={name: known[name] for name in {*known, *classes}},
-        seed=selection.seed,
+        seed=seed,
     )
 
 
@@ -185,6 +199,10 @@ def _free(session: Session, collection: str) -> dict[str, str | None]:
         .distinct()
     )
     return dict(session.exec(query).all())
+
+
+def _drawn(free: Mapping[str, str | None], selection: Selection) -> list[str]:
+    return _by_lot((item_id for item_id, split in free.items() if split != "test"), selection.seed)[: selection.pool]
 
 
 def _batches(session: Session, collection: str) -> list[Batch]:
