@@ -17,6 +17,7 @@ from sqlmodel import col, select
 from blocks.database import reading
 from blocks.tables import Answer, AnswerState, Batch, BatchItem, Item, Question, Route, Scan
 from tasks.audit.look import SECOND_LOOK_ROUND
+from tasks.audit.settled_labels import triaged_by
 from tasks.detect.calibration import judge
 from tasks.detect.proposals import proposals_of
 from tasks.detect.tiles import Flags, Floats
@@ -64,15 +65,22 @@ class _Place:
 def read_judged(engine: Engine, collection: str) -> list[JudgedItem]:
     """Return the settled items of a collection that people answered about, in the order in which they did.
 
-    Each stands with the detector of its batch under the recipe that the batch was scanned with. An item of a batch
-    without a detector, or one that was not scanned, is left out: nothing was proposed to be judged.
+    Each stands with the detector and the recipe whose proposals routed its batch. An item that these have not scanned
+    is left out: nothing was proposed to be judged.
     """
     found = [item for batch_id in _batches(engine, collection) for item in _judged_of(engine, collection, batch_id)]
     return sorted(found, key=lambda item: (item.answered_at, item.item_id))
 
 
 def main_recipe(engine: Engine, batch_id: str) -> tuple[str, str] | None:
-    """Return detector and recipe of most scans of a batch by its own detector; None where there is none."""
+    """Return the detector and the recipe whose proposals people have seen of a batch; None where nothing was scanned.
+
+    Those that triage gave verdicts on: a batch may have more scans by others, made to choose it from a pool, or for a
+    second look. Where nothing was proposed there are no verdicts, and most scans by the batch's own detector decide.
+    """
+    triaged = triaged_by(engine, batch_id)
+    if all(triaged):
+        return triaged
     query = (
         select(Scan.detector, Scan.recipe)
         .join(BatchItem, col(BatchItem.item_id) == col(Scan.item_id))
