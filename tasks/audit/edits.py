@@ -5,13 +5,12 @@ later is heard by the doorbell or the sweep; what it means for the labels is see
 being asked is left to the run that asks: it settles when people are done.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import ColumnElement, Engine
+from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from blocks.database import reading, writing
@@ -86,7 +85,6 @@ def edits_page(report: EditReport) -> str:
 class _Heard:
     """That something was said about an item, or taken back."""
 
-    batch_id: str
     item_id: str
     question_id: str
     queue: str
@@ -107,11 +105,17 @@ def settle_edited(engine: Engine) -> EditReport:
     with reading(engine) as session:
         value = read_bookmarks(session, [_CURSOR]).get(_CURSOR)
         since = datetime.fromisoformat(value) - OVERLAP if value else EARLIEST
-        heard = _after_settling(session, _read_heard(session, since))
-    report = EditReport(batches=tuple(_settle(engine, batch_id, mine) for batch_id, mine in sorted(heard.items())))
+        gone = deleted_since(session, since)
+        batches = _batches_heard(session, since, gone)
+    found = []
+    for batch_id in batches:
+        with reading(engine) as session:
+            heard = _after_settling(session, batch_id, _read_heard(session, batch_id, since, gone))
+        if heard:
+            found.append(_settle(engine, batch_id, heard))
     with writing(engine) as session:
         write_bookmarks(session, {_CURSOR: began.isoformat()})
-    return report
+    return EditReport(batches=tuple(found))
 
 
 def _settle(engine: Engine, batch_id: str, heard: Sequence[_Heard]) -> SettledAgain:
@@ -122,7 +126,7 @@ def _settle(engine: Engine, batch_id: str, heard: Sequence[_Heard]) -> SettledAg
     whole = [one for one in heard if asked_queue(one.queue) in (MARK_MISSED, NAME_KIND)]
     weigh_edited(engine, batch_id, {(one.queue, one.round) for one in whole})
     with reading(engine) as session:
-        agreed = [one for one in _read_heard(session, began) if one.batch_id == batch_id]
+        agreed = _read_heard(session, batch_id, began, {})
         items = {one.item_id for one in [*heard, *agreed]} | _on_pages(session, heard)
         items -= _asked_again(session, batch_id)
     report = settle_items(engine, batch_id, *source, items)
@@ -147,30 +151,19 @@ def _changed_since(engine: Engine, batch_id: str, began: datetime) -> dict[str, 
         return dict(session.exec(query.distinct()).all())
 
 
-def _after_settling(session: Session, heard: Sequence[_Heard]) -> dict[str, list[_Heard]]:
-    """Return, by batch, what was heard after the batch had settled about what it had settled by then."""
-    found: dict[str, list[_Heard]] = defaultdict(list)
-    last = {batch_id: last_settled(session, batch_id) for batch_id in {one.batch_id for one in heard}}
-    for one in heard:
-        settled_at = last[one.batch_id]
-        if settled_at is not None and one.asked_at <= settled_at and one.heard_at > settled_at - OVERLAP:
-            found[one.batch_id].append(one)
-    return found
-
-
-def _read_heard(session: Session, since: datetime) -> list[_Heard]:
-    """Return what was said or taken back since a time, in all batches."""
-    heard = _read_answers(session, col(Answer.received_at) > since, {})
-    gone = deleted_since(session, since)
+def _batches_heard(session: Session, since: datetime, gone: Mapping[int, datetime]) -> list[str]:
+    """Return the batches of which something was said or taken back since a time."""
+    batches = select(Question.batch_id).join(Answer, col(Answer.question_id) == col(Question.id)).distinct()
+    found = set(session.exec(batches.where(col(Answer.received_at) > since)).all())
     for part in in_shards(sorted(gone)):
-        heard += _read_answers(session, col(Answer.annotation_id).in_(part), gone)
-    return heard
+        found |= set(session.exec(batches.where(col(Answer.annotation_id).in_(part))).all())
+    return sorted(found)
 
 
-def _read_answers(session: Session, which: ColumnElement[bool], gone: Mapping[int, datetime]) -> list[_Heard]:
+def _read_heard(session: Session, batch_id: str, since: datetime, gone: Mapping[int, datetime]) -> list[_Heard]:
+    """Return what was said of a batch, or taken back, since a time."""
     query = (
         select(  # type: ignore[call-overload]
-            Question.batch_id,
             Question.item_id,
             Question.id,
             Question.queue,
@@ -180,14 +173,19 @@ def _read_answers(session: Session, which: ColumnElement[bool], gone: Mapping[in
             Answer.annotation_id,
         )
         .join(Answer, col(Answer.question_id) == Question.id)
-        .where(which, col(Question.gold_id).is_(None))
+        .where(Question.batch_id == batch_id, col(Question.gold_id).is_(None))
     )
-    rows = [(_Heard(*row[:7]), row[7]) for row in session.exec(query).all()]
-    return [
-        replace(one, heard_at=gone.get(annotation_id, one.heard_at))
-        for one, annotation_id in rows
-        if asked_queue(one.queue) in SETTLING
-    ]
+    rows = [(_Heard(*row[:6]), gone.get(row[6], since)) for row in session.exec(query).all()]
+    heard = [replace(one, heard_at=max(one.heard_at, gone_at)) for one, gone_at in rows]
+    return [one for one in heard if one.heard_at > since and asked_queue(one.queue) in SETTLING]
+
+
+def _after_settling(session: Session, batch_id: str, heard: Sequence[_Heard]) -> list[_Heard]:
+    """Return what was heard after a batch had settled about what it had settled by then."""
+    settled_at = last_settled(session, batch_id)
+    if settled_at is None:
+        return []
+    return [one for one in heard if one.asked_at <= settled_at and one.heard_at > settled_at - OVERLAP]
 
 
 def _asked_again(session: Session, batch_id: str) -> set[str]:
