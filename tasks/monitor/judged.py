@@ -2,7 +2,8 @@
 
 Only items that a person answered about count: a label that was accepted without a look agrees with its proposal by
 birth. Blind answers (audits, held-out items) are the yardstick; where people saw the proposals, they may have
-followed them, so the two are never added up.
+followed them, so the two are never added up. The control group of time is neither: it is labelled blind, and was drawn
+from what is in doubt, so a detector would look worse by it than it is.
 """
 
 from collections import Counter
@@ -15,7 +16,7 @@ from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from blocks.database import reading
-from blocks.tables import Answer, AnswerState, Batch, BatchItem, Item, Question, Route, Scan
+from blocks.tables import Answer, AnswerState, Audit, Batch, BatchItem, Item, Question, Route, Scan
 from tasks.audit.look import SECOND_LOOK_ROUND
 from tasks.audit.settled_labels import triaged_by
 from tasks.detect.calibration import judge
@@ -23,6 +24,7 @@ from tasks.detect.proposals import proposals_of
 from tasks.detect.tiles import Flags, Floats
 from tasks.review.queues import MARK_MISSED
 from tasks.settle.in_force import labels_in_force
+from tasks.triage.audit import CONTROL
 from tasks.triage.boxes import in_shards
 
 
@@ -122,6 +124,7 @@ def _judged_of(engine: Engine, collection: str, batch_id: str) -> Iterator[Judge
 
 
 def _answered_places(engine: Engine, batch_id: str, detector: str, recipe: str) -> Sequence[_Place]:
+    in_control = select(Audit.item_id).where(Audit.batch_id == batch_id, Audit.why == CONTROL)
     query = (
         select(Item.id, Item.sequence, BatchItem.route, Answer.answered_at)
         .join(BatchItem, col(BatchItem.item_id) == col(Item.id))
@@ -130,7 +133,7 @@ def _answered_places(engine: Engine, batch_id: str, detector: str, recipe: str) 
         .join(Answer, col(Answer.question_id) == col(Question.id))
         .where(BatchItem.batch_id == batch_id, col(BatchItem.settled_at).is_not(None))
         .where(col(BatchItem.set_aside).is_(None))
-        .where(Scan.detector == detector, Scan.recipe == recipe)
+        .where(Scan.detector == detector, Scan.recipe == recipe, col(Item.id).not_in(in_control))
         .where(Question.queue == MARK_MISSED, Answer.state == AnswerState.COUNTED.value)
         # Second looks go where the detector disagrees: who was asked only then says nothing about the others.
         .where(Question.round < SECOND_LOOK_ROUND)

@@ -52,3 +52,9 @@ def test_without_a_verdict_most_scans_of_the_batchs_own_detector_decide(engine: 
         add_scan(engine, item_id, detector="a-stranger")
     add_scan(engine, ids[0], recipe="zz-once")
     assert main_recipe(engine, BATCH) == (DETECTOR, RECIPE)
+
+
+def test_the_control_group_judges_no_detector_since_it_was_drawn_from_what_is_in_doubt(engine: Engine) -> None:
+    audited = judge_items(engine, 2, [car(0.9)], [region("a")], why="random")
+    judge_items(engine, 3, [car(0.9)], [], why="control", batch_id="batch-2")
+    assert {one.item_id for one in read_judged(engine, "lot")} == set(audited)
