@@ -54,7 +54,8 @@ def run_real(data: Path, home: Path, keep: bool = False) -> None:
         collection="aerial",
         classes=CLASSES,
         detector=str(weights.resolve()),
-        triage=TriageOptions(odd_z=ANY_HEADING_Z),
+        # No control group: two pictures without proposals tell nothing, and would change every number.
+        triage=TriageOptions(odd_z=ANY_HEADING_Z, control_share=0),
         retrain_after=100,
         retrain=TrainOptions(epochs=2, batch=8, lr0=0.001, freeze=10, mosaic=0.0, scale=0.3, from_above=True),
     )

@@ -17,6 +17,7 @@ from tasks.audit.judgements import collect_judgements
 from tasks.audit.options import ProofRef
 from tasks.audit.proving import read_bands
 from tasks.audit.watching import watch_bands
+from tasks.review.bookmarks import deleted_since
 from tasks.triage.boxes import Scope
 
 log = logging.getLogger(__name__)
@@ -69,9 +70,16 @@ def _has_news(engine: Engine, of: ProofRef) -> bool:
         .join(Question, col(Question.id) == col(Answer.question_id))
         .where(Question.batch_id == of.batch_id)
     )
+    known = (
+        select(Answer.annotation_id)
+        .join(Question, col(Question.id) == col(Answer.question_id))
+        .where(Question.batch_id == of.batch_id)
+    )
     with reading(engine) as session:
         heard, looked = session.exec(newest).one(), session.get_one(Bookmark, _name(of.scope)).updated_at
-    return heard is not None and heard > looked
+        gone = deleted_since(session, looked)
+        is_taken_back = bool(gone) and not gone.keys().isdisjoint(session.exec(known))
+    return is_taken_back or (heard is not None and heard > looked)
 
 
 def _in_force(engine: Engine, of: ProofRef) -> set[str]:

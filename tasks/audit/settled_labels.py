@@ -131,14 +131,17 @@ def count_own(engine: Engine, detector: str, settled: Sequence[SettledItem]) -> 
 
 
 def triaged_by(engine: Engine, batch_id: str) -> tuple[str, str]:
-    """Return detector and recipe of the proposals of a batch that triage judged; empty where it judged none."""
-    count = func.count(col(Proposal.id))
+    """Return detector and recipe of the proposals of a batch that triage judged; empty where it judged none.
+
+    Where triage went on with other ones, those of most items: by boxes, the one with the lower scores would win.
+    """
+    count = func.count(col(Proposal.item_id).distinct())
     query = (
         select(Proposal.detector, Proposal.recipe)
         .join(Verdict, col(Verdict.proposal_id) == col(Proposal.id))
         .where(Verdict.batch_id == batch_id)
         .group_by(col(Proposal.detector), col(Proposal.recipe))
-        .order_by(count.desc())
+        .order_by(count.desc(), col(Proposal.detector), col(Proposal.recipe))
     )
     with reading(engine) as session:
         return session.exec(query).first() or ("", "")

@@ -10,7 +10,7 @@ from blocks.artifacts import artifact_key
 from blocks.errors import CatalogUnavailable, StoreUnavailable, TrackingUnavailable
 from blocks.plugs import open_catalog, open_experiments, open_store
 from blocks.retries import WAITS_S, only_for
-from tasks.audit import again, draws, drifting, look_scan, more, proving, second_look, watching
+from tasks.audit import again, draws, drifting, edits, look_scan, more, proving, second_look, watching
 from tasks.audit.look import LookRef, LookScope, look_of_run, read_look
 from tasks.audit.look_answers import read_answers, with_answers
 from tasks.audit.look_options import LookOptions
@@ -133,6 +133,17 @@ def show_look(look: LookRef, pictures: int = 4, plugs: str = "local") -> SecondL
     key = artifact_key("second-look", report.batch_id or look.collection)
     create_markdown_artifact(page, key=key, description="Labels that look wrong, and what people say to that")
     log.info("look %s: %d of %d items answered", look.id, report.items_answered, report.items_asked)
+    return report
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
+def settle_edited(plugs: str = "local") -> edits.EditReport:
+    """Settle the items again of which people changed an answer after their batch had settled."""
+    report = edits.settle_edited(open_catalog(plugs))
+    changed = {one.batch_id: one.revisions for one in report.batches if one.revisions}
+    log.info("%d revisions of labels, from answers changed after settling: %s", report.revisions, changed or "none")
+    if report.revisions:
+        create_markdown_artifact(edits.edits_page(report), "edited-answers", "Answers changed after settling")
     return report
 
 

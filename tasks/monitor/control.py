@@ -1,9 +1,9 @@
 """What proposals save: seconds of people who saw them against seconds of people who did not, on whole items.
 
 The control group are items that would have been asked with boxes and were, by lot, asked without (`Audit.why`
-`control`). Where a line draws none, its random audits stand in: they were drawn from all items, sure ones included, so
-items may be easier than asked ones, and time per box is compared, not per item. Items of the test split are no lot and
-never count.
+`control`). While a line has too few of these, its random audits stand in: they were drawn from all items, sure ones
+included, so items may be easier than asked ones, and time per box is compared, not per item. The two are never added
+up. Items of the test split are no lot and never count.
 """
 
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ class ControlReport(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    group: str = Field(description="control, or random where a line has no control group")
+    group: str = Field(description="control, or random while a line has too few items of its control group")
     shown: Side
     hidden: Side
     ratio: float | None = Field(description="seconds per box, shown over hidden; None: not enough evidence")
@@ -61,9 +61,8 @@ def compare_control(spent: Sequence[Spent], options: MonitorOptions) -> ControlR
         options: How many items each side needs, resamples, seed.
     """
     whole = [one for one in spent if one.counted and one.seconds is not None and not one.subject]
-    group = CONTROL if any(one.why == CONTROL for one in whole) else RANDOM
     shown = _by_item([one for one in whole if not one.blind])
-    hidden = _by_item([one for one in whole if one.why == group])
+    group, hidden = _hidden(whole, options.least_items)
     sides = (_side(shown), _side(hidden))
     missing = [
         f"{side.items} items and {side.boxes} boxes with proposals {name}"
@@ -79,6 +78,15 @@ def compare_control(spent: Sequence[Spent], options: MonitorOptions) -> ControlR
     much = f"{abs(change)} % {'less' if change < 0 else 'more'} time" if change else "as much time"
     words = f"{much} per box with proposals shown ({low:.2f} to {high:.2f} of the time)"
     return ControlReport(group=group, shown=sides[0], hidden=sides[1], ratio=ratio, low=low, high=high, words=words)
+
+
+def _hidden(whole: Sequence[Spent], least_items: int) -> tuple[str, NDArray[np.float64]]:
+    """Return the group that stands for items whose proposals were hidden: the control group once it is large enough."""
+    groups = {why: _by_item([one for one in whole if one.why == why]) for why in (CONTROL, RANDOM)}
+    enough = [why for why, rows in groups.items() if len(rows) >= least_items]
+    some = [why for why, rows in groups.items() if len(rows)]
+    group = next(iter([*enough, *some]), RANDOM)
+    return group, groups[group]
 
 
 def _by_item(spent: Sequence[Spent]) -> NDArray[np.float64]:

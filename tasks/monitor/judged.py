@@ -2,7 +2,8 @@
 
 Only items that a person answered about count: a label that was accepted without a look agrees with its proposal by
 birth. Blind answers (audits, held-out items) are the yardstick; where people saw the proposals, they may have
-followed them, so the two are never added up.
+followed them, so the two are never added up. The control group of time is neither: it is labelled blind, and was drawn
+from what is in doubt, so a detector would look worse by it than it is.
 """
 
 from collections import Counter
@@ -15,13 +16,15 @@ from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from blocks.database import reading
-from blocks.tables import Answer, AnswerState, Batch, BatchItem, Item, Question, Route, Scan
+from blocks.tables import Answer, AnswerState, Audit, Batch, BatchItem, Item, Question, Route, Scan
 from tasks.audit.look import SECOND_LOOK_ROUND
+from tasks.audit.settled_labels import triaged_by
 from tasks.detect.calibration import judge
 from tasks.detect.proposals import proposals_of
 from tasks.detect.tiles import Flags, Floats
 from tasks.review.queues import MARK_MISSED
 from tasks.settle.in_force import labels_in_force
+from tasks.triage.audit import CONTROL
 from tasks.triage.boxes import in_shards
 
 
@@ -64,15 +67,22 @@ class _Place:
 def read_judged(engine: Engine, collection: str) -> list[JudgedItem]:
     """Return the settled items of a collection that people answered about, in the order in which they did.
 
-    Each stands with the detector of its batch under the recipe that the batch was scanned with. An item of a batch
-    without a detector, or one that was not scanned, is left out: nothing was proposed to be judged.
+    Each stands with the detector and the recipe whose proposals routed its batch. An item that these have not scanned
+    is left out: nothing was proposed to be judged.
     """
     found = [item for batch_id in _batches(engine, collection) for item in _judged_of(engine, collection, batch_id)]
     return sorted(found, key=lambda item: (item.answered_at, item.item_id))
 
 
 def main_recipe(engine: Engine, batch_id: str) -> tuple[str, str] | None:
-    """Return detector and recipe of most scans of a batch by its own detector; None where there is none."""
+    """Return the detector and the recipe whose proposals people have seen of a batch; None where nothing was scanned.
+
+    Those that triage gave verdicts on: a batch may have more scans by others, made to choose it from a pool, or for a
+    second look. Where nothing was proposed there are no verdicts, and most scans by the batch's own detector decide.
+    """
+    triaged = triaged_by(engine, batch_id)
+    if all(triaged):
+        return triaged
     query = (
         select(Scan.detector, Scan.recipe)
         .join(BatchItem, col(BatchItem.item_id) == col(Scan.item_id))
@@ -114,6 +124,7 @@ def _judged_of(engine: Engine, collection: str, batch_id: str) -> Iterator[Judge
 
 
 def _answered_places(engine: Engine, batch_id: str, detector: str, recipe: str) -> Sequence[_Place]:
+    in_control = select(Audit.item_id).where(Audit.batch_id == batch_id, Audit.why == CONTROL)
     query = (
         select(Item.id, Item.sequence, BatchItem.route, Answer.answered_at)
         .join(BatchItem, col(BatchItem.item_id) == col(Item.id))
@@ -122,7 +133,7 @@ def _answered_places(engine: Engine, batch_id: str, detector: str, recipe: str) 
         .join(Answer, col(Answer.question_id) == col(Question.id))
         .where(BatchItem.batch_id == batch_id, col(BatchItem.settled_at).is_not(None))
         .where(col(BatchItem.set_aside).is_(None))
-        .where(Scan.detector == detector, Scan.recipe == recipe)
+        .where(Scan.detector == detector, Scan.recipe == recipe, col(Item.id).not_in(in_control))
         .where(Question.queue == MARK_MISSED, Answer.state == AnswerState.COUNTED.value)
         # Second looks go where the detector disagrees: who was asked only then says nothing about the others.
         .where(Question.round < SECOND_LOOK_ROUND)

@@ -1,6 +1,7 @@
 """Small facts this station must remember between runs, as bookmarks: one place that knows their names."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from sqlalchemy import Engine, func
 from sqlmodel import Session, col, delete, select, update
@@ -23,6 +24,13 @@ def read_up_to(project_id: int) -> str:
 def deleted_annotation(annotation_id: int) -> str:
     """Name the bookmark that says that an annotation was deleted, possibly before we heard of it."""
     return f"review annotation {annotation_id} deleted"
+
+
+def deleted_since(session: Session, since: datetime) -> dict[int, datetime]:
+    """Return the annotations that we have heard are gone since a time, and when we heard so."""
+    name = col(Bookmark.name)
+    rows = select(Bookmark).where(name.like("review annotation % deleted"), col(Bookmark.updated_at) > since)
+    return {int(row.name.split(" ")[2]): row.updated_at for row in session.exec(rows)}
 
 
 def questions_written(queue: str, batch_id: str, round_: int) -> str:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,10 +94,23 @@ def weigh_again(engine: Engine, batch_id: str) -> None:
     with reading(engine) as session:
         shared = col(Question.asked_id).is_not(None)
         asked = select(Question.queue, Question.round).where(Question.batch_id == batch_id, shared).distinct()
-        rounds = {(asked_queue(name), round_) for name, round_ in session.exec(asked)}
-    for name, round_ in sorted(rounds):
+        rounds = set(session.exec(asked))
+    weigh_edited(engine, batch_id, rounds)
+
+
+def weigh_edited(engine: Engine, batch_id: str, heard: Collection[tuple[str, int]]) -> None:
+    """Weigh once more what was said in some rounds of a batch that are over. Nobody is asked any more.
+
+    Args:
+        engine: The catalogue.
+        batch_id: The batch.
+        heard: Queues, seats as they are named, and rounds. Where one person is asked and everybody may answer there is
+            nothing to weigh.
+    """
+    in_seats = {(asked_queue(name), round_) for name, round_ in heard if name != asked_queue(name)}
+    for name, round_ in sorted({(asked_queue(name), round_) for name, round_ in heard}):
         queue = queue_asked(engine, name, batch_id, round_)
-        if queue is not None:
+        if queue is not None and (not queue.is_plain or (name, round_) in in_seats):
             weigh_answers(engine, queue, batch_id, round_, is_last=True)
 
 

@@ -9,7 +9,7 @@ _DEEDS = {
     "confirmed": "left as proposed",
     "changed": "moved or renamed",
     "drawn": "drawn where nothing was proposed",
-    "drawn_blind": "drawn blind, for the audit",
+    "drawn_blind": "drawn blind, for the audit or the control group",
     "deleted": "taken away",
     "refused": "called no object by a second person",
     "undecided": "asked about, and decided by nobody",

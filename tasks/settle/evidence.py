@@ -138,7 +138,7 @@ def _parse(model: type[_Model], entry: dict[str, Any]) -> _Model:
         where = ".".join(str(part) for part in first["loc"])
         raise BadRegion(
             f"an answer holds {str(entry)[:120]}, which is no {model.__name__}: {where}: {first['msg']}. "
-            "The answer stays in the catalogue; correct it in Label Studio, then settle again."
+            "The answer stays in the catalogue; correct it in Label Studio, and the next sweep settles it again."
         ) from error
 
 

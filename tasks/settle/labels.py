@@ -3,7 +3,8 @@
 Safe to call at any time and again: after an edited, deleted or late answer it adds what changed, else nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import datetime
 
 from sqlalchemy import Engine, update
 from sqlmodel import Session, col, select
@@ -11,11 +12,15 @@ from sqlmodel import Session, col, select
 from blocks.database import reading, upsert, writing
 from blocks.errors import BadOption
 from blocks.tables import Batch, BatchItem, Label, utc_now
+from tasks.review.bookmarks import read_bookmarks, write_bookmarks
 from tasks.settle.evidence import Place, read_evidence, read_places
 from tasks.settle.report import ItemAside, SettleReport, Tally
 from tasks.settle.revisions import COLUMNS, Home, Written, new_revisions, newest_per_region
 from tasks.settle.truth import Standing, settle_item
 from tasks.triage.boxes import Scope, in_shards
+
+_LAST = "settle batch {} last"
+"""The bookmark that says when a batch was last settled as a whole."""
 
 
 def settle(engine: Engine, batch_id: str, detector: str, recipe: str) -> SettleReport:
@@ -36,21 +41,53 @@ def settle(engine: Engine, batch_id: str, detector: str, recipe: str) -> SettleR
     Raises:
         BadOption: There is no such batch.
     """
-    scope = Scope(batch_id, detector, recipe)
+    began = utc_now()
     tally = Tally(batch_id)
     with reading(engine) as session:
-        home, later = _home_of(session, batch_id)
         places = read_places(session, batch_id)
         tally.leave_out(_read_left_out(session, batch_id))
+    _settle_places(engine, Scope(batch_id, detector, recipe), places, tally)
+    report = tally.report()
+    with writing(engine) as session:
+        write_bookmarks(session, {_LAST.format(batch_id): began.isoformat()})
+        is_over = not report.items_waiting and not report.set_aside
+        if is_over and (places or _is_all_left_out(session, batch_id)):
+            _note_batch_settled(session, batch_id)
+    return report
+
+
+def settle_items(engine: Engine, batch_id: str, detector: str, recipe: str, item_ids: Collection[str]) -> SettleReport:
+    """Settle some items of a batch again, which has been settled as a whole before; the others stay as they are.
+
+    Returns:
+        As `settle`, of these items alone; those that are not of the batch, or set aside, are none.
+
+    Raises:
+        BadOption: There is no such batch.
+    """
+    tally = Tally(batch_id)
+    with reading(engine) as session:
+        places = [place for place in read_places(session, batch_id) if place.item_id in item_ids]
+    _settle_places(engine, Scope(batch_id, detector, recipe), places, tally)
+    return tally.report()
+
+
+def last_settled(session: Session, batch_id: str) -> datetime | None:
+    """Return when a batch was last settled as a whole, so that asking was over; None where it never was."""
+    name = _LAST.format(batch_id)
+    noted = read_bookmarks(session, [name]).get(name)
+    if noted is not None:
+        return datetime.fromisoformat(noted)
+    batch = session.get(Batch, batch_id)
+    return batch.settled_at if batch else None
+
+
+def _settle_places(engine: Engine, scope: Scope, places: Sequence[Place], tally: Tally) -> None:
+    with reading(engine) as session:
+        home, later = _home_of(session, scope.batch_id)
     for part in in_shards(places):
         with writing(engine) as session:
             _settle_shard(session, scope, home, _without(session, part, later), tally)
-    report = tally.report()
-    if not report.items_waiting and not report.set_aside:
-        with writing(engine) as session:
-            if places or _is_all_left_out(session, batch_id):
-                _note_batch_settled(session, batch_id)
-    return report
 
 
 def _settle_shard(session: Session, scope: Scope, home: Home, places: Sequence[Place], tally: Tally) -> None:

@@ -1,7 +1,8 @@
 """How the people of a batch's queues agree, how they do at gold questions, and what only a person with time can solve.
 
-What is told of a person is what the quality of labels needs: how often they say what others say, and how many gold
-questions they passed. No hours, no ranking, nothing of queues in which one person sees each question.
+What is told of a person is what the quality of labels needs: how often they say what others say, how many gold
+questions they passed, and what they found on blind audits of what others found there. No hours, no ranking, nothing of
+queues in which one person sees each question; the audits say so there.
 """
 
 from collections import Counter, defaultdict
@@ -20,7 +21,10 @@ from tasks.review.groups import Group, kind_of, match_answers, read_groups
 from tasks.review.queues import CONFIRM_PAGE, MARK_MISSED, NAME_KIND
 from tasks.review.seats import beside, is_for_referees
 from tasks.review.verdicts import SKIPPED_IT
+from tasks.review.versions import OF_NOBODY
 from tasks.review.why import words_of
+from tasks.settle.audited_people import AuditedPeople, audited_people, audits_summary
+from tasks.settle.unused_answers import UnusedAnswers, read_unused, unused_summary
 from tasks.triage.summary import escape_cell, percent, table
 
 QUEUES = (CONFIRM_PAGE, MARK_MISSED, NAME_KIND, *CONFIRM_QUEUES)
@@ -68,22 +72,25 @@ class Rework(BaseModel):
 
 
 class PeopleReport(BaseModel):
-    """Agreement, gold and rework of a batch."""
+    """Agreement, gold, audits and rework of a batch, and which answers do not count."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     batch_id: str
     queues: tuple[QueueQuality, ...] = ()
     rework: tuple[Rework, ...] = ()
+    audits: AuditedPeople = AuditedPeople()
+    unused: UnusedAnswers = UnusedAnswers()
 
 
 def people_of(engine: Engine, batch_id: str) -> PeopleReport:
-    """Measure how people agreed on a batch, and list what they could not answer."""
+    """Measure how people agreed on a batch and what they found blind, and list what they could not answer."""
     with reading(engine) as session:
         queues = tuple(_quality(session, queue, batch_id) for queue in QUEUES)
-        rework = _rework(session, batch_id)
+        rework, unused = _rework(session, batch_id), read_unused(session, batch_id)
     told = tuple(one for one in queues if one.decided or one.uncounted or one.people)
-    return PeopleReport(batch_id=batch_id, queues=told, rework=rework)
+    audits = audited_people(engine, batch_id)
+    return PeopleReport(batch_id=batch_id, queues=told, rework=rework, audits=audits, unused=unused)
 
 
 def _quality(session: Session, queue: str, batch_id: str) -> QueueQuality:
@@ -96,6 +103,7 @@ def _quality(session: Session, queue: str, batch_id: str) -> QueueQuality:
         select(Answer.reason)
         .join(Question, col(Question.id) == Answer.question_id)
         .where(beside(queue), Question.batch_id == batch_id, Answer.state == AnswerState.UNCOUNTED.value)
+        .where(col(Answer.annotation_id) != OF_NOBODY)
     )
     return QueueQuality(
         queue=queue,
@@ -200,6 +208,9 @@ def people_summary(report: PeopleReport) -> str:
             parts.append(table(("kept and not counted, because", "answers"), rows))
     if not report.queues:
         parts.append("Every question was asked of one person, and none was gold: there is nothing to compare.")
+    parts.append(audits_summary(report.audits))
+    if report.unused.count:
+        parts.append(unused_summary(report.unused))
     if report.rework:
         listed = [(one.queue, one.item_id[:12], one.reason) for one in report.rework[:LISTED]]
         parts.append(f"{len(report.rework):,} for rework:\n\n{table(('queue', 'item', 'reason'), listed)}")

@@ -52,7 +52,7 @@ def show_effort(batch_id: str, detector: str, recipe: str, plugs: str = "local")
 
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY)
 def show_people(batch_id: str, plugs: str = "local") -> PeopleReport:
-    """Show how people agreed on a batch, how they did at gold questions, and what they could not answer."""
+    """Show how people agreed on a batch, how they did at gold questions and audits, and what they could not answer."""
     report = people_of(open_catalog(plugs), batch_id)
     logger.info("%s: %d queues to compare people in, %d for rework", batch_id, len(report.queues), len(report.rework))
     create_markdown_artifact(people_summary(report), artifact_key("people", batch_id), "Agreement, gold and rework")

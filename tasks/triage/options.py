@@ -57,11 +57,11 @@ class TriageOptions(BaseModel):
         description="Share of items that people label without seeing proposals; at least one item",
     )
     control_share: float = Field(
-        default=0.0,
+        default=0.02,
         ge=0,
         le=1,
-        description="Share of the items with boxes in doubt that people label without seeing proposals: the control "
-        "group, which shows how much time the proposals save",
+        description="Share of the items asked about that people label without seeing proposals: the control group, "
+        "which shows how much time the proposals save. It costs that time; 0: none, and audits stand in for it",
     )
     odd_z: float = Field(
         default=3.5,

@@ -8,12 +8,13 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from blocks.audit_tables import Band, Judgement
+from blocks.audit_tables import Band, Judgement, Said
 from blocks.database import reading
 from blocks.stores import Store
 from blocks.tables import Question, utc_now
 from tasks.audit import steps
 from tasks.audit.certificate import Certificate
+from tasks.audit.edits import EditReport
 from tasks.audit.options import ProofOptions, ProofRef
 from tasks.dataset import steps as dataset_steps
 from tasks.dataset.snapshots import take_snapshot
@@ -23,6 +24,7 @@ from tasks.settle.labels import settle
 from tasks.triage import steps as triage_steps
 from tasks.triage.options import TriageOptions
 from tests.audit.lot import CLASSES, PROOF, TRIAGE, Lot, answer_queue, make_lot
+from tests.audit.test_again import change
 from tests.audit.test_drifting import earlier_batch, show
 from tests.triage.rows import BATCH, DETECTOR, RECIPE, add_split
 
@@ -130,3 +132,12 @@ def test_where_the_pictures_have_changed_nobody_judges_and_the_page_says_why(lot
 
     one_run(work)
     assert "pictures have changed" in shown("bands-batch-1")
+
+
+def test_an_answer_changed_after_settling_is_settled_and_shown_by_the_sweeps_step_once(lot: Lot) -> None:
+    one_run(lambda: run_proof(lot))
+    change(lot.engine, 1, Said.NOTHING)
+    found: list[EditReport] = []
+    one_run(lambda: found.extend(steps.settle_edited() for _ in range(2)))
+    assert [one.revisions for one in found] == [1, 0]
+    assert f"| {BATCH} | 1 | 1 | 0 |" in shown("edited-answers")

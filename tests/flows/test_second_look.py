@@ -1,6 +1,6 @@
 """The second look as Prefect runs it: faults planted in people's answers are sent back, mended and counted.
 
-The faults are planted as they come about: an answer is edited in Label Studio, heard by the sweep and settled. The
+The faults are planted as they come about: an answer is edited in Label Studio, heard and settled by the sweep. The
 detector's proposals are written beforehand, as if it had looked: what is under test is what becomes of them.
 """
 
@@ -26,7 +26,6 @@ from tasks.audit.look_options import LookOptions
 from tasks.detect.weights import version_of
 from tasks.review.same_boxes import iou_of_all
 from tasks.settle.in_force import labels_in_force
-from tasks.settle.labels import settle
 from tests.dataset.scenes import Scene, draw_scene
 from tests.flows.test_lines import (
     CLASSES,
@@ -139,9 +138,7 @@ def test_planted_faults_are_sent_back_mended_and_counted_once(world: World, engi
     faulty = dict(zip(asked, (dropped, swapped, shifted), strict=False))
     for item_id, fault in faulty.items():
         plant(engine, world, item_id, fault)
-    assert sweep(world.plugs).answers == 3
-    recipe = world.line.tiling.recipe(world.line.classes)
-    settle(engine, report.batch.id, report.detector.version, recipe)
+    assert sweep(world.plugs).answers == 3  # and settles them
     before = labels_in_force(engine, list(faulty))
     assert not any(is_truth(SCENES[names[item_id]], labels) for item_id, labels in before.items())
 

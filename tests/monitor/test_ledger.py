@@ -163,6 +163,14 @@ def test_too_few_items_are_said_in_words(engine: Engine) -> None:
     assert "3 items and 6 boxes with proposals hidden, 10 items" in control.words
 
 
+def test_random_audits_stand_in_until_the_control_group_is_large_enough(engine: Engine) -> None:
+    for number, item_id in enumerate(add_batch(engine, 12 + 3 + 11)):
+        why = None if number < 12 else "control" if number < 15 else "random"
+        answered(engine, item_id, [region("a")], 10 if why is None else 20, why)
+    found = keep_ledger(engine, "lot").control
+    assert (found.group, found.hidden.items, found.ratio) == ("random", 11, 0.5)
+
+
 def test_machine_times_of_a_backwards_clock_are_counted_and_never_added() -> None:
     total = add_up([MachineTime("a", 5, EARLY), MachineTime("a", -3, EARLY), MachineTime("b", math.nan, EARLY)])
     assert (total.seconds, total.by_step, total.unmeasured) == (5, {"a": 5}, 2)

@@ -71,12 +71,18 @@ def add_split(engine: Engine, sequence: str, split: str, collection: str = "lot"
 
 
 def add_scan(
-    engine: Engine, item_id: str, boxes: Sequence[Box] = (), embedding: np.ndarray | None = None, whole_frame: int = 0
+    engine: Engine,
+    item_id: str,
+    boxes: Sequence[Box] = (),
+    embedding: np.ndarray | None = None,
+    whole_frame: int = 0,
+    detector: str = DETECTOR,
+    recipe: str = RECIPE,
 ) -> list[str]:
     ids = [
-        hashlib.sha256(f"{item_id}|{DETECTOR}|{RECIPE}|{rank}".encode()).hexdigest()[:32] for rank in range(len(boxes))
+        hashlib.sha256(f"{item_id}|{detector}|{recipe}|{rank}".encode()).hexdigest()[:32] for rank in range(len(boxes))
     ]
-    mine = {"item_id": item_id, "detector": DETECTOR, "recipe": RECIPE}
+    mine = {"item_id": item_id, "detector": detector, "recipe": recipe}
     vector = None if embedding is None else embedding.astype(np.float16).tobytes()
     with writing(engine) as session:
         scan = {**mine, "proposals": len(boxes), "whole_frame": whole_frame, "tiles": 4, "embedding": vector}

@@ -10,7 +10,7 @@ from blocks.database import reading, writing
 from blocks.errors import BadOption, UnknownClass
 from blocks.tables import Audit, BatchItem, Verdict
 from tasks.detect.lacking import note_classes
-from tasks.triage.audit import CONTROL, audits_of, draw_audit, sample_size
+from tasks.triage.audit import CONTROL, audits_of, draw_audit, in_control, sample_size
 from tasks.triage.decide import decide
 from tasks.triage.options import Band, TriageOptions
 from tests.triage.rows import BATCH, DETECTOR, RECIPE, add_batch, add_scan, add_split, car
@@ -239,10 +239,24 @@ def test_a_detector_that_knows_all_classes_changes_nothing(engine: Engine) -> No
 # --- the control group ---
 
 
-def test_there_is_no_control_group_unless_asked_for(engine: Engine) -> None:
-    for item_id in add_batch(engine, 30):
+def test_a_line_that_wants_no_control_group_has_none(engine: Engine) -> None:
+    for item_id in add_batch(engine, 200):
         add_scan(engine, item_id, [car(0.3)])
-    assert triage(engine).audits == {"random": 2}
+    assert triage(engine, TriageOptions(control_share=0)).audits == {"random": 10}
+
+
+def test_a_line_that_says_nothing_of_it_has_a_small_control_group(engine: Engine) -> None:
+    for item_id in add_batch(engine, 400):
+        add_scan(engine, item_id, [car(0.3)])
+    report = triage(engine)
+    assert report.audits["random"] == 20
+    assert 1 <= report.audits["control"] <= 20  # of 380: 7.6 on average, sd 2.7
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 1.0])
+def test_of_many_items_the_share_is_in_the_control_group(share: float) -> None:
+    drawn = sum(in_control(0, BATCH, f"item-{number}", share) for number in range(20_000))
+    assert drawn == pytest.approx(20_000 * share, abs=4 * (20_000 * share * (1 - share)) ** 0.5)
 
 
 def test_the_control_group_is_a_random_part_of_what_people_are_asked_about(engine: Engine) -> None:
