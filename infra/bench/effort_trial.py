@@ -210,7 +210,7 @@ class Trial:
         return options.model_copy(update={"epochs": epochs, "patience": epochs}), training
 
     def _triage(self, accept: float = 0.6) -> TriageOptions:
-        return TriageOptions(accept=accept, odd_z=CALM_Z, odd_images=False, seed=self.seed)
+        return TriageOptions(accept=accept, odd_z=CALM_Z, odd_images=False, control_share=0, seed=self.seed)
 
     def _choose(self, selection: Selection) -> BatchRef:
         return choose_batch(self.engine, self.collection, (self.detector.version, self.recipe), selection)
