@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from infra.bench.anomalies_faults import BUDGET, Case, measure_faults
+from infra.bench.anomalies_anomalib import find_anomalib
+from infra.bench.anomalies_faults import BUDGET, measure_faults
+from infra.bench.anomalies_folds import Case
 from infra.bench.anomalies_surfaces import measure_surfaces, read_tiles
 
 OUTPUT = Path(".labelline/bench/anomalies.json")
@@ -37,7 +39,7 @@ def main() -> None:
     if options.only in (None, "surfaces"):
         weights = options.data / "weights" / "yolov8n-coco.pt"
         tiles = read_tiles(options.data / "magnetic_tile", weights, options.tiles)
-        report["surfaces"] = measure_surfaces(tiles, folder / "surfaces")
+        report["surfaces"] = measure_surfaces(tiles, folder / "surfaces", find_anomalib())
         print_surfaces(report["surfaces"])
     if options.only in (None, "faults"):
         report["faults"] = measure_faults(
@@ -59,6 +61,8 @@ def print_surfaces(report: dict[str, Any]) -> None:
     kinds = ", ".join(f"{kind} {value:.3f}" for kind, value in report["auroc_by_defect"].items())
     print(f"  patch memory by defect: {kinds}")
     found, wrongly = report["sent_back"]["defects_found"], report["sent_back"]["free_tiles_sent_back"]
+    if not report["anomalib"]:
+        print("  (anomalib is not installed here: make bench-anomalies does that)")
     good = report["good_tiles_in_triage"]
     print(
         f"  asked about by triage, from {good} good tiles: {found:.0%} of the defects, {wrongly:.0%} of the free tiles"
@@ -71,13 +75,24 @@ def print_faults(report: dict[str, Any]) -> None:
         f"\nbccd: {report['planted']} of {report['labels']} labels dropped, shifted or swapped, "
         f"in {report['faulty_items']} of {report['items']} items ({report['left_out']} others were tried on)"
     )
-    print(f"  {BUDGET:.0%} of the items at most        precision   recall   share of the faults in them")
+    print(f"  {BUDGET:.0%} of the items at most        precision   recall   share of the faults in them, by kind")
     for name, row in report["by_item"].items():
-        print(f"  {name:30} {row['precision']:8.3f} {row['recall']:8.3f} {row['share_of_faults']:8.3f}")
+        print(
+            f"  {name:30} {row['precision']:8.3f} {row['recall']:8.3f} {row['share_of_faults']:8.3f}"
+            f"   ({_kinds(row['share_by_kind'])})"
+        )
     print(f"  single questions, {BUDGET:.0%} of the labels  precision   recall   (recall by kind of fault)")
     for name, row in report["by_question"].items():
-        kinds = ", ".join(f"{kind} {share:.3f}" for kind, share in row["recall_by_kind"].items())
-        print(f"  {name:30} {row['precision']:8.3f} {row['recall']:8.3f}   ({row['questions']} questions; {kinds})")
+        alarms = row.get("false_alarms")
+        sure = f"; the detector is very sure at {row['false_alarms_sure']} of {alarms} false alarms" if alarms else ""
+        print(
+            f"  {name:30} {row['precision']:8.3f} {row['recall']:8.3f}   "
+            f"({row['questions']} questions; {_kinds(row['recall_by_kind'])}{sure})"
+        )
+
+
+def _kinds(shares: dict[str, float]) -> str:
+    return ", ".join(f"{kind} {share:.3f}" for kind, share in shares.items())
 
 
 if __name__ == "__main__":
