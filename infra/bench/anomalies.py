@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("LABELLINE_DATA", "../shared/data")))
     parser.add_argument("--items", type=int, default=0, help="pictures of bccd; all but those tried on by default")
     parser.add_argument("--seed", type=int, default=1, help="of the planted faults and the folds; not 0")
-    parser.add_argument("--epochs", type=int, default=3, help="passes of each fold's fine-tuning")
+    parser.add_argument("--epochs", type=int, default=Case().epochs, help="passes of each fold's fine-tuning")
     parser.add_argument("--tiles", type=int, default=0, help="pictures of each kind of magnetic_tile; all by default")
     parser.add_argument("--only", choices=["surfaces", "faults"], help="one part of it")
     options = parser.parse_args()

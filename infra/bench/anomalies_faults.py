@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from blocks.errors import BadOption
-from infra.bench.anomalies_folds import Case, cached_boxes
+from infra.bench.anomalies_folds import Case, boxes_by_folds
 from infra.bench.anomalies_look import look_at
 from infra.bench.anomalies_planting import Planted, World, at_best, by_chance, of_findings, of_items, of_sent, plant
 from tasks.audit.fault_scores import Fault, ItemBoxes
@@ -39,7 +39,7 @@ def measure_faults(data: Path, case: Case, cache: Path) -> dict[str, Any]:
     names = sorted(truth.boxes)[TRIED_ON:][: case.items or None]
     labels = {name: labels_of(truth, name) for name in names}
     faulty, planted = plant(labels, len(truth.classes), SHARE, case.seed)
-    boxes = cached_boxes(data / "weights" / "yolov8n-coco.pt", truth, faulty, case, cache)
+    boxes = boxes_by_folds(data / "weights" / "yolov8n-coco.pt", truth, faulty, case, cache)
     count = sum(len(mine) for mine in faulty.values())
     questions = round(BUDGET * count)
     report: dict[str, Any] = {
