@@ -77,7 +77,7 @@ bench-effort: setup ## Human seconds against by hand and random order (QUICK=1 o
 	.venv-anomalib/bin/$(PIP) --requirement constraints-anomalib.txt
 	@touch $@
 
-bench-anomalies: setup .venv-anomalib/installed ## Flawed surfaces beside anomalib, and planted label faults (MINUTES)
+bench-anomalies: setup .venv-anomalib/installed ## Flawed surfaces beside anomalib, and planted label faults (15 minutes)
 	$(BIN)/python -m infra.bench.anomalies
 
 chaos: setup ## Kill, lose and double everything; nothing may be lost or doubled

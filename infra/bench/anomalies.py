@@ -1,6 +1,7 @@
 """Bench: flawed surfaces in `magnetic_tile`, and planted label faults in `bccd`.
 
-    python -m infra.bench.anomalies                       # all of it, 10 to 15 minutes on two idle cores
+    python -m infra.bench.anomalies                       # all of it, about 15 minutes of a core
+    python -m infra.bench.anomalies --only faults         # 5 minutes of a core; stopped, it goes on with the next fold
     python -m infra.bench.anomalies --items 12 --epochs 1 --tiles 8     # a slice, to see that it runs
 
 Prints tables and writes `.labelline/bench/anomalies.json`, with heat maps of the oddest surfaces beside it.

@@ -31,8 +31,8 @@ TRAIN_SHARE = 0.5
 NEIGHBOURS = 5
 RIDGE = 0.01
 SMALL_SHARE = 0.01
-"""Of the patches, for the comparison with anomalib: the paper's smallest. At the 5 % of triage its coreset alone takes
-four minutes of a core for each split."""
+"""Of the patches, for the comparison with anomalib: the paper's smallest. At the 5 % of triage its coreset alone would
+take four minutes of a core for each split."""
 
 PADIM_NUMBERS = 100
 """Of the features, drawn by lot, as in the paper for a small backbone."""
