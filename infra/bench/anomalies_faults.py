@@ -69,7 +69,10 @@ def measure_faults(data: Path, case: Case, cache: Path) -> dict[str, Any]:
 
 
 def cleanlab_findings(labels: World, boxes: World, classes: Sequence[str]) -> list[Finding]:
-    """Return what cleanlab's scores alone speak against, one finding for each label and each box, the worst first."""
+    """Return what cleanlab's scores alone speak against, one finding for each label and each box, the worst first.
+
+    cleanlab ranks items only: that its three kinds of scores are put into one order as they are is our doing.
+    """
     from tasks.audit.cleanlab_scores import box_scores
 
     found = []
