@@ -72,7 +72,13 @@ bench-tiles: setup ## Tiled detection beside SAHI and supervision
 bench-effort: setup ## Human seconds against by hand and random order (QUICK=1 only shows that it runs; in full: hours)
 	$(BIN)/python -m infra.bench.effort $(if $(QUICK),--quick)
 
-bench-anomalies: setup ## Flawed surfaces and planted label faults: what is sent back (15 minutes)
+# anomalib, to compare with: some 90 packages that nothing else here needs.
+.venv-anomalib/installed: constraints-anomalib.txt
+	$(PYTHON) -m venv .venv-anomalib
+	.venv-anomalib/bin/$(PIP) --requirement constraints-anomalib.txt
+	@touch $@
+
+bench-anomalies: setup .venv-anomalib/installed ## Flawed surfaces beside anomalib, and planted label faults (15 minutes)
 	$(BIN)/python -m infra.bench.anomalies
 
 chaos: setup ## Kill, lose and double everything; nothing may be lost or doubled
@@ -88,4 +94,4 @@ down: ## Stop the local stack
 	$(BIN)/labelline down
 
 clean: down ## Remove environments and state
-	rm -rf $(VENV) $(LABEL_STUDIO_VENV) .venv-s3 .labelline
+	rm -rf $(VENV) $(LABEL_STUDIO_VENV) .venv-s3 .venv-anomalib .labelline

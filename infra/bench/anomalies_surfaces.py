@@ -1,8 +1,9 @@
 """Flawed surfaces: patch memory, whole-image neighbours and a PaDiM of our own on `magnetic_tile`, on one backbone.
 
-PaDiM here is its idea in a few lines (a Gaussian per patch position, Mahalanobis distance, Defard et al. 2020) on our
-backbone and grid: a yardstick for the method, in the same run. Published numbers for this data set come from larger
-backbones and several times as many free tiles, so none stands beside these.
+PaDiM of our own is its idea in a few lines (a Gaussian per patch position, Mahalanobis distance, Defard et al. 2020) on
+our backbone and grid. Beside it stand anomalib's PatchCore and PaDiM on the same features, see `anomalies_anomalib.py`.
+Published numbers for this data set come from larger backbones and several times as many free tiles, so none stands
+beside these.
 
 Nothing is chosen on these pictures: the layers are those of the PatchCore paper (its section 3.1: the second and third
 stage, here strides 8 and 16, neighbourhoods of 3 by 3), the re-weighting is its equation 7, and the memory has the size
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from infra.bench.anomalies_anomalib import anomalib_scores
 from tasks.triage.odd_images import neighbour_distances
 from tasks.triage.odd_surfaces import heat_picture, odd_surfaces
 from tasks.triage.options import TriageOptions
@@ -28,9 +30,14 @@ SEEDS = (11, 12, 13)
 TRAIN_SHARE = 0.5
 NEIGHBOURS = 5
 RIDGE = 0.01
+SMALL_SHARE = 0.01
+"""Of the patches, for the comparison with anomalib: the paper's smallest. At the 5 % of triage its coreset alone would
+take four minutes of a core for each split."""
+
 PADIM_NUMBERS = 100
 """Of the features, drawn by lot, as in the paper for a small backbone."""
 
+ANOMALIB = {"patchcore": "PatchCore of anomalib, 1 %", "padim": "PaDiM of anomalib"}
 TRIAGE = TriageOptions()
 
 
@@ -65,9 +72,15 @@ def read_tiles(folder: Path, weights: Path, at_most: int = 0) -> Tiles:
     return Tiles(paths, kinds, reader.read(images), whole, reader.model)
 
 
-def measure_surfaces(tiles: Tiles, pictures: Path | None = None) -> dict[str, Any]:
-    """Return AUROC by method, over several seeded splits; draw the oddest pictures of the first split into a folder."""
-    runs = [_measure_split(tiles, seed, pictures if seed == SEEDS[0] else None) for seed in SEEDS]
+def measure_surfaces(tiles: Tiles, pictures: Path | None = None, anomalib: Path | None = None) -> dict[str, Any]:
+    """Return AUROC by method, over several seeded splits.
+
+    Args:
+        tiles: All pictures.
+        pictures: A folder, into which the oddest pictures of the first split are drawn; None: not.
+        anomalib: The Python that has anomalib; None: its methods are left out.
+    """
+    runs = [_measure_split(tiles, seed, pictures if seed == SEEDS[0] else None, anomalib) for seed in SEEDS]
     methods = list(runs[0])
     by_kind = {
         kind: float(np.mean([run["patch memory"][kind] for run in runs]))
@@ -79,16 +92,18 @@ def measure_surfaces(tiles: Tiles, pictures: Path | None = None) -> dict[str, An
         "free_tiles_to_learn": round(TRAIN_SHARE * int((~tiles.flawed).sum())),
         "auroc": {name: [run[name]["all"] for run in runs] for name in methods},
         "auroc_by_defect": by_kind,
+        "anomalib": anomalib is not None,
         "good_tiles_in_triage": min(TRIAGE.surface_images, round(TRAIN_SHARE * int((~tiles.flawed).sum()))),
         "sent_back": _sent_back(tiles, SEEDS[0]),
     }
 
 
-def _measure_split(tiles: Tiles, seed: int, pictures: Path | None) -> dict[str, Any]:
+def _measure_split(tiles: Tiles, seed: int, pictures: Path | None, anomalib: Path | None) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
     train, test = _split(tiles, rng)
     memory = PatchMemory.of(tiles.grids[train], tiles.model, seed=seed)
     flaws = memory.compare(tiles.grids[test], tiles.model)
+    small = PatchMemory.of(tiles.grids[train], tiles.model, share=SMALL_SHARE, seed=seed)
     own = np.full(len(test), -1)
     whole = neighbour_distances(
         tiles.whole[test].astype(np.float64), tiles.whole[train].astype(np.float64), own, NEIGHBOURS
@@ -98,11 +113,19 @@ def _measure_split(tiles: Tiles, seed: int, pictures: Path | None) -> dict[str, 
     if pictures:
         _draw(tiles, test, flaws.distances, flaws.scores, pictures)
     kinds = tiles.kinds[test]
+    theirs: dict[str, Floats] = {}
+    if anomalib:
+        from tasks.detect.patch_features import SIDE_PX
+
+        places = {"train": train, "test": test, "numbers": numbers}
+        theirs = anomalib_scores(anomalib, tiles.grids, **places, share=SMALL_SHARE, size_px=SIDE_PX, seed=seed)
     return {
         "patch memory": _auroc(flaws.scores, kinds),
         "patch memory, not re-weighted": _auroc(flaws.distances.max(axis=(1, 2)), kinds),
+        "patch memory of 1 %": _auroc(small.compare(tiles.grids[test], tiles.model).scores, kinds),
         "PaDiM of our own": _auroc(gauss, kinds),
         "whole image, nearest neighbours": _auroc(whole, kinds),
+        **{ANOMALIB[name]: _auroc(scores, kinds) for name, scores in theirs.items()},
     }
 
 

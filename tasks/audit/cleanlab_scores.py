@@ -42,7 +42,7 @@ def weigh_by_cleanlab(
     Raises:
         BadOption: cleanlab is not installed.
     """
-    places = place_scores(labels, boxes, classes)
+    places = place_scores(labels, boxes)
     margins = class_scores(labels, boxes, classes)
     weighed = []
     for one in findings:
@@ -52,17 +52,14 @@ def weigh_by_cleanlab(
     return weighed
 
 
-def place_scores(
-    labels: Mapping[str, ItemBoxes], boxes: Mapping[str, ItemBoxes], classes: int
-) -> dict[tuple[str, str], float]:
+def place_scores(labels: Mapping[str, ItemBoxes], boxes: Mapping[str, ItemBoxes]) -> dict[tuple[str, str], float]:
     """Return by item and label how well placed it is, 0 to 1 (nothing against it).
 
     Raises:
         BadOption: cleanlab is not installed.
     """
     rank = _cleanlab("object_detection.rank")
-    given, said = in_cleanlab_words(labels, boxes, classes)
-    scores = rank.compute_badloc_box_scores(labels=given, predictions=said) if given else []
+    scores = rank.compute_badloc_box_scores(auxiliary_inputs=in_cleanlab_words(labels, boxes)) if labels else []
     return {
         (item_id, label): float(score)
         for (item_id, mine), of_item in zip(labels.items(), scores, strict=True)
@@ -94,41 +91,73 @@ def class_scores(
     return dict(zip(keys, np.asarray(scores, dtype=np.float64).tolist(), strict=True))
 
 
-def item_scores(labels: Mapping[str, ItemBoxes], boxes: Mapping[str, ItemBoxes], classes: int) -> dict[str, float]:
+def item_scores(labels: Mapping[str, ItemBoxes], boxes: Mapping[str, ItemBoxes]) -> dict[str, float]:
     """Return cleanlab's own quality of each item's labels, 0 to 1: what it gives alone, to compare with.
 
     Raises:
         BadOption: cleanlab is not installed.
     """
-    rank = _cleanlab("object_detection.rank")
-    given, said = in_cleanlab_words(labels, boxes, classes)
-    if not given:
+    if not labels:
         return {}
-    parts = [
-        rank.compute_overlooked_box_scores(labels=given, predictions=said, high_probability_threshold=CONFIDENT),
-        rank.compute_badloc_box_scores(labels=given, predictions=said),
-        rank.compute_swap_box_scores(labels=given, predictions=said, high_probability_threshold=CONFIDENT),
-    ]
-    worst = [np.asarray(rank.pool_box_scores_per_image(part), dtype=np.float64) for part in parts]
+    rank = _cleanlab("object_detection.rank")
+    worst = [np.asarray(rank.pool_box_scores_per_image(part), dtype=np.float64) for part in box_scores(labels, boxes)]
     # Source: cleanlab 2.9's own combination is the geometric mean of the three kinds.
     quality = np.exp(np.mean(np.log(np.maximum(worst, 1e-6)), axis=0))
     return dict(zip(labels, quality.tolist(), strict=True))
 
 
-def in_cleanlab_words(
-    labels: Mapping[str, ItemBoxes], boxes: Mapping[str, ItemBoxes], classes: int
-) -> tuple[list[dict[str, Any]], list[Any]]:
-    """Return labels and boxes as cleanlab takes them: one dict, and one array of class tables, for each item."""
-    given = [{"bboxes": mine.xyxy_px, "labels": mine.class_ids} for mine in labels.values()]
-    said = []
-    for item_id in labels:
-        mine = boxes[item_id]
-        rows = np.column_stack([mine.xyxy_px, mine.scores])
-        table = np.empty(classes, dtype=object)
-        for class_id in range(classes):
-            table[class_id] = rows[mine.class_ids == class_id]
-        said.append(table)
-    return given, said
+def box_scores(labels: Mapping[str, ItemBoxes], boxes: Mapping[str, ItemBoxes]) -> tuple[list[Floats], ...]:
+    """Return cleanlab's own scores one by one, 0 to 1 (nothing against it), item by item in the order of `labels`.
+
+    Returns:
+        How little overlooked each box is (NaN where it is no evidence), how well placed each label is, and how well
+        its class suits it. Boxes and labels in their own order.
+
+    Raises:
+        BadOption: cleanlab is not installed.
+    """
+    rank = _cleanlab("object_detection.rank")
+    both = in_cleanlab_words(labels, boxes)
+    return (
+        rank.compute_overlooked_box_scores(auxiliary_inputs=both, high_probability_threshold=CONFIDENT),
+        rank.compute_badloc_box_scores(auxiliary_inputs=both),
+        rank.compute_swap_box_scores(auxiliary_inputs=both, high_probability_threshold=CONFIDENT),
+    )
+
+
+def in_cleanlab_words(labels: Mapping[str, ItemBoxes], boxes: Mapping[str, ItemBoxes]) -> list[dict[str, Any]]:
+    """Return labels and boxes as cleanlab prepares them for its scores, with how alike each two are.
+
+    cleanlab would compare each label with each box in plain Python, twice for every kind of score: minutes for some
+    hundred crowded items. Here they are compared as arrays, once.
+    """
+    rank = _cleanlab("object_detection.rank")
+    prepared: list[dict[str, Any]] = []
+    least = 1.0
+    for item_id, mine in labels.items():
+        said = boxes[item_id]
+        overlap = (
+            iou_of_all(mine.xyxy_px, said.xyxy_px) if len(mine) and len(said) else np.zeros((len(mine), len(said)))
+        )
+        apart = np.linalg.norm(_centres(mine)[:, None] - _centres(said)[None], axis=2)
+        alike = rank.ALPHA * overlap + (1 - rank.ALPHA) * np.exp(-rank.EUC_FACTOR * apart)
+        least = min(least, float(alike[alike > 0].min(initial=1.0)))
+        prepared.append(
+            {
+                "lab_bboxes": mine.xyxy_px,
+                "lab_labels": mine.class_ids,
+                "pred_bboxes": said.xyxy_px,
+                "pred_labels": said.class_ids,
+                "pred_label_probs": said.scores,
+                "iou_matrix": overlap,
+                "similarity_matrix": alike,
+            }
+        )
+    return [{**one, "min_possible_similarity": least} for one in prepared]
+
+
+def _centres(boxes: ItemBoxes) -> Floats:
+    return np.asarray((boxes.xyxy_px[:, :2] + boxes.xyxy_px[:, 2:]) / 2)
 
 
 def _seen_classes(labels: ItemBoxes, boxes: ItemBoxes, classes: int) -> Floats:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from blocks.errors import BadInput, NotEnoughData
@@ -152,12 +153,13 @@ class _Judge:
     def _of_single_boxes(self, item_id: str, item: Paired) -> list[Finding]:
         """Judge boxes without a label, the best first; one over a label, or over a better one, says nothing new."""
         found: list[Finding] = []
-        kept = [item.labels.xyxy_px]
-        for box in sorted(item.single_boxes.tolist(), key=lambda place: -item.boxes.scores[place]):
-            mine = item.boxes.xyxy_px[[box]]
-            if any((iou_of_all(mine, others) >= SAME_OBJECT_IOU).any() for others in kept if len(others)):
+        order = sorted(item.single_boxes.tolist(), key=lambda place: -item.boxes.scores[place])
+        mine = item.boxes.xyxy_px[order]
+        over = np.asarray((item.iou[:, order] >= SAME_OBJECT_IOU).any(axis=0))
+        for rank, box in enumerate(order):
+            if over[rank]:
                 continue
-            kept.append(mine)
+            over |= iou_of_all(mine[[rank]], mine)[0] >= SAME_OBJECT_IOU
             class_id, score = int(item.boxes.class_ids[box]), float(item.boxes.scores[box])
             share = self.agreement.labelled(class_id, score)
             seen = a_or_an(self.classes[class_id])

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from blocks.errors import BadInput, BadOption, NotEnoughData
-from tasks.audit.cleanlab_scores import item_scores
-from tasks.audit.fault_scores import Agreement, Fault, ItemBoxes, pair
+from tasks.audit.cleanlab_scores import box_scores, item_scores, place_scores
+from tasks.audit.fault_scores import SAME_OBJECT_IOU, Agreement, Fault, ItemBoxes, pair
 from tasks.audit.faults import FaultOptions, find_faults, suspicion_of
+from tasks.review.same_boxes import iou_of_all
 from tests.audit.fault_world import CLASSES, changed, drawn_world
 
 OPTIONS = FaultOptions()
@@ -152,9 +153,65 @@ def test_cleanlab_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) 
 def test_cleanlab_alone_ranks_a_faulty_item_last_of_all() -> None:
     pytest.importorskip("cleanlab", reason="the extra `faults` is not installed")
     labels, seen = drawn_world()
-    quality = item_scores(changed(labels, "item-3", swap=2), seen, len(CLASSES))
+    quality = item_scores(changed(labels, "item-3", swap=2), seen)
     assert min(quality, key=lambda item: quality[item]) == "item-3"
-    assert item_scores({}, {}, 2) == {}
+    assert item_scores({}, {}) == {}
+
+
+def test_what_is_prepared_for_cleanlab_gives_the_scores_that_cleanlab_works_out_itself() -> None:
+    rank = pytest.importorskip("cleanlab.object_detection.rank", reason="the extra `faults` is not installed")
+    labels, seen = crowded_world()
+    given = [{"bboxes": mine.xyxy_px, "labels": mine.class_ids} for mine in labels.values()]
+    said = []
+    for mine in (seen[item] for item in labels):
+        table = np.empty(3, dtype=object)
+        for class_id in range(3):
+            table[class_id] = np.column_stack([mine.xyxy_px, mine.scores])[mine.class_ids == class_id]
+        said.append(table)
+    half = {"high_probability_threshold": 0.5}
+    theirs = (
+        rank.compute_overlooked_box_scores(labels=given, predictions=said, **half),
+        rank.compute_badloc_box_scores(labels=given, predictions=said),
+        rank.compute_swap_box_scores(labels=given, predictions=said, **half),
+    )
+    ours = box_scores(labels, seen)
+    by_class = [np.argsort(mine.class_ids, kind="stable") for mine in seen.values()]
+    for mine, other, order in zip(ours[0], theirs[0], by_class, strict=True):
+        np.testing.assert_allclose(mine[order], other)
+    for part, others in zip(ours[1:], theirs[1:], strict=True):
+        for mine, other in zip(part, others, strict=True):
+            np.testing.assert_allclose(mine, other)
+    assert list(place_scores(labels, seen).values()) == pytest.approx(np.concatenate(theirs[1]).tolist())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_of_boxes_that_lie_over_each_other_only_the_best_says_that_a_label_is_missing(seed: int) -> None:
+    labels, seen = crowded_world(seed)
+    for item, mine in labels.items():
+        others = seen[item].at_least(OPTIONS.min_score)
+        single = pair(mine, others).single_boxes
+        kept: list[int] = []
+        for box in sorted(single.tolist(), key=lambda place: -others.scores[place]):
+            edges = [*mine.xyxy_px, *others.xyxy_px[kept]]
+            if all(iou_of_all(others.xyxy_px[[box]], np.array([edge]))[0, 0] < SAME_OBJECT_IOU for edge in edges):
+                kept.append(box)
+        found = find_faults(labels, seen, ("car", "truck", "bus"), OPTIONS)
+        overlooked = {one.subject for one in found if one.item_id == item and one.fault is Fault.OVERLOOKED}
+        assert overlooked == {others.ids[box] for box in kept}
+
+
+def crowded_world(seed: int = 0) -> tuple[dict[str, ItemBoxes], dict[str, ItemBoxes]]:
+    """Labels and boxes of three classes thrown over each other, also items without the ones or the others."""
+    rng = np.random.default_rng(seed)
+
+    def thrown(name: str, count: int) -> ItemBoxes:
+        corner, size = rng.uniform(0, 120, (count, 2)), rng.uniform(10, 60, (count, 2))
+        ids = [f"{name}-{k}" for k in range(count)]
+        boxes = np.hstack([corner, corner + size]).tolist()
+        return ItemBoxes.of(ids, rng.integers(0, 3, count).tolist(), boxes, rng.uniform(0, 1, count).tolist())
+
+    labels = {f"item-{n}": thrown("label", count) for n, count in enumerate((12, 0, 5, 1, 0))}
+    return labels, {f"item-{n}": thrown("box", count) for n, count in enumerate((60, 20, 0, 1, 0))}
 
 
 def test_a_label_takes_the_box_of_its_class_where_two_lie_alike() -> None:

@@ -6,12 +6,14 @@ import cv2
 import numpy as np
 import pytest
 
-from blocks.errors import BadOption
-from infra.bench.anomalies_faults import Case, measure_faults
+from blocks.errors import BadOption, LabellingError
+from infra.bench.anomalies_anomalib import anomalib_scores, find_anomalib
+from infra.bench.anomalies_faults import cleanlab_findings, measure_faults
+from infra.bench.anomalies_folds import Case
 from infra.bench.anomalies_look import look_at
-from infra.bench.anomalies_planting import Planted, of_findings, of_items, of_sent, plant
+from infra.bench.anomalies_planting import Planted, at_best, by_chance, of_findings, of_items, of_sent, plant
 from infra.bench.anomalies_surfaces import Tiles, measure_surfaces, padim_scores
-from tasks.audit.fault_scores import Fault
+from tasks.audit.fault_scores import Fault, ItemBoxes
 from tasks.audit.faults import FaultOptions, Finding, find_faults
 from tests.audit.fault_world import CLASSES, drawn_world
 
@@ -60,8 +62,25 @@ def test_planted_faults_are_found_where_the_detector_is_good() -> None:
 
 def test_items_are_counted_by_what_is_sent_back() -> None:
     planted = [Planted("dropped", "a", "1", BOX), Planted("dropped", "a", "2", BOX), Planted("swapped", "b", "1", BOX)]
-    assert of_items(["a", "c", "b", "d"], planted, 0.5) == {"precision": 0.5, "recall": 0.5, "share_of_faults": 2 / 3}
-    assert of_items([], [], 0.15) == {"precision": 0.0, "recall": 0.0, "share_of_faults": 0.0}
+    half = of_items(["a", "c", "b", "d"], planted, 0.5)
+    assert (half["precision"], half["recall"], half["share_of_faults"]) == (0.5, 0.5, 2 / 3)
+    assert half["share_by_kind"] == {"dropped": 1.0, "shifted": 0.0, "swapped": 0.0}
+    nothing = of_items([], [], 0.15)
+    assert (nothing["precision"], nothing["recall"], nothing["share_of_faults"]) == (0.0, 0.0, 0.0)
+
+
+def test_questions_by_lot_never_find_a_label_that_is_gone() -> None:
+    planted = [Planted("dropped", "a", "1", BOX), Planted("swapped", "b", "1", BOX)]
+    chance = by_chance(planted, labels=10, questions=2)
+    assert (chance["precision"], chance["recall"]) == (0.1, 0.1)
+    assert chance["recall_by_kind"] == {"dropped": 0.0, "shifted": 0.2, "swapped": 0.2}
+    assert by_chance([], labels=0, questions=0)["recall"] == 0.0
+
+
+def test_who_knows_all_faults_is_held_back_by_the_number_of_questions_only() -> None:
+    planted = [Planted("dropped", "a", str(number), BOX) for number in range(4)]
+    assert (at_best(planted, 2)["precision"], at_best(planted, 2)["recall"]) == (1.0, 0.5)
+    assert (at_best(planted, 8)["precision"], at_best(planted, 8)["recall"]) == (0.5, 1.0)
 
 
 def test_a_finding_is_right_about_its_label_or_about_the_place_of_a_dropped_one() -> None:
@@ -69,6 +88,23 @@ def test_a_finding_is_right_about_its_label_or_about_the_place_of_a_dropped_one(
     findings = [finding("a"), finding("b"), finding("b", subject="2"), finding("a", box=(50.0, 50.0, 60.0, 60.0))]
     score = of_findings(findings, planted, questions=4)
     assert (score["precision"], score["recall"]) == (0.5, 1.0)
+
+
+def test_a_false_alarm_is_sure_where_the_detector_gives_a_high_score() -> None:
+    far = (50.0, 50.0, 60.0, 60.0)
+    boxes = {"a": ItemBoxes.of(["x", "y"], [0, 0], [BOX, far], [0.9, 0.5]), "b": ItemBoxes.of([], [], [])}
+    findings = [finding("a"), finding("a", box=far), finding("b")]
+    score = of_findings(findings, [], questions=3, boxes=boxes)
+    assert (score["false_alarms"], score["false_alarms_sure"]) == (3, 1)
+    assert of_findings(findings, [Planted("dropped", "a", "1", BOX)], 3, boxes)["false_alarms_sure"] == 0
+
+
+def test_cleanlab_alone_finds_what_is_planted_where_the_detector_is_good() -> None:
+    pytest.importorskip("cleanlab", reason="the extra `faults` is not installed")
+    labels, seen = drawn_world(items=60)
+    faulty, planted = plant(labels, 2, 0.1, seed=0)
+    score = of_findings(cleanlab_findings(faulty, seen, CLASSES), planted, questions=len(planted) + 4)
+    assert score["recall"] > 0.8
 
 
 def test_two_findings_about_one_fault_find_it_once() -> None:
@@ -111,3 +147,28 @@ def test_surfaces_with_a_plain_flaw_are_told_apart_by_every_patch_method() -> No
     assert min(report["auroc"]["patch memory"]) == pytest.approx(1.0)
     assert min(report["auroc"]["PaDiM of our own"]) > 0.9
     assert report["sent_back"]["defects_found"] == 1.0
+
+
+@pytest.mark.slow
+def test_anomalib_tells_flawed_pictures_from_others_by_the_features_it_is_given() -> None:
+    python = find_anomalib()
+    if python is None:
+        pytest.skip("anomalib is not installed: `make .venv-anomalib/installed`")
+    grids = np.random.default_rng(0).normal(5, 1, (50, 4, 4, 8)).astype(np.float32)
+    grids[40:, 1, 1] += 8
+    how = {"share": 0.5, "size_px": 32, "seed": 1}
+    scores = anomalib_scores(python, grids, range(30), range(30, 50), numbers=np.arange(8), **how)
+    assert set(scores) == {"patchcore", "padim"}
+    for found in scores.values():
+        assert found[:10].max() < found[10:].min()
+
+
+def test_an_environment_without_anomalib_is_named_with_what_it_said(tmp_path: Path) -> None:
+    python = tmp_path / "bin" / "python"
+    python.parent.mkdir()
+    python.write_text("#!/bin/sh\necho 'No module named anomalib' >&2\nexit 1\n")
+    python.chmod(0o755)
+    with pytest.raises(LabellingError, match="No module named anomalib"):
+        anomalib_scores(
+            python, np.zeros((1, 1, 1, 1), np.float32), [0], [0], numbers=np.arange(1), share=1, size_px=32, seed=0
+        )
