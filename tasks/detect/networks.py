@@ -24,6 +24,9 @@ Backend = Literal[
 ROUNDED = ("torch-bf16", "torch-fp16", "openvino-bf16")
 """Back ends whose boxes may differ from those of the others: asked for by name, they are part of a recipe."""
 
+BOUNDED = ("tensorrt",)
+"""Back ends that are built for pictures of at most the network's usual size, whatever the network could see."""
+
 LANES_AT_MOST = 8
 """Each lane of a CPU back end keeps its own activations, some hundred megabytes at 640 px."""
 
