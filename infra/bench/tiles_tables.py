@@ -13,8 +13,10 @@ RACERS = (
     "whole_frame",
     "labelline_coarse",
     "labelline_snug",
+    "labelline_joined",
     "labelline_rounded",
     "labelline_rounded_snug",
+    "labelline_rounded_joined",
     "sahi_openvino",
     "supervision_openvino",
 )

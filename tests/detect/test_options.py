@@ -23,6 +23,7 @@ def test_a_recipe_ignores_the_order_and_repetition_of_classes():
         {"min_score": 0.2},
         {"whole_image": False},
         {"backend": "openvino-bf16"},
+        {"backend": "openvino-int8"},
         {"snug": True},
         {"join": 2},
     ],
