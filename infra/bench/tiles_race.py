@@ -80,10 +80,22 @@ def _contestants(weights: Path, min_score: float, paths: Sequence[Path], folder:
         racing.append(contestants.labelline(weights, min_score, "labelline_rounded", rounded))
         racing.append(contestants.labelline(weights, min_score, "labelline_rounded_snug", rounded, snug=True))
         racing.append(contestants.labelline(weights, min_score, "labelline_rounded_joined", rounded, join=JOIN))
+        racing.extend(_in_integers(weights, min_score))
         exported = contestants.export_for_peers(weights, folder)
         racing.append(contestants.sahi(exported, min_score, paths, "sahi_openvino"))
         racing.append(contestants.supervision(exported, min_score, paths, "supervision_openvino"))
     return racing
+
+
+def _in_integers(weights: Path, min_score: float) -> list[Contestant]:
+    if not installed("onnxruntime"):
+        return []
+    integers: Backend = "openvino-int8"
+    return [
+        contestants.labelline(weights, min_score, "labelline_int8", integers),
+        contestants.labelline(weights, min_score, "labelline_int8_snug", integers, snug=True),
+        contestants.labelline(weights, min_score, "labelline_int8_joined", integers, join=JOIN),
+    ]
 
 
 class _Tally:

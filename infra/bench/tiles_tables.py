@@ -17,6 +17,9 @@ RACERS = (
     "labelline_rounded",
     "labelline_rounded_snug",
     "labelline_rounded_joined",
+    "labelline_int8",
+    "labelline_int8_snug",
+    "labelline_int8_joined",
     "sahi_openvino",
     "supervision_openvino",
 )

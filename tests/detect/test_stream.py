@@ -60,38 +60,6 @@ def test_snug_tiles_find_the_same_solid_objects_in_fewer_pixels():
     assert sizes[True] < 0.9 * sizes[False]
 
 
-def test_joined_tiles_find_the_same_solid_objects_in_fewer_pixels():
-    class Weighing(ColourDetector):
-        looked = 0
-
-        def predict(self, images, min_score=0.1, fitted=False):
-            self.looked += sum(image.size for image in images)
-            return super().predict(images, min_score, fitted)
-
-    boxes = [[30, 40, 90, 80], [400, 260, 560, 340], [700, 100, 760, 420]]
-    looked = []
-    for join in (1, 2, 3):
-        detector = Weighing()
-        options = OPTIONS.model_copy(update={"join": join})
-        (found,) = find_objects([source("a", (900, 700), boxes)], detector, ALL, options)
-        best = paired_iou(np.array(sorted(found.merged.boxes_xyxy_px.tolist())), np.array(boxes, dtype=float))
-        assert (best > 0.97).all()
-        looked.append(detector.looked)
-    assert looked[0] > 1.3 * looked[1] > 1.3 * looked[2]
-
-
-def test_a_batch_of_joined_tiles_holds_as_many_pixels_as_one_of_tiles():
-    detector = ColourDetector()
-    options = OPTIONS.model_copy(update={"join": 3, "whole_image": False})
-    list(find_objects([source(str(n), (640, 640)) for n in range(5)], detector, ALL, options))
-    assert detector.batch_sizes == [2, 2, 1]
-
-
-def test_tiles_are_not_joined_for_a_network_that_sees_one_size():
-    with pytest.raises(BadOption, match="set join to 1"):
-        list(find_objects([], ColourDetector(widens=False), ALL, OPTIONS.model_copy(update={"join": 2})))
-
-
 def test_pictures_of_rare_sizes_do_not_wait_until_the_end():
     sizes = [(300 - 32 * (n % 7), 300) for n in range(40)]
     sources = (source(str(n), size_wh) for n, size_wh in enumerate(sizes))
