@@ -1,6 +1,7 @@
 """All back ends say the same; the fastest of them is taken; and whatever is missing or wrong, torch is still there."""
 
 import logging
+import re
 import time
 
 import cv2
@@ -104,7 +105,7 @@ def choose_of(*others):
 def test_the_fastest_is_chosen():
     found = choose_of(Fake("slow", 0.05), Fake("fast", 0.002), Fake("medium", 0.01))
     assert found.name == "fast"
-    assert "fast 2 ms" in found.why
+    assert re.search(r"fast \d+ ms", found.why)  # 2 where nothing else runs
     assert len(found.trials) == 4
 
 
