@@ -57,6 +57,7 @@ def labelline(
     backend: Backend = "auto",
     coarse_score: float = 0.0,
     snug: bool = False,
+    join: int = 1,
 ) -> Contestant:
     """Return our own stream of tiles; with a coarse score, it skips tiles where the whole image shows nothing."""
     detector = load_detector(weights, version_of(weights), TILE_PX, backend)
@@ -67,6 +68,7 @@ def labelline(
         backend=backend,
         coarse_score=coarse_score,
         snug=snug,
+        join=join,
         batch_size=8 if device() == "cpu" else 32,
         decode_threads=2 if device() == "cpu" else 8,
     )
@@ -85,7 +87,7 @@ def labelline(
         return [answers[str(path)] for path in paths]
 
     setting = str(getattr(detector, "runner", backend)) + (f", coarse pass at {coarse_score}" if coarse_score else "")
-    setting += ", snug tiles" if snug else ""
+    setting += ", snug tiles" if snug else f", {join} tiles joined" if join > 1 else ""
     return Contestant(name, setting, ask, tiles)
 
 

@@ -31,6 +31,9 @@ from tasks.train.evaluate import average_precision
 
 GROUP = 6
 COARSE_SCORE = 0.02
+JOIN = 3
+"""Tiles side by side that are looked at as one: 1920 px, so that no picture but two of the 103 has a seam."""
+
 CLASSES = ("car", "truck", "bus")
 """Those of aerial_cars that COCO has. A minibus is none of COCO's, so minibuses stay out of the truth for all alike."""
 
@@ -70,15 +73,29 @@ def _contestants(weights: Path, min_score: float, paths: Sequence[Path], folder:
         contestants.whole_frame(weights, min_score),
         contestants.labelline(weights, min_score, "labelline_coarse", coarse_score=COARSE_SCORE),
         contestants.labelline(weights, min_score, "labelline_snug", snug=True),
+        contestants.labelline(weights, min_score, "labelline_joined", join=JOIN),
     ]
     if contestants.device() == "cpu" and installed("openvino"):
         rounded: Backend = "openvino-bf16"
         racing.append(contestants.labelline(weights, min_score, "labelline_rounded", rounded))
         racing.append(contestants.labelline(weights, min_score, "labelline_rounded_snug", rounded, snug=True))
+        racing.append(contestants.labelline(weights, min_score, "labelline_rounded_joined", rounded, join=JOIN))
+        racing.extend(_in_integers(weights, min_score))
         exported = contestants.export_for_peers(weights, folder)
         racing.append(contestants.sahi(exported, min_score, paths, "sahi_openvino"))
         racing.append(contestants.supervision(exported, min_score, paths, "supervision_openvino"))
     return racing
+
+
+def _in_integers(weights: Path, min_score: float) -> list[Contestant]:
+    if not installed("onnxruntime"):
+        return []
+    integers: Backend = "openvino-int8"
+    return [
+        contestants.labelline(weights, min_score, "labelline_int8", integers),
+        contestants.labelline(weights, min_score, "labelline_int8_snug", integers, snug=True),
+        contestants.labelline(weights, min_score, "labelline_int8_joined", integers, join=JOIN),
+    ]
 
 
 class _Tally:

@@ -36,8 +36,10 @@ def measure_seams() -> dict[str, dict[str, float]]:
     """
     return {
         "labelline": _shares(partial(_labelline, whole=True)),
+        "labelline, 2 tiles joined": _shares(partial(_labelline, whole=True, join=2)),
         "sahi": _shares(partial(_sahi, whole=True)),
         "labelline, tiles only": _shares(partial(_labelline, whole=False)),
+        "labelline, 2 tiles joined, tiles only": _shares(partial(_labelline, whole=False, join=2)),
         "sahi, tiles only": _shares(partial(_sahi, whole=False)),
         # supervision's slicer has no pass over the whole image.
         "supervision, tiles only": _shares(_supervision),
@@ -83,8 +85,8 @@ def _parts(boxes: Floats, views_xyxy_px: Floats) -> tuple[Floats, Floats, Ints]:
     return np.concatenate(found), np.concatenate(scores), np.concatenate(numbers)
 
 
-def _labelline(box: Floats, whole: bool) -> Floats:
-    regions = regions_of(SIZE_WH, TILE_PX, OVERLAP_SHARE, whole)
+def _labelline(box: Floats, whole: bool, join: int = 1) -> Floats:
+    regions = regions_of(SIZE_WH, TILE_PX, OVERLAP_SHARE, whole, join=join)
     boxes, scores, views = _parts(box, regions.xyxy_px)
     seen = Seen(boxes, scores, np.zeros(len(boxes), dtype=np.int64), views)
     return merge_views(seen, regions, TilingOptions(tile_px=TILE_PX)).boxes_xyxy_px

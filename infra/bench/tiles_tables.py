@@ -13,8 +13,13 @@ RACERS = (
     "whole_frame",
     "labelline_coarse",
     "labelline_snug",
+    "labelline_joined",
     "labelline_rounded",
     "labelline_rounded_snug",
+    "labelline_rounded_joined",
+    "labelline_int8",
+    "labelline_int8_snug",
+    "labelline_int8_joined",
     "sahi_openvino",
     "supervision_openvino",
 )

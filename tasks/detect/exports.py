@@ -1,9 +1,9 @@
 """Networks exported from .pt to ONNX, kept beside each other by the hash of the weights they came from.
 
-The cache is `cache/detectors/<version>/` in the state folder: `any.onnx` takes pictures of any size and number, and
-`<height>x<width>.onnx` is for a library that must know the size; beside each a `.json` with its facts and its hash,
-written last. What is there is ours and is only checked for damage; a file from outside goes through
-`outside.py`. Anything here can be deleted at any time.
+The cache is `cache/detectors/<version>/` in the state folder: `any.onnx` takes pictures of any size and number,
+`<height>x<width>.onnx` is for a library that must know the size, and `int8-<side>.onnx` rounds; beside each a `.json`
+with its facts and its hash, written last. What is there is ours and is only checked for damage; a file from outside
+goes through `outside.py`. Anything here can be deleted at any time.
 """
 
 import hashlib
@@ -37,6 +37,9 @@ FREE_AXES = {INPUT: {0: "n", 2: "height", 3: "width"}, OUTPUTS[0]: {0: "n", 2: "
 Size = tuple[int, int]
 """Height and width of a picture in pixels."""
 
+Kind = Size | str | None
+"""Of an export: for one size, made otherwise and under a name of its own, or None for any size."""
+
 
 class Export(BaseModel):
     """An exported network: where it is and what is known of it."""
@@ -53,9 +56,9 @@ def cache_folder(version: str) -> Path:
     return labelline_home() / "cache" / "detectors" / version
 
 
-def find_export(version: str, size_hw: Size | None = None) -> tuple[Path, Export] | None:
-    """Return the export of a version for any size or one, or None where there is none or it is damaged."""
-    path = _export_path(version, size_hw)
+def find_export(version: str, kind: Kind = None) -> tuple[Path, Export] | None:
+    """Return the export of a version, for any size if no kind is given; None where there is none or it is damaged."""
+    path = _export_path(version, kind)
     try:
         export = Export.model_validate_json(path.with_suffix(".json").read_bytes())
         with path.open("rb") as file:
@@ -99,9 +102,17 @@ def export_graph(graph: "DetectionGraph", facts: NetworkFacts, version: str, siz
             output_names=list(OUTPUTS),
             dynamic_axes=None if size_hw else FREE_AXES,
         )
-    data = buffer.getvalue()
+    return keep_export(buffer.getvalue(), facts, version, size_hw)
+
+
+def keep_export(data: bytes, facts: NetworkFacts, version: str, kind: Kind = None) -> Path:
+    """Keep an ONNX file with what is known of it, and return where.
+
+    Raises:
+        OSError: The cache cannot be written.
+    """
     export = Export(sha256=hashlib.sha256(data).hexdigest(), export_version=EXPORT_VERSION, facts=facts)
-    path = _export_path(version, size_hw)
+    path = _export_path(version, kind)
     path.parent.mkdir(parents=True, exist_ok=True)
     fill_atomically(path, data)
     fill_atomically(path.with_suffix(".json"), json.dumps(export.model_dump(), indent=1).encode())
@@ -109,5 +120,6 @@ def export_graph(graph: "DetectionGraph", facts: NetworkFacts, version: str, siz
     return path
 
 
-def _export_path(version: str, size_hw: Size | None) -> Path:
-    return cache_folder(version) / ("any.onnx" if size_hw is None else f"{size_hw[0]}x{size_hw[1]}.onnx")
+def _export_path(version: str, kind: Kind) -> Path:
+    name = f"{kind[0]}x{kind[1]}" if isinstance(kind, tuple) else kind or "any"
+    return cache_folder(version) / f"{name}.onnx"

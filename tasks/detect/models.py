@@ -78,6 +78,11 @@ class Detector(Protocol):
         ...
 
     @property
+    def widens(self) -> bool:
+        """Whether it sees fitted pictures that are larger than `imgsz`, too."""
+        ...
+
+    @property
     def lanes(self) -> int:
         """How many calls run side by side."""
         ...
@@ -90,9 +95,9 @@ class Detector(Protocol):
     def predict(self, images: Sequence[Pixels], min_score: float = 0.1, fitted: bool = False) -> "list[sv.Detections]":
         """Find boxes, in pixels of each image, best score first; images are letterboxed unless they are `fitted`.
 
-        Fitted are pictures whose sides are multiples of 32 and at most `imgsz`: they are seen as they are. One call is
-        fastest with pictures of one size. Made with `to_detections`; a back end that has features of the image at hand
-        leaves them, a vector (d,) float32, in `metadata["embedding"]`.
+        Fitted are pictures whose sides are multiples of 32 and at most `imgsz` (any, where it widens): they are seen as
+        they are. One call is fastest with pictures of one size. Made with `to_detections`; a back end that has features
+        of the image at hand leaves them, a vector (d,) float32, in `metadata["embedding"]`.
         """
         ...
 

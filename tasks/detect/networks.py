@@ -17,12 +17,24 @@ from tasks.intake.images import Pixels
 Arrays = list[npt.NDArray[np.float32]]
 
 Backend = Literal[
-    "auto", "torch", "torch-bf16", "torch-fp16", "openvino", "openvino-bf16", "onnxruntime", "opencv", "tensorrt"
+    "auto",
+    "torch",
+    "torch-bf16",
+    "torch-fp16",
+    "openvino",
+    "openvino-bf16",
+    "openvino-int8",
+    "onnxruntime",
+    "opencv",
+    "tensorrt",
 ]
 """What can be asked for by name; `auto` is the fastest here of those that agree with torch."""
 
-ROUNDED = ("torch-bf16", "torch-fp16", "openvino-bf16")
+ROUNDED = ("torch-bf16", "torch-fp16", "openvino-bf16", "openvino-int8")
 """Back ends whose boxes may differ from those of the others: asked for by name, they are part of a recipe."""
+
+BOUNDED = ("tensorrt",)
+"""Back ends that are built for pictures of at most the network's usual size, whatever the network could see."""
 
 LANES_AT_MOST = 8
 """Each lane of a CPU back end keeps its own activations, some hundred megabytes at 640 px."""

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from tasks.detect.exports import Size
-from tasks.detect.networks import Arrays, as_blob, lanes_here
+from tasks.detect.networks import ROUNDED, Arrays, as_blob, lanes_here
 from tasks.intake.images import Pixels
 
 SIZES_AT_ONCE = 12
@@ -22,7 +22,7 @@ SIZES_AT_ONCE = 12
 
 
 class OpenVinoRunner:
-    """OpenVINO on the CPU, one single-threaded stream per lane, in float32 or (by name) in bfloat16.
+    """OpenVINO on the CPU, one single-threaded stream per lane, in float32 or (by name) in bfloat16 and integers.
 
     For each size of picture the network is compiled anew: with its size known it runs faster than with any size.
     """
@@ -78,7 +78,7 @@ class OpenVinoRunner:
             "PERFORMANCE_HINT": "THROUGHPUT",
             "NUM_STREAMS": str(self.lanes),
             "INFERENCE_NUM_THREADS": self.lanes * self._threads,
-            "INFERENCE_PRECISION_HINT": "bf16" if self.name.endswith("bf16") else "f32",
+            "INFERENCE_PRECISION_HINT": "bf16" if self.name in ROUNDED else "f32",
         }
         return self._core.compile_model(steps.build(), "CPU", settings)
 

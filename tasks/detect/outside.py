@@ -79,7 +79,7 @@ def facts_of(path: Path) -> NetworkFacts:
 
 
 def _open(path: Path, name: str, facts: NetworkFacts) -> Runner:
-    if name.startswith("torch") or name == "tensorrt":
+    if name.startswith("torch") or name in ("tensorrt", "openvino-int8"):
         raise BadOption(f"back end {name!r} runs no .onnx file: expected openvino, onnxruntime or opencv")
     try:
         return open_onnx(path, name, facts.imgsz)

@@ -7,7 +7,7 @@ import numpy as np
 import supervision as sv
 
 from tasks.detect.models import DROPPED, EMBEDDING, Embeddings, to_detections
-from tasks.detect.networks import Arrays, NetworkFacts, Runner
+from tasks.detect.networks import BOUNDED, Arrays, NetworkFacts, Runner
 from tasks.detect.rows import Rows, features_of, rows_of, suppress_rows
 from tasks.detect.views import Placement, View, letterbox, squared
 from tasks.intake.images import Pixels
@@ -26,6 +26,7 @@ class RowDetector:
         self.runner, self.facts, self.version = runner, facts, version
         self.classes, self.imgsz = facts.classes, facts.imgsz
         self.lanes, self.batch_size = runner.lanes, runner.batch_size
+        self.widens = not facts.square and runner.name not in BOUNDED
 
     def predict(self, images: Sequence[Pixels], min_score: float = 0.1, fitted: bool = False) -> list[sv.Detections]:
         """Find boxes in images, and leave each image's features in `metadata["embedding"]`.
@@ -78,7 +79,8 @@ class RowDetector:
     def _detections(self, rows: Rows, view: View, min_score: float) -> sv.Detections:
         unsound = ~np.isfinite(rows).all(axis=0)
         dropped = int(unsound.sum())
-        kept = suppress_rows(rows[:, ~unsound] if dropped else rows, min_score, self.facts)
+        tiles = -(-view.pixels.shape[0] * view.pixels.shape[1] // self.imgsz**2)
+        kept = suppress_rows(rows[:, ~unsound] if dropped else rows, min_score, self.facts, tiles)
         boxes = view.placement.to_image(kept[:4].T.astype(np.float64))
         detections = to_detections(boxes, kept[4], kept[5])
         detections.metadata[DROPPED] = dropped

@@ -50,22 +50,24 @@ def features_of(outputs: Sequence[Any], facts: NetworkFacts) -> npt.NDArray[np.f
     return np.zeros((len(said), 0), dtype=np.float32)
 
 
-def suppress_rows(rows: Rows, min_score: float, facts: NetworkFacts) -> Rows:
+def suppress_rows(rows: Rows, min_score: float, facts: NetworkFacts, tiles: int = 1) -> Rows:
     """Return the boxes of one picture that stand, best score first, as rows (6, k).
 
     Args:
         rows: Shape (6, a), finite.
         min_score: Only what scores more is kept.
         facts: Whether the network has already suppressed.
+        tiles: How many pictures of the usual size its picture stands for: so many times more boxes may stand.
     """
+    most = MOST_BOXES * tiles
     rows = rows[:, rows[4] > min_score]
-    rows = rows[:, np.argsort(-rows[4], kind="stable")[:MOST_CANDIDATES]]
+    rows = rows[:, np.argsort(-rows[4], kind="stable")[: MOST_CANDIDATES * tiles]]
     if facts.suppressed or rows.shape[1] < 2:
-        return rows[:, :MOST_BOXES]
+        return rows[:, :most]
     corners, sides = rows[:2].T, (rows[2:4] - rows[:2]).T
     boxes: Any = np.hstack([corners, sides]).astype(np.float64)
     kept = cv2.dnn.NMSBoxesBatched(boxes, rows[4], rows[5].astype(np.int32), min_score, SUPPRESSION_IOU)
-    return rows[:, np.sort(np.asarray(kept, dtype=np.int64).reshape(-1))[:MOST_BOXES]]
+    return rows[:, np.sort(np.asarray(kept, dtype=np.int64).reshape(-1))[:most]]
 
 
 def _yolox_rows(said: Rows, imgsz: int) -> Rows:

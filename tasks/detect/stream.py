@@ -98,12 +98,17 @@ def find_objects(
         `Found`, or `Unseen` where an image cannot be read: one bad image never stops the rest.
 
     Raises:
-        BadOption: The detector's network sees only pictures smaller than a tile.
+        BadOption: The detector's network sees only pictures smaller than a tile, or than joined tiles.
     """
     if options.tile_px > detector.imgsz:
         raise BadOption(
             f"tiles of {options.tile_px} px do not fit detector {detector.version}, whose network sees at most "
             f"{detector.imgsz} px: set tile_px to {detector.imgsz}"
+        )
+    if options.join > 1 and not detector.widens:
+        raise BadOption(
+            f"tiles cannot be joined for detector {detector.version}, whose network sees no picture larger than "
+            f"{detector.imgsz} px as it runs here: set join to 1, or choose a back end and weights that see any size"
         )
     with ThreadPoolExecutor(options.decode_threads) as readers, ThreadPoolExecutor(detector.lanes) as network:
         belt = _Belt(network, detector, class_ids, options)
@@ -138,8 +143,9 @@ class _Belt:
         """Cut an image and put its views on the belt; with a coarse pass, the whole image alone at first."""
         height, width = pixels.shape[:2]
         options = self.options
-        size_wh = (width, height)
-        regions = regions_of(size_wh, options.tile_px, options.overlap_share, options.whole_image, options.snug)
+        regions = regions_of(
+            (width, height), options.tile_px, options.overlap_share, options.whole_image, options.snug, options.join
+        )
         views = list(enumerate(cut_views(pixels, regions, self.detector.imgsz, snug=True)))
         coarse = options.coarse_score > 0 and len(views) > 1
         first, later = (views[-1:], views[:-1]) if coarse else (views, [])
@@ -178,12 +184,16 @@ class _Belt:
 
     def _next_size(self) -> _Size | None:
         """Return a size of which a batch is full; or, where too many batches are filling, the one begun first."""
-        full = next((size for size, tickets in self.waiting.items() if len(tickets) >= self.size), None)
+        full = next((size for size, tickets in self.waiting.items() if len(tickets) >= self._batch_of(size)), None)
         return full or (next(iter(self.waiting)) if len(self.waiting) > BATCHES_FILLING else None)
+
+    def _batch_of(self, size: _Size) -> int:
+        """Return how many pictures of a size make a batch: of joined tiles fewer, so that it takes as much memory."""
+        return max(1, min(self.size, self.size * self.options.tile_px**2 // (size[0] * size[1])))
 
     def _send(self, size: _Size) -> None:
         waiting = self.waiting[size]
-        tickets = [waiting.popleft() for _ in range(min(self.size, len(waiting)))]
+        tickets = [waiting.popleft() for _ in range(min(self._batch_of(size), len(waiting)))]
         del self.waiting[size]
         if waiting:
             self.waiting[size] = waiting  # begun anew: behind the others

@@ -39,8 +39,10 @@ def tiling_for(sizes_wh_px: Floats, options: TilingOptions | None = None) -> Til
     needed_px = float(np.quantile(np.asarray(sizes_wh_px).max(axis=1), LARGEST_SHARE)) + MARGIN_PX
     shares = [float(np.clip(needed_px / side, *OVERLAP_SHARES)) for side in TILES_PX]
     holds = [share * side >= needed_px for share, side in zip(shares, TILES_PX, strict=True)]
-    # Pixels looked at, relative to those of the image: each tile brings (1 − share)² of its area as new.
-    looked = [1 / (1 - share) ** 2 if fits else np.inf for share, fits in zip(shares, holds, strict=True)]
+    # Pixels looked at, relative to those of the image: each tile brings (1 − share)² of its area as new, and joined
+    # ones, of which only the outermost share anything, bring more.
+    shared = [share / options.join for share in shares]
+    looked = [1 / (1 - share) ** 2 if fits else np.inf for share, fits in zip(shared, holds, strict=True)]
     best = int(np.argmin(looked)) if any(holds) else len(TILES_PX) - 1
     default = TILES_PX.index(640)
     if holds[default] and looked[default] <= 1.3 * looked[best]:

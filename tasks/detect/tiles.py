@@ -33,17 +33,23 @@ class TileGrid:
         return len(self.tiles_xyxy_px)
 
 
-def lay_tiles(size_wh: tuple[int, int], tile_px: int, overlap_share: float, snug: bool = False) -> TileGrid:
+def lay_tiles(
+    size_wh: tuple[int, int], tile_px: int, overlap_share: float, snug: bool = False, join: int = 1
+) -> TileGrid:
     """Cover an image with as few tiles as the least overlap allows, spread evenly.
 
     1920 pixels at 640 and 0.2 need four tiles. Full-sized and evenly spread, they overlap by 213 pixels instead of 128,
     so that more objects are seen twice; snug, they are 576 pixels wide and overlap by 128: a tenth less to look at.
+    Joined by up to three, they are one: at the same scale, a network says of each place what it says in a small tile,
+    but for the edges, and what neighbours would have shared is looked at once.
 
     Args:
         size_wh: Width and height of the image in pixels, each at least 1.
         tile_px: Side of a tile in pixels.
         overlap_share: Least overlap of neighbours as a share of `tile_px`, from 0 to less than 1.
         snug: Tiles are no larger than that overlap needs, in steps that networks can see.
+        join: Tiles that are looked at side by side as one, along each axis: then a tile of the grid has up to this many
+            times the side, is snug, and overlaps its neighbours by as much as before.
 
     Raises:
         BadOption: The image has no pixels, or the overlap leaves no step between tiles.
@@ -57,8 +63,9 @@ def lay_tiles(size_wh: tuple[int, int], tile_px: int, overlap_share: float, snug
             f"tiles of {tile_px} px cannot overlap by {overlap_share:g} of their side ({overlap_px} px): the overlap "
             "must be at least 0 and smaller than the tile. Lower overlap_share."
         )
-    x_min, tile_width = _starts(width, tile_px, overlap_px, snug)
-    y_min, tile_height = _starts(height, tile_px, overlap_px, snug)
+    side_px, snug = tile_px * join, snug or join > 1
+    x_min, tile_width = _starts(width, side_px, overlap_px, snug)
+    y_min, tile_height = _starts(height, side_px, overlap_px, snug)
     corners = np.stack(np.meshgrid(x_min, y_min), axis=-1).reshape(-1, 2)
     return TileGrid(size_wh, np.hstack([corners, corners + np.array([tile_width, tile_height])]).astype(np.int64))
 
@@ -114,18 +121,18 @@ class Regions:
 
 
 def regions_of(
-    size_wh: tuple[int, int], tile_px: int, overlap_share: float, whole_image: bool, snug: bool = False
+    size_wh: tuple[int, int], tile_px: int, overlap_share: float, whole_image: bool, snug: bool = False, join: int = 1
 ) -> Regions:
     """Return all views of an image: its tiles (see `lay_tiles`), then the whole if asked for.
 
     An image that fits one tile is looked at once: as a whole if asked for (and then made larger to fill the network's
-    input, as detectors were trained), as a tile otherwise.
+    input, as detectors were trained), as a tile otherwise. What fits only a joined tile is looked at in both ways.
     """
     width, height = size_wh
-    tiles = lay_tiles(size_wh, tile_px, overlap_share, snug).tiles_xyxy_px.astype(np.float64)
+    tiles = lay_tiles(size_wh, tile_px, overlap_share, snug, join).tiles_xyxy_px.astype(np.float64)
     if whole_image:
         all_of_it = np.array([[0, 0, width, height]], dtype=np.float64)
-        tiles = np.vstack([tiles, all_of_it]) if len(tiles) > 1 else all_of_it
+        tiles = np.vstack([tiles, all_of_it]) if max(size_wh) > tile_px else all_of_it
     whole = np.zeros(len(tiles), dtype=np.bool_)
     whole[-1] = whole_image
     return Regions(size_wh, tiles, whole)

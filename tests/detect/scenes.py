@@ -31,6 +31,7 @@ class ColourDetector:
     imgsz: int = 320
     classes: tuple[str, ...] = ("car", "truck", "bus")
     version: str = "0123456789ab"
+    widens: bool = True
     lanes: int = 1
     batch_size: int = 0
     batch_sizes: list[int] = field(default_factory=list)
@@ -39,7 +40,8 @@ class ColourDetector:
         self.batch_sizes.append(len(images))
         if fitted:
             assert len({image.shape for image in images}) <= 1
-            assert all(side % 32 == 0 and side <= self.imgsz for image in images for side in image.shape[:2])
+            sides = [side for image in images for side in image.shape[:2]]
+            assert all(side % 32 == 0 and (side <= self.imgsz or self.widens) for side in sides)
         return [self._look(image, fitted) for image in images]
 
     def embed(self, images: Sequence[Pixels]) -> np.ndarray:

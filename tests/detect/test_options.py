@@ -23,6 +23,9 @@ def test_a_recipe_ignores_the_order_and_repetition_of_classes():
         {"min_score": 0.2},
         {"whole_image": False},
         {"backend": "openvino-bf16"},
+        {"backend": "openvino-int8"},
+        {"snug": True},
+        {"join": 2},
     ],
 )
 def test_a_recipe_changes_with_what_changes_boxes(change):
@@ -36,9 +39,15 @@ def test_a_recipe_ignores_how_fast_the_work_is_done(change):
     assert TilingOptions(**change).recipe(("car",)) == TilingOptions().recipe(("car",))
 
 
+def test_a_recipe_of_before_tiles_could_be_snug_or_joined_is_still_the_same():
+    assert TilingOptions(snug=False, join=1).recipe(("car",)) == "29e72f511f60"
+
+
 @pytest.mark.parametrize(
     ("wrong", "field"),
     [
+        ({"join": 0}, "join"),
+        ({"join": 9}, "join"),
         ({"overlap_share": 1.0}, "overlap_share"),
         ({"overlap_share": -0.1}, "overlap_share"),
         ({"tile_px": 0}, "tile_px"),

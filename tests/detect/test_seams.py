@@ -16,9 +16,9 @@ from tests.detect.scenes import seen_of
 SIZE_WH = (1920, 1400)
 
 
-def merge(objects, *, size_wh=SIZE_WH, class_ids=None, seed=0, snug=False, **options) -> tuple[Merged, Seen]:
+def merge(objects, *, size_wh=SIZE_WH, class_ids=None, seed=0, snug=False, join=1, **options) -> tuple[Merged, Seen]:
     chosen = TilingOptions(**options)
-    regions = regions_of(size_wh, chosen.tile_px, chosen.overlap_share, chosen.whole_image, snug)
+    regions = regions_of(size_wh, chosen.tile_px, chosen.overlap_share, chosen.whole_image, snug, join)
     seen = seen_of(np.asarray(objects, dtype=np.float64).reshape(-1, 4), regions, class_ids, seed)
     return merge_views(seen, regions, chosen), seen
 
@@ -36,10 +36,17 @@ def test_no_detections_merge_into_none():
     assert merged.parts() == []
 
 
-@given(one_object(), st.booleans(), st.booleans(), st.sampled_from([0.0, 0.1, 0.2, 0.5]), st.integers(0, 99))
-@settings(deadline=None, max_examples=300)
-def test_one_object_in_many_tiles_comes_back_once(box, whole_image, snug, overlap_share, seed):
-    merged, seen = merge([box], whole_image=whole_image, overlap_share=overlap_share, seed=seed, snug=snug)
+@given(
+    one_object(),
+    st.booleans(),
+    st.booleans(),
+    st.integers(1, 3),
+    st.sampled_from([0.0, 0.1, 0.2, 0.5]),
+    st.integers(0, 99),
+)
+@settings(deadline=None, max_examples=400)
+def test_one_object_in_many_tiles_comes_back_once(box, whole_image, snug, join, overlap_share, seed):
+    merged, seen = merge([box], whole_image=whole_image, overlap_share=overlap_share, seed=seed, snug=snug, join=join)
     assert len(merged) == 1
     assert paired_iou(merged.boxes_xyxy_px, np.array([box], dtype=float))[0] > 0.97
     assert merged.scores[0] == seen.scores.max()
@@ -77,10 +84,11 @@ def test_every_detection_ends_in_exactly_one_box(seed):
     assert (np.diff(merged.scores) <= 0).all()
 
 
+@pytest.mark.parametrize("join", [1, 2, 3])
 @pytest.mark.parametrize("phase", range(0, 430, 37))
-def test_parked_neighbours_are_never_swallowed(phase):
+def test_parked_neighbours_are_never_swallowed(phase, join):
     cars = [[phase + 44 * n, 400 + 10 * (n % 2), phase + 44 * n + 40, 480] for n in range(34)]
-    merged, _ = merge(cars)
+    merged, _ = merge(cars, join=join)
     assert len(merged) == len(cars)
 
 

@@ -111,8 +111,9 @@ def test_an_image_beyond_memory_is_set_aside_with_its_size():
 
 @pytest.mark.parametrize("size_wh", [(1, 1), (1, 20_000), (20_000, 1), (319, 5), (320, 320), (321, 320)])
 @pytest.mark.parametrize("whole_image", [True, False])
-def test_images_of_odd_shapes_go_through(size_wh, whole_image):
-    options = OPTIONS.model_copy(update={"whole_image": whole_image})
+@pytest.mark.parametrize("join", [1, 3])
+def test_images_of_odd_shapes_go_through(size_wh, whole_image, join):
+    options = OPTIONS.model_copy(update={"whole_image": whole_image, "join": join})
     (found,) = find_objects([source("odd", size_wh)], ColourDetector(), ALL, options)
     assert isinstance(found, Found)
     assert len(found.merged) == 0

@@ -48,3 +48,12 @@ def test_objects_larger_than_any_tile_still_give_usable_options():
 def test_no_objects_are_refused():
     with pytest.raises(NotEnoughData, match="no objects"):
         tiling_for(np.zeros((0, 2)))
+
+
+def test_joined_tiles_need_not_be_large_to_waste_little():
+    sizes = np.full((40, 2), 300.0)
+    alone, joined = tiling_for(sizes), tiling_for(sizes, TilingOptions(join=3))
+    assert joined.join == 3
+    assert joined.tile_px < alone.tile_px
+    for chosen in (alone, joined):
+        assert chosen.tile_px * chosen.overlap_share >= 300

@@ -1,0 +1,30 @@
+"""What the tile bench measures of our own tiles, on a few of its objects; the whole of it takes minutes."""
+
+from functools import partial
+
+import pytest
+
+from infra.bench import tiles_seams, tiles_tables
+
+
+@pytest.mark.parametrize("join", [1, 2, 3])
+def test_no_object_at_a_seam_comes_back_twice_or_cut_whatever_is_joined(monkeypatch, join):
+    monkeypatch.setattr(tiles_seams, "SIDES_PX", (50, 300, 650, 900))
+    monkeypatch.setattr(tiles_seams, "PHASES_PX", range(0, 640, 80))
+    shares = tiles_seams._shares(partial(tiles_seams._labelline, whole=True, join=join))
+    assert shares.pop("objects") == 32
+    assert not any(shares.values()), shares
+
+
+def test_every_racer_has_a_row_of_its_own():
+    assert len(set(tiles_tables.RACERS)) == len(tiles_tables.RACERS)
+    row = {
+        "setting": "one",
+        "by_class": {"car": {"truths": 3, "ap50": 0.5}},
+        **dict.fromkeys(("images_per_second", "labelline_is_faster_by", "cpu_seconds_per_image"), 1.0),
+        **dict.fromkeys(("map50", "map50_95", "map50_any_class", "map50_95_any_class"), 0.1),
+        **dict.fromkeys(("recall50_any_class", "recall_lost", "tiles_skipped"), 0.1),
+        "boxes": 7,
+    }
+    result = {"device": "cpu", "images": 2, "score": 0.25, **dict.fromkeys(tiles_tables.RACERS, row)}
+    assert tiles_tables._race(result).row_count == len(tiles_tables.RACERS)
