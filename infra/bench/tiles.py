@@ -22,7 +22,7 @@ from typing import Any
 
 from infra.bench.tiles_calibration import measure_calibration
 from infra.bench.tiles_merging import measure_merging
-from infra.bench.tiles_race import race
+from infra.bench.tiles_race import known_contestants, race
 from infra.bench.tiles_scaling import measure_scaling
 from infra.bench.tiles_seams import measure_seams
 from infra.bench.tiles_tables import print_tables
@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=0, help="how many, evenly chosen; all by default")
     parser.add_argument("--score", type=float, default=0.25, help="boxes below are kept by nobody")
     parser.add_argument("--only", choices=["race", "seams", "merging", "scaling", "calibration"], help="one part of it")
+    parser.add_argument("--who", nargs="*", choices=known_contestants(), default=(), help="only these, and ours")
     options = parser.parse_args()
     report: dict[str, Any] = {
         "versions": versions(),
@@ -49,7 +50,7 @@ def main() -> None:
         "load_before": os.getloadavg()[0],
     }
     parts: dict[str, Callable[[], dict[str, Any]]] = {
-        "race": lambda: race(options.data, options.images, options.score),
+        "race": lambda: race(options.data, options.images, options.score, options.who),
         "seams": lambda: {"seams": measure_seams()},
         "merging": lambda: {"merging": measure_merging()},
         "scaling": lambda: {"scaling": measure_scaling(STARTER)},

@@ -55,22 +55,18 @@ def labelline(
     min_score: float,
     name: str = "labelline",
     backend: Backend = "auto",
-    coarse_score: float = 0.0,
-    snug: bool = False,
-    join: int = 1,
+    **looks: float | bool,
 ) -> Contestant:
-    """Return our own stream of tiles; with a coarse score, it skips tiles where the whole image shows nothing."""
+    """Return our own stream of tiles; `looks` are options of `TilingOptions` that differ from the race's."""
     detector = load_detector(weights, version_of(weights), TILE_PX, backend)
     options = TilingOptions(
         tile_px=TILE_PX,
         overlap_share=OVERLAP_SHARE,
         min_score=min_score,
         backend=backend,
-        coarse_score=coarse_score,
-        snug=snug,
-        join=join,
         batch_size=8 if device() == "cpu" else 32,
         decode_threads=2 if device() == "cpu" else 8,
+        **looks,
     )
     # What the peers keep of a class nobody asked for costs them nothing here either: all are asked for all classes.
     wanted = range(len(detector.classes))
@@ -86,8 +82,9 @@ def labelline(
             tiles["looked"] += int((~found.regions.whole).sum()) - found.skipped
         return [answers[str(path)] for path in paths]
 
-    setting = str(getattr(detector, "runner", backend)) + (f", coarse pass at {coarse_score}" if coarse_score else "")
-    setting += ", snug tiles" if snug else f", {join} tiles joined" if join > 1 else ""
+    setting = ", ".join(
+        [str(getattr(detector, "runner", backend)), *(f"{key} {value}" for key, value in looks.items())]
+    )
     return Contestant(name, setting, ask, tiles)
 
 

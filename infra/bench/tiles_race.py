@@ -7,8 +7,9 @@ shared machine they lie less. Reading the files counts, for all alike.
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,21 @@ JOIN = 3
 CLASSES = ("car", "truck", "bus")
 """Those of aerial_cars that COCO has. A minibus is none of COCO's, so minibuses stay out of the truth for all alike."""
 
+BASELINE = "labelline"
+
 BARE_IMAGES = 8
 BARE_BATCH = 32
 
 
-def race(data: Path, images: int, min_score: float) -> dict[str, Any]:
-    """Let all contestants find the vehicles of aerial_cars, and return their rates and precision by device."""
+def race(data: Path, images: int, min_score: float, who: Collection[str] = ()) -> dict[str, Any]:
+    """Let contestants find the vehicles of aerial_cars, and return their rates and precision by device.
+
+    Args:
+        data: The folder of all data sets.
+        images: How many, evenly chosen; 0: all.
+        min_score: Boxes below are kept by nobody.
+        who: Names of those who race against our own float32; empty: all.
+    """
     quiet_ultralytics()  # SAHI would import it loudly, and leave one thread to everybody
     weights = data / "weights" / "yolov8n-coco.pt"
     truth = read_truth(data / "aerial_cars")
@@ -51,51 +61,57 @@ def race(data: Path, images: int, min_score: float) -> dict[str, Any]:
         names = [names[place] for place in np.linspace(0, len(names) - 1, images).round().astype(int)]
     paths = [truth.pictures[name] for name in names]
     with tempfile.TemporaryDirectory(prefix="labelline-bench-") as folder:
-        tallies = {each.name: _Tally(each) for each in _contestants(weights, min_score, paths, Path(folder))}
+        known = _contestants(weights, min_score, paths, Path(folder))
+        tallies = {name: _Tally(ready(name)) for name, ready in known.items() if not who or name in (BASELINE, *who)}
         for tally in tallies.values():
             tally.contestant.ask(_one_of_each_size(paths))  # what is built for a size once is not part of the race
         for number, start in enumerate(range(0, len(paths), GROUP)):
             turn = list(tallies.values())
             for tally in turn[number % len(turn) :] + turn[: number % len(turn)]:
                 tally.take_turn(paths[start : start + GROUP])
-    ours = tallies["labelline"]
+    ours = tallies[BASELINE]
     rows = {name: tally.summary(_truths(truth, names), ours) for name, tally in tallies.items()}
     return {contestants.device(): {"device": _device_name(), "images": len(paths), "score": min_score, **rows}} | {
         "bare_forward": bare_forward(weights, paths[:: max(1, len(paths) // BARE_IMAGES)])
     }
 
 
-def _contestants(weights: Path, min_score: float, paths: Sequence[Path], folder: Path) -> list[Contestant]:
-    racing = [
-        contestants.labelline(weights, min_score),
-        contestants.sahi(weights, min_score, paths),
-        contestants.supervision(weights, min_score, paths),
-        contestants.whole_frame(weights, min_score),
-        contestants.labelline(weights, min_score, "labelline_coarse", coarse_score=COARSE_SCORE),
-        contestants.labelline(weights, min_score, "labelline_snug", snug=True),
-        contestants.labelline(weights, min_score, "labelline_joined", join=JOIN),
-    ]
+def known_contestants() -> tuple[str, ...]:
+    """Return the names of all who can race here, in the order of the table."""
+    return tuple(_contestants(Path(), 0.0, (), Path()))
+
+
+def _contestants(
+    weights: Path, min_score: float, paths: Sequence[Path], folder: Path
+) -> dict[str, Callable[[str], Contestant]]:
+    """Return who can race here: by name, what gets one ready."""
+
+    def ours(backend: Backend = "auto", **looks: float | bool) -> Callable[[str], Contestant]:
+        return lambda name: contestants.labelline(weights, min_score, name, backend, **looks)
+
+    ready: dict[str, Callable[[str], Contestant]] = {
+        BASELINE: ours(),
+        "sahi": lambda _: contestants.sahi(weights, min_score, paths),
+        "supervision": lambda _: contestants.supervision(weights, min_score, paths),
+        "whole_frame": lambda _: contestants.whole_frame(weights, min_score),
+        "labelline_coarse": ours(coarse_score=COARSE_SCORE),
+        "labelline_snug": ours(snug=True),
+        "labelline_joined": ours(join=JOIN),
+    }
     if contestants.device() == "cpu" and installed("openvino"):
-        rounded: Backend = "openvino-bf16"
-        racing.append(contestants.labelline(weights, min_score, "labelline_rounded", rounded))
-        racing.append(contestants.labelline(weights, min_score, "labelline_rounded_snug", rounded, snug=True))
-        racing.append(contestants.labelline(weights, min_score, "labelline_rounded_joined", rounded, join=JOIN))
-        racing.extend(_in_integers(weights, min_score))
-        exported = contestants.export_for_peers(weights, folder)
-        racing.append(contestants.sahi(exported, min_score, paths, "sahi_openvino"))
-        racing.append(contestants.supervision(exported, min_score, paths, "supervision_openvino"))
-    return racing
-
-
-def _in_integers(weights: Path, min_score: float) -> list[Contestant]:
-    if not installed("onnxruntime"):
-        return []
-    integers: Backend = "openvino-int8"
-    return [
-        contestants.labelline(weights, min_score, "labelline_int8", integers),
-        contestants.labelline(weights, min_score, "labelline_int8_snug", integers, snug=True),
-        contestants.labelline(weights, min_score, "labelline_int8_joined", integers, join=JOIN),
-    ]
+        ready["labelline_rounded"] = ours("openvino-bf16")
+        ready["labelline_rounded_snug"] = ours("openvino-bf16", snug=True)
+        ready["labelline_rounded_joined"] = ours("openvino-bf16", join=JOIN)
+        if installed("onnxruntime"):
+            ready["labelline_int8"] = ours("openvino-int8")
+            ready["labelline_int8_snug"] = ours("openvino-int8", snug=True)
+            # As supervision looks: no pass over the whole image.
+            ready["labelline_int8_snug_tiles"] = ours("openvino-int8", snug=True, whole_image=False)
+            ready["labelline_int8_joined"] = ours("openvino-int8", join=JOIN)
+        exported = cache(partial(contestants.export_for_peers, weights, folder))
+        ready["sahi_openvino"] = lambda name: contestants.sahi(exported(), min_score, paths, name)
+        ready["supervision_openvino"] = lambda name: contestants.supervision(exported(), min_score, paths, name)
+    return ready
 
 
 class _Tally:

@@ -19,6 +19,7 @@ RACERS = (
     "labelline_rounded_joined",
     "labelline_int8",
     "labelline_int8_snug",
+    "labelline_int8_snug_tiles",
     "labelline_int8_joined",
     "sahi_openvino",
     "supervision_openvino",
