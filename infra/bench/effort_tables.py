@@ -129,7 +129,10 @@ def _line(values: Iterable[str]) -> str:
 
 
 def curves_jpeg(cells: Sequence[Cell]) -> bytes:
-    """Draw mAP50 against human hours, a panel per data set, a line per cell, coloured by way of asking."""
+    """Draw mAP50 against human hours, a panel per data set, a line per cell, coloured by way of asking.
+
+    Labelling by hand is one point, with all labels: nobody measured what lies before it.
+    """
     import io
 
     from matplotlib.figure import Figure
@@ -140,10 +143,12 @@ def curves_jpeg(cells: Sequence[Cell]) -> bytes:
     for axes, name in zip(figure.subplots(1, max(1, len(names)), squeeze=False)[0], names, strict=False):
         labelled: set[str] = set()
         for cell in (cell for cell in cells if cell["data"] == name):
-            hours = [point["seconds"] / 3600 for point in cell["curve"]]
-            values = [point["map50"] for point in cell["curve"]]
+            points = cell["curve"][-1:] if cell["arm"] == MANUAL else cell["curve"]
+            hours = [point["seconds"] / 3600 for point in points]
+            values = [point["map50"] for point in points]
             label = None if cell["arm"] in labelled else cell["arm"]
-            axes.plot(hours, values, marker=".", lw=1, color=f"C{arms.index(cell['arm'])}", label=label)
+            color = f"C{arms.index(cell['arm'])}"
+            axes.plot(hours, values, marker="x" if cell["arm"] == MANUAL else ".", lw=1, color=color, label=label)
             labelled.add(cell["arm"])
         axes.set(title=name, xlabel="human hours", ylabel="mAP50", ylim=(0, 1))
         axes.grid(visible=True, alpha=0.3)

@@ -35,7 +35,7 @@ class Selection(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     ask_first: dict[str, float] = Field(
-        default={"entropy": 0.5, "far-apart": 0.25, "class-balance": 0.25},
+        default={"entropy": 1.0},
         description="Which items a round takes: weights of strategies, mixed by rank. "
         f"Known: {', '.join(known_strategies())}",
     )
