@@ -49,9 +49,13 @@ def wait_for_state(state: StackState, run_id: str, name: str, timeout_s: float =
 
 
 def kill_trees(*pids: int) -> None:
-    """End processes as a machine that runs out of memory does."""
+    """End processes as a machine that loses its power does: all at once.
+
+    Parents go first. A worker that outlives its run's process by a few milliseconds reports the run as crashed, and a
+    crashed run is over.
+    """
     roots = [psutil.Process(pid) for pid in pids]
-    killed = [process for root in roots for process in [*root.children(recursive=True), root]]
+    killed = [process for root in roots for process in [root, *root.children(recursive=True)]]
     for process in killed:
         process.kill()
     psutil.wait_procs(killed, timeout=10)
