@@ -22,7 +22,15 @@ from tasks.intake.batches import BatchRef
 from tasks.monitor.spent import settled_items
 from tasks.settle.in_force import labels_in_force
 from tasks.triage.boxes import in_shards
-from tasks.triage.order import COMPARES_VIEWS, check_strategies, known_strategies, mixed_ranks, other_score
+from tasks.triage.order import (
+    COMPARES_VIEWS,
+    ProposedBox,
+    candidates_of,
+    check_strategies,
+    known_strategies,
+    mixed_ranks,
+    other_score,
+)
 from tasks.triage.strategies import Candidates, Floats, random_order
 
 BY_LOT = "random"
@@ -124,7 +132,7 @@ def rank(
     told = [item_id for item_id in item_ids if item_id in boxed]
     silent = [item_id for item_id in item_ids if item_id in seen and item_id not in boxed]
     unseen = [item_id for item_id in item_ids if item_id not in seen and item_id not in boxed]
-    candidates = _candidates(told, boxes, label_counts(engine, collection), selection.seed)
+    candidates = candidates_of(told, boxes, label_counts(engine, collection), selection.seed)
     told = _best_first(told, mixed_ranks(engine, source[0], selection.ask_first, candidates))
     places = [((at + 0.5) / len(part), item_id) for part in (told, silent) for at, item_id in enumerate(part)]
     return [item_id for _, item_id in sorted(places, key=lambda place: place[0])] + unseen
@@ -134,15 +142,11 @@ def _best_first(item_ids: Sequence[str], worth: Floats) -> list[str]:
     return [item_ids[place] for place in np.argsort(-worth, kind="stable")]
 
 
-_Box = tuple[str, str, float, float | None]
-"""Item, class, score, and the score that another view gave the same object (None: it saw nothing, or is not read)."""
-
-
-def _read_boxes(engine: Engine, item_ids: Sequence[str], source: tuple[str, str], compares: bool) -> list[_Box]:
+def _read_boxes(engine: Engine, item_ids: Sequence[str], source: tuple[str, str], compares: bool) -> list[ProposedBox]:
     # What a box was merged from is large: it is read only where views are compared.
     parts = Proposal.merged_from if compares else Proposal.view
     columns = (Proposal.item_id, Proposal.class_name, Proposal.score, Proposal.view, parts)
-    boxes: list[_Box] = []
+    boxes: list[ProposedBox] = []
     for shard in in_shards(item_ids):
         query = (
             select(*columns)  # type: ignore[call-overload]
@@ -152,20 +156,6 @@ def _read_boxes(engine: Engine, item_ids: Sequence[str], source: tuple[str, str]
         with reading(engine) as session:
             boxes += [(*row[:3], other_score(*row[3:]) if compares else None) for row in session.exec(query)]
     return boxes
-
-
-def _candidates(item_ids: Sequence[str], boxes: Sequence[_Box], known: Counter[str], seed: int) -> Candidates:
-    classes = [box[1] for box in boxes]
-    return Candidates.of(
-        item_ids,
-        [box[0] for box in boxes],
-        [box[2] for box in boxes],
-        classes,
-        # A view that saw nothing of any box did not look.
-        other_scores=[box[3] or 0.0 for box in boxes] if any(box[3] is not None for box in boxes) else None,
-        labels_by_class={name: known[name] for name in {*known, *classes}},
-        seed=seed,
-    )
 
 
 def label_counts(engine: Engine, collection: str) -> Counter[str]:

@@ -75,7 +75,7 @@ def ask_order(engine: Engine, batch_id: str, weights: Mapping[str, float], seed:
     places = [item_id for item_id in item_ids if item_id in boxed]
     found: dict[str, float] = {item_id: 1.0 for item_id in item_ids if item_id not in boxed}
     if places:
-        candidates = _candidates(places, rows, labels, seed)
+        candidates = candidates_of(places, rows, labels, seed)
         mixed = mixed_ranks(engine, batch.detector or "", weights, candidates)
         found |= dict(zip(places, mixed.tolist(), strict=True))
     return found
@@ -120,18 +120,22 @@ def _ranks_of(engine: Engine, detector: str, name: str, candidates: Candidates) 
     return worth
 
 
-def _candidates(
-    item_ids: Sequence[str], rows: Sequence[tuple[Any, ...]], labels: Mapping[str, int], seed: int
+ProposedBox = tuple[str, str, float, float | None]
+"""Item, class, score, and the score that another view gave the same object (None: it saw nothing, or is not read)."""
+
+
+def candidates_of(
+    item_ids: Sequence[str], boxes: Sequence[ProposedBox], labels: Mapping[str, int], seed: int
 ) -> Candidates:
-    classes = [row[1] for row in rows]
-    both = any(row[3] is not None for row in rows)
+    """Return items as strategies take them, from what is proposed on them and the labels so far, by class."""
+    classes = [box[1] for box in boxes]
     return Candidates.of(
         item_ids,
-        [row[0] for row in rows],
-        [row[2] for row in rows],
+        [box[0] for box in boxes],
+        [box[2] for box in boxes],
         classes,
-        # A view that saw nothing of any box of the batch did not look.
-        other_scores=[row[3] or 0.0 for row in rows] if both else None,
+        # A view that saw nothing of any box did not look.
+        other_scores=[box[3] or 0.0 for box in boxes] if any(box[3] is not None for box in boxes) else None,
         labels_by_class={name: labels.get(name, 0) for name in classes} if labels else None,
         seed=seed,
     )
@@ -156,7 +160,7 @@ def _labels_by_class(session: Session, collection: str) -> Counter[str]:
 
 def _read_boxes(
     engine: Engine, batch_id: str, item_ids: Sequence[str], weights: Mapping[str, float]
-) -> list[tuple[str, str, float, float | None]]:
+) -> list[ProposedBox]:
     """Return item, class, score and the other view's score (None: it saw nothing, or is not read) of kept boxes."""
     needs_views = bool(COMPARES_VIEWS & weights.keys())
     # What a box was merged from is large: it is read only where it is needed.
