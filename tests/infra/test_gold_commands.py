@@ -23,6 +23,7 @@ from tests.review.builders import (
     QUEUE,
     Edges,
     Speaker,
+    answer_alike,
     item_id,
     make_batch,
     post_seats,
@@ -52,13 +53,7 @@ def home(tmp_path: Path, prefect_api: str, engine: Engine) -> Iterator[Path]:
 @pytest.fixture
 def people(engine: Engine) -> Speaker:
     """Six answered questions: a car is at `HERE` on each."""
-    make_batch(engine, items=6, batch_id="b0")
-    write_missed(engine, "b0")
-    post_seats(engine, QUEUE)
-    speaker = Speaker(engine)
-    for question in questions(engine):
-        speaker.say(ENGINEER, question, [region("e", edges=HERE)])
-    return speaker
+    return answer_alike(engine, 6, ENGINEER, HERE)
 
 
 def labelline(home: Path, *arguments: str) -> Result:

@@ -201,3 +201,14 @@ def seats_of(engine: Engine, item: str, queue: Queue) -> dict[str, Question]:
     """Return the questions about an item by what follows their queue's name: "" for the question itself."""
     mine = [one for one in questions(engine) if one.item_id == item and one.gold_id is None]
     return {one.queue.removeprefix(queue.name): one for one in mine}
+
+
+def answer_alike(engine: Engine, items: int, person: str, edges: Edges) -> Speaker:
+    """Ask about the items of a batch `b0`, and let one person answer all alike; each annotation has its own number."""
+    make_batch(engine, items=items, batch_id="b0")
+    write_missed(engine, "b0")
+    post_seats(engine, QUEUE)
+    speaker = Speaker(engine)
+    for question in questions(engine):
+        speaker.say(person, question, [region("e", edges=edges)], annotation_id=int(question.id[:6], 16))
+    return speaker

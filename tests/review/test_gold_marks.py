@@ -19,6 +19,7 @@ from tests.review.builders import (
     QUEUE,
     Edges,
     Speaker,
+    answer_alike,
     item_id,
     make_batch,
     post_seats,
@@ -36,13 +37,7 @@ GOLDEN = QUEUE.staffed(Staff(gold=GoldRule(share=0.4, floor=0.5, trial=5, window
 @pytest.fixture
 def answered(engine: Engine) -> Speaker:
     """Six questions that somebody answered: a car is at `HERE` on each."""
-    make_batch(engine, items=6, batch_id="b0")
-    write_missed(engine, "b0")
-    post_seats(engine, QUEUE)
-    speaker = Speaker(engine)
-    for question in questions(engine):
-        speaker.say(E, question, [region("e", edges=HERE)], annotation_id=int(question.id[:6], 16))
-    return speaker
+    return answer_alike(engine, 6, E, HERE)
 
 
 def of_item(engine: Engine, number: int) -> Question:

@@ -20,6 +20,7 @@ from tests.review.builders import (
     QUEUE,
     Edges,
     Speaker,
+    answer_alike,
     answers,
     make_batch,
     post_seats,
@@ -39,12 +40,8 @@ KNOWN, ASKED = 10, 12
 @pytest.fixture
 def people(engine: Engine) -> Speaker:
     """Ten questions of an earlier, settled batch, marked as gold: a car is at `HERE` on each. Twelve new ones."""
-    make_batch(engine, items=KNOWN, batch_id="b0")
-    write_missed(engine, "b0")
-    post_seats(engine, QUEUE)
-    speaker = Speaker(engine)
+    speaker = answer_alike(engine, KNOWN, E, HERE)
     for question in questions(engine):
-        speaker.say(E, question, [region("e", edges=HERE)])
         mark_gold(engine, question.id, "an engineer")
     settle_now(engine, "b0")
     make_batch(engine, items=ASKED, first=100)
