@@ -21,6 +21,14 @@ SIZES_AT_ONCE = 12
 """Sizes of pictures for which a library keeps a plan; images of one camera need two."""
 
 
+_FIRST_USE = threading.Lock()
+"""Held while OpenVINO makes its table of number types, at their first use in a process.
+
+It makes it in C++, behind a guard, and lets go of Python's lock meanwhile: of two lanes that begin at once, one then
+holds the guard and the other Python's lock, and the process stands still for ever (seen with 2026.4.1).
+"""
+
+
 class OpenVinoRunner:
     """OpenVINO on the CPU, one single-threaded stream per lane, in float32 or (by name) in bfloat16 and integers.
 
@@ -34,6 +42,8 @@ class OpenVinoRunner:
 
         self.name = name
         self.lanes, self._threads = lanes_here()
+        with _FIRST_USE:
+            openvino.Type.u8.to_dtype()
         self._core, self._path = openvino.Core(), path
         self._core.read_model(path)  # a file that cannot be read is found now
         self._lock = threading.Lock()

@@ -2,6 +2,8 @@
 
 import logging
 import re
+import subprocess
+import sys
 import time
 
 import cv2
@@ -248,14 +250,51 @@ def test_integers_are_kept_for_the_later_layers_and_made_once(tiny_weights, monk
     assert 0 < np.median(apart) < 0.05
 
 
+def write_empty_network(onnx, folder):
+    """Write a network that says what it sees."""
+    pictures = onnx.helper.make_tensor_value_info("pictures", onnx.TensorProto.FLOAT, [1, 3, "high", "wide"])
+    outputs = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in ("rows", "features")]
+    nodes = [onnx.helper.make_node("Identity", ["pictures"], [name], name=name) for name in ("rows", "features")]
+    graph = onnx.helper.make_graph(nodes, "none", [pictures], outputs)
+    path = folder / "empty.onnx"
+    onnx.save(onnx.helper.make_model(graph, ir_version=10, opset_imports=[onnx.helper.make_opsetid("", 18)]), path)
+    return path
+
+
+LANES_BEGIN_AT_ONCE = """
+import sys, threading
+import openvino
+from tasks.detect.onnx_runners import OpenVinoRunner
+
+OpenVinoRunner(sys.argv[1])
+start = threading.Barrier(2)
+sys.setswitchinterval(1e-6)
+
+def begin():
+    start.wait()
+    openvino.Type.u8.to_dtype()  # as each inference does
+
+threads = [threading.Thread(target=begin) for _ in range(2)]
+for each in threads:
+    each.start()
+for each in threads:
+    each.join()
+"""
+
+
+def test_lanes_of_a_fresh_process_do_not_wait_for_each_other_for_ever(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    if not choice.installed("openvino"):
+        pytest.skip("openvino is not installed")
+    command = [sys.executable, "-c", LANES_BEGIN_AT_ONCE, str(write_empty_network(onnx, tmp_path))]
+    for _ in range(4):  # each hung in two of three processes
+        subprocess.run(command, check=True, timeout=120)
+
+
 def test_integers_find_nothing_to_do_in_a_network_without_a_head(tmp_path):
     onnx = pytest.importorskip("onnx")
     from tasks.detect.quantized import quantize_graph
 
-    pictures = onnx.helper.make_tensor_value_info("pictures", onnx.TensorProto.FLOAT, [1, 3, 32, 32])
-    outputs = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in ("rows", "features")]
-    nodes = [onnx.helper.make_node("Identity", ["pictures"], [name], name=name) for name in ("rows", "features")]
-    path = tmp_path / "empty.onnx"
-    onnx.save(onnx.helper.make_model(onnx.helper.make_graph(nodes, "none", [pictures], outputs)), path)
+    path = write_empty_network(onnx, tmp_path)
     with pytest.raises(ValueError, match="no convolution"):
         quantize_graph(path, 32)
