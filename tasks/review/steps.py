@@ -6,6 +6,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict
 
+from blocks.crashed_runs import restart_crashed
 from blocks.errors import CatalogUnavailable, LabelStudioUnavailable
 from blocks.plugs import open_catalog, open_server
 from blocks.retries import WAITS_S, only_for
@@ -195,3 +196,9 @@ def read_answers(plugs: str = "local") -> Swept:
         twins_removed=report.twins_removed,
         unreadable=report.unreadable,
     )
+
+
+@task(cache_policy=NO_CACHE)
+def restart_crashed_runs() -> list[str]:
+    """Start runs again whose process died alone; returns their ids."""
+    return restart_crashed()

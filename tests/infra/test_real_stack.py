@@ -8,6 +8,7 @@ import psutil
 import pytest
 from pydantic import SecretStr
 
+from blocks.crashed_runs import restart_crashed_in
 from blocks.errors import PortTaken
 from infra.doctor import services as doctor
 from infra.doctor.examine import examine
@@ -15,9 +16,10 @@ from infra.doctor.findings import Level
 from infra.doctor.packages import read_constraints
 from infra.doctor.services import check_deployments, check_doorbell, check_token
 from infra.stack import deployments
+from infra.stack.connection import connected
 from infra.stack.processes import find_process
 from infra.stack.report import report_stack
-from infra.stack.services import catalog_url
+from infra.stack.services import WORK_POOL, catalog_url
 from infra.stack.start import StackOptions, start_stack
 from infra.stack.state import ServiceName, StackState, open_stack
 from infra.stack.stop import stop_stack
@@ -48,11 +50,17 @@ def wait_for_state(state: StackState, run_id: str, name: str, timeout_s: float =
         time.sleep(0.3)
 
 
+def worker_of(state: StackState) -> psutil.Process:
+    process = find_process(state.processes[ServiceName.WORKER])
+    assert process is not None
+    return process
+
+
 def kill_trees(*pids: int) -> None:
     """End processes as a machine that loses its power does: all at once.
 
     Parents go first. A worker that outlives its run's process by a few milliseconds reports the run as crashed, and a
-    crashed run is over.
+    crashed run is the sweep's.
     """
     roots = [psutil.Process(pid) for pid in pids]
     killed = [process for root in roots for process in [root, *root.children(recursive=True)]]
@@ -138,6 +146,15 @@ def test_a_stack_starts_mends_itself_and_goes_on_with_interrupted_runs(
         changed = {name for name, record in mended.processes.items() if record.pid != pids[name]}
         assert changed == {ServiceName.WORKER, ServiceName.LABEL_STUDIO}
         assert mended.ports == state.ports
+        wait_for_state(mended, run, "RUNNING")
+
+        # The run's process alone dies, as for want of memory: the worker says so, and the sweep starts it again.
+        naps = worker_of(mended).children()
+        assert len(naps) == 1, naps
+        kill_trees(naps[0].pid)
+        wait_for_state(mended, run, "CRASHED")
+        with connected(mended) as client:
+            assert restart_crashed_in(client, WORK_POOL) == [run]
         wait_for_state(mended, run, "RUNNING")
 
         assert stop_stack(home) >= len(pids)

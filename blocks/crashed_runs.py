@@ -1,0 +1,77 @@
+"""Runs whose process died alone, such as for want of memory: Prefect calls them crashed, and they are started again.
+
+A run that loses its process together with the stack goes on with the next `labelline up`; while the stack stays up,
+the worker reports the death and nobody would take the run up again. Started anew, it finds its finished steps done.
+What kills a run three times is likely to kill it once more, and is left to people.
+"""
+
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from prefect import get_client
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import FlowRunFilter, WorkPoolFilter
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.responses import SetStateStatus
+from prefect.runtime import flow_run
+from prefect.states import AwaitingRetry
+
+CRASHES = 3
+"""So often may a run crash before it is left alone."""
+
+RECENT = timedelta(days=1)
+"""What crashed earlier than this is no interruption any more: somebody has seen to it, or nobody needs it."""
+
+LOG = logging.getLogger(__name__)
+
+
+def restart_crashed() -> list[str]:
+    """Start the crashed runs of the current run's own work pool again; by hand, outside of any pool, none.
+
+    Returns:
+        Ids of the flow runs that were scheduled again now.
+
+    Raises:
+        httpx.HTTPError: The Prefect server does not answer.
+    """
+    if flow_run.id is None:
+        return []
+    with get_client(sync_client=True) as client:
+        pool = client.read_flow_run(flow_run.id).work_pool_name
+        return restart_crashed_in(client, pool) if pool else []
+
+
+def restart_crashed_in(client: SyncPrefectClient, work_pool: str) -> list[str]:
+    """Schedule the crashed runs of a work pool again, but for those of a schedule, whose next run does their work.
+
+    Args:
+        client: Of the Prefect server.
+        work_pool: Name of the pool whose worker the runs had; other projects' pools are not touched.
+
+    Returns:
+        Ids of the flow runs that were scheduled again now.
+    """
+    restarted = []
+    for run in _crashed(client, work_pool):
+        crashes = sum(state.type is StateType.CRASHED for state in client.read_flow_run_states(run.id))
+        if crashes >= CRASHES:
+            LOG.warning("run %s (%s) has crashed %d times: see why, then retry it in the UI", run.name, run.id, crashes)
+            continue
+        how_often = f"{crashes} of at most {CRASHES} times"
+        again: State[Any] = AwaitingRetry(message=f"its process died, {how_often}; started again by the sweep")
+        if client.set_flow_run_state(run.id, again, force=True).status is SetStateStatus.ACCEPT:
+            LOG.info("run %s (%s) crashed and is started again", run.name, run.id)
+            restarted.append(str(run.id))
+    return restarted
+
+
+def _crashed(client: SyncPrefectClient, work_pool: str) -> list[FlowRun]:
+    since = (datetime.now(UTC) - RECENT).isoformat()
+    runs = client.read_flow_runs(
+        flow_run_filter=FlowRunFilter.model_validate(
+            {"state": {"type": {"any_": [StateType.CRASHED.value]}}, "end_time": {"after_": since}}
+        ),
+        work_pool_filter=WorkPoolFilter.model_validate({"name": {"any_": [work_pool]}}),
+    )
+    return [run for run in runs if run.deployment_id is not None and not run.auto_scheduled]
