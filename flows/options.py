@@ -2,9 +2,8 @@
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from blocks.errors import BadOption
 from tasks.audit.options import ProofOptions
 from tasks.detect.options import TilingOptions
 from tasks.monitor.choose import Selection
@@ -14,7 +13,7 @@ from tasks.review.rules import Until
 from tasks.review.standards import Staff
 from tasks.train.options import PromoteOptions, TrainOptions
 from tasks.triage.options import TriageOptions
-from tasks.triage.order import check_strategies, known_strategies
+from tasks.triage.order import Mix, known_strategies
 
 Name = Annotated[str, StringConstraints(pattern=r"^[\w][\w .-]*$", max_length=60)]
 
@@ -46,7 +45,7 @@ class LineOptions(BaseModel):
         description="What is promised of boxes accepted unseen: people judge some of each batch one by one, drawn by "
         "lot, and only scores that this proves are accepted. Empty: the accept bands of `triage`, without a promise.",
     )
-    ask_first: dict[str, float] = Field(
+    ask_first: Mix = Field(
         default={"entropy": 1.0},
         description="What people are asked first: weights of strategies, mixed by rank. "
         f"Known: {', '.join(known_strategies())}. Empty: the item with the most doubtful box.",
@@ -54,17 +53,6 @@ class LineOptions(BaseModel):
     until: Until = Field(default=Until(), description="When a queue has been answered enough.")
     retrain_after: int = Field(default=500, ge=1, description="New labels after which `retrain` is started.")
     retrain: TrainOptions = Field(default=TrainOptions(), description="How the challenger is trained.")
-
-    @field_validator("ask_first")
-    @classmethod
-    def strategies_are_known(cls, weights: dict[str, float]) -> dict[str, float]:
-        """Refuse strategies that do not exist, and weights that mix nothing."""
-        try:
-            if weights:
-                check_strategies(weights)
-        except BadOption as error:
-            raise ValueError(str(error)) from error
-        return weights
 
     @model_validator(mode="after")
     def kinds_belong_to_classes(self) -> Self:

@@ -9,12 +9,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from blocks.database import reading, upsert, writing
-from blocks.errors import BadOption
 from blocks.tables import Batch, BatchItem, Bookmark, Item, Proposal, SequenceSplit, Source, utc_now
 from tasks.audit.inputs import chosen_name
 from tasks.detect.proposals import scanned_items
@@ -24,9 +23,9 @@ from tasks.settle.in_force import labels_in_force
 from tasks.triage.boxes import in_shards
 from tasks.triage.order import (
     COMPARES_VIEWS,
+    Mix,
     ProposedBox,
     candidates_of,
-    check_strategies,
     known_strategies,
     mixed_ranks,
     other_score,
@@ -42,8 +41,9 @@ class Selection(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    ask_first: dict[str, float] = Field(
+    ask_first: Mix = Field(
         default={"entropy": 1.0},
+        min_length=1,
         description="Which items a round takes: weights of strategies, mixed by rank. "
         f"Known: {', '.join(known_strategies())}",
     )
@@ -54,15 +54,6 @@ class Selection(BaseModel):
     )
     pool: int = Field(default=2000, ge=1, le=1_000_000, description="Items, drawn by lot, among which a round chooses")
     seed: int = Field(default=0, ge=0, le=2**31 - 1, description="Draws pool, yardstick and ties")
-
-    @field_validator("ask_first")
-    @classmethod
-    def _are_known(cls, weights: dict[str, float]) -> dict[str, float]:
-        try:
-            check_strategies(weights)
-        except BadOption as error:
-            raise ValueError(str(error)) from error
-        return weights
 
     @property
     def by_lot(self) -> bool:

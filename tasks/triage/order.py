@@ -5,9 +5,10 @@ What the order is worth shows where people stop early (`Until.share`, `Until.hou
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import AfterValidator
 from sqlalchemy import Engine, func
 from sqlmodel import Session, col, select
 
@@ -46,6 +47,19 @@ def check_strategies(weights: Mapping[str, float]) -> None:
             raise BadOption(f"no strategy is called {name!r} (known: {', '.join(known_strategies())})")
     if not sum(weights.values()) > 0 or min(weights.values()) < 0:
         raise BadOption(f"strategy weights {dict(weights)}: expected none below 0 and one above")
+
+
+def _known(weights: dict[str, float]) -> dict[str, float]:
+    try:
+        if weights:
+            check_strategies(weights)
+    except BadOption as error:
+        raise ValueError(str(error)) from error  # an option's refusal names the option
+    return weights
+
+
+Mix = Annotated[dict[str, float], AfterValidator(_known)]
+"""An option: weights of strategies by name, checked; it may be empty."""
 
 
 def ask_order(engine: Engine, batch_id: str, weights: Mapping[str, float], seed: int = 0) -> dict[str, float]:
