@@ -1,12 +1,13 @@
 """Bench: tiled detection beside SAHI and supervision's slicer, in one run, with the same weights, tiles and thresholds.
 
-    python -m infra.bench.tiles            # all of aerial_cars and all tables, ten minutes on two idle cores
+    python -m infra.bench.tiles            # all of aerial_cars and all tables, 13 minutes on two cores
     python -m infra.bench.tiles --images 12 --only race
 
 On a machine with CUDA the same race runs on the GPU (float16 where that agrees, channels last, full batches), beside
 the bare batched forward pass of the same network on the same pictures. Prints tables and writes
-`.labelline/bench/tiles.json`: by device (`cpu` or `cuda`) what each contestant reached; then `seams`, `merging`,
-`scaling` and `calibration`.
+`.labelline/bench/tiles.json`: by device (`cpu` or `cuda`) what each contestant reached, and as `goal`
+which of ours is the fastest that is no less precise than the peers; then `seams`, `merging`, `scaling` and
+`calibration`.
 """
 
 import argparse

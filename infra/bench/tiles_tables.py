@@ -34,6 +34,7 @@ def print_tables(report: Mapping[str, Any]) -> None:
     for device in ("cpu", "cuda"):
         if device in report:
             console.print(_race(report[device]))
+            console.print(_goal(report[device]["goal"]))
             _print_bare(console, device, report)
     if "seams" in report:
         console.print(_seams(report["seams"]))
@@ -43,6 +44,13 @@ def print_tables(report: Mapping[str, Any]) -> None:
         console.print(_scaling(title, rows))
     if "calibration" in report:
         console.print(_calibration(report["calibration"]))
+
+
+def _goal(goal: Mapping[str, Any]) -> str:
+    if goal["who"] is None:
+        return "none of ours is as precise as every peer"
+    times = ", ".join(f"{factor:.1f} times {peer}" for peer, factor in goal["times"].items())
+    return f"the fastest of ours with no lower mAP50 and mAP50-95 than either peer: {goal['who']}, {times}"
 
 
 def _print_bare(console: Console, device: str, report: Mapping[str, Any]) -> None:

@@ -5,6 +5,7 @@ from functools import partial
 import pytest
 
 from infra.bench import tiles_seams, tiles_tables
+from infra.bench.tiles_race import reached_goal
 
 
 @pytest.mark.parametrize("join", [1, 2, 3])
@@ -28,3 +29,28 @@ def test_every_racer_has_a_row_of_its_own():
     }
     result = {"device": "cpu", "images": 2, "score": 0.25, **dict.fromkeys(tiles_tables.RACERS, row)}
     assert tiles_tables._race(result).row_count == len(tiles_tables.RACERS)
+
+
+def racer(images_per_second, map50, map50_95):
+    return {"images_per_second": images_per_second, "map50": map50, "map50_95": map50_95}
+
+
+def test_the_goal_is_reached_only_by_who_is_as_precise_as_every_peer():
+    rows = {
+        "labelline": racer(3.0, 0.2, 0.2),
+        "labelline_joined": racer(9.0, 0.2, 0.09),
+        "labelline_snug": racer(6.0, 0.1, 0.1),
+        "sahi": racer(2.0, 0.1, 0.1),
+        "supervision": racer(3.0, 0.05, 0.1),
+        "whole_frame": racer(20.0, 0.3, 0.3),
+    }
+    goal = reached_goal(rows)
+    assert goal == {"who": "labelline_snug", "times": {"sahi": 3.0, "supervision": 2.0}}
+    assert "labelline_snug, 3.0 times sahi, 2.0 times supervision" in tiles_tables._goal(goal)
+
+
+def test_without_peers_or_precision_there_is_no_goal_to_reach():
+    assert reached_goal({"labelline": racer(3.0, 0.2, 0.2)})["who"] is None
+    slow = {"labelline": racer(3.0, 0.1, 0.2), "sahi": racer(2.0, 0.2, 0.1)}
+    assert reached_goal(slow) == {"who": None, "times": {}}
+    assert tiles_tables._goal(reached_goal(slow)) == "none of ours is as precise as every peer"
