@@ -288,7 +288,7 @@ def test_lanes_of_a_fresh_process_do_not_wait_for_each_other_for_ever(tmp_path):
         pytest.skip("openvino is not installed")
     command = [sys.executable, "-c", LANES_BEGIN_AT_ONCE, str(write_empty_network(onnx, tmp_path))]
     for _ in range(4):  # each hung in two of three processes
-        subprocess.run(command, check=True, timeout=120)
+        assert subprocess.run(command, check=False, timeout=120).returncode == 0
 
 
 def test_integers_find_nothing_to_do_in_a_network_without_a_head(tmp_path):
