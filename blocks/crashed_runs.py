@@ -58,8 +58,8 @@ def restart_crashed_in(client: SyncPrefectClient, work_pool: str) -> list[str]:
         if crashes >= CRASHES:
             LOG.warning("run %s (%s) has crashed %d times: see why, then retry it in the UI", run.name, run.id, crashes)
             continue
-        how_often = f"{crashes} of at most {CRASHES} times"
-        again: State[Any] = AwaitingRetry(message=f"its process died, {how_often}; started again by the sweep")
+        why = f"its process died (crash {crashes}; after crash {CRASHES} it is left alone)"
+        again: State[Any] = AwaitingRetry(message=why)
         if client.set_flow_run_state(run.id, again, force=True).status is SetStateStatus.ACCEPT:
             LOG.info("run %s (%s) crashed and is started again", run.name, run.id)
             restarted.append(str(run.id))

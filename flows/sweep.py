@@ -12,7 +12,7 @@ def sweep(plugs: str = "local") -> Swept:
     """Read what changed in Label Studio since the last sweep, ask whom else must be asked, and wake who is due.
 
     Answers that were edited or taken back after their batch had settled become further revisions of its labels.
-    Runs whose process died are started again, up to three times.
+    Runs whose process died are started again, until it has died three times.
 
     Args:
         plugs: The name under which the four blocks are saved.

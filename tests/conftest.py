@@ -13,12 +13,13 @@ from blocks.database import open_engine
 from blocks.stores import FolderStore, Store
 from tests.label_studio import colleague, label_studio, personal_token
 from tests.postgres_server import PostgresServer, postgres_server
-from tests.prefect_harness import prefect_api
+from tests.prefect_harness import client, prefect_api
 from tests.s3_server import s3_server
 from tests.unprivileged import closed_folder
 
 # Servers that run once per session: their fixtures are imported here and nowhere else.
 __all__ = [
+    "client",
     "closed_folder",
     "colleague",
     "label_studio",

@@ -2,8 +2,14 @@
 
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from prefect.client.orchestration import SyncPrefectClient
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +21,19 @@ def prefect_api() -> Iterator[str]:
 
     with prefect_test_harness(server_startup_timeout=120):
         yield str(PREFECT_API_URL.value())
+
+
+@pytest.fixture
+def client(prefect_api: str) -> "Iterator[SyncPrefectClient]":
+    """A client of the session's Prefect server."""
+    from prefect import get_client
+
+    with get_client(sync_client=True) as opened:
+        yield opened
+
+
+def state_of(client: "SyncPrefectClient", run_id: "UUID") -> str:
+    """Return the name of a flow run's state, such as `AwaitingRetry`."""
+    state = client.read_flow_run(run_id).state
+    assert state is not None
+    return state.name

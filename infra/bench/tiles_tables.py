@@ -48,7 +48,7 @@ def print_tables(report: Mapping[str, Any]) -> None:
 
 def _goal(goal: Mapping[str, Any]) -> str:
     if goal["who"] is None:
-        return "none of ours is as precise as every peer"
+        return "no peer raced, or none of ours is as precise as each of them"
     times = ", ".join(f"{factor:.1f} times {peer}" for peer, factor in goal["times"].items())
     return f"the fastest of ours with no lower mAP50 and mAP50-95 than either peer: {goal['who']}, {times}"
 

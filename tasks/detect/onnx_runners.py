@@ -30,7 +30,7 @@ holds the guard and the other Python's lock, and the process stands still for ev
 
 
 class OpenVinoRunner:
-    """OpenVINO on the CPU, a stream per core and a lane more, in float32 or (by name) in bfloat16 and integers.
+    """OpenVINO on the CPU, with a lane more than its streams, in float32 or (by name) in bfloat16 and integers.
 
     For each size of picture the network is compiled anew: with its size known it runs faster than with any size.
     """

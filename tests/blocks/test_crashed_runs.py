@@ -1,24 +1,16 @@
 """Runs that lost their process are started again: those of the sweep's own pool, and not for ever."""
 
-from collections.abc import Iterator
 from uuid import UUID, uuid4
 
 import pytest
-from prefect import get_client
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.states import Completed, Crashed, Failed, Running
 
 from blocks import crashed_runs
 from blocks.crashed_runs import restart_crashed, restart_crashed_in
+from tests.prefect_harness import state_of
 from tests.review.waiting_line import waiting_line
-
-
-@pytest.fixture
-def client(prefect_api: str) -> Iterator[SyncPrefectClient]:
-    """A client of the session's Prefect server."""
-    with get_client(sync_client=True) as opened:
-        yield opened
 
 
 def make_pool(client: SyncPrefectClient) -> str:
@@ -32,12 +24,6 @@ def make_run(client: SyncPrefectClient, work_pool: str) -> UUID:
     run = client.create_flow_run_from_deployment(deployment_id, parameters={"batch_id": "b", "plugs": "p", "trace": ""})
     client.set_flow_run_state(run.id, Running(), force=True)
     return run.id
-
-
-def state_of(client: SyncPrefectClient, run_id: UUID) -> str:
-    state = client.read_flow_run(run_id).state
-    assert state is not None
-    return state.name
 
 
 def test_a_crashed_run_is_scheduled_again_and_others_are_left_alone(client: SyncPrefectClient) -> None:

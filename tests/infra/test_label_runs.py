@@ -1,11 +1,10 @@
 """`labelline label` starts runs while there is work: new items, and what an earlier run left behind. And it ends."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect import flow, get_client
+from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Completed, Failed, Running
@@ -25,12 +24,6 @@ REQUEST = LabelRequest(Path("/pictures"), "lots", ("car",), "champion", {}, 0.6,
 @flow
 def some_line() -> None:
     """Nothing: only its runs' states matter."""
-
-
-@pytest.fixture
-def client(prefect_api: str) -> Iterator[SyncPrefectClient]:
-    with get_client(sync_client=True) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -53,4 +53,4 @@ def test_without_peers_or_precision_there_is_no_goal_to_reach():
     assert reached_goal({"labelline": racer(3.0, 0.2, 0.2)})["who"] is None
     slow = {"labelline": racer(3.0, 0.1, 0.2), "sahi": racer(2.0, 0.2, 0.1)}
     assert reached_goal(slow) == {"who": None, "times": {}}
-    assert tiles_tables._goal(reached_goal(slow)) == "none of ours is as precise as every peer"
+    assert tiles_tables._goal(reached_goal(slow)) == "no peer raced, or none of ours is as precise as each of them"

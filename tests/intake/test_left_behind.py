@@ -1,10 +1,9 @@
 """A run that failed leaves a batch that the next run continues; nothing is continued while its own run may go on."""
 
-from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
-from prefect import flow, get_client
+from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed, Paused, Running, Scheduled
@@ -22,12 +21,6 @@ pytestmark = pytest.mark.slow
 @flow
 def some_line() -> None:
     """Nothing: only its runs' states matter."""
-
-
-@pytest.fixture
-def client(prefect_api: str) -> Iterator[SyncPrefectClient]:
-    with get_client(sync_client=True) as opened:
-        yield opened
 
 
 @pytest.fixture(autouse=True)

@@ -5,13 +5,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from prefect import get_client
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from pydantic import SecretStr
@@ -26,6 +24,7 @@ from tasks.review.poll import read_all_changes
 from tasks.review.rules import Sleeper, Until, due, note_sleeper, sleepers
 from tasks.review.take_back import is_absent
 from tests.label_studio import save_label_studio
+from tests.prefect_harness import state_of
 from tests.review.builders import make_batch, questions, region
 from tests.review.waiting_line import waiting_line
 
@@ -36,13 +35,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def client(prefect_api: str) -> Iterator[SyncPrefectClient]:
-    """A client of the session's Prefect server."""
-    with get_client(sync_client=True) as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -72,12 +64,6 @@ def execute(run_id: UUID, prefect_api: str, cwd: Path) -> None:
     command = [sys.executable, "-m", "prefect.engine"]
     done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-
-
-def state_of(client: SyncPrefectClient, run_id: UUID) -> str:
-    state = client.read_flow_run(run_id).state
-    assert state is not None
-    return state.name
 
 
 def answer(engine: Engine, server: AnnotationServer, *numbers: int) -> None:
