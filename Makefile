@@ -6,8 +6,8 @@ LABEL_STUDIO_VENV := .venv-label-studio
 PIP := pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo real test lint format bench bench-tiles bench-effort bench-anomalies chaos screenshots up down clean \
-	browser s3
+.PHONY: help setup demo demo-classes real test test-long lint format docs bench bench-tiles bench-effort bench-anomalies chaos screenshots \
+	up down clean browser s3
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -16,19 +16,19 @@ setup: $(VENV)/installed $(LABEL_STUDIO_VENV)/installed ## Create the two enviro
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/$(PIP) --constraint constraints.txt --editable '.[team,fast,faults,bench,dev]'
+	$(BIN)/$(PIP) --constraint constraints.txt --editable '.[team,fast,faults,bench,docs,dev]'
 	@touch $@
 
 # Label Studio pins an older Django and friends, so it lives alone.
 $(LABEL_STUDIO_VENV)/installed: $(VENV)/installed constraints-label-studio.txt
 	$(PYTHON) -m venv $(LABEL_STUDIO_VENV)
 	$(LABEL_STUDIO_VENV)/bin/$(PIP) --requirement constraints-label-studio.txt
-	$(BIN)/python -m infra.stack.label_studio # migrates an empty database once, so that no first start has to
+	$(BIN)/python -m infra.stack.servers.label_studio # migrates an empty database once, so that no first start has to
 	@touch $@
 
 # A real S3 server for the contract tests of the object store.
-.venv-s3/installed: infra/stack/s3_swift.sh
-	bash infra/stack/s3_swift.sh install .venv-s3
+.venv-s3/installed: tests/s3_swift.sh
+	bash tests/s3_swift.sh install .venv-s3
 	@touch $@
 
 s3: .venv-s3/installed
@@ -41,12 +41,21 @@ browser:
 demo: setup ## Draw parking lots and run the whole line on them (KEEP=1 leaves the servers up)
 	$(BIN)/labelline demo $(if $(KEEP),--keep)
 
+demo-classes: setup ## Give each of 300 drawn pictures one class: from no model to a champion that proposes (KEEP=1)
+	$(BIN)/python -m infra.demo.classes $(if $(KEEP),--keep)
+
 real: setup ## The same on real aerial pictures (LABELLINE_DATA, or ../shared/data)
 	$(BIN)/python -m infra.demo.real $(if $(KEEP),--keep)
 
-# Two at a time, whole files together: many tests wait for servers, and a file's tests may share one.
+# Two at a time, as tests/work_units.py shares them out: many tests wait for servers.
 test: setup browser s3 ## Run all tests
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n 2
+
+# Repetition of what `make test` promises already, and changes to the code that its tests should notice.
+test-long: setup browser s3 ## The same with many more examples, and a sample of mutants (hours)
+	$(BIN)/$(PIP) --constraint constraints.txt --editable '.[mutants]'
+	LABELLINE_LONG=1 $(BIN)/pytest -n 2
+	$(BIN)/python -m tests.mutants
 
 lint: setup ## ruff, mypy --strict, and no outputs left in notebooks
 	$(BIN)/ruff check .
@@ -58,19 +67,24 @@ format: setup ## Let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup ## Measure posting, bands, consensus, choosing, memory and the doorbell (see also bench-tiles)
-	$(BIN)/python -m infra.bench.posting
-	$(BIN)/python -m infra.bench.bands
-	$(BIN)/python -m infra.bench.consensus
-	$(BIN)/python -m infra.bench.choosing
-	$(BIN)/python -m infra.bench.memory
-	$(BIN)/python -m infra.bench.doorbell
+docs: setup ## Build the pages as a site in build/site; what they take from the code is written anew before
+	$(BIN)/python -m infra.docs
+	$(BIN)/zensical build --clean --strict
+	@echo "open build/site/index.html, or $(BIN)/zensical serve for the search"
+
+bench: setup ## Measure posting, thresholds, consensus, choosing, memory and the doorbell (see also bench-tiles)
+	$(BIN)/python -m tests.bench.posting
+	$(BIN)/python -m tests.bench.thresholds
+	$(BIN)/python -m tests.bench.consensus
+	$(BIN)/python -m tests.bench.choosing
+	$(BIN)/python -m tests.bench.memory
+	$(BIN)/python -m tests.bench.doorbell
 
 bench-tiles: setup ## Tiled detection beside SAHI and supervision
-	$(BIN)/python -m infra.bench.tiles
+	$(BIN)/python -m tests.bench.tiles
 
 bench-effort: setup ## Human seconds against by hand and random order (QUICK=1 only shows that it runs; in full: hours)
-	$(BIN)/python -m infra.bench.effort $(if $(QUICK),--quick)
+	$(BIN)/python -m tests.bench.effort $(if $(QUICK),--quick)
 
 # anomalib, to compare with: some 90 packages that nothing else here needs.
 .venv-anomalib/installed: constraints-anomalib.txt
@@ -79,12 +93,12 @@ bench-effort: setup ## Human seconds against by hand and random order (QUICK=1 o
 	@touch $@
 
 bench-anomalies: setup .venv-anomalib/installed ## Flawed surfaces beside anomalib, and planted label faults (15 minutes)
-	$(BIN)/python -m infra.bench.anomalies
+	$(BIN)/python -m tests.bench.anomalies
 
 chaos: setup ## Kill, lose and double everything; nothing may be lost or doubled
-	$(BIN)/python -m infra.chaos
+	$(BIN)/python -m tests.chaos
 
-screenshots: setup browser ## Photograph Label Studio and Prefect for the README (after make demo KEEP=1)
+screenshots: setup browser ## Photograph Label Studio and Prefect for the pages (after make demo KEEP=1)
 	$(BIN)/python -m infra.browser.screenshots .labelline/demo docs
 
 up: setup ## Start the local stack
@@ -94,4 +108,4 @@ down: ## Stop the local stack
 	$(BIN)/labelline down
 
 clean: down ## Remove environments and state
-	rm -rf $(VENV) $(LABEL_STUDIO_VENV) .venv-s3 .venv-anomalib .labelline
+	rm -rf $(VENV) $(LABEL_STUDIO_VENV) .venv-s3 .venv-anomalib .labelline build/site .cache

@@ -8,7 +8,7 @@ from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 from sqlalchemy import Engine
 
-from blocks.database import open_engine, usable
+from blocks.database.engine import open_engine, usable
 
 
 class Catalog(Block):

@@ -5,20 +5,30 @@
     │   ├── UnreadableImage      an image file that does not decode, or not whole
     │   ├── ImageTooLarge        more pixels than this machine is allowed to decode
     │   ├── UnknownClass         a class name that the label config or the detector does not have
+    │   ├── UnknownQuestionKind  a kind of question that this version does not know
     │   ├── BadWeights           a weights file that is missing, corrupt or for another task
     │   ├── BadTruth             a truth folder (YOLO, COCO, VOC) that cannot be read
     │   ├── BadRegion            a region in an answer that is no box of the question
+    │   ├── BadShape             a shape that is none, that its item cannot have, or that its line has no use for
     │   ├── OtherModelVersion    vectors of different models, which cannot be compared
     │   └── BadOption            an option that contradicts another one or the data
+    │       └── NoImages         a folder that holds none
     ├── PlugError                an outside system does not do what was asked
     │   ├── StoreUnavailable     the object store cannot be reached, or refuses
     │   ├── ObjectMissing        the object store has no such key
     │   ├── CatalogUnavailable   the database cannot be opened, is locked for good, or is of another version
     │   ├── LabelStudioUnavailable   Label Studio does not answer
-    │   ├── LabelStudioRefused   Label Studio answers, and says no (wrong token, wrong config)
-    │   └── TrackingUnavailable  MLflow cannot be reached, or refuses
+    │   │   └── LabelStudioFailed    it answers that it failed inside: what was asked is over, done or not
+    │   ├── LabelStudioRefused   Label Studio answers, and says no (wrong config)
+    │   │   ├── TokenRefused     it does not take the token: the same for all that is asked of it
+    │   │   └── LabelStudioLacks it has no such project or task (any more)
+    │   ├── PrefectRefused       Prefect answers, and says no
+    │   │   └── PrefectLacks     it has no such run, artifact or deployment (any more)
+    │   ├── TrackingUnavailable  MLflow cannot be reached
+    │   └── TrackingRefused      MLflow answers, and says no: waiting does not help
     ├── TrainingFailed           a training ended without a detector
     ├── NotEnoughData            too few items, labels or groups for what was asked
+    ├── PartlyFailed             some of several independent things failed, and the others are done
     └── StackError               the local stack cannot start, or is not there
         └── PortTaken            a port that was asked for by name is in use
 
@@ -57,6 +67,10 @@ class UnknownClass(BadInput):
         return cls(f"class {name!r} is not in {where} (known: {', '.join(names) or 'none'}).{hint}")
 
 
+class UnknownQuestionKind(BadInput):
+    """A kind of question that this version does not know."""
+
+
 class BadWeights(BadInput):
     """A weights file that is missing, corrupt or for another task."""
 
@@ -69,12 +83,20 @@ class BadRegion(BadInput):
     """A region in an answer that is no box of the question."""
 
 
+class BadShape(BadInput):
+    """A shape that is none, that its item cannot have, or that its line has no use for."""
+
+
 class OtherModelVersion(BadInput):
     """Vectors of different models, which cannot be compared."""
 
 
 class BadOption(BadInput):
     """An option that contradicts another option or the data."""
+
+
+class NoImages(BadOption):
+    """A folder that holds no images."""
 
 
 class PlugError(LabellingError):
@@ -97,12 +119,36 @@ class LabelStudioUnavailable(PlugError):
     """Label Studio does not answer."""
 
 
+class LabelStudioFailed(LabelStudioUnavailable):
+    """Label Studio answers that it failed inside: what was asked is not going on any more, and may have been done."""
+
+
 class LabelStudioRefused(PlugError):
     """Label Studio answers and says no."""
 
 
+class TokenRefused(LabelStudioRefused):
+    """Label Studio does not take the token."""
+
+
+class LabelStudioLacks(LabelStudioRefused):
+    """Label Studio has no such project or task (any more)."""
+
+
+class PrefectRefused(PlugError):
+    """Prefect answers and says no."""
+
+
+class PrefectLacks(PrefectRefused):
+    """Prefect has no such thing (any more)."""
+
+
 class TrackingUnavailable(PlugError):
-    """MLflow cannot be reached, or refuses."""
+    """MLflow cannot be reached."""
+
+
+class TrackingRefused(PlugError):
+    """MLflow answers and says no."""
 
 
 class TrainingFailed(LabellingError):
@@ -111,6 +157,10 @@ class TrainingFailed(LabellingError):
 
 class NotEnoughData(LabellingError):
     """Too few items, labels or groups for what was asked."""
+
+
+class PartlyFailed(LabellingError):
+    """Some of several independent things failed; the others are done."""
 
 
 class StackError(LabellingError):

@@ -3,7 +3,7 @@
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
-from blocks.annotation_server import AnnotationServer
+from blocks.servers.annotation_server import AnnotationServer
 
 
 class LabelStudio(Block):

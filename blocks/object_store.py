@@ -6,8 +6,8 @@ from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
 from blocks.errors import BadOption
-from blocks.s3_store import S3Store
-from blocks.stores import FolderStore, Store
+from blocks.storage.s3_store import S3Store
+from blocks.storage.stores import FolderStore, Store
 
 
 class ObjectStore(Block):

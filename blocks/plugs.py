@@ -4,12 +4,12 @@ from typing import cast
 
 from sqlalchemy import Engine
 
-from blocks.annotation_server import AnnotationServer
 from blocks.catalog import Catalog
-from blocks.experiments import Experiments
 from blocks.label_studio import LabelStudio
 from blocks.object_store import ObjectStore
-from blocks.stores import Store
+from blocks.servers.annotation_server import AnnotationServer
+from blocks.servers.experiments import Experiments
+from blocks.storage.stores import Store
 from blocks.tracking import Tracking
 
 # `load` is typed as a coroutine too; it is one in async code only, and steps are not async.

@@ -38,3 +38,10 @@ VERIFY_BOX = PublishedTime(
     "say whether a shown box is right",
     "Papadopoulos, Uijlings, Keller and Ferrari, We don't need no bounding-boxes, CVPR 2016",
 )
+
+CONSIDER_CLASS = PublishedTime(
+    1.0,
+    "decide whether an image shows one class, for each class of several",
+    "Bearman et al., What's the point: Semantic segmentation with point supervision, ECCV 2016",
+)
+"""What a label of a whole image costs by hand: 20 s for 20 classes."""

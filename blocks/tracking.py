@@ -5,7 +5,7 @@ from pathlib import Path
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
-from blocks.experiments import Experiments
+from blocks.servers.experiments import Experiments
 
 
 class Tracking(Block):

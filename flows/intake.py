@@ -2,24 +2,35 @@
 
 from prefect import flow, unmapped
 
+from blocks.naming.names import CollectionName, PictureFolder, SequencePattern
+from blocks.naming.run_names import named
 from tasks.intake.folders import IntakeReport
 from tasks.intake.steps import find_shards, merge_reports, publish_intake, split_sequences, take_in_shard
 
 
-@flow(flow_run_name="intake-{collection}", log_prints=False)
-def intake(folder: str, collection: str, sequence_pattern: str | None = None, plugs: str = "local") -> IntakeReport:
+@flow(flow_run_name=named("take in", of="collection"), log_prints=False)
+def intake(
+    folder: PictureFolder,
+    collection: CollectionName,
+    sequence_pattern: SequencePattern | None = None,
+    plugs: str = "local",
+) -> IntakeReport:
     """Take a folder of images into a collection.
 
-    Every file ends as taken, duplicate or set aside with its reason; running it again takes in only what is new.
+    Every file ends as taken, duplicate or set aside with its reason; running it again takes in only what is new. A
+    folder without images is nothing to do.
 
     Args:
         folder: The folder on the worker's machine, searched with all its subfolders.
         collection: The name under which the line will find these images.
-        sequence_pattern: A regular expression whose first group names the sequence in a file's path. Images of one
-            sequence never part between training and test. Empty: the path without its last number.
-        plugs: The name under which the four blocks are saved.
+        sequence_pattern: A regular expression (RE2's syntax) whose groups, or all that it finds where it has none, name
+            the sequence in a file's path. Images of one sequence never part between training and test. Empty: the path
+            without its last number.
+        plugs: Leave it as it is: the name under which the connections of this stack are saved.
     """
     shards = find_shards(folder, plugs)
+    if not shards:
+        return IntakeReport()
     reports = take_in_shard.map(shards, unmapped(collection), unmapped(sequence_pattern), unmapped(plugs)).result()
     report = merge_reports(reports)
     split_sequences(collection, plugs)

@@ -8,20 +8,20 @@ import sys
 from prefect import flow, unmapped
 from prefect.runtime import flow_run
 
+from blocks.naming.run_names import named
 from flows.options import LineOptions
-from flows.proof import prove_bands, watch_proof
-from flows.reports import LineReport
-from tasks.detect.steps import detect_shard, plan_tiling
+from flows.reports import LISTED, LineReport
+from flows.risk_control import certify_thresholds, watch_thresholds
+from tasks.detect.steps import detect_shard, plan_scan
 from tasks.intake.steps import list_shards, open_batch
 from tasks.review.ask import ask
-from tasks.review.queues import confirm_page_queue, mark_missed_queue, name_kind_queue
-from tasks.review.steps import write_confirm_pages, write_kind_questions, write_missed_questions
+from tasks.review.steps import write_questions
 from tasks.settle.steps import announce_labels, settle_batch, show_effort, show_people, show_pictures
 from tasks.train.steps import choose_detector
 from tasks.triage.steps import triage_batch
 
 
-@flow(flow_run_name="label-{line.collection}")
+@flow(flow_run_name=named("label", of="line.collection"))
 def label(line: LineOptions, plugs: str = "local") -> LineReport:
     """Label one batch of a collection's new images: machines first, people where machines are not sure.
 
@@ -29,50 +29,36 @@ def label(line: LineOptions, plugs: str = "local") -> LineReport:
 
     Args:
         line: What is labelled, with which detector, and when people are asked.
-        plugs: The name under which the four blocks are saved.
+        plugs: Leave it as it is: the name under which the connections of this stack are saved.
     """
     batch = open_batch(line.collection, line.batch_size, flow_run.id, plugs)
     if not batch.size:
         return LineReport.nothing_new(line.collection)
-    detector = choose_detector(batch, line.detector, plugs)
-    tiling = plan_tiling(batch, detector, line.tiling, line.classes, plugs)
-    recipe = tiling.recipe(line.classes)
+    detector = choose_detector(batch, line.detector, plugs, line.label_kind)
+    scan = plan_scan(batch, detector, line.tiling, line.classes, plugs, line.label_kind)  # one for all below
+    detect_shard.map(list_shards(batch.id, plugs=plugs), unmapped(scan)).result()
+    triaged = triage_batch(
+        scan, line.triage, certify_thresholds(scan, line)
+    )  # what the line promises, people prove first
 
-    shards = list_shards(batch.id, plugs=plugs)
-    detect_shard.map(shards, unmapped(detector), unmapped(line.classes), unmapped(tiling), unmapped(plugs)).result()
-    bands = prove_bands(batch, detector, recipe, line, plugs)  # people judge boxes drawn by lot, if the line promises
-    triaged = triage_batch(batch.id, detector.version, recipe, line.triage, plugs, classes=line.classes, bands=bands)
+    for stop in line.queues:  # pages of sure crops, whole items, exact kinds: the run sleeps while people answer
+        ask(stop.queue, write_questions(scan, stop), line.until, plugs)
 
-    if line.confirm:
-        glancers = confirm_page_queue(line.classes)  # pages of sure crops: what they remove is asked below
-        ask(glancers, write_confirm_pages(batch.id, glancers, line.confirm, plugs), line.until, plugs)
-    finders = mark_missed_queue(line.classes).staffed(line.finders)
-    asked = write_missed_questions(batch.id, finders, plugs, first=line.ask_first)
-    ask(finders, asked, line.until, plugs)  # the run sleeps meanwhile
-    if line.kinds:
-        experts = name_kind_queue(line.kinds).staffed(line.experts)  # other people, another skill
-        ask(experts, write_kind_questions(batch.id, experts, plugs), line.until, plugs)
-
-    settled = settle_batch(batch.id, detector.version, recipe, plugs)
-    proven = watch_proof(batch, detector, recipe, line, plugs)
-    effort = show_effort(batch.id, detector.version, recipe, plugs)
-    show_people(batch.id, plugs)
-    show_pictures(batch.id, detector.version, recipe, plugs=plugs)
-    announce_labels(
-        line.collection,
-        line.retrain_after,
-        line.retrain.model_dump(mode="json"),
-        plugs,
-        tiling=tiling.uncalibrated().model_dump(mode="json"),
-    )
+    settled = settle_batch(scan)
+    certified = watch_thresholds(scan, line)
+    effort = show_effort(scan)
+    people = show_people(scan)
+    show_pictures(scan)
+    announce_labels(scan, line.retrain_after, line.retrain)
     return LineReport(
         collection=line.collection,
         batch=batch,
         detector=detector,
-        proven=proven,
+        certified=certified,
         triaged=triaged,
         settled=settled,
         effort=effort,
+        skipped=people.rework[:LISTED],
     )
 
 

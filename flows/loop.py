@@ -7,18 +7,43 @@ goes on where it was.
 """
 
 from prefect import flow
+from pydantic import Field
 
+from blocks.frozen import Frozen
+from blocks.naming.run_names import named
 from flows.label import label
-from flows.options import LineOptions, LoopOptions
+from flows.options import LineOptions
 from flows.reports import LineReport, LoopReport
 from flows.retrain import retrain
-from tasks.monitor.goals import Verdict, judge_rounds
+from tasks.monitor.active_learning.choose import Selection
+from tasks.monitor.active_learning.goals import Goal, LoopVerdict, judge_rounds
 from tasks.monitor.steps import choose_batch, close_round, lacking_for_training, read_rounds, scan_pool
+from tasks.train.options import PromoteOptions
 from tasks.train.promotion import PromotionReport
 from tasks.train.steps import resolve_detector
 
+NEVER = 2**31 - 1
+"""More new labels than any line gets: no event starts a training beside the loop's own."""
 
-@flow(flow_run_name="loop-{options.line.collection}")
+
+class LoopOptions(Frozen):
+    """What a loop labels and trains, what it asks first, and when it stops."""
+
+    line: LineOptions = Field(description="What is labelled and how; its retrain_after is not used.")
+    selection: Selection = Field(default=Selection(), description="What people are asked first, and how much a round.")
+    goal: Goal = Field(default=Goal(), description="When the rounds end.")
+    gate: PromoteOptions = Field(default=PromoteOptions(), description="By how much a challenger must be better.")
+    label_rest: bool = Field(
+        default=True, description="After the last round, label all that is left, with the best detector."
+    )
+
+    def line_of(self, *, is_first: bool) -> LineOptions:
+        """Return the line of a round: the loop trains itself, and after the first round with the champion."""
+        detector = self.line.detector if is_first else "champion"
+        return self.line.model_copy(update={"detector": detector, "retrain_after": NEVER})
+
+
+@flow(flow_run_name=named("loop", of="options.line.collection"))
 def loop(options: LoopOptions, plugs: str = "local") -> LoopReport:
     """Label and train a collection in rounds, until the goal is met.
 
@@ -27,7 +52,7 @@ def loop(options: LoopOptions, plugs: str = "local") -> LoopReport:
 
     Args:
         options: The line, what is asked first, and when it is enough.
-        plugs: The name under which the four blocks are saved.
+        plugs: Leave it as it is: the name under which the connections of this stack are saved.
     """
     collection = options.line.collection
     verdict = judge_rounds(read_rounds(collection, plugs), options.goal)
@@ -37,19 +62,19 @@ def loop(options: LoopOptions, plugs: str = "local") -> LoopReport:
     return LoopReport(collection=collection, rounds=read_rounds(collection, plugs), ended=verdict, rest=rest)
 
 
-def run_round(options: LoopOptions, plugs: str) -> Verdict:
+def run_round(options: LoopOptions, plugs: str) -> LoopVerdict:
     """Choose a batch, label it, train on all truth, and say whether that is enough."""
     line = options.line_of(is_first=not read_rounds(options.line.collection, plugs))
-    detector = resolve_detector(line.collection, line.detector, plugs)
-    scan_pool(line.collection, detector, line.classes, line.tiling, options.selection, plugs)
+    detector = resolve_detector(line.collection, line.detector, plugs, line.label_kind)
+    scan_pool(line.collection, detector, line.classes, line.tiling, options.selection, plugs, line.label_kind)
     recipe = line.tiling.recipe(line.classes)
     batch = choose_batch(line.collection, detector, recipe, options.selection, plugs)
     if not batch.size:
-        return Verdict(met=True, reason="nothing is left to choose from")
+        return LoopVerdict(met=True, reason="nothing is left to choose from")
     labelled = label(line, plugs)
     ended = labelled.as_round(train(options, line, plugs))
     if ended is None:
-        return Verdict(met=True, reason="nothing new is left to label")
+        return LoopVerdict(met=True, reason="nothing new is left to label")
     return close_round(line.collection, ended, options.goal, plugs)
 
 

@@ -1,49 +1,63 @@
 """The options of a line. Each field's description is the text of the Prefect run form."""
 
-from typing import Annotated, Self
+from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, ValidatorFunctionWrapHandler, field_validator, model_validator
 
-from tasks.audit.options import ProofOptions
+from blocks.naming.names import ClassName, ClassNames, CollectionName
+from blocks.naming.renamed import Renamed
+from blocks.shapes import PLACED
+from tasks.audit.risk_control.options import RiskControlOptions
 from tasks.detect.options import TilingOptions
-from tasks.monitor.choose import Selection
-from tasks.monitor.goals import Goal
-from tasks.review.pages import PageOptions
-from tasks.review.rules import Until
-from tasks.review.standards import Staff
-from tasks.train.options import PromoteOptions, TrainOptions
+from tasks.kinds.registry import LabelKindName, label_kind
+from tasks.review.decide.until import Until
+from tasks.review.drafts.line_queue import LineQueue
+from tasks.review.questions.kinds.page import PageOptions
+from tasks.review.questions.queue import ABOUT_ITEMS, check_kinds, confirm_page_queue, name_kind_queue
+from tasks.review.questions.staffing import AnnotatorPool
+from tasks.train.options import TrainOptions
+from tasks.triage.active_learning.order import Mix, known_strategies
 from tasks.triage.options import TriageOptions
-from tasks.triage.order import Mix, known_strategies
-
-Name = Annotated[str, StringConstraints(pattern=r"^[\w][\w .-]*$", max_length=60)]
-
-NEVER = 2**31 - 1
-"""More new labels than any line gets: no event starts a training beside the loop's own."""
 
 
-class LineOptions(BaseModel):
+class LineOptions(Renamed):
     """What one line labels, with which detector, and when people are asked."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    former_names: ClassVar = {"finders": "annotator_pool", "experts": "expert_pool", "proof": "risk_control"}
 
-    collection: Name = Field(description="The collection of items to label; `intake` fills it.")
-    classes: tuple[Name, ...] = Field(min_length=1, max_length=200, description="Classes that people may give a box.")
-    detector: str = Field(default="champion", description="`champion`, a path to weights (.pt), or a version.")
-    kinds: dict[Name, tuple[Name, ...]] = Field(
+    collection: CollectionName = Field(
+        description="Whose images are labelled: the name that they were taken in under, such as `lots`."
+    )
+    classes: ClassNames = Field(
+        min_length=1,
+        max_length=200,
+        description="What a box may be called, such as `car`: add one item for each, in the order of the keys 1 to 9.",
+    )
+    label_kind: LabelKindName = Field(
+        default="boxes", description="What a label is: `boxes` around objects, or `classes`, one for a whole picture."
+    )
+    detector: str = Field(default="champion", description="`champion`, a path to weights (.pt, .onnx), or a version.")
+    kinds: dict[ClassName, ClassNames] = Field(
         default_factory=dict, description="Per class, the exact kinds that a second queue of other people names."
     )
     batch_size: int = Field(default=1000, ge=1, le=100_000, description="Items in one run, at most.")
     tiling: TilingOptions = Field(default=TilingOptions(), description="How images are cut for the detector.")
     triage: TriageOptions = Field(default=TriageOptions(), description="What is accepted, asked and dropped.")
-    finders: Staff = Field(default=Staff(), description="Who marks what is missed, how many see each image, and gold.")
-    experts: Staff = Field(default=Staff(), description="Who names exact kinds, how many see each box, and gold.")
+    annotator_pool: AnnotatorPool = Field(
+        default=AnnotatorPool(),
+        description="Who marks what is missed, how many see each image, and gold (hidden known answers).",
+    )
+    expert_pool: AnnotatorPool = Field(
+        default=AnnotatorPool(),
+        description="Who names exact kinds, how many see each box, and gold: hidden known answers.",
+    )
     confirm: PageOptions | None = Field(
         default=None, description="Let people confirm very sure boxes on pages of crops; empty: nobody looks at them."
     )
-    proof: ProofOptions | None = Field(
+    risk_control: RiskControlOptions | None = Field(
         default=None,
-        description="What is promised of boxes accepted unseen: people judge some of each batch one by one, drawn by "
-        "lot, and only scores that this proves are accepted. Empty: the accept bands of `triage`, without a promise.",
+        description="Certify from which score boxes are accepted unseen: people judge a random sample of each "
+        "batch one by one, and only scores that it proves are accepted. Empty: `triage` accepts by its own scores.",
     )
     ask_first: Mix = Field(
         default={"entropy": 1.0},
@@ -54,29 +68,47 @@ class LineOptions(BaseModel):
     retrain_after: int = Field(default=500, ge=1, description="New labels after which `retrain` is started.")
     retrain: TrainOptions = Field(default=TrainOptions(), description="How the challenger is trained.")
 
+    @property
+    def queues(self) -> tuple[LineQueue, ...]:
+        """Where people are asked, in the order in which a batch passes: what pages remove is asked of whole items."""
+        stops = []
+        if self.confirm:
+            stops.append(LineQueue(queue=confirm_page_queue(self.classes), pages=self.confirm))
+        about_items = ABOUT_ITEMS[label_kind(self.label_kind).asked_as]
+        whole = about_items(self.classes).with_pool(self.annotator_pool)
+        stops.append(LineQueue(queue=whole, first=self.ask_first))
+        if self.kinds:  # other people, another skill
+            stops.append(LineQueue(queue=name_kind_queue(self.kinds).with_pool(self.expert_pool)))
+        return tuple(stops)
+
+    @field_validator("kinds", mode="wrap")
+    @classmethod
+    def kinds_are_given_once(cls, value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+        """Refuse two names that come to one class, such as `car` and `car ` with a blank: one would vanish."""
+        kinds = read(value)
+        if len(kinds) < len(value):
+            raise ValueError(f"{len(value)} entries come to {len(kinds)} classes ({', '.join(kinds)}): name each once")
+        return kinds
+
     @model_validator(mode="after")
     def kinds_belong_to_classes(self) -> Self:
         """Refuse kinds of a class that the line does not have."""
         unknown = sorted(set(self.kinds) - set(self.classes))
         if unknown:
-            raise ValueError(f"kinds are given for {unknown}, which are not among the classes {list(self.classes)}")
+            named, known = ", ".join(map(repr, unknown)), ", ".join(self.classes)
+            raise ValueError(f"kinds are given for {named}, which are not among the classes ({known}): add them there")
+        check_kinds(self.kinds)
         return self
 
-
-class LoopOptions(BaseModel):
-    """What a loop labels and trains, what it asks first, and when it stops."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    line: LineOptions = Field(description="What is labelled and how; its retrain_after is not used.")
-    selection: Selection = Field(default=Selection(), description="What people are asked first, and how much a round.")
-    goal: Goal = Field(default=Goal(), description="When the rounds end.")
-    gate: PromoteOptions = Field(default=PromoteOptions(), description="By how much a challenger must be better.")
-    label_rest: bool = Field(
-        default=True, description="After the last round, label all that is left, with the best detector."
-    )
-
-    def line_of(self, *, is_first: bool) -> LineOptions:
-        """Return the line of a round: the loop trains itself, and after the first round with the champion."""
-        detector = self.line.detector if is_first else "champion"
-        return self.line.model_copy(update={"detector": detector, "retrain_after": NEVER})
+    @model_validator(mode="after")
+    def options_suit_the_label_kind(self) -> Self:
+        """Refuse what only labels with a place can have, and classes that people could not choose between."""
+        kind = label_kind(self.label_kind)
+        ABOUT_ITEMS[kind.asked_as](self.classes)
+        given = [name for name in ("confirm", "risk_control", "kinds") if getattr(self, name)]
+        if given and not kind.shapes & PLACED:
+            raise ValueError(
+                f"a line of {kind.name} has no use for {' and '.join(given)}: that is about single boxes, and "
+                "its labels have no place in their picture. Leave it empty."
+            )
+        return self

@@ -2,30 +2,36 @@
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
-from tasks.audit.report import ProofReport
+from blocks.frozen import Frozen
+from tasks.audit.risk_control.report import RiskControlReport
 from tasks.detect.refs import DetectorRef
 from tasks.intake.batches import BatchRef
-from tasks.monitor.goals import Round, Verdict
+from tasks.monitor.active_learning.goals import LoopVerdict, Round
+from tasks.settle.annotators.skipped import Skipped
 from tasks.settle.effort import Effort
 from tasks.settle.report import SettleReport
 from tasks.train.promotion import PromotionReport
 from tasks.triage.report import TriageReport
 
+LISTED = 100
+"""So many pictures without an answer are named: a report travels through Prefect, and the catalogue has them all."""
 
-class LineReport(BaseModel):
+
+class LineReport(Frozen):
     """What one run of the line did; without a batch there was nothing new to label."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     collection: str
     batch: BatchRef | None = None
     detector: DetectorRef | None = None
-    proven: ProofReport | None = None
+    certified: RiskControlReport | None = None
     triaged: TriageReport | None = None
     settled: SettleReport | None = None
     effort: Effort | None = None
+    skipped: tuple[Skipped, ...] = Field(
+        default=(), description="Without an answer; what was set aside is in `settled`"
+    )
 
     @classmethod
     def nothing_new(cls, collection: str) -> Self:
@@ -51,12 +57,10 @@ class LineReport(BaseModel):
         return came_to.model_copy(update=told)
 
 
-class LoopReport(BaseModel):
+class LoopReport(Frozen):
     """What a loop did: every round of its collection so far, why it ended, and what became of the rest."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     collection: str
     rounds: tuple[Round, ...]
-    ended: Verdict
+    ended: LoopVerdict
     rest: LineReport | None = None

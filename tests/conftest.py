@@ -1,7 +1,8 @@
 """Fixtures that every test may use: an empty catalogue and store, the servers of the session, where real data lie."""
 
 import os
-from collections import Counter
+import random
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,13 +10,16 @@ import pytest
 from sqlalchemy import Engine
 
 from blocks.catalog import migrate
-from blocks.database import open_engine
-from blocks.stores import FolderStore, Store
+from blocks.database.engine import open_engine
+from blocks.storage.stores import FolderStore, Store
+from infra.stack.servers.ports import FREE_RANGE, USUAL_PORTS, is_free
+from tests.examples import set_examples
 from tests.label_studio import colleague, label_studio, personal_token
 from tests.postgres_server import PostgresServer, postgres_server
 from tests.prefect_harness import client, prefect_api
 from tests.s3_server import s3_server
 from tests.unprivileged import closed_folder
+from tests.work_units import begin_with_longest, pytest_xdist_make_scheduler
 
 # Servers that run once per session: their fixtures are imported here and nowhere else.
 __all__ = [
@@ -26,24 +30,50 @@ __all__ = [
     "personal_token",
     "postgres_server",
     "prefect_api",
+    "pytest_xdist_make_scheduler",
     "s3_server",
 ]
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Give a process one thread for arithmetic: two that share two cores wait for each other's. Keep our order."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    config.option.loadscopereorder = False  # xdist would begin with the units of most tests
+    set_examples()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that have most slow tests: started last, one of them would run on one core alone."""
-    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
-    items.sort(key=lambda item: -slow[item.path])
+    """Begin with what lasts longest."""
+    begin_with_longest(items)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ports_of_our_own() -> None:
+    """Keep the stacks of this process off the usual ports.
+
+    A stack that is started again needs the gateway's very port, and meanwhile the stack of another test process, or of
+    a person, would have taken a usual one.
+    """
+    free = (port for port in random.sample(FREE_RANGE, 200) if is_free(port))
+    USUAL_PORTS.update({service: next(free) for service in USUAL_PORTS})
+
+
+@pytest.fixture(scope="session")
+def empty_catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty catalogue, made once: a thousand tests copy it, and making it takes 0.1 s."""
+    path = tmp_path_factory.mktemp("catalog") / "empty.sqlite"
+    migrate(url := f"sqlite:///{path}")
+    open_engine(url).dispose()  # the last connection to close writes all of it into the one file
+    return path
 
 
 @pytest.fixture
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
+def engine(request: pytest.FixtureRequest, tmp_path: Path, empty_catalog: Path) -> Engine:
     """A migrated, empty catalogue of its own: an SQLite file, or a PostgreSQL database where that is asked for."""
     if os.environ.get("LABELLINE_TEST_CATALOG") == "postgresql":
         return request.getfixturevalue("postgres_engine")
-    url = f"sqlite:///{tmp_path / 'catalog.sqlite'}"
-    migrate(url)
-    return open_engine(url)
+    shutil.copyfile(empty_catalog, tmp_path / "catalog.sqlite")
+    return open_engine(f"sqlite:///{tmp_path / 'catalog.sqlite'}")
 
 
 @pytest.fixture

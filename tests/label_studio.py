@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,8 +15,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from blocks.annotation_server import AnnotationServer
-from infra.stack.label_studio import label_studio_command, seed_database
+from blocks.servers.annotation_server import AnnotationServer
+from infra.stack.servers.label_studio import label_studio_command, seed_database, without_our_settings
 
 EMAIL = "admin@example.com"
 PASSWORD = "only-for-tests-1"
@@ -39,11 +40,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start(executable: Path, home: Path, port: int) -> subprocess.Popen[bytes]:
-    """Start Label Studio and wait until it is healthy."""
+def start(executable: Path, home: Path, port: int, *, as_delivered: bool = False) -> subprocess.Popen[bytes]:
+    """Start Label Studio and wait until it is healthy; as delivered, it has none of our settings for its SQLite."""
     home.mkdir(parents=True, exist_ok=True)
     seed_database(executable, home)
     arguments, environment = label_studio_command(executable, home, port, EMAIL, PASSWORD, TOKEN)
+    if as_delivered:
+        environment = without_our_settings(environment)
     with (home / "log.txt").open("ab") as output:
         process = subprocess.Popen(
             arguments, env=environment, cwd=home, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
@@ -83,7 +86,7 @@ def server_at(url: str, token: str = TOKEN) -> AnnotationServer:
     )
 
 
-def save_label_studio(server: AnnotationServer, name: str) -> None:
+def save_label_studio(server: AnnotationServer, name: str, *, overwrite: bool = False) -> None:
     """Save a server as the block that flows find under a name."""
     from blocks.label_studio import LabelStudio
 
@@ -93,7 +96,7 @@ def save_label_studio(server: AnnotationServer, name: str) -> None:
         gateway_url=server.gateway_url,
         link_secret=SecretStr(server.link_secret),
         doorbell_secret=SecretStr(server.doorbell_secret),
-    ).save(name)
+    ).save(name, overwrite=overwrite)
 
 
 @pytest.fixture(scope="session")
@@ -118,9 +121,9 @@ def personal_token(label_studio: AnnotationServer) -> str:
     return token
 
 
-@pytest.fixture
-def colleague(label_studio: AnnotationServer) -> Iterator[httpx.Client]:
-    """Somebody who has just signed up by the invite link, in their own browser."""
+@contextmanager
+def signed_up(label_studio: AnnotationServer) -> Iterator[httpx.Client]:
+    """Sign somebody up by the invite link, in their own browser."""
     link = label_studio.call("GET", "api/invite")["invite_url"]
     with httpx.Client(base_url=label_studio.url, follow_redirects=True, timeout=60) as browser:
         form = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', browser.get(link).text)
@@ -130,4 +133,11 @@ def colleague(label_studio: AnnotationServer) -> Iterator[httpx.Client]:
             link, data={**entries, "csrfmiddlewaretoken": form[1]}, headers={"Referer": label_studio.url}
         ).raise_for_status()
         browser.headers.update({"X-CSRFToken": browser.cookies["csrftoken"], "Referer": label_studio.url})
+        yield browser
+
+
+@pytest.fixture
+def colleague(label_studio: AnnotationServer) -> Iterator[httpx.Client]:
+    """Somebody who has just signed up by the invite link, in their own browser."""
+    with signed_up(label_studio) as browser:
         yield browser

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
-SCRIPT = REPOSITORY / "infra" / "stack" / "s3_swift.sh"
+SCRIPT = REPOSITORY / "tests" / "s3_swift.sh"
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """A running S3 server of this test session's own."""
     installed = Path(os.environ.get("LABELLINE_S3", REPOSITORY / ".venv-s3"))
     if not (installed / ".installed").is_file():
-        pytest.skip(f"no S3 server in {installed}: install it with `bash infra/stack/s3_swift.sh install .venv-s3`")
+        pytest.skip(f"no S3 server in {installed}: install it with `bash tests/s3_swift.sh install .venv-s3`")
     for attempt in range(3):
         folder = tmp_path_factory.mktemp("s3")
         server = S3Server(folder, free_ports(1), free_ports(3), installed)

@@ -3,9 +3,9 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-import blocks.audit_tables
-import blocks.people_tables
-import blocks.tables  # noqa: F401  (all three fill the metadata)
+import blocks.database.audit_tables
+import blocks.database.people_tables
+import blocks.database.tables  # noqa: F401  (all three fill the metadata)
 
 engine = context.config.attributes["engine"].execution_options(writes=True)
 with engine.connect() as connection:

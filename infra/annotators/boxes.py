@@ -11,13 +11,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from blocks.shapes import Bounds
 from infra.annotators.matching import match
 from infra.annotators.people import Mistake
 from infra.annotators.times import Stopwatch
-from infra.annotators.truth import Corners, TrueBox
+from infra.annotators.truth import AnnotatorBox
 
 KEEP_IOU = 0.5
-"""From this IoU on people leave a box as it is: the yardstick of mAP50."""
+"""From this IoU on people leave a box as it is: the measure of mAP50."""
 
 NOTICED_AT_A_GLANCE = 0.5
 """Ours, unpublished: of wrong boxes that are shown as sure, and so only glanced at, people see half."""
@@ -34,7 +35,7 @@ class PrefilledBox:
 
     region: str
     class_name: str
-    xyxy: Corners
+    xyxy: Bounds
     sure: bool
 
 
@@ -44,7 +45,7 @@ class SaidBox:
 
     region: str | None
     class_name: str
-    xyxy: Corners
+    xyxy: Bounds
     changed: bool
 
 
@@ -59,7 +60,7 @@ class Work:
     said: list[SaidBox] = field(default_factory=list)
     acts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("kept", "changed", "added", "deleted"), 0))
 
-    def mend(self, box: PrefilledBox, target: tuple[TrueBox, float] | None, slip: Mistake | None) -> None:
+    def mend(self, box: PrefilledBox, target: tuple[AnnotatorBox, float] | None, slip: Mistake | None) -> None:
         """Keep, change or delete a shown box, given the object it belongs to and their IoU (None: no object)."""
         said = SaidBox(box.region, box.class_name, box.xyxy, changed=False)
         if target is None:
@@ -75,7 +76,7 @@ class Work:
         self.said.append(said)
         self.acts["changed" if said.changed else "kept"] += 1
 
-    def _mended(self, said: SaidBox, true: TrueBox, overlap: float) -> SaidBox:
+    def _mended(self, said: SaidBox, true: AnnotatorBox, overlap: float) -> SaidBox:
         if true.class_name != said.class_name:
             self.watch.click()
         if overlap >= KEEP_IOU:
@@ -83,7 +84,7 @@ class Work:
         self.watch.adjust()
         return replace(said, class_name=true.class_name, xyxy=self._by_hand(true.xyxy, HAND_JITTER))
 
-    def add(self, box: TrueBox, slip: Mistake | None) -> None:
+    def add(self, box: AnnotatorBox, slip: Mistake | None) -> None:
         """Draw an object that has no box."""
         if slip == "missed":
             return
@@ -94,7 +95,7 @@ class Work:
         self.acts["added"] += len(drawn)
         self.said.extend(SaidBox(None, name, xyxy, changed=True) for xyxy in drawn)
 
-    def _by_hand(self, xyxy: Corners, jitter: float) -> Corners:
+    def _by_hand(self, xyxy: Bounds, jitter: float) -> Bounds:
         """Return a box as a hand draws it: edges a little off, inside the picture, never empty."""
         x_min, y_min, x_max, y_max = xyxy
         off = self.rng.normal(0, jitter, 4).clip(-0.3, 0.3) * (
@@ -106,7 +107,7 @@ class Work:
         low_x, low_y, high_x, high_y = (float(edge) for edge in np.array(xyxy) + off)
         return max(0.0, low_x), max(0.0, low_y), min(self.size_wh[0], high_x), min(self.size_wh[1], high_y)
 
-    def _beside(self, xyxy: Corners) -> Corners:
+    def _beside(self, xyxy: Bounds) -> Bounds:
         """Return a box of the same size one and a half widths away, inside the picture: around nothing, or not this."""
         x_min, y_min, x_max, y_max = xyxy
         wide = x_max - x_min
@@ -118,7 +119,7 @@ class Work:
         return others[int(self.rng.integers(len(others)))] if others else class_name
 
 
-def answer_boxes(work: Work, shown: Sequence[PrefilledBox], truth: Sequence[TrueBox], slips: Slips) -> None:
+def answer_boxes(work: Work, shown: Sequence[PrefilledBox], truth: Sequence[AnnotatorBox], slips: Slips) -> None:
     """Answer one boxes question as a person would; what is said and the seconds are left in `work`.
 
     Args:

@@ -2,21 +2,19 @@
 
 import numpy as np
 
-from blocks.audit_tables import Said
-from infra.annotators.matching import iou_matrix
+from blocks.database.audit_tables import Said
+from blocks.shapes import Bounds
 from infra.annotators.people import Mistake
-from infra.annotators.truth import Corners, TruePicture
-from tasks.review.checks import CHECKS
-
-RIGHT_IOU = 0.5
-"""From this IoU on with an object of its class a box is right: the yardstick of mAP50."""
+from infra.annotators.truth import TruePicture
+from tasks.kinds.geometry import RIGHT_IOU, iou_of_all
+from tasks.review.questions.kinds.verify import CHECKS
 
 SOMETHING_IOU = 0.1
 """From this IoU on there is something, only of another class or elsewhere."""
 
 
 def answer_check(
-    class_name: str, box: Corners, picture: TruePicture, slip: Mistake | None, rng: np.random.Generator
+    class_name: str, box: Bounds, picture: TruePicture, slip: Mistake | None, rng: np.random.Generator
 ) -> str:
     """Choose one of the four choices; who slips presses any other key than the right one, but never "cannot tell".
 
@@ -35,10 +33,10 @@ def answer_check(
     return words[others[int(rng.integers(len(others)))]]
 
 
-def _truth_of(class_name: str, box: Corners, picture: TruePicture) -> Said:
+def _truth_of(class_name: str, box: Bounds, picture: TruePicture) -> Said:
     if not picture.boxes:
         return Said.NOTHING
-    overlaps = iou_matrix(np.array([box], np.float64), np.array([true.xyxy for true in picture.boxes], np.float64))[0]
+    overlaps = iou_of_all(np.array([box], np.float64), np.array([true.xyxy for true in picture.boxes], np.float64))[0]
     pairs = zip(overlaps.tolist(), picture.boxes, strict=True)
     of_class = [overlap for overlap, true in pairs if true.class_name == class_name]
     if max(of_class, default=0.0) >= RIGHT_IOU:

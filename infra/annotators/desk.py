@@ -1,10 +1,12 @@
 """The desk at which simulated people sit: open questions come in through Label Studio's API, answers go out.
 
 What a browser sends is sent here too: untouched prefilled regions keep their id, score and `origin: "prediction"`,
-changed ones say so, new ones are `manual`, and the annotation carries its seconds as `lead_time`.
+changed ones say so, new ones are `manual`, and the annotation carries its seconds as `lead_time` and the prediction
+that it began with as `parent_prediction`.
 """
 
 import itertools
+import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,29 +15,26 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from blocks.annotation_server import AnnotationServer
+from blocks.errors import UnknownQuestionKind
+from blocks.naming.emails import normal_email
+from blocks.servers.annotation_server import AnnotationServer
+from blocks.shapes import Bounds
 from infra.annotators.boxes import PrefilledBox, SaidBox
 from infra.annotators.pages import SeenCrop, crops_in
 from infra.annotators.people import Person
-from infra.annotators.truth import Corners
-from tasks.review.checks import CHECK
-from tasks.review.configs import BOX, IMAGE, KIND
-from tasks.review.confirm import CONFIRM_QUEUES
-from tasks.review.projects import TITLE_CHARACTERS
-from tasks.review.regions import ShownBox, read_boxes, to_regions
-from tasks.review.seats import REFEREE, asked_queue, is_for_referees
-from tasks.review.twins import list_tasks
+from tasks.review.posting.duplicates import list_tasks, where
+from tasks.review.posting.projects import plain_queue, project_title
+from tasks.review.questions.kinds.choose import CANNOT_TELL, KIND
+from tasks.review.questions.kinds.classify import CLASS, chosen_region
+from tasks.review.questions.kinds.controls import BOX, IMAGE
+from tasks.review.questions.kinds.regions import ShownBox, read_boxes, to_regions
+from tasks.review.questions.kinds.registry import KINDS
+from tasks.review.questions.kinds.verify import CHECK
+from tasks.review.questions.slots import REFEREE, asked_queue, is_for_referees
 
-UNANSWERED = {
-    "filters": {
-        "conjunction": "and",
-        "items": [
-            {"filter": f"filter:tasks:{name}", "operator": "equal", "type": "Number", "value": 0}
-            for name in ("total_annotations", "cancelled_annotations")
-        ],
-    },
-    "ordering": ["tasks:id"],
-}
+log = logging.getLogger(__name__)
+
+UNANSWERED = where(("total_annotations", "equal", 0), ("cancelled_annotations", "equal", 0))
 PAGE_SIZE = 100
 """Questions taken from a queue at once: predictions of large pictures are heavy."""
 
@@ -47,8 +46,10 @@ class Desk:
     project_id: int
     queue: str
     classes: tuple[str, ...]
-    seat: int = 0
-    """Which of several people's, or referees', seats it is; 0: the queue is asked of one person."""
+    kind: str
+    """Of its questions."""
+    slot: int = 0
+    """Which of several people's, or referees', slots it is; 0: the queue is asked of one person."""
     is_for_referees: bool = False
 
 
@@ -60,11 +61,13 @@ class OpenQuestion:
     question_id: str
     desk: Desk
     item_id: str
-    crop: Corners | None
+    crop: Bounds | None
     choices: tuple[str, ...]
     regions: tuple[dict[str, Any], ...]
     headline: str = ""
     page: tuple[SeenCrop, ...] = ()
+    prediction_id: int | None = None
+    """What the browser shows at first; None: the task has no prediction."""
 
     @property
     def key(self) -> str:
@@ -72,11 +75,11 @@ class OpenQuestion:
         return f"{self.desk.queue}|{self.item_id}|{self.crop}"
 
     @property
-    def is_check(self) -> bool:
-        """Whether the question asks if its one box is right."""
-        return self.desk.queue in CONFIRM_QUEUES
+    def chosen(self) -> str | None:
+        """The choice that the question begins with; None where there is none."""
+        return next((region["value"]["choices"][0] for region in self.regions if "choices" in region["value"]), None)
 
-    def checked_box(self) -> tuple[str, Corners]:
+    def checked_box(self) -> tuple[str, Bounds]:
         """Return class and corners of the box that a check shows, in pixels of the picture."""
         left, top, right, bottom = self.crop or (0.0, 0.0, 0.0, 0.0)
         size_wh = round(right - left), round(bottom - top)
@@ -94,21 +97,43 @@ class OpenQuestion:
 
 
 def find_desks(server: AnnotationServer, collection: str) -> list[Desk]:
-    """Return the queues of a collection that exist in Label Studio, seat by seat, those of referees as well."""
+    """Return the queues of a collection that exist in Label Studio, slot by slot, those of referees as well."""
     found = server.call("GET", "api/projects/", params={"page_size": 1000})
     desks = []
     for project in found["results"]:
-        name, separator, queue = project["title"].rpartition(": ")
-        if separator and name == collection[-(TITLE_CHARACTERS - len(queue) - 2) :]:
-            seat = int(queue.partition("~")[2].removeprefix(REFEREE) or 0)
+        _, separator, numbered = project["title"].rpartition(": ")
+        queue = plain_queue(numbered)
+        if separator and project["title"] == project_title(numbered, collection):
+            slot = int(queue.partition("~")[2].removeprefix(REFEREE) or 0)
+            try:
+                kind = _kind_of(project["label_config"])
+            except UnknownQuestionKind as error:  # the others go on
+                log.warning("%s: nobody answers there: %s", project["title"], error)
+                continue
             classes = _classes_of(project["label_config"])
-            desks.append(Desk(int(project["id"]), asked_queue(queue), classes, seat, is_for_referees(queue)))
+            desks.append(Desk(int(project["id"]), asked_queue(queue), classes, kind, slot, is_for_referees(queue)))
     return desks
+
+
+def _kind_of(label_config: str) -> str:
+    """Return the kind of question that a label config asks: the one whose control people see."""
+    root = ElementTree.fromstring(label_config)  # noqa: S314  # our own config, from our own server
+    hidden = {id(one) for view in root.findall(".//View[@style='display:none']") for one in view.iter()}
+    seen = {one.get("name") for one in root.iter() if id(one) not in hidden}
+    found = [kind.name for kind in KINDS.values() if kind.control in seen]
+    if len(found) != 1:
+        raise UnknownQuestionKind(
+            f"a label config with the controls {sorted(filter(None, seen))} asks no kind of question that is known "
+            f"({', '.join(KINDS)}): it was made by another version, or changed by hand."
+        )
+    return found[0]
 
 
 def _classes_of(label_config: str) -> tuple[str, ...]:
     root = ElementTree.fromstring(label_config)  # noqa: S314  # our own config, from our own server
-    return tuple(label.get("value", "") for label in root.findall(f".//RectangleLabels[@name='{BOX}']/Label"))
+    boxes, wholes = f".//RectangleLabels[@name='{BOX}']/Label", f".//Choices[@name='{CLASS}']/Choice"
+    named = tuple(one.get("value", "") for one in (root.findall(boxes) or root.findall(wholes)))
+    return tuple(name for name in named if name != CANNOT_TELL)
 
 
 def open_questions(server: AnnotationServer, desk: Desk, passed_over: Collection[int] = ()) -> list[OpenQuestion]:
@@ -131,10 +156,19 @@ def open_questions(server: AnnotationServer, desk: Desk, passed_over: Collection
 def _question_of(task: dict[str, Any], desk: Desk) -> OpenQuestion:
     data = task["data"]
     page = crops_in(data)
+    shown: dict[str, Any] = task["predictions"][0] if task.get("predictions") else {"id": None, "result": []}
     if page:
-        first = page[0]
         return OpenQuestion(
-            int(task["id"]), data["question_id"], desk, first.item_id, first.crop, (), (), data["question"], page
+            task_id=int(task["id"]),
+            question_id=data["question_id"],
+            desk=desk,
+            item_id=page[0].item_id,
+            crop=page[0].crop,
+            choices=(),
+            regions=(),
+            headline=data["question"],
+            page=page,
+            prediction_id=shown["id"],
         )
     link = urlsplit(data[IMAGE])
     crop = parse_qs(link.query).get("crop")
@@ -146,13 +180,14 @@ def _question_of(task: dict[str, Any], desk: Desk) -> OpenQuestion:
         item_id=link.path.rpartition("/")[2],
         crop=(x_min, y_min, x_max, y_max) if crop else None,
         choices=tuple(choice["value"] for choice in data.get("choices", [])),
-        regions=tuple(task["predictions"][0]["result"]) if task.get("predictions") else (),
+        regions=tuple(shown["result"]),
+        prediction_id=shown["id"],
     )
 
 
 def ensure_accounts(server: AnnotationServer, people: Sequence[Person]) -> dict[str, int]:
     """Make the accounts that are missing; return the user number by e-mail."""
-    numbers = {user["email"]: int(user["id"]) for user in server.call("GET", "api/users/")}
+    numbers = {normal_email(user["email"]): int(user["id"]) for user in server.call("GET", "api/users/")}
     for person in people:
         if person.email not in numbers:
             account = {"email": person.email, "username": person.email, "first_name": person.name}
@@ -160,10 +195,13 @@ def ensure_accounts(server: AnnotationServer, people: Sequence[Person]) -> dict[
     return {person.email: numbers[person.email] for person in people}
 
 
-def submit(server: AnnotationServer, task_id: int, result: Sequence[dict[str, Any]], user: int, seconds: float) -> None:
+def submit(
+    server: AnnotationServer, question: OpenQuestion, result: Sequence[dict[str, Any]], user: int, seconds: float
+) -> None:
     """Submit an annotation in somebody's name."""
     body = {"result": list(result), "completed_by": user, "lead_time": round(seconds, 2)}
-    server.call("POST", f"api/tasks/{task_id}/annotations/", body=body)
+    body["parent_prediction"] = question.prediction_id
+    server.call("POST", f"api/tasks/{question.task_id}/annotations/", body=body)
 
 
 def boxes_result(
@@ -194,6 +232,15 @@ def kind_result(choice: str) -> list[dict[str, Any]]:
     """Return the result of a choice as the browser would send it."""
     chosen = {"id": "kind", "type": "choices", "from_name": KIND, "to_name": IMAGE, "value": {"choices": [choice]}}
     return [{**chosen, "origin": "manual"}]
+
+
+def class_result(question: OpenQuestion, choice: str) -> list[dict[str, Any]]:
+    """Return the result of a choice about a whole item as the browser would send it: what was chosen keeps its id."""
+    if not question.regions:
+        return [{**chosen_region(choice, "class"), "origin": "manual"}]
+    (before,) = question.regions
+    origin = "prediction" if question.chosen == choice else "prediction-changed"
+    return [{**before, "value": {"choices": [choice]}, "origin": origin}]
 
 
 def check_result(question: OpenQuestion, choice: str) -> list[dict[str, Any]]:

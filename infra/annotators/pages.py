@@ -13,11 +13,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 
+from blocks.shapes import Bounds
 from infra.annotators.boxes import KEEP_IOU, Slips
-from infra.annotators.matching import iou_matrix
 from infra.annotators.times import Stopwatch
-from infra.annotators.truth import Corners, TruePicture
-from tasks.review.pages import PAGE, WRONG
+from infra.annotators.truth import TruePicture
+from tasks.kinds.geometry import iou_of_all
+from tasks.review.questions.kinds.page import PAGE, WRONG
 
 INVENTED = 0.1
 """Ours, unpublished: of the mistakes on right crops, the share in which one is removed; the others are harmless."""
@@ -29,8 +30,8 @@ class SeenCrop:
 
     id: str
     item_id: str
-    crop: Corners
-    frame: Corners
+    crop: Bounds
+    frame: Bounds
 
 
 def crops_in(data: Mapping[str, Any]) -> tuple[SeenCrop, ...]:
@@ -94,5 +95,5 @@ def _is_right(crop: SeenCrop, class_name: str, picture: TruePicture) -> bool:
     objects = [box.xyxy for box in picture.boxes if box.class_name == class_name]
     if not objects:
         return False
-    overlaps = iou_matrix(np.array([crop.frame], np.float64), np.array(objects, np.float64))
+    overlaps = iou_of_all(np.array([crop.frame], np.float64), np.array(objects, np.float64))
     return bool(overlaps.max() >= KEEP_IOU)

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from blocks.frozen import Frozen
 from infra.annotators.times import Drawing
 
 Mistake = Literal["missed", "confused", "sloppy", "false"]
@@ -23,10 +24,8 @@ MAIL_DOMAIN = "people.invalid"
 """Reserved by RFC 2606: no mail ever leaves for it."""
 
 
-class People(BaseModel):
+class People(Frozen):
     """The simulated people of a line and how they work."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     count: int = Field(default=3, ge=1, le=len(FIRST_NAMES), description="People per queue, each with an own account")
     skill: float = Field(default=0.97, ge=0, le=1, description="Share of objects that come out right")
@@ -49,14 +48,14 @@ class People(BaseModel):
         habits = self.model_copy(update={"skill": self.referee_skill})
         return tuple(Person(name, _mail(name, f"{queue}-referee"), habits) for name in FIRST_NAMES[: self.referees])
 
-    def for_question(self, queue: str, question: str, seat: int = 0, *, as_referee: bool = False) -> "Person":
+    def for_question(self, queue: str, question: str, slot: int = 0, *, as_referee: bool = False) -> "Person":
         """Return who of a queue answers a question: chance, but always the same person for the same question.
 
-        In as many seats as there are people it is somebody else in each. There must be a referee where one is wanted.
+        In as many slots as there are people it is somebody else in each. There must be a referee where one is wanted.
         """
         people = self.referees_of(queue) if as_referee else self.named(queue)
         first = int(hashlib.sha256(f"{queue}|{question}".encode()).hexdigest(), 16)
-        return people[(first + seat) % len(people)]
+        return people[(first + slot) % len(people)]
 
 
 def _mail(name: str, place: str) -> str:

@@ -7,28 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
 
-from blocks.annotation_server import AnnotationServer
 from blocks.errors import LabelStudioUnavailable
-from infra.annotators.boxes import Work, answer_boxes
-from infra.annotators.checks import answer_check
-from infra.annotators.desk import (
-    Desk,
-    OpenQuestion,
-    boxes_result,
-    check_result,
-    ensure_accounts,
-    find_desks,
-    kind_result,
-    open_questions,
-    submit,
-)
-from infra.annotators.kinds import answer_kind, kind_seconds
-from infra.annotators.pages import class_in, page_result, wrong_crops
-from infra.annotators.people import People, Person
+from blocks.servers.annotation_server import AnnotationServer
+from infra.annotators.answers import answer_as
+from infra.annotators.desk import Desk, OpenQuestion, ensure_accounts, find_desks, open_questions, submit
+from infra.annotators.people import People
 from infra.annotators.times import Stopwatch
-from infra.annotators.truth import KnownWorld, TruePicture
+from infra.annotators.truth import KnownWorld
 
 WORKERS = 3
 """Answers sent at once: more only wait for Label Studio's SQLite."""
@@ -138,34 +124,10 @@ class Simulation:
                 self.report.unknown_pictures += 1
             return question
         desk = question.desk
-        person = self._people.for_question(desk.queue, question.key, desk.seat, as_referee=desk.is_for_referees)
+        person = self._people.for_question(desk.queue, question.key, desk.slot, as_referee=desk.is_for_referees)
         watch = Stopwatch(person.chance(f"{question.key}|seconds"), person.habits.drawing)
-        result, acts = _answer_as(person, question, pictures, watch)
-        submit(self._server, question.task_id, result, self._accounts[person.email], watch.seconds)
+        result, acts = answer_as(person, question, pictures, watch)
+        submit(self._server, question, result, self._accounts[person.email], watch.seconds)
         with self._lock:
             self.report.note(question.desk.queue, person.email, watch.by_act, acts)
         return question
-
-
-def _answer_as(
-    person: Person, question: OpenQuestion, pictures: Mapping[str, TruePicture], watch: Stopwatch
-) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """Return the result of a person's annotation, and how many boxes were kept, changed, added and deleted."""
-    rng = person.chance(question.key)
-    if question.page:
-        class_name = class_in(question.headline)
-        removed = wrong_crops(question.page, class_name, pictures, person.mistakes, rng, watch)
-        return page_result(removed), {"kept": len(question.page) - len(removed), "deleted": len(removed)}
-    picture = pictures[question.item_id]
-    if question.is_check:
-        slip = person.mistakes(rng, 1)[0]
-        watch.verify()
-        return check_result(question, answer_check(*question.checked_box(), picture, slip, rng)), {}
-    if question.choices:
-        slip = person.mistakes(rng, 1)[0]
-        crop = question.crop or (0.0, 0.0, float(picture.size_wh[0]), float(picture.size_wh[1]))
-        kind_seconds(watch, question.choices)
-        return kind_result(answer_kind(question.choices, crop, picture, slip, rng)), {}
-    work = Work(picture.size_wh, question.desk.classes, rng, watch)
-    answer_boxes(work, question.prefilled(picture.size_wh), picture.boxes, person.mistakes)
-    return boxes_result(question, work.said, picture.size_wh, rng), work.acts

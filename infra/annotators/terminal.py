@@ -8,12 +8,12 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from blocks.annotation_server import AnnotationServer
+from blocks.servers.annotation_server import AnnotationServer
 from infra.annotators.people import People
 from infra.annotators.simulate import Simulation, SimulationReport
 from infra.annotators.truth import read_world
-from tasks.dataset.truth import TruthFormat
-from tasks.review.queues import MARK_MISSED, NAME_KIND
+from tasks.dataset.formats.published import TruthFormat
+from tasks.review.questions.queue import MARK_MISSED, NAME_KIND
 
 
 def simulate_in_terminal(
@@ -63,7 +63,7 @@ def staff_options(people: People) -> str:
             "annotators": [person.email for person in people.named(queue)],
             "referees": [person.email for person in people.referees_of(queue)],
         }
-        for option, queue in (("finders", MARK_MISSED), ("experts", NAME_KIND))
+        for option, queue in (("annotator_pool", MARK_MISSED), ("expert_pool", NAME_KIND))
     }
     return json.dumps(staff)
 

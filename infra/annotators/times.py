@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from blocks.published_times import CHECK_COVERAGE, DRAW_BOX, DRAW_BOX_FAST, VERIFY_BOX
+from blocks.published_times import CHECK_COVERAGE, CONSIDER_CLASS, DRAW_BOX, DRAW_BOX_FAST, VERIFY_BOX
 
 Drawing = Literal["extreme-clicking", "classic"]
 
@@ -19,8 +19,8 @@ DRAW_BOX_S: dict[Drawing, float] = {"extreme-clicking": DRAW_BOX_FAST.seconds, "
 VERIFY_BOX_S = VERIFY_BOX.seconds
 LOOK_OVER_IMAGE_S = CHECK_COVERAGE.seconds
 
-CONSIDER_CLASS_S = 1.0
-"""Bearman et al., "What's the point", ECCV 2016: about 1 s to decide on one class; a question offers several."""
+CONSIDER_CLASS_S = CONSIDER_CLASS.seconds
+"""A question offers several."""
 
 ADJUST_SHARE = 0.5
 """Ours, unpublished: mending the edges of a box costs half of drawing one (two of the four extreme points)."""

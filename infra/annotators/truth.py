@@ -5,27 +5,28 @@ name has to travel through Label Studio.
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from blocks.errors import BadTruth
-from tasks.dataset.truth import TruthBox, TruthFormat, read_truth
-from tasks.dataset.truth_formats import upright_size
+from blocks.shapes import Bounds
+from blocks.storage.outside_files import parse_json, read_bounded
+from tasks.dataset.formats.published import TruthBox, TruthFormat, read_truth
+from tasks.intake.images import upright_size
 
 KINDS_FILE = "kinds.json"
 """Beside the pictures and labels: file name of a picture to a list, parallel to its boxes, of kind or null."""
 
-Corners = tuple[float, float, float, float]
+MAX_KINDS_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class TrueBox:
+class AnnotatorBox:
     """An object of the truth: its class, pixels x_min, y_min, x_max, y_max, and its exact kind where one is known."""
 
     class_name: str
-    xyxy: Corners
+    xyxy: Bounds
     kind: str | None = None
 
 
@@ -35,7 +36,9 @@ class TruePicture:
 
     name: str
     size_wh: tuple[int, int]
-    boxes: tuple[TrueBox, ...]
+    boxes: tuple[AnnotatorBox, ...]
+    class_name: str | None = None
+    """Of the whole of it, where the truth is folders of classes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class KnownWorld:
 
 
 def read_world(folder: Path, fmt: TruthFormat = "auto") -> KnownWorld:
-    """Read a truth folder in YOLO, COCO or VOC format, and `kinds.json` where there is one.
+    """Read a truth folder in YOLO, COCO or VOC format or of folders per class, and `kinds.json` where there is one.
 
     Raises:
         BadTruth: The folder cannot be read, or its kinds are not parallel to its boxes.
@@ -58,27 +61,26 @@ def read_world(folder: Path, fmt: TruthFormat = "auto") -> KnownWorld:
     for name, path in truth.pictures.items():
         with path.open("rb") as file:
             item_id = hashlib.file_digest(file, "sha256").hexdigest()
-        boxes = _with_kinds(name, truth.boxes[name], kinds)
-        pictures[item_id] = TruePicture(name, upright_size(path), boxes)
+        boxes = _with_kinds(name, truth.boxes.get(name, ()), kinds)
+        pictures[item_id] = TruePicture(name, upright_size(path), boxes, truth.wholes.get(name))
     return KnownWorld(pictures, truth.classes)
 
 
 def _read_kinds(path: Path) -> dict[str, list[str | None]]:
-    if not path.is_file():
+    if not path.exists():
         return {}
-    try:
-        kinds = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise BadTruth(f"{path} is not JSON: {error}") from error
+    kinds = parse_json(read_bounded(path, BadTruth, MAX_KINDS_BYTES), str(path), BadTruth)
     if not isinstance(kinds, dict) or not all(isinstance(names, list) for names in kinds.values()):
         raise BadTruth(f"{path} is not a table of file name → list of kinds or null")
     return kinds
 
 
-def _with_kinds(name: str, boxes: tuple[TruthBox, ...], kinds: Mapping[str, list[str | None]]) -> tuple[TrueBox, ...]:
+def _with_kinds(
+    name: str, boxes: tuple[TruthBox, ...], kinds: Mapping[str, list[str | None]]
+) -> tuple[AnnotatorBox, ...]:
     named = kinds.get(name, [None] * len(boxes))
     if len(named) != len(boxes):
         raise BadTruth(
             f"{KINDS_FILE} has {len(named)} kinds for {name}, which has {len(boxes)} boxes: give one for each, or null"
         )
-    return tuple(TrueBox(box.class_name, box.box_xyxy_px, kind) for box, kind in zip(boxes, named, strict=True))
+    return tuple(AnnotatorBox(box.class_name, box.box_xyxy_px, kind) for box, kind in zip(boxes, named, strict=True))

@@ -1,4 +1,4 @@
-"""Takes the README's pictures: what an annotator and an operator see, in a headless browser, from a running stack.
+"""Takes the pictures of docs/: what an annotator and an operator see, in a headless browser, from a running stack.
 
 Run `make demo KEEP=1` first, then `make screenshots`.
 """
@@ -6,7 +6,7 @@ Run `make demo KEEP=1` first, then `make screenshots`.
 import contextlib
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,8 @@ from infra.stack.state import StackState, open_stack
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-VIEW = {"width": 1500, "height": 950}
+VIEW = {"width": 1440, "height": 900}
+"""A laptop's screen."""
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -43,12 +44,12 @@ def find_chromium() -> Path:
 
 
 @contextlib.contextmanager
-def open_page() -> Iterator["Page"]:
-    """Open a page in a headless browser of its own."""
+def open_page(flags: Sequence[str] = ()) -> Iterator["Page"]:
+    """Open a page in a headless browser of its own, with further flags of Chromium's where they are given."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(find_chromium()), args=CHROMIUM_FLAGS)
+        browser = playwright.chromium.launch(executable_path=str(find_chromium()), args=[*CHROMIUM_FLAGS, *flags])
         try:
             yield browser.new_page(viewport=VIEW)  # type: ignore[arg-type]
         finally:
@@ -62,6 +63,14 @@ def log_in(page: "Page", label_studio_url: str, email: str, password: str) -> No
     page.fill("input[name=password]", password)
     page.press("input[name=password]", "Enter")
     page.wait_for_url(lambda url: "/user/login" not in url)
+
+
+def log_in_to_prefect(page: "Page", prefect_ui: str, login: str) -> None:
+    """Log a person in to Prefect, by its own form: one field for name and password."""
+    page.goto(f"{prefect_ui}/login")
+    page.fill("input[type=password]", login)
+    page.press("input[type=password]", "Enter")
+    page.wait_for_url(lambda url: "/login" not in url)
 
 
 def show_question(page: "Page", label_studio_url: str, project_id: int, task_id: int) -> None:
@@ -88,8 +97,10 @@ def take_pictures(state: StackState, folder: Path) -> list[Path]:
         show_question(page, state.urls.label_studio, *question)
         page.wait_for_timeout(1500)  # the boxes fade in
         page.screenshot(path=folder / "label-studio.jpg", type="jpeg", quality=82)
-        page.goto(f"{state.urls.prefect_ui}/runs/flow-run/{run_id}?tab=Artifacts")
+        log_in_to_prefect(page, state.urls.prefect_ui, state.credentials.prefect_login)
+        page.goto(f"{state.urls.prefect_ui}/runs/flow-run/{run_id}")
         page.wait_for_load_state("networkidle")
+        page.get_by_role("tab", name="Artifacts").or_(page.get_by_text("Artifacts", exact=True)).first.click()
         page.wait_for_timeout(2500)  # the chart of task runs draws itself
         page.screenshot(path=folder / "prefect.jpg", type="jpeg", quality=82)
     return [folder / "label-studio.jpg", folder / "prefect.jpg"]
@@ -99,18 +110,22 @@ def _last_asked(state: StackState) -> tuple[tuple[int, int], str]:
     """Return project and task of a question about a whole item, and the run that asked."""
     from sqlmodel import col, select
 
-    from blocks.database import open_engine, reading
-    from blocks.tables import Batch, Question
-    from infra.stack.services import catalog_url
+    from blocks.database.engine import open_engine, reading
+    from blocks.database.tables import Batch, Question
+    from infra.stack.servers.services import catalog_url
 
     asked = (
         select(Question, Batch.flow_run_id)
         .join(Batch, col(Batch.id) == col(Question.batch_id))
         .where(Question.queue == "mark-missed", col(Question.task_id).is_not(None))
-        .order_by(col(Batch.created_at).desc(), col(Question.priority).desc())
+        .order_by(col(Batch.created_at).desc())
     )
     with reading(open_engine(catalog_url(state.home))) as session:
-        found = session.exec(asked).first()
+        rows = session.exec(asked).all()
+    # Of the newest batch the one with fewest boxes, if there are any: a reader sees at a glance what people do.
+    newest = [row for row in rows if row[0].batch_id == rows[0][0].batch_id]
+    shown = [row for row in newest if row[0].payload["boxes"]] or newest
+    found = min(shown, key=lambda row: len(row[0].payload["boxes"]), default=None)
     if found is None:
         raise StackError(f"no question was asked in {state.home} yet: run `make demo KEEP=1` first")
     question, run_id = found

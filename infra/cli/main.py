@@ -1,32 +1,16 @@
 """The commands. Only light imports here: `labelline --help` answers in a fraction of a second."""
 
-import enum
 import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
-from blocks.errors import LabellingError
 from blocks.home import labelline_home
-from infra.cli.gold_app import gold_app
-
-
-class ClearErrors(TyperGroup):
-    """Shows errors that we raise on purpose as one message; `--debug` shows where they come from."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run a command."""
-        try:
-            return super().invoke(ctx)
-        except LabellingError as error:
-            if ctx.params.get("debug"):
-                raise
-            typer.secho(f"{type(error).__name__}: {error}", err=True, fg="red")
-            raise typer.Exit(1) from error
-
+from infra.cli.choices import ExportFormatName, ImagesName, TruthFormatName
+from infra.cli.clear_errors import ClearErrors
+from infra.cli.commands.gold_app import gold_app
 
 app = typer.Typer(
     name="labelline",
@@ -42,15 +26,6 @@ app.add_typer(gold_app, name="gold")
 def port_option(variable: str) -> Any:
     """Return the option of one port."""
     return typer.Option(min=1, max=65535, envvar=variable, help="Last time's, or a free one, where it is not given.")
-
-
-class TruthFormatName(enum.StrEnum):
-    """Formats of truth folders."""
-
-    AUTO = "auto"
-    YOLO = "yolo"
-    COCO = "coco"
-    VOC = "voc"
 
 
 @app.callback()
@@ -72,33 +47,61 @@ def up(
     prefect_port: Annotated[int | None, port_option("LABELLINE_PREFECT_PORT")] = None,
     mlflow_port: Annotated[int | None, port_option("LABELLINE_MLFLOW_PORT")] = None,
     gateway_port: Annotated[int | None, port_option("LABELLINE_GATEWAY_PORT")] = None,
+    public_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="LABELLINE_PUBLIC_HOSTS",
+            help="A name under which a proxy shows a server to others, such as labels.example.org. May be repeated; "
+            "last time's where it is not given, '' for none.",
+        ),
+    ] = None,
 ) -> None:
     """Start Label Studio, Prefect, a worker, MLflow and the gateway, as far as they do not run."""
-    from infra.cli.stack_commands import start
+    from infra.cli.commands.stack_commands import start
+    from infra.stack.start import StackOptions
 
-    start(
-        labelline_home(),
+    options = StackOptions(
         label_studio_port=label_studio_port,
         prefect_port=prefect_port,
         mlflow_port=mlflow_port,
         gateway_port=gateway_port,
+        public_hosts=tuple(filter(None, public_host)) if public_host else None,
     )
+    start(labelline_home(), options)
+
+
+@app.command()
+def login() -> None:
+    """Show where Label Studio, Prefect and MLflow are, and what to type there."""
+    from infra.cli.commands.stack_commands import show_login
+
+    show_login(labelline_home())
+
+
+@app.command()
+def env() -> None:
+    """Print what a shell needs for Prefect's own commands: run `eval "$(labelline env)"`, it holds a password."""
+    from infra.cli.commands.login_commands import exports
+
+    typer.echo(exports(labelline_home()))
 
 
 @app.command()
 def down() -> None:
     """End everything that `up` started; data stay, and interrupted runs go on after the next `up`."""
-    from infra.cli.stack_commands import stop
+    from infra.cli.commands.stack_commands import stop
 
     stop(labelline_home())
 
 
 @app.command()
-def status() -> None:
-    """Show what runs, where, and how many questions wait for people."""
-    from infra.cli.stack_commands import show_status
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="All of it as JSON, for other programs.")] = False,
+) -> None:
+    """Show what runs, what waits for people, by collection, and what the last sweep could not do."""
+    from infra.cli.commands.stack_commands import show_status
 
-    raise typer.Exit(0 if show_status(labelline_home()) else 1)
+    raise typer.Exit(0 if show_status(labelline_home(), as_json=as_json) else 1)
 
 
 @app.command()
@@ -109,13 +112,14 @@ def people(
     ] = None,
 ) -> None:
     """Make accounts in Label Studio for people, and say where their first passwords are."""
+    from blocks.naming.emails import normal_email
+    from infra.cli.commands.stack_commands import invite
     from infra.cli.parsing import people_of_line
-    from infra.cli.stack_commands import invite
 
     named = [*(emails or []), *(people_of_line(line) if line else [])]
     if not named:
         raise typer.BadParameter("nobody is named: give e-mails, or --line with the options of a line that names some")
-    invite(labelline_home(), sorted(set(named)))
+    invite(labelline_home(), sorted({normal_email(email) for email in named}))
 
 
 @app.command()
@@ -124,15 +128,23 @@ def reinstate(
     queue: Annotated[str, typer.Argument(help="From which queue, such as mark-missed.")],
 ) -> None:
     """Lift a suspension that gold questions led to: the person is on trial again."""
-    from infra.cli.gold_commands import reinstate_person
+    from infra.cli.commands.gold_commands import reinstate_person
 
     reinstate_person(labelline_home(), person, queue)
 
 
 @app.command()
+def rotate() -> None:
+    """Change all secrets: passwords, tokens, the signatures of links and webhooks; the servers are started anew."""
+    from infra.cli.commands.stack_commands import rotate as change
+
+    change(labelline_home())
+
+
+@app.command()
 def blocks() -> None:
     """Register our block types in Prefect and save the documents of this machine."""
-    from infra.cli.stack_commands import register
+    from infra.cli.commands.stack_commands import register
 
     register(labelline_home())
 
@@ -150,8 +162,13 @@ def doctor() -> None:
 def label(
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Images, with all subfolders.")],
     *,
-    classes: Annotated[str, typer.Option(help="What people may name a box, such as car,truck,bus.")],
-    detector: Annotated[str, typer.Option(help="Weights (.pt), a version, or the champion.")] = "champion",
+    classes: Annotated[str, typer.Option(help='What people may name a box: car,truck or car,"truck, large".')],
+    detector: Annotated[str, typer.Option(help="Weights (.pt, .onnx), a version, or the champion.")] = "champion",
+    label_kind: Annotated[str, typer.Option(help="What a label is: boxes, or classes of whole images.")] = "boxes",
+    new_class: Annotated[
+        list[str] | None,
+        typer.Option(help="A class that the detector does not know, and people shall find. May be repeated."),
+    ] = None,
     kinds: Annotated[
         list[str] | None, typer.Option(help="Exact kinds of a class, such as truck=box,tanker. May be repeated.")
     ] = None,
@@ -161,27 +178,31 @@ def label(
         int, typer.Option(min=64, max=4096, help="Side of a tile in pixels, as the detector was trained; times 32.")
     ] = 640,
     sequences: Annotated[
-        str | None, typer.Option(help="Regular expression whose first group names a file's sequence.")
+        str | None, typer.Option(help="Regular expression whose groups name a file's sequence: (flight[0-9]+)/.")
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, max=100_000, help="Images in one run, at most.")] = 1000,
     wait: Annotated[bool, typer.Option(help="Stay and show the progress until all is settled.")] = True,
 ) -> None:
     """Label a folder of images: machines first, people where machines are not sure."""
-    from infra.cli.line_commands import LabelRequest, label_folder
-    from infra.cli.parsing import parse_classes, parse_detector, parse_kinds
+    from infra.cli import parsing
+    from infra.cli.checks import LabelRequest
 
-    known = parse_classes(classes)
+    known, place = parsing.parse_classes(classes), parsing.parse_folder(folder)
     request = LabelRequest(
-        folder=folder.resolve(),
-        collection=name or folder.resolve().name,
+        folder=place,
+        collection=parsing.parse_collection(name, place),
         classes=known,
-        detector=parse_detector(detector),
-        kinds=parse_kinds(kinds or [], known),
+        detector=parsing.parse_detector(detector),
+        label_kind=label_kind,
+        kinds=parsing.parse_kinds(kinds or [], known),
         accept=accept,
-        tile_px=tile,
-        sequence_pattern=sequences,
+        tile_px=parsing.parse_tile(tile),
+        sequence_pattern=parsing.parse_pattern(sequences),
         batch_size=batch_size,
+        new_classes=parsing.parse_new_classes(new_class or [], known),
     )
+    from infra.cli.commands.line_commands import label_folder  # Prefect takes seconds: after what is wrong was said
+
     label_folder(labelline_home(), request, wait=wait)
 
 
@@ -193,9 +214,41 @@ def retrain(
     wait: Annotated[bool, typer.Option(help="Stay until the challenger is compared with the champion.")] = True,
 ) -> None:
     """Train a challenger on all truth of a collection; it becomes champion only if it is better."""
-    from infra.cli.line_commands import retrain_collection
+    from infra.cli.parsing import parse_tile
 
-    retrain_collection(labelline_home(), collection, epochs, tile, wait=wait)
+    side_px = parse_tile(tile)
+    from infra.cli.commands.line_commands import retrain_collection
+
+    retrain_collection(labelline_home(), collection, epochs, side_px, wait=wait)
+
+
+@app.command()
+def export(
+    collection: Annotated[str, typer.Argument(help="Whose settled labels.")],
+    out: Annotated[Path, typer.Option(help="The folder to write: absent, or empty.")],
+    fmt: Annotated[ExportFormatName, typer.Option("--format", help="Of the dataset.")] = ExportFormatName.COCO,
+    images: Annotated[
+        ImagesName, typer.Option(help="Copy the pictures, link to those in the object store, or none.")
+    ] = ImagesName.COPY,
+) -> None:
+    """Take the settled labels of a collection along, as a dataset: COCO, YOLO, VOC, or folders per class."""
+    from infra.cli.commands.export_command import export_collection
+
+    export_collection(labelline_home(), collection, fmt.value, out.absolute(), images.value)
+
+
+@app.command()
+def reopen(
+    collection: Annotated[str, typer.Argument(help="Whose skipped pictures are asked again.")],
+    pictures: Annotated[list[str] | None, typer.Argument(help="File names; all without an answer, if none.")] = None,
+    *,
+    hours: Annotated[float | None, typer.Option(min=0.01, help="Go on after so many hours.")] = None,
+    only_list: Annotated[bool, typer.Option("--list", help="Only list them, with the reasons.")] = False,
+) -> None:
+    """Ask again what people skipped, or nobody answered in time; nothing that people did is lost."""
+    from infra.cli.commands.reopen_command import reopen_collection
+
+    reopen_collection(labelline_home(), collection, pictures or (), hours, only_list=only_list)
 
 
 @app.command()
@@ -226,9 +279,9 @@ def simulate(
     """Let simulated people answer the open questions of a collection through Label Studio."""
     from infra.annotators.people import People
     from infra.annotators.terminal import simulate_in_terminal
-    from infra.cli.line_commands import annotation_server
+    from infra.cli.commands.line_commands import annotation_server
 
-    server = annotation_server(labelline_home())
+    server = annotation_server(labelline_home(), collection)
     who = People(count=people, skill=skill, referees=referees, referee_skill=referee_skill, seed=seed)
     simulate_in_terminal(server, truth.resolve(), collection, who, fmt=fmt.value, once=once)
 

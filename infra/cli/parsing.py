@@ -1,9 +1,25 @@
-"""What a person types, as the line's options understand it."""
+"""What a person types, as the line's options understand it: checked here, before anything is done."""
 
+import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import typer
-from pydantic import ValidationError
+
+from blocks.errors import BadOption
+from blocks.naming.names import check_class, check_classes, check_collection, check_folder
+from blocks.naming.patterns import compile_pattern
+from blocks.storage.outside_files import decode_text, read_bounded
+from infra.cli.words import shorten
+
+TILE_STEP = 32
+"""Networks halve a picture five times."""
+
+MAX_OPTIONS_BYTES = 1_000_000
+
+MOST_IN_VERSION = 100
+"""Characters; versions of models are numbers, and aliases a word."""
 
 
 def people_of_line(path: Path) -> list[str]:
@@ -15,28 +31,69 @@ def people_of_line(path: Path) -> list[str]:
     Raises:
         typer.BadParameter: The file holds no such options.
     """
+    from pydantic import ValidationError
+
     from flows.options import LineOptions
+    from infra.cli.words import in_words
 
     try:
-        line = LineOptions.model_validate_json(path.read_text())
-    except (ValidationError, UnicodeDecodeError) as error:
-        raise typer.BadParameter(f"{path} holds no line options: {error}", param_hint="--line") from error
-    return sorted({email for staff in (line.finders, line.experts) for email in (*staff.annotators, *staff.referees)})
+        text = decode_text(read_bounded(path, BadOption, MAX_OPTIONS_BYTES), path.name, BadOption)
+        line = LineOptions.model_validate_json(text)
+    except (ValidationError, BadOption) as error:
+        told = in_words(error) if isinstance(error, ValidationError) else str(error)
+        raise typer.BadParameter(f"{path} holds no line options: {told}", param_hint="--line") from error
+    return sorted(
+        {email for staff in (line.annotator_pool, line.expert_pool) for email in (*staff.annotators, *staff.referees)}
+    )
+
+
+def parse_folder(folder: Path) -> Path:
+    """Return the full path of a folder of pictures.
+
+    Raises:
+        typer.BadParameter: It is none of pictures, such as the whole machine or the state folder.
+    """
+    with said_of("FOLDER"):
+        return Path(check_folder(str(folder.resolve())))
+
+
+def parse_collection(name: str | None, folder: Path | None = None) -> str:
+    """Return the name of a collection: as given, or that of a folder.
+
+    Raises:
+        typer.BadParameter: It is no name.
+    """
+    if name is not None:
+        with said_of("--name" if folder else "COLLECTION"):
+            return check_collection(name)
+    try:
+        return check_collection(folder.name if folder else "")
+    except ValueError as error:
+        hint = "(the folder's name is taken where --name is not given)"
+        raise typer.BadParameter(f"{error} {hint}", param_hint="--name") from error
 
 
 def parse_classes(text: str) -> tuple[str, ...]:
-    """Return class names from `car,truck,bus`.
+    """Return class names from `car,truck,bus`; a name with a comma stands in double quotes: `car,"truck, large"`.
 
     Raises:
-        typer.BadParameter: None is named, or one twice.
+        typer.BadParameter: None is named, one twice or by capitals only, or one is no name.
     """
-    names = tuple(name.strip() for name in text.split(",") if name.strip())
-    if not names:
-        raise typer.BadParameter("no class is named; expected such as car,truck,bus", param_hint="--classes")
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise typer.BadParameter(f"named twice: {', '.join(doubled)}", param_hint="--classes")
-    return names
+    with said_of("--classes"):
+        return _names_in(text)
+
+
+def parse_new_classes(names: list[str], classes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the classes that the detector need not know.
+
+    Raises:
+        typer.BadParameter: One is not asked for.
+    """
+    for name in names:
+        if name not in classes:
+            known = ", ".join(classes)
+            raise typer.BadParameter(f"{name!r} is not among the classes {known}", param_hint="--new-class")
+    return tuple(names)
 
 
 def parse_kinds(texts: list[str], classes: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
@@ -46,19 +103,56 @@ def parse_kinds(texts: list[str], classes: tuple[str, ...]) -> dict[str, tuple[s
         typer.BadParameter: A text has another form, or names a class that is not asked for.
     """
     kinds: dict[str, tuple[str, ...]] = {}
-    for text in texts:
-        name, _, listed = text.partition("=")
-        names = tuple(kind.strip() for kind in listed.split(",") if kind.strip())
-        if len(names) < 2:
-            raise typer.BadParameter(
-                f"{text!r}: expected a class and two kinds or more, such as truck=box,tanker", param_hint="--kinds"
-            )
-        if name.strip() not in classes:
-            raise typer.BadParameter(
-                f"{name.strip()!r} is not among the classes {', '.join(classes)}", param_hint="--kinds"
-            )
-        kinds[name.strip()] = names
+    with said_of("--kinds"):
+        for text in texts:
+            name, names = _kinds_in(text, classes)
+            if name in kinds:
+                raise ValueError(f"the kinds of {name!r} are given twice: give them once")
+            kinds[name] = names
     return kinds
+
+
+def _kinds_in(text: str, classes: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    # A class may have an equals sign in its name: the longest that fits is meant.
+    fitting = sorted((name for name in classes if text.startswith(f"{name}=")), key=len)
+    name = fitting[-1] if fitting else text.partition("=")[0].strip()
+    listed = text[len(name) + 1 :].strip()
+    names = _names_in(listed) if listed else ()
+    if len(names) < 2:
+        raise ValueError(f"{text!r}: expected a class and two kinds or more, such as truck=box,tanker")
+    if name not in classes:
+        raise ValueError(f"{name!r} is not among the classes {', '.join(classes)}")
+    return name, names
+
+
+def parse_tile(side_px: int) -> int:
+    """Return the side of a tile.
+
+    Raises:
+        typer.BadParameter: No network takes it.
+    """
+    if side_px % TILE_STEP:
+        below = side_px - side_px % TILE_STEP
+        raise typer.BadParameter(
+            f"{side_px} is no multiple of {TILE_STEP}, as networks need: take {below} or {below + TILE_STEP}",
+            param_hint="--tile",
+        )
+    return side_px
+
+
+def parse_pattern(pattern: str | None) -> str | None:
+    """Return a regular expression that names sequences; None for none.
+
+    Raises:
+        typer.BadParameter: It is no regular expression.
+    """
+    if not pattern:
+        return None
+    try:
+        compile_pattern(pattern)
+    except BadOption as error:
+        raise typer.BadParameter(str(error), param_hint="--sequences") from error
+    return pattern
 
 
 def parse_detector(text: str) -> str:
@@ -68,8 +162,36 @@ def parse_detector(text: str) -> str:
         typer.BadParameter: It looks like a file that is not there.
     """
     path = Path(text)
-    if path.is_file():
+    try:
+        is_file, is_folder = path.is_file(), path.is_dir()
+    except OSError:  # longer than any path
+        is_file = is_folder = False
+    if is_file:
         return str(path.resolve())
-    if path.suffix or "/" in text:
-        raise typer.BadParameter(f"{text} is no file; expected weights (.pt) or `champion`", param_hint="--detector")
+    if path.suffix or "/" in text or not text.strip() or not text.isprintable() or len(text) > MOST_IN_VERSION:
+        shown = shorten(text if text.strip() and text.isprintable() else repr(text))
+        what = "is a folder" if text and is_folder else "is no file"
+        raise typer.BadParameter(
+            f"{shown} {what}; expected the path of weights (.pt, .onnx), `champion` or a version",
+            param_hint="--detector",
+        )
     return text
+
+
+@contextmanager
+def said_of(option: str) -> Iterator[None]:
+    """Say what is wrong with a value as a usage error of its option."""
+    try:
+        yield
+    except (ValueError, csv.Error) as error:
+        raise typer.BadParameter(str(error), param_hint=option) from error
+
+
+def _names_in(text: str) -> tuple[str, ...]:
+    rows = list(csv.reader([text], skipinitialspace=True, strict=True))
+    names = [name.strip() for row in rows for name in row]
+    if not any(names):
+        raise ValueError("no class is named; expected such as car,truck,bus")
+    if not all(names):
+        raise ValueError(f"{text!r} has an empty name between two commas; expected such as car,truck,bus")
+    return check_classes([check_class(name) for name in names])

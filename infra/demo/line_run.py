@@ -14,19 +14,20 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from blocks.database import open_engine
+from blocks.database.engine import open_engine
 from blocks.errors import LabellingError
-from blocks.stores import FolderStore
+from blocks.storage.stores import FolderStore
 from infra.annotators.people import People
 from infra.annotators.truth import read_world
-from infra.demo.crew import Crew
-from infra.demo.outcome import Outcome, read_outcome, write_report
+from infra.demo.annotators import SimulatedAnnotators
+from infra.demo.outcome import DemoReport, read_outcome, write_report
 from infra.demo.phases import overhead_share, people_spans, task_spans, wall_seconds
 from infra.demo.runs import wait_for_run, wait_for_triggered_run
 from infra.demo.summary import draw_picture, print_summary
-from infra.stack.connection import connected
-from infra.stack.runs import start_run
-from infra.stack.services import catalog_url
+from infra.stack.orchestration.connection import connected
+from infra.stack.orchestration.deployments import deployed_as
+from infra.stack.orchestration.runs import start_run
+from infra.stack.servers.services import catalog_url
 from infra.stack.start import start_stack
 from infra.stack.state import StackState
 from infra.stack.stop import stop_stack
@@ -61,7 +62,7 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class DemoRun:
     """What one measured run is about.
 
     Attributes:
@@ -97,7 +98,7 @@ def own_home(home: Path) -> Path:
     return home.resolve()
 
 
-def run_trial(trial: Trial, home: Path, clock: Clock, keep: bool) -> Outcome:
+def run_trial(trial: DemoRun, home: Path, clock: Clock, keep: bool) -> DemoReport:
     """Run the whole line once on a stack of its own, and leave `report.json` and `picture.jpg` in its home.
 
     Args:
@@ -128,20 +129,20 @@ def run_trial(trial: Trial, home: Path, clock: Clock, keep: bool) -> Outcome:
 
 
 def _run_line(
-    trial: Trial, state: StackState, client: "SyncPrefectClient", clock: Clock, tell: Callable[[str], None]
-) -> Outcome:
+    trial: DemoRun, state: StackState, client: "SyncPrefectClient", clock: Clock, tell: Callable[[str], None]
+) -> DemoReport:
     line, engine, limit_s = trial.line, open_engine(catalog_url(state.home)), trial.run_limit_s
     world = read_world(trial.truth)
-    with Crew(state.server, world, line.collection, trial.people, engine) as crew:
-        took = start_run(client, "intake/local", folder=str(trial.images), collection=line.collection).id
+    with SimulatedAnnotators(state.server, world, line.collection, trial.people, engine) as annotators:
+        took = start_run(client, deployed_as("intake"), folder=str(trial.images), collection=line.collection).id
         wait_for_run(client, took, limit_s)
         tell(f"took in {len(world.pictures)} pictures")
-        labelled = start_run(client, "label/local", line=line.model_dump(mode="json")).id
-        wait_for_run(client, labelled, limit_s, meanwhile=crew.check)
-        tell(f"labelled: people gave {crew.report.answers} answers")
+        labelled = start_run(client, deployed_as("label"), line=line.model_dump(mode="json")).id
+        wait_for_run(client, labelled, limit_s, meanwhile=annotators.check)
+        tell(f"labelled: people gave {annotators.report.answers} answers")
     retrained = wait_for_triggered_run(client, "retrain", labelled, limit_s)
     tell("retrained")
-    outcome = read_outcome(state, line, world, crew.report)
+    outcome = read_outcome(state, line, world, annotators.report)
     spans = task_spans(client, [took, labelled, retrained])
     spans["people"] = people_spans(engine, outcome.batch_id)
     wall = wall_seconds(spans, clock.known, clock.total)

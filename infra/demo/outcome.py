@@ -1,36 +1,37 @@
 """What a measured run came to, read from the catalogue, the store and the registry, not from anybody's memory."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
-from blocks.database import open_engine, reading
+from blocks.database.engine import open_engine, reading
+from blocks.database.tables import Batch, Proposal, Snapshot, Verdict
 from blocks.errors import LabellingError
-from blocks.experiments import Experiments
-from blocks.stores import FolderStore
-from blocks.tables import Batch, Proposal, Snapshot, Verdict
+from blocks.frozen import Frozen
+from blocks.servers.experiments import Experiments
+from blocks.storage.stores import FolderStore
 from infra.annotators.simulate import SimulationReport
 from infra.annotators.truth import KnownWorld
 from infra.demo.worth import Worth, worth_of_labels
-from infra.stack.services import artifact_root, catalog_url, tracking_uri
+from infra.stack.servers.services import artifact_root, catalog_url, tracking_uri
 from infra.stack.state import StackState
 from tasks.detect.refs import DetectorRef
 from tasks.settle.effort import effort_of
 from tasks.settle.labels import settle
-from tasks.train.evaluate import ClassResult, Evaluation, evaluate
-from tasks.train.registry import champion_of, registry_name, versions_of
+from tasks.train.evaluate import Evaluation, evaluate
+from tasks.train.naming import registry_name
+from tasks.train.registry import champion_of, versions_of
 
 if TYPE_CHECKING:
     from flows.options import LineOptions
 
 
-class Outcome(BaseModel):
+class DemoReport(Frozen):
     """The numbers of a run: `report.json`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     collection: str
     batch_id: str
@@ -38,9 +39,10 @@ class Outcome(BaseModel):
     labels: int
     boxes_whole_frame: int = Field(description="Boxes that one pass over each whole picture finds")
     boxes_tiled: int = Field(description="Boxes that tiles and whole pictures together find, at the same score")
-    share_accepted: float = Field(description="Labels that no person touched, over all labels")
+    share_accepted: float = Field(description="Labels that nobody has looked at, over all labels")
     questions_asked: int
     questions_answered: int
+    unprompted_answers: int = Field(default=0, description="To questions that should have shown proposals and did not")
     human_seconds: float
     human_seconds_manual: float = Field(description="By hand, drawn as these people draw: published time per box")
     human_seconds_manual_fastest: float = Field(description="By hand, for the fastest published way to draw")
@@ -56,13 +58,13 @@ class Outcome(BaseModel):
     map50_after: float
     map50_95_before: float
     map50_95_after: float
-    by_class_before: dict[str, ClassResult]
-    by_class_after: dict[str, ClassResult]
+    by_class_before: Mapping[str, Mapping[str, float]]
+    by_class_after: Mapping[str, Mapping[str, float]]
     wall_seconds: dict[str, float] = Field(default_factory=dict, description="By phase, and total")
     overhead_share: float = Field(default=0.0, description="Of the wall time: all but work and waiting for people")
 
 
-def read_outcome(state: StackState, line: "LineOptions", world: KnownWorld, people: SimulationReport) -> Outcome:
+def read_outcome(state: StackState, line: "LineOptions", world: KnownWorld, people: SimulationReport) -> DemoReport:
     """Read what the line has left behind after a batch was labelled and a challenger was trained on it.
 
     Args:
@@ -84,7 +86,7 @@ def read_outcome(state: StackState, line: "LineOptions", world: KnownWorld, peop
     effort = effort_of(engine, batch.id, batch.detector, recipe)
     first, last, promoted = _detectors(state, line.collection, batch.detector)
     before, after = (evaluate(store, snapshot.id, ref, line.tiling) for ref in (first, last))
-    return Outcome(
+    return DemoReport(
         collection=line.collection,
         batch_id=batch.id,
         items=effort.images,
@@ -94,6 +96,7 @@ def read_outcome(state: StackState, line: "LineOptions", world: KnownWorld, peop
         share_accepted=settled.share_accepted,
         questions_asked=effort.questions_asked,
         questions_answered=effort.questions_answered,
+        unprompted_answers=effort.unprompted_answers,
         human_seconds=effort.human_seconds,
         human_seconds_manual=effort.human_seconds_manual,
         human_seconds_manual_fastest=effort.human_seconds_manual_fastest,
@@ -136,15 +139,15 @@ def _precision(before: Evaluation, after: Evaluation) -> dict[str, object]:
     return {
         "test_items": after.items,
         "test_boxes": after.truths,
-        "map50_before": before.map50,
-        "map50_after": after.map50,
-        "map50_95_before": before.map50_95,
-        "map50_95_after": after.map50_95,
-        "by_class_before": before.by_class,
-        "by_class_after": after.by_class,
+        "map50_before": before.number("map50"),
+        "map50_after": after.number("map50"),
+        "map50_95_before": before.number("map50_95"),
+        "map50_95_after": after.number("map50_95"),
+        "by_class_before": before.metrics.by_class,
+        "by_class_after": after.metrics.by_class,
     }
 
 
-def write_report(path: Path, outcome: Outcome) -> None:
+def write_report(path: Path, outcome: DemoReport) -> None:
     """Write `report.json`."""
     path.write_text(outcome.model_dump_json(indent=1) + "\n")

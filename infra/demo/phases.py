@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy import Engine, func
 from sqlmodel import col, select
 
-from blocks.database import reading
-from blocks.tables import Answer, Question
+from blocks.database.engine import reading
+from blocks.database.tables import Answer, Question
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -34,8 +34,7 @@ PHASE_OF_TASK = {
     "choose_detector": "detect",
     "detect_shard": "detect",
     "triage_batch": "triage",
-    "write_missed_questions": "post",
-    "write_kind_questions": "post",
+    "write_questions": "post",
     "post_questions": "post",
     "close_questions": "post",
     "settle_batch": "settle",

@@ -11,7 +11,7 @@ from pathlib import Path
 from blocks.errors import LabellingError
 from blocks.home import labelline_home
 from infra.annotators.people import People
-from infra.demo.line_run import ANY_HEADING_Z, Clock, Trial, own_home, run_trial
+from infra.demo.line_run import ANY_HEADING_Z, Clock, DemoRun, own_home, run_trial
 
 CLASSES = ("car", "truck", "bus", "minibus")
 
@@ -55,12 +55,12 @@ def run_real(data: Path, home: Path, keep: bool = False) -> None:
         classes=CLASSES,
         detector=str(weights.resolve()),
         # No control group: two pictures without proposals tell nothing, and would change every number.
-        triage=TriageOptions(odd_z=ANY_HEADING_Z, control_share=0),
+        triage=TriageOptions(outlier_z=ANY_HEADING_Z, control_share=0),
         retrain_after=100,
         retrain=TrainOptions(epochs=2, batch=8, lr0=0.001, freeze=10, mosaic=0.0, scale=0.3, from_above=True),
     )
     images = (pictures / "images").resolve()
-    trial = Trial("103 aerial pictures", images, pictures.resolve(), line, People(skill=0.97), run_limit_s=5400)
+    trial = DemoRun("103 aerial pictures", images, pictures.resolve(), line, People(skill=0.97), run_limit_s=5400)
     run_trial(trial, own_home(home / "real"), clock, keep)
 
 

@@ -4,9 +4,9 @@ import time
 from pathlib import Path
 
 from infra.annotators.people import People
-from infra.demo.line_run import ANY_HEADING_Z, Clock, Trial, own_home, run_trial
-from infra.demo.scenes import draw_scenes
-from infra.demo.vehicles import CLASSES, TRUCK_KINDS
+from infra.demo.line_run import ANY_HEADING_Z, Clock, DemoRun, own_home, run_trial
+from infra.demo.scenes.drawing import draw_scenes
+from infra.demo.scenes.vehicles import CLASSES, TRUCK_KINDS
 
 SCENES, SEED = 24, 0
 STARTER = Path(__file__).parent / "starter.pt"
@@ -24,7 +24,7 @@ def run_demo(home: Path, keep: bool) -> None:
     """
     from flows.options import LineOptions
     from tasks.train.options import TrainOptions
-    from tasks.triage.options import Band, TriageOptions
+    from tasks.triage.options import ScoreThresholds, TriageOptions
 
     clock = Clock()
     folder = own_home(home / "demo")
@@ -38,11 +38,13 @@ def run_demo(home: Path, keep: bool) -> None:
         kinds={"truck": TRUCK_KINDS},
         # The starter takes bare asphalt at dusk for buses, now and then even surely: hardly any is accepted unseen.
         # No control group: one picture more or less without proposals tells nothing, and would change every number.
-        triage=TriageOptions(accept=0.7, class_bands={"bus": Band(accept=0.9)}, odd_z=ANY_HEADING_Z, control_share=0),
+        triage=TriageOptions(
+            accept=0.7, class_thresholds={"bus": ScoreThresholds(accept=0.9)}, outlier_z=ANY_HEADING_Z, control_share=0
+        ),
         retrain_after=100,
         retrain=TrainOptions(
             epochs=EPOCHS, batch=4, lr0=0.001, mosaic=0.0, scale=0.15, from_above=True, keep_norms=False
         ),
     )
-    trial = Trial(f"{SCENES} drawn parking lots", scenes.images, scenes.folder, line, People(skill=0.97))
+    trial = DemoRun(f"{SCENES} drawn parking lots", scenes.images, scenes.folder, line, People(skill=0.97))
     run_trial(trial, folder, clock, keep)

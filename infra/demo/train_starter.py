@@ -20,10 +20,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from infra.demo.drawn_truth import DrawnBox
-from infra.demo.scenes import DrawnScenes, draw_scenes
-from infra.demo.traffic import SceneStyle
-from infra.demo.vehicles import CLASSES
+from infra.demo.scenes.drawing import DrawnScenes, draw_scenes
+from infra.demo.scenes.drawn_truth import DrawnBox
+from infra.demo.scenes.traffic import SceneStyle
+from infra.demo.scenes.vehicles import CLASSES
 
 NARROW_WORLD = SceneStyle(
     lights=(("noon",),), van_share=0.16, heavy_on_roads=0.2, long_stalls_taken=0.17, bus_share=0.5, leafiness=0.3

@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 
 from blocks.errors import StackError
+from infra.doctor.doors import check_names
 from infra.doctor.findings import Finding, Level, fail, well
 from infra.doctor.machine import check_disk, check_home, check_ports, check_secrets
 from infra.doctor.packages import (
@@ -18,12 +19,15 @@ from infra.doctor.packages import (
     optional_packages,
     read_constraints,
 )
+from infra.doctor.protection import check_protection
 from infra.doctor.services import (
     check_deployments,
     check_doorbell,
-    check_protection,
+    check_password,
     check_rings,
     check_services,
+    check_settings,
+    check_switches,
     check_token,
 )
 from infra.stack.state import ServiceName, StackState, open_stack, read_state
@@ -59,9 +63,11 @@ def _examine_stack(state: StackState) -> Iterator[Finding]:
         return
     services = check_services(state)
     yield from services
+    yield check_settings(state)
     is_well = {finding.what for finding in services if finding.level is Level.OK}
     label_studio, gateway = ServiceName.LABEL_STUDIO in is_well, ServiceName.GATEWAY in is_well
     try:
+        yield check_names(state, is_well)
         if label_studio:
             yield check_token(state)
             yield check_protection(state)
@@ -70,6 +76,10 @@ def _examine_stack(state: StackState) -> Iterator[Finding]:
         if gateway:
             yield check_rings(state)
         if ServiceName.PREFECT in is_well:
-            yield check_deployments(state)
+            locked = check_password(state)
+            yield locked
+            if locked.level is Level.OK:
+                yield check_deployments(state)
+                yield check_switches(state)
     except httpx.HTTPError as error:
         yield fail("stack", f"a service stopped answering: {type(error).__name__}", "run `labelline doctor` again")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from blocks.errors import StackError
 from infra.doctor.findings import Finding, fail, warn, well
-from infra.stack.credentials import secrets_path
-from infra.stack.ports import USUAL_PORTS, holder_of, is_free
-from infra.stack.processes import find_process
+from infra.stack.secrets.credentials import secrets_path
+from infra.stack.servers.ports import USUAL_PORTS, holder_of, is_free
+from infra.stack.servers.processes import find_process
 from infra.stack.state import ServiceName, read_state
 
 LOW_DISK_GB = 5.0

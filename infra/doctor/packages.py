@@ -8,7 +8,7 @@ from pathlib import Path
 
 from blocks.errors import StackError
 from infra.doctor.findings import Finding, fail, warn, well
-from infra.stack.label_studio import find_label_studio
+from infra.stack.servers.label_studio import find_label_studio
 
 CONSTRAINTS = Path(__file__).parents[2] / "constraints.txt"
 LABEL_STUDIO_CONSTRAINTS = CONSTRAINTS.with_name("constraints-label-studio.txt")

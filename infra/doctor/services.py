@@ -4,13 +4,16 @@ import secrets
 from typing import Any
 
 import httpx
-import yaml
 
+from blocks.servers.annotation_server import DOORBELL_HEADER, token_advice
 from infra.doctor.findings import Finding, fail, warn, well
-from infra.stack.deployments import REGISTRY
-from infra.stack.health import is_well
-from infra.stack.processes import find_process
-from infra.stack.services import describe_service
+from infra.stack.obstacles import schedules_off, switched_off
+from infra.stack.orchestration.connection import connected
+from infra.stack.orchestration.deployments import missing_in, registered
+from infra.stack.secrets.credentials import secrets_path
+from infra.stack.servers.health import is_well, outdated_services
+from infra.stack.servers.processes import find_process
+from infra.stack.servers.services import describe_service
 from infra.stack.state import ServiceName, StackState
 
 TIMEOUT_S = 10.0
@@ -25,7 +28,7 @@ def check_services(state: StackState) -> list[Finding]:
 def _check_service(name: ServiceName, state: StackState) -> Finding:
     if find_process(state.processes.get(name)) is None:
         return fail(name, "does not run", f"{START}; its last words are in {state.log_path(name)}")
-    if not is_well(describe_service(name, state), state):
+    if not is_well(describe_service(name, state), state, TIMEOUT_S):
         advice = f"wait a little, then `labelline down` and `labelline up`; its log is {state.log_path(name)}"
         return fail(name, "runs and does not answer", advice)
     return well(name, f"well at port {state.ports[name]}" if name in state.ports else "online")
@@ -38,23 +41,32 @@ def check_token(state: StackState) -> Finding:
         return fail(
             "Label Studio token",
             f"refused ({answer.status_code})",
-            f"its data folder is not of this secrets file: restore {state.home} as a whole",
+            token_advice(state.urls.label_studio, str(secrets_path(state.home))),
         )
     return well("Label Studio token", f"accepted for {answer.json().get('email')}")
 
 
-def check_protection(state: StackState) -> Finding:
-    """Say whether Label Studio may call addresses of this machine."""
-    process = find_process(state.processes.get(ServiceName.LABEL_STUDIO))
-    setting = process.environ().get("SSRF_PROTECTION_ENABLED", "") if process else ""
-    if setting.lower() != "false":
+def check_password(state: StackState) -> Finding:
+    """Say whether Prefect lets in who knows its password, and nobody else."""
+    address, what = f"{state.urls.prefect_api}/admin/version", "Prefect password"
+    if httpx.get(address, timeout=TIMEOUT_S).status_code != 401:
+        return fail(what, "Prefect answers without it: anybody on this machine can make it run programs", START)
+    answer = httpx.get(address, headers=state.credentials.prefect_headers, timeout=TIMEOUT_S)
+    if answer.status_code != 200:
+        return fail(what, f"refused ({answer.status_code})", f"{START}, which starts Prefect with the one in use now")
+    return well(what, "asked for, and accepted")
+
+
+def check_settings(state: StackState) -> Finding:
+    """Say whether the servers were started with the secrets and settings of now."""
+    outdated = outdated_services(state)
+    if outdated:
         return fail(
-            "SSRF protection",
-            f"SSRF_PROTECTION_ENABLED is {setting or 'not set'}: Label Studio refuses to ring a private address",
-            "start it with `labelline up`; a team's own needs SSRF_PROTECTION_ENABLED=false, or a gateway with a "
-            "public address",
+            "settings",
+            f"{', '.join(outdated)} still run with other secrets or settings than {secrets_path(state.home)} says",
+            START,
         )
-    return well("SSRF protection", "off for this machine's own addresses")
+    return well("settings", "every server runs with the secrets and settings of now")
 
 
 def check_doorbell(state: StackState) -> Finding:
@@ -74,8 +86,6 @@ def check_doorbell(state: StackState) -> Finding:
 
 
 def _ring(client: httpx.Client, api: str, project: int, state: StackState) -> Finding:
-    from blocks.annotation_server import DOORBELL_HEADER
-
     hook: dict[str, Any] = {
         "project": project,
         "url": f"{state.urls.gateway}/webhooks/label-studio",
@@ -98,13 +108,23 @@ def _ring(client: httpx.Client, api: str, project: int, state: StackState) -> Fi
 
 
 def check_deployments(state: StackState) -> Finding:
-    """Say whether what `prefect.yaml` names is deployed."""
-    entries = yaml.safe_load(REGISTRY.read_text())["deployments"] if REGISTRY.exists() else []
-    wanted = {f"{entry['entrypoint'].rsplit('.', 1)[1]}/{entry['name']}" for entry in entries}
-    missing = sorted(name for name in wanted if not _is_deployed(state, name))
+    """Say whether what `prefect.yaml` names is deployed, with its schedules and triggers."""
+    with connected(state) as client:
+        missing = missing_in(client)
     if missing:
-        return fail("deployments", f"missing: {', '.join(missing)}", START)
-    return well("deployments", f"{len(wanted)} of prefect.yaml")
+        return fail("deployments", f"missing, or without their schedules: {', '.join(missing)}", START)
+    return well("deployments", f"{len(registered())} of prefect.yaml")
+
+
+def check_switches(state: StackState) -> Finding:
+    """Say whether somebody has switched off in Prefect what runs need, or what happens by itself."""
+    with connected(state) as client:
+        off, late = switched_off(client), schedules_off(client)
+    if off:
+        return fail("switches", "runs would wait for ever", "; ".join(off))
+    if late:
+        return warn("switches", f"{len(late)} schedules are off", "; ".join(late))
+    return well("switches", "work pool, queues and schedules are on")
 
 
 def check_rings(state: StackState) -> Finding:
@@ -116,11 +136,6 @@ def check_rings(state: StackState) -> Finding:
             "rings", f"{lost} were not heard", f"the sweep finds their answers; why: {state.log_path('gateway')}"
         )
     return well("rings", f"{counts['heard']} heard since the gateway started")
-
-
-def _is_deployed(state: StackState, name: str) -> bool:
-    answer = httpx.get(f"{state.urls.prefect_api}/deployments/name/{name}", timeout=TIMEOUT_S)
-    return answer.status_code == 200
 
 
 def _rings(state: StackState) -> int:

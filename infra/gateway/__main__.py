@@ -5,8 +5,10 @@ It loads them once, at its start; afterwards it shows pictures whether Prefect a
 
 import argparse
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 import uvicorn
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from blocks.catalog import Catalog
 from blocks.label_studio import LabelStudio
@@ -14,6 +16,8 @@ from blocks.object_store import ObjectStore
 from infra.gateway.app import GatewayParts, create_app
 from infra.gateway.back_room import BackRoom
 from infra.gateway.logs import log_to_stderr
+from infra.gateway.patience import Patience, configure, make_room
+from infra.stack.doors.hosts import allowed_hosts
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -22,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--plugs", default="local", help="name under which the blocks are saved")
     parser.add_argument("--host", default="127.0.0.1", help="interface to listen on")
     parser.add_argument("--port", type=int, default=8090)
+    parser.add_argument("--public-host", action="append", default=[], help="a further name of it; may be repeated")
     options = parser.parse_args(arguments)
     log_to_stderr()
     catalog, store, label_studio = load_blocks(options.plugs)
@@ -36,16 +41,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         wake=room.wake,
         end=room.close,
     )
-    # No access log: who holds a picture's signature may see it, so signatures are not written down.
-    uvicorn.run(
-        create_app(parts),
-        host=options.host,
-        port=options.port,
-        access_log=False,
-        log_level="warning",
-        timeout_keep_alive=65,
-        ws="none",
-    )
+    # Links to pictures may be opened from every page, but under the gateway's own names only.
+    names = allowed_hosts([*options.public_host, urlsplit(server.gateway_url).hostname or ""])
+    app = TrustedHostMiddleware(create_app(parts), names, www_redirect=False)
+    patience = Patience()
+    make_room(patience)
+    uvicorn.Server(configure(app, options.host, options.port, patience)).run()
 
 
 def load_blocks(plugs: str) -> tuple[Catalog, ObjectStore, LabelStudio]:

@@ -1,6 +1,6 @@
 """The gateway's application: what it needs is given to it, so tests and servers make it alike."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -9,10 +9,10 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from blocks.stores import Store
-from infra.gateway.bell import Bell
+from blocks.storage.stores import Store
+from infra.gateway.bell import Bell, Hearing
 from infra.gateway.images import image_routes
-from infra.gateway.pictures import Pictures
+from infra.gateway.pictures import ItemPictures
 from infra.gateway.webhooks import DOORBELL_PATH, Doorbell
 
 
@@ -25,8 +25,7 @@ class GatewayParts:
         store: Where their bytes are.
         link_secret: Signs links to pictures.
         doorbell_secret: By which Label Studio's webhooks are known.
-        hear: Notes the answer of one webhook's body in the catalogue; says whether a run may be due now. Raises
-            BadInput for what is no webhook.
+        hear: Notes in the catalogue what Label Studio says of the things that some webhooks' bodies ring for.
         wake: Wakes the runs whose rule is met; says whether one is due that does not sleep yet.
         end: Called at the gateway's end, after the last ring in hand.
     """
@@ -35,7 +34,7 @@ class GatewayParts:
     store: Store
     link_secret: str = field(repr=False)
     doorbell_secret: str = field(repr=False)
-    hear: Callable[[bytes], bool]
+    hear: Callable[[Sequence[bytes]], Hearing]
     wake: Callable[[], bool]
     end: Callable[[], None] = lambda: None
 
@@ -66,7 +65,7 @@ def create_app(parts: GatewayParts) -> FastAPI:
     app = Gateway(title="Labelline gateway", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.bell = bell
     app.doorbell = Doorbell(bell, parts.doorbell_secret)
-    app.include_router(image_routes(Pictures(parts.engine, parts.store), parts.link_secret))
+    app.include_router(image_routes(ItemPictures(parts.engine, parts.store), parts.link_secret))
 
     @app.get("/health")
     async def health() -> dict[str, Any]:

@@ -1,27 +1,33 @@
-"""The gateway's back room: a process of its own that notes what rang and wakes runs.
+"""The gateway's back room: a process of its own that reads what rang, notes it and wakes runs.
 
-To note an answer takes milliseconds of Python and of the database. In the gateway's own process each of them would hold
-the interpreter while annotators wait; here they cost them nothing, and the machine gives way to whoever is ringing.
+To read an answer from Label Studio and note it takes milliseconds of Python and of the database. In the gateway's own
+process each of them would hold the interpreter while annotators wait; here they cost them nothing, and the machine
+gives way to whoever is ringing.
 """
 
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
+from typing import TypeVar
 
 from sqlalchemy import Engine
 
 from blocks.catalog import Catalog
+from blocks.errors import BadInput
 from blocks.label_studio import LabelStudio
+from blocks.servers.annotation_server import AnnotationServer
+from infra.gateway.bell import Hearing
 from infra.gateway.logs import log_to_stderr
-from infra.gateway.webhooks import parse_payload
-from tasks.review.doorbell import hear
-from tasks.review.newcomers import Newcomers
-from tasks.review.rules import due
+from infra.gateway.webhooks import parse_body
+from tasks.review.decide.until import due
+from tasks.review.receiving.webhooks import answer_rings
+
+Said = TypeVar("Said")
 
 POLITENESS = 5
 """What is added to the process's niceness."""
@@ -32,7 +38,8 @@ class BackRoom:
 
     Args:
         catalog: Where answers are noted.
-        label_studio: Who knows the names of new people. Both are handed over in memory: no secret is in an argument.
+        label_studio: Who is asked what became of the things that rang. Both are handed over in memory: no secret is in
+            an argument.
     """
 
     def __init__(self, catalog: Catalog, label_studio: LabelStudio) -> None:
@@ -46,14 +53,14 @@ class BackRoom:
         self._process = self._open()
         self._process.submit(_is_ready)  # it starts now, not when somebody waits for it
 
-    def hear(self, body: bytes) -> bool:
-        """Note the answer of one webhook's body; return whether a run may be due now.
+    def hear(self, bodies: Sequence[bytes]) -> Hearing:
+        """Note what Label Studio says of the things that some webhooks' bodies ring for.
 
         Raises:
-            BadInput: It is no webhook.
-            BrokenProcessPool: The other process died meanwhile; the answer may or may not be noted.
+            LabelStudioUnavailable: It does not answer: the sweep reads what rang.
+            BrokenProcessPool: The other process died meanwhile; the answers may or may not be noted.
         """
-        return self._ask(partial(_hear, body))
+        return self._ask(partial(_hear, list(bodies)))
 
     def wake(self) -> bool:
         """Wake the runs whose rule is met; return whether one is due that does not sleep yet.
@@ -67,7 +74,7 @@ class BackRoom:
         """Let it finish what is in hand, and end it."""
         self._process.shutdown(wait=True, cancel_futures=True)
 
-    def _ask(self, job: Callable[[], bool]) -> bool:
+    def _ask(self, job: Callable[[], Said]) -> Said:
         try:
             return self._process.submit(job).result()
         except BrokenProcessPool:
@@ -80,7 +87,7 @@ class _Occupant:
     """What the jobs in the other process work with."""
 
     engine: Engine
-    newcomers: Newcomers
+    server: AnnotationServer
 
 
 _occupant = _Occupant()
@@ -93,7 +100,7 @@ def _move_in(catalog: Catalog, label_studio: LabelStudio) -> None:
     threading.Thread(target=_end_with_the_gateway, daemon=True).start()
     os.nice(POLITENESS)
     _occupant.engine = catalog.open()
-    _occupant.newcomers = Newcomers(_occupant.engine, label_studio.open())
+    _occupant.server = label_studio.open()
 
 
 def _end_with_the_gateway() -> None:
@@ -108,8 +115,24 @@ def _is_ready() -> bool:
     return True
 
 
-def _hear(body: bytes) -> bool:
-    return hear(_occupant.engine, parse_payload(body), _occupant.newcomers.learn).changed_anything
+def _hear(bodies: list[bytes]) -> Hearing:
+    return hear_burst(_occupant.engine, _occupant.server, bodies)
+
+
+def hear_burst(engine: Engine, server: AnnotationServer, bodies: Sequence[bytes]) -> Hearing:
+    """Note what Label Studio says of the things that a burst of bodies rings for; what is no webhook stops no other.
+
+    Raises:
+        LabelStudioUnavailable: It does not answer.
+    """
+    rings, unreadable = [], []
+    for body in bodies:
+        try:
+            rings.append(parse_body(body))
+        except BadInput as error:
+            unreadable.append(str(error))
+    recorded = answer_rings(engine, server, rings)
+    return Hearing(tuple(unreadable), may_be_due=bool(recorded.new or recorded.deleted))
 
 
 def _wake() -> bool:

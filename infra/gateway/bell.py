@@ -1,4 +1,4 @@
-"""The doorbell's line: what rang is worked off one by one, so no annotator waits for it.
+"""The doorbell's line: what rang is worked off in bursts, so no annotator waits for it.
 
 Ringing only puts the bytes down; even whether they are a webhook is found out afterwards. A ring that is lost (too many
 wait, a crash) is no loss: the sweep reads the same answers from Label Studio.
@@ -8,19 +8,21 @@ import hashlib
 import logging
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from threading import Lock, Timer
-
-from blocks.errors import BadInput
 
 logger = logging.getLogger(__name__)
 
 WAITING_LIMIT = 10_000
 WAITING_BYTES = 200_000_000
 """What may wait: as many usual webhooks as the limit, or a hundred of the largest."""
+
+BURST_LIMIT = 500
+BURST_BYTES = 8_000_000
+"""What is worked off together: the tasks of so many rings are read from Label Studio in one request or a few."""
 
 REMEMBERED = 20_000
 """Fingerprints of rings that are known as doubles."""
@@ -29,8 +31,9 @@ AGAIN_S = 1.0
 AGAIN_AT_MOST = 30
 """How often a run that is due but does not sleep yet is tried, before it is left to the sweep."""
 
-GATHER_S = 0.05
-"""From the first ring to the begin of work: those who press "submit" together are all answered first."""
+GATHER_S = 0.2
+"""From the first ring to the begin of work, in which Label Studio is asked: those who press "submit" together are all
+answered before it takes a core of this machine."""
 
 
 @dataclass(slots=True)
@@ -46,19 +49,34 @@ class RingCounts:
     waiting: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """What became of one burst.
+
+    Attributes:
+        unreadable: Why some of its bodies are no webhooks, one reason each.
+        may_be_due: Whether anything changed, so that a run may be due now.
+    """
+
+    unreadable: tuple[str, ...] = ()
+    may_be_due: bool = False
+
+
 class Bell:
-    """A bounded line of webhook bodies and the one thread that works them off, in their order.
+    """A bounded line of webhook bodies and the one thread that works them off, burst by burst, in their order.
 
     Args:
-        hear: Notes the answer of one body in the catalogue; says whether a run may be due now. Raises BadInput for what
-            is no webhook.
+        hear: Notes what Label Studio says of the things that some bodies ring for.
         wake: Wakes the runs whose rule is met; called once for a burst of answers, after them. Says whether one is due
             that was only about to fall asleep, and then is called again.
         waiting_limit: Bodies that may wait; one more is left to the sweep.
     """
 
     def __init__(
-        self, hear: Callable[[bytes], bool], wake: Callable[[], bool], waiting_limit: int = WAITING_LIMIT
+        self,
+        hear: Callable[[Sequence[bytes]], Hearing],
+        wake: Callable[[], bool],
+        waiting_limit: int = WAITING_LIMIT,
     ) -> None:
         self.counts = RingCounts()
         self._hear = hear
@@ -99,15 +117,27 @@ class Bell:
         self._room.shutdown(wait=True, cancel_futures=True)
 
     def _take_in(self) -> None:
-        """Make a job of every body that waits; doubles of earlier ones are dropped."""
+        """Make one job of the bodies that wait; doubles of earlier ones are dropped."""
         time.sleep(GATHER_S)
-        while True:
-            with self._lock:
-                if not self._line:
-                    self._is_taking_in = False
-                    return
-                body = self._line.popleft()
-            fingerprint = hashlib.blake2b(body, digest_size=16).digest()
+        bodies: list[bytes] = []
+        size = 0
+        with self._lock:
+            while self._line and len(bodies) < BURST_LIMIT and (not bodies or size + len(self._line[0]) <= BURST_BYTES):
+                bodies.append(self._line.popleft())
+                size += len(bodies[-1])
+            self._is_taking_in = more = bool(self._line)
+        burst = self._without_doubles(bodies)
+        if burst:
+            job = self._room.submit(self._hear, list(burst.values()))
+            job.add_done_callback(partial(self._note_heard, burst))
+        if more:
+            self._room.submit(self._take_in)
+
+    def _without_doubles(self, bodies: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Return bodies that have not rung before, by their fingerprints."""
+        burst: dict[bytes, bytes] = {}
+        for body in bodies:
+            fingerprint = hashlib.blake2b(body, digest_size=16).digest()  # without the lock: who rings waits for it
             if fingerprint in self._seen:
                 with self._lock:
                     self.counts.doubled += 1
@@ -116,36 +146,37 @@ class Bell:
             self._seen[fingerprint] = None
             if len(self._seen) > REMEMBERED:
                 self._seen.popitem(last=False)
-            job = self._room.submit(self._hear, body)
-            job.add_done_callback(partial(self._note_heard, body, fingerprint))
+            burst[fingerprint] = body
+        return burst
 
     def _leave(self, body: bytes) -> None:
         self.counts.waiting -= 1
         self._line_bytes -= len(body)
 
-    def _note_heard(self, body: bytes, fingerprint: bytes, job: "Future[bool]") -> None:
+    def _note_heard(self, burst: dict[bytes, bytes], job: "Future[Hearing]") -> None:
         if job.cancelled():
             return
         error = job.exception()
+        hearing = Hearing() if error else job.result()
         with self._lock:
-            self._leave(body)
-            if error is None:
-                self.counts.heard += 1
-            elif isinstance(error, BadInput):
-                self.counts.unreadable += 1
+            for fingerprint, body in burst.items():
+                self._leave(body)
+                if error:
+                    self._seen.pop(fingerprint, None)  # the same ring may be tried again
+            if error:
+                self.counts.failed += len(burst)
             else:
-                self.counts.failed += 1
-                self._seen.pop(fingerprint, None)  # the same ring may be tried again
-            wake = error is None and job.result() and not self._wake_is_due
+                self.counts.unreadable += len(hearing.unreadable)
+                self.counts.heard += len(burst) - len(hearing.unreadable)
+            wake = hearing.may_be_due and not self._wake_is_due
             if wake:
                 self._wake_is_due = True
                 self._tries_left = AGAIN_AT_MOST
-        if isinstance(error, BadInput):
-            logger.warning("a ring was no webhook: %s", error)
-        elif error is not None:
-            logger.warning("a ring was not heard, the sweep will: %s", error, exc_info=error)
+        if error is not None:
+            logger.warning("%d rings were not heard, the sweep will: %s", len(burst), error, exc_info=error)
+        if hearing.unreadable:
+            logger.warning("%d rings were no webhooks, such as: %s", len(hearing.unreadable), hearing.unreadable[0])
         if wake:
-            # Queued behind every ring that waits by now, so a burst wakes once.
             self._submit_wake()
 
     def _submit_wake(self) -> None:

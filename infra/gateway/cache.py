@@ -32,11 +32,12 @@ class SizedCache(Generic[Value]):
 
     def keep(self, key: Hashable, value: Value) -> None:
         """Keep a value, and forget the longest unused ones that no longer fit."""
+        weight = self._weigh(value)
         with self._lock:
-            if key in self._values:
+            if key in self._values or weight > self._limit_bytes:
                 return
             self._values[key] = value
-            self._bytes += self._weigh(value)
+            self._bytes += weight
             while self._bytes > self._limit_bytes and self._values:
                 _key, dropped = self._values.popitem(last=False)
                 self._bytes -= self._weigh(dropped)

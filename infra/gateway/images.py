@@ -5,9 +5,9 @@ import re
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, PlainTextResponse, RedirectResponse
 
-from blocks.errors import BadInput, ObjectMissing, StoreUnavailable, UnreadableImage
-from blocks.links import Box, format_crop, is_signed
-from infra.gateway.pictures import CropOutsideImage, KnownItem, Pictures
+from blocks.errors import BadInput, CatalogUnavailable, ImageTooLarge, ObjectMissing, StoreUnavailable, UnreadableImage
+from blocks.storage.links import Box, format_crop, is_signed
+from infra.gateway.pictures import CropOutsideImage, ItemPictures, KnownItem
 
 ITEM_ID = re.compile(r"[0-9a-f]{64}")
 CROP = re.compile(r"-?[0-9]{1,6}(,-?[0-9]{1,6}){3}")
@@ -28,6 +28,16 @@ FOR_EVER = "public, max-age=31536000, immutable"
 """An item is named by its content, so what a link shows never changes."""
 
 
+OUT_OF_REACH: dict[type[Exception], tuple[int, str]] = {
+    ImageTooLarge: (410, "the item is larger than what is decoded: cut it into parts"),
+    ObjectMissing: (410, "the item's bytes are gone from the store, or damaged"),
+    UnreadableImage: (410, "the item's bytes are gone from the store, or damaged"),
+    StoreUnavailable: (503, "the object store does not answer: try again"),
+    CatalogUnavailable: (503, "the catalogue does not answer: try again"),
+}
+"""What is said where a link is good and its picture cannot be shown."""
+
+
 class LinkRefused(BadInput):
     """A link that shows nothing.
 
@@ -40,7 +50,7 @@ class LinkRefused(BadInput):
         self.status = status
 
 
-def image_routes(pictures: Pictures, link_secret: str) -> APIRouter:
+def image_routes(pictures: ItemPictures, link_secret: str) -> APIRouter:
     """Return the routes that show items.
 
     Args:
@@ -61,10 +71,8 @@ def image_routes(pictures: Pictures, link_secret: str) -> APIRouter:
             return _refuse(refusal.status, str(refusal))
         except CropOutsideImage as error:
             return _refuse(400, str(error))
-        except (ObjectMissing, UnreadableImage):
-            return _refuse(410, "the item's bytes are gone from the store, or damaged")
-        except StoreUnavailable:
-            return _refuse(503, "the object store does not answer: try again")
+        except tuple(OUT_OF_REACH) as error:
+            return _refuse(*next(said for kind, said in OUT_OF_REACH.items() if isinstance(error, kind)))
 
     return router
 
@@ -93,12 +101,12 @@ def parse_crop(text: str) -> Box | None:
     return x_min, y_min, x_max, y_max
 
 
-def _show(pictures: Pictures, item: KnownItem, crop: Box | None, known_etags: str) -> Response:
+def _show(pictures: ItemPictures, item: KnownItem, crop: Box | None, known_etags: str) -> Response:
     etag = f'"{item.id}{"-" + format_crop(crop) if crop else ""}"'
     headers = {**OPEN_HEADERS, "ETag": etag, "Cache-Control": FOR_EVER}
     if etag in known_etags:
         return Response(status_code=304, headers=headers)
-    if crop is None and item.plain and item.media_type in SHOWN_AS_STORED:
+    if crop is None and pictures.shows_as_stored(item) and item.media_type in SHOWN_AS_STORED:
         return _as_stored(pictures, item, headers)
     return Response(pictures.render(item, crop), media_type="image/jpeg", headers=headers)
 
@@ -108,7 +116,7 @@ def _refuse(status: int, reason: str) -> Response:
     return PlainTextResponse(reason, status, headers={**OPEN_HEADERS, "Cache-Control": "no-store"})
 
 
-def _as_stored(pictures: Pictures, item: KnownItem, headers: dict[str, str]) -> Response:
+def _as_stored(pictures: ItemPictures, item: KnownItem, headers: dict[str, str]) -> Response:
     if presigned := pictures.store.link(item.key, PRESIGNED_S):
         # The signed address dies within the hour, so a browser may keep the redirect for half of it only.
         kept = {**headers, "Cache-Control": f"private, max-age={PRESIGNED_S // 2}"}

@@ -1,21 +1,26 @@
 """From an item to what a browser shows: the stored bytes where they are plain, else a rendered JPEG.
 
+What has more pixels than browsers hold is made smaller for them. Boxes keep their places: Label Studio names them in
+per cent of whatever it shows.
+
 Plain code without HTTP; `images.py` speaks it.
 """
 
 from dataclasses import dataclass
 from threading import BoundedSemaphore
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Engine
 
-from blocks.database import reading
+from blocks.database.engine import reading
+from blocks.database.tables import Item
 from blocks.errors import BadInput
-from blocks.links import Box
-from blocks.stores import Store
-from blocks.tables import Item
+from blocks.storage.links import Box
+from blocks.storage.stores import Store
 from infra.gateway.cache import SizedCache
+from tasks.intake.decoding.budget import DECODING, widest_bytes
 from tasks.intake.images import decode_upright, encode_jpeg
 
 RENDERED_BYTES = 64_000_000
@@ -24,7 +29,10 @@ DECODED_BYTES = 200_000_000
 
 JPEG_QUALITY = 92
 MAX_RENDERINGS = 2
-"""At a time: a decoded image can weigh a gigabyte."""
+"""At a time; of large images one, see `tasks.intake.decoding.budget`."""
+
+SHOWN_PIXELS = 100_000_000
+"""Firefox refuses pictures of more than 500 MB unpacked, four bytes a pixel; others grow slow long before."""
 
 
 class CropOutsideImage(BadInput):
@@ -41,9 +49,10 @@ class KnownItem:
     plain: bool
     width: int
     height: int
+    size_bytes: int
 
 
-class Pictures:
+class ItemPictures:
     """Items of one catalogue and store, as pictures.
 
     Args:
@@ -67,12 +76,16 @@ class Pictures:
                 row = session.get(Item, item_id)
             if row is None:
                 return None
-            known = KnownItem(row.id, row.key, row.media_type, row.plain, row.width, row.height)
+            known = KnownItem(row.id, row.key, row.media_type, row.plain, row.width, row.height, row.size_bytes)
             self._known.keep(item_id, known)
         return known
 
+    def shows_as_stored(self, item: KnownItem) -> bool:
+        """Say whether a browser shows an item's own bytes as the detector sees them."""
+        return item.plain and item.width * item.height <= SHOWN_PIXELS
+
     def render(self, item: KnownItem, crop: Box | None) -> bytes:
-        """Return an item, or a part of it, upright and as the detector sees it, as a JPEG.
+        """Return an item, or a part of it, upright and as the detector sees it, as a JPEG of at most `SHOWN_PIXELS`.
 
         Args:
             item: From `find_item`.
@@ -87,7 +100,7 @@ class Pictures:
         key = (item.id, box)
         found = self._rendered.find(key)
         if found is None:
-            with self._renderings:
+            with self._renderings, DECODING.room(widest_bytes(item.width, item.height, item.size_bytes)):
                 found = self._rendered.find(key) or self._draw(item, box)
             self._rendered.keep(key, found)
         return found
@@ -99,8 +112,17 @@ class Pictures:
             self._decoded.keep(item.id, image)
         if box:
             x_min, y_min, x_max, y_max = box
-            image = np.ascontiguousarray(image[y_min:y_max, x_min:x_max])
-        return encode_jpeg(image, quality=JPEG_QUALITY)
+            image = image[y_min:y_max, x_min:x_max]
+        return encode_jpeg(_shrunk(image), quality=JPEG_QUALITY)
+
+
+def _shrunk(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    height, width = image.shape[:2]
+    scale = (SHOWN_PIXELS / (width * height)) ** 0.5
+    if scale >= 1:
+        return np.ascontiguousarray(image)
+    size_wh = (max(1, int(width * scale)), max(1, int(height * scale)))
+    return np.asarray(cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _clip(crop: Box, item: KnownItem) -> Box:

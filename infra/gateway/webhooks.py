@@ -1,20 +1,20 @@
 """`POST /webhooks/label-studio`: Label Studio says that somebody answered.
 
 It waits for our answer inside the annotator's own request, so the secret is checked, the bytes are put down, and that
-is all. Who holds the secret is Label Studio: that a body is no webhook after all is found out later and counted.
+is all. What a body says is believed by nobody: it says where to look, and that it is no webhook after all is found out
+later and counted.
 """
 
 import hmac
 import json
-from typing import Any
 
 from pydantic_core import from_json
 from starlette.types import Receive, Scope, Send
 
-from blocks.annotation_server import DOORBELL_HEADER
 from blocks.errors import BadInput
+from blocks.servers.annotation_server import DOORBELL_HEADER
 from infra.gateway.bell import Bell
-from tasks.review.doorbell import annotations_in_webhook
+from tasks.review.receiving.webhooks import Ring, read_ring
 
 DOORBELL_PATH = "/webhooks/label-studio"
 
@@ -57,8 +57,8 @@ class Doorbell:
         return 202, ""
 
 
-def parse_payload(body: bytes) -> dict[str, Any]:
-    """Return a webhook's object.
+def parse_body(body: bytes) -> Ring:
+    """Return what a webhook's body rings for.
 
     Args:
         body: What was posted: anything at all.
@@ -70,10 +70,7 @@ def parse_payload(body: bytes) -> dict[str, Any]:
         payload = from_json(body)  # twice as fast as Python's own, and it refuses what nests too deep
     except ValueError as error:
         raise BadInput(f"the body is no JSON: {error}") from error
-    annotations_in_webhook(payload)
-    if not isinstance(payload, dict):
-        raise BadInput(f"a webhook is a JSON object, not a {type(payload).__name__}")
-    return payload
+    return read_ring(payload)
 
 
 async def _read_bounded(receive: Receive) -> bytes | None:

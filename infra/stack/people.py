@@ -13,11 +13,15 @@ from pathlib import Path
 
 import httpx
 
-from blocks.annotation_server import AnnotationServer
-from blocks.errors import BadOption, LabelStudioRefused, LabelStudioUnavailable
-from infra.stack.credentials import write_private
+from blocks.errors import BadOption, LabelStudioRefused, LabelStudioUnavailable, StackError
+from blocks.naming.emails import normal_email
+from blocks.servers.annotation_server import AnnotationServer
+from blocks.storage.outside_files import parse_json, read_bounded
+from infra.stack.secrets.credentials import write_private
 
 SIGN_UP_S = 60
+
+MAX_BYTES = 10_000_000
 
 
 def people_path(home: Path) -> Path:
@@ -34,7 +38,7 @@ def ensure_people(server: AnnotationServer, home: Path, emails: Sequence[str]) -
         emails: Who shall have one; who has one keeps it, and their password.
 
     Returns:
-        The e-mails of the accounts made now.
+        The e-mails of the accounts made now, in small letters, as Label Studio keeps them.
 
     Raises:
         BadOption: Something is no e-mail.
@@ -44,7 +48,7 @@ def ensure_people(server: AnnotationServer, home: Path, emails: Sequence[str]) -
     wrong = [email for email in emails if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", email)]
     if wrong:
         raise BadOption(f"{wrong[0]!r} is no e-mail (expected such as ada@example.org)")
-    missing = sorted(set(emails) - _present(server))
+    missing = sorted({normal_email(email) for email in emails} - _present(server))
     passwords = _read(home)
     passwords.update({email: secrets.token_urlsafe(12) for email in missing if email not in passwords})
     if missing:
@@ -61,11 +65,16 @@ def ensure_people(server: AnnotationServer, home: Path, emails: Sequence[str]) -
 
 def _read(home: Path) -> dict[str, str]:
     path = people_path(home)
-    return dict(json.loads(path.read_text())) if path.exists() else {}
+    if not path.exists():
+        return {}
+    known = parse_json(read_bounded(path, StackError, MAX_BYTES), str(path), StackError)
+    if not isinstance(known, dict) or not all(isinstance(each, str) for each in known.values()):
+        raise StackError(f"{path} is no table of e-mails and first passwords: restore it from a copy, or move it away")
+    return {normal_email(email): password for email, password in known.items()}
 
 
 def _present(server: AnnotationServer) -> set[str]:
-    return {user["email"] for user in server.call("GET", "api/users/")}
+    return {normal_email(user["email"]) for user in server.call("GET", "api/users/")}
 
 
 def _sign_up(server: AnnotationServer, email: str, password: str) -> None:

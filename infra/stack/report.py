@@ -1,18 +1,27 @@
 """What `labelline status` tells: what runs, where, and what waits for people."""
 
+import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import httpx
-
-from infra.stack.connection import connected
-from infra.stack.documents import open_saved_catalog, saved_server
-from infra.stack.health import is_well
-from infra.stack.processes import find_process
-from infra.stack.services import WORK_POOL, catalog_url, describe_service
+from infra.stack.orchestration.connection import connected
+from infra.stack.orchestration.documents import open_saved_catalog, saved_server
+from infra.stack.servers.health import is_well
+from infra.stack.servers.processes import find_process
+from infra.stack.servers.services import catalog_url, describe_service
 from infra.stack.state import ServiceName, StackState, open_stack
+from infra.stack.waiting import (
+    QueueReport,
+    RunsReport,
+    SweepReportLine,
+    count_questions,
+    describe_sleepers,
+    has_tables,
+    read_last_sweep,
+    report_runs,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -32,16 +41,6 @@ class ServiceReport:
 
 
 @dataclass(frozen=True, slots=True)
-class QueueReport:
-    """The open questions of one queue."""
-
-    queue: str
-    open: int
-    answered: int
-    url: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class StackReport:
     """All of it.
 
@@ -49,20 +48,33 @@ class StackReport:
         state: The stack.
         services: Its servers.
         catalog: The address of the catalogue whose questions are counted, without a password.
-        queues: Its open questions.
-        runs_by_state: How many runs there are, by Prefect's words for their states.
+        queues: Its questions, by collection and queue.
+        skipped: Pictures that people skipped or let lie, by collection: `labelline reopen` asks again.
+        sleepers: What runs sleep for, each in a line.
+        sweep: How the last sweep ended; None where none has.
+        runs: How the runs stand; None while Prefect, which knows them, is down.
     """
 
     state: StackState
     services: list[ServiceReport]
     catalog: str = ""
     queues: list[QueueReport] = field(default_factory=list)
-    runs_by_state: dict[str, int] = field(default_factory=dict)
+    skipped: dict[str, int] = field(default_factory=dict)
+    sleepers: list[str] = field(default_factory=list)
+    sweep: SweepReportLine | None = None
+    runs: RunsReport | None = None
 
     @property
     def is_well(self) -> bool:
-        """Whether every service is well."""
-        return all(service.well for service in self.services)
+        """Whether every service is well, nothing is switched off, and the last sweep could do all."""
+        swept = self.sweep is None or not self.sweep.failed
+        return all(service.well for service in self.services) and swept and not (self.runs and self.runs.obstacles)
+
+    def as_json(self) -> str:
+        """Return it as JSON: all but the state, which has secrets."""
+        told = asdict(replace(self, state=None))  # type: ignore[arg-type]
+        del told["state"]
+        return json.dumps({**told, "is_well": self.is_well}, default=str, indent=1)
 
 
 def report_stack(home: Path) -> StackReport:
@@ -78,13 +90,19 @@ def report_stack(home: Path) -> StackReport:
     state = open_stack(home)
     services = [_look_at(name, state) for name in ServiceName]
     prefect_is_well = any(service.name is ServiceName.PREFECT and service.well for service in services)
+    from tasks.settle.annotators.skipped import count_skipped
+
     engine, label_studio = _open_saved(state) if prefect_is_well else _open_own(state)
-    return StackReport(
-        state=state,
-        services=services,
-        catalog=engine.url.render_as_string(hide_password=True),
-        queues=_queues(engine, label_studio),
-        runs_by_state=_runs(state) if prefect_is_well else {},
+    report = StackReport(state, services, engine.url.render_as_string(hide_password=True))
+    if not has_tables(engine):
+        return report
+    return replace(
+        report,
+        queues=count_questions(engine, label_studio),
+        skipped=count_skipped(engine),
+        sleepers=describe_sleepers(engine),
+        sweep=read_last_sweep(engine),
+        runs=_runs(state, engine) if prefect_is_well else None,
     )
 
 
@@ -97,7 +115,7 @@ def _open_saved(state: StackState) -> "tuple[Engine, str]":
 
 
 def _open_own(state: StackState) -> "tuple[Engine, str]":
-    from blocks.database import open_engine
+    from blocks.database.engine import open_engine
 
     return open_engine(catalog_url(state.home)), state.urls.label_studio
 
@@ -116,37 +134,6 @@ def _look_at(name: ServiceName, state: StackState) -> ServiceReport:
     )
 
 
-def _queues(engine: "Engine", label_studio: str) -> list[QueueReport]:
-    from sqlalchemy import case, func, inspect
-    from sqlmodel import col, select
-
-    from blocks.database import reading, usable
-    from blocks.tables import Question, QuestionState
-
-    with usable(engine):
-        if not inspect(engine).has_table("question"):
-            return []
-    is_open = col(Question.state).in_([QuestionState.WRITTEN.value, QuestionState.POSTED.value])
-    is_answered = col(Question.state) == QuestionState.ANSWERED.value
-    query = select(
-        Question.queue,
-        func.sum(case((is_open, 1), else_=0)),
-        func.sum(case((is_answered, 1), else_=0)),
-        func.max(Question.project_id),
-    ).group_by(Question.queue)
-    with reading(engine) as session:
-        rows = session.exec(query).all()
-    return [
-        QueueReport(queue, int(open_), int(answered), f"{label_studio}/projects/{project}/" if project else None)
-        for queue, open_, answered, project in rows
-    ]
-
-
-def _runs(state: StackState) -> dict[str, int]:
-    body: dict[str, Any] = {"work_pools": {"name": {"any_": [WORK_POOL]}}}
-    counts = {}
-    for name in ("RUNNING", "PAUSED", "SCHEDULED", "FAILED"):
-        body["flow_runs"] = {"state": {"type": {"any_": [name]}}}
-        answer = httpx.post(f"{state.urls.prefect_api}/flow_runs/count", json=body, timeout=5)
-        counts[name.lower()] = int(answer.json()) if answer.status_code == 200 else 0
-    return counts
+def _runs(state: StackState, engine: "Engine") -> RunsReport:
+    with connected(state) as client:
+        return report_runs(client, engine)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from blocks.annotation_server import AnnotationServer
 from blocks.errors import StackError
-from infra.stack.credentials import Credentials, read_credentials, write_private
+from blocks.frozen import Frozen
+from blocks.servers.annotation_server import AnnotationServer
+from infra.stack.secrets.credentials import Credentials, read_credentials, write_private
 
 HOST = "127.0.0.1"
 
@@ -24,13 +25,12 @@ class ServiceName(StrEnum):
     WORKER = "worker"
 
 
-class ProcessRecord(BaseModel):
+class ProcessRecord(Frozen):
     """One started process; its creation time tells it from a later one with the same id."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     pid: int
     created: float = Field(description="seconds since the epoch, as the kernel reports it")
+    settings: str = Field(default="", description="fingerprint of arguments and settings; older versions kept none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,10 @@ class StackState(BaseModel):
     home: Path
     ports: dict[ServiceName, int] = Field(default_factory=dict)
     processes: dict[ServiceName, ProcessRecord] = Field(default_factory=dict)
+    public_hosts: list[str] = Field(default_factory=list, description="names of the servers beside this machine's own")
     deployed: str = Field(default="", description="fingerprint of what was last deployed to Prefect")
+    account: str = Field(default="", description="fingerprint of what Label Studio's administrator last got")
+    posted_with: str = Field(default="", description="fingerprint of the secrets that links and webhooks carry")
 
     @property
     def urls(self) -> StackUrls:

@@ -1,1 +1,1 @@
-"""Station `audit`: what blind, random judgements prove: certified bands, bounds on misses, the certificate."""
+"""Station `audit`: what blind, random judgements prove: certified thresholds, bounds on misses, the certificate."""

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from itertools import islice
 
 from blocks.errors import ImageTooLarge, ObjectMissing, UnreadableImage
-from blocks.stores import Store
-from tasks.audit.certificate import Certificate, to_markdown
+from blocks.storage.stores import Store
+from tasks.audit.certificate.certificate import Certificate, to_markdown
 from tasks.dataset.manifest import Manifest, ManifestItem
 from tasks.intake.images import read_item
-from tasks.settle.pictures import ORIGIN_COLOURS, Coloured, draw_boxes, jpeg_data_uri
+from tasks.settle.pictures import ORIGIN_COLOURS, ORIGIN_WORDS, Coloured, draw_with_legend, jpeg_data_uri
 from tasks.triage.summary import escape_cell
 
 PICTURES = 4
@@ -38,8 +38,13 @@ def _picture(store: Store, item: ManifestItem) -> str:
     except (UnreadableImage, ImageTooLarge, ObjectMissing) as error:
         return f"{name}: no picture ({escape_cell(str(error))})"
     groups = [
-        Coloured(colour, [label.box_xyxy_px for label in item.labels if label.origin == origin])
+        Coloured(
+            colour,
+            [label.bounds_px for label in item.labels if label.origin == origin],
+            words=ORIGIN_WORDS[origin],
+            names=[label.class_name for label in item.labels if label.origin == origin],
+        )
         for origin, colour in ORIGIN_COLOURS.items()
     ]
-    drawn = jpeg_data_uri(draw_boxes(image, groups, WIDTH_PX), MOST_BYTES)
+    drawn = jpeg_data_uri(draw_with_legend(image, groups, WIDTH_PX), MOST_BYTES)
     return f"{name}, split {escape_cell(item.split)}:\n\n![labels]({drawn})"

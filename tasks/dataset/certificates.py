@@ -1,6 +1,6 @@
 """The certificate of a snapshot: written from its manifest and the audits of its batches, and kept beside it.
 
-The manifest never changes, what is known of it may: an answer edited, a band withdrawn. So a certificate is issued
+The manifest never changes, what is known of it may: an answer edited, a threshold withdrawn. So a certificate is issued
 anew where its content has changed, under another key, and the catalogue names the one in force.
 """
 
@@ -13,28 +13,26 @@ from datetime import datetime
 from sqlalchemy import Engine, func
 from sqlmodel import Session, col, select
 
-from blocks.audit_tables import IssuedCertificate
-from blocks.database import reading, upsert, writing
+from blocks.database.audit_tables import IssuedCertificate
+from blocks.database.engine import reading, upsert, writing
+from blocks.database.tables import Answer, Batch, Proposal, Question, Snapshot, utc_now
 from blocks.errors import BadOption
-from blocks.stores import Store
-from blocks.tables import Answer, Batch, Proposal, Question, Snapshot, utc_now
-from tasks.audit.blind import BlindItem, by_class, read_blind
-from tasks.audit.certificate import Certificate, ClassCertificate, Labellers, from_json, to_json
-from tasks.audit.statements import read_band_rows, read_parts, state_error, state_misses
+from blocks.storage.stores import Store
+from tasks.audit.certificate.certificate import Certificate, ClassCertificate, Labellers, from_json, to_json
+from tasks.audit.certificate.statements import read_parts, read_threshold_rows, state_error, state_misses
+from tasks.audit.risk_control.blind_audit import BlindItem, by_class, read_blind
 from tasks.dataset.agreement import agreement_behind
 from tasks.dataset.manifest import Manifest, ManifestLabel
 from tasks.dataset.snapshots import read_snapshot
+from tasks.kinds.geometry import ALL_PX, place_of, same_edges
 from tasks.settle.truth import MACHINE
 from tasks.triage.boxes import in_shards
-
-SAME_PX = 0.01
-"""A proposal whose corners moved by less was left as it was."""
 
 DOUBLES = "Single boxes were judged one by one: two boxes on one object both count as right."
 
 
 @dataclass(slots=True)
-class Counts:
+class ManifestCounts:
     """What a manifest holds."""
 
     items: set[str] = field(default_factory=set)
@@ -116,9 +114,9 @@ def draw_up(engine: Engine, store: Store, snapshot_id: str, issued_at: datetime)
     )
 
 
-def count_manifest(engine: Engine, manifest: Manifest, audited: Sequence[BlindItem]) -> Counts:
+def count_manifest(engine: Engine, manifest: Manifest, audited: Sequence[BlindItem]) -> ManifestCounts:
     """Count who made the labels of a manifest, a shard of items at a time."""
-    counts = Counts()
+    counts = ManifestCounts()
     blind = {item.item_id for item in audited}
     shard: list[ManifestLabel] = []
     for item in manifest.items():
@@ -135,7 +133,7 @@ def count_manifest(engine: Engine, manifest: Manifest, audited: Sequence[BlindIt
     return counts
 
 
-def _add(engine: Engine, counts: Counts, labels: Sequence[ManifestLabel]) -> None:
+def _add(engine: Engine, counts: ManifestCounts, labels: Sequence[ManifestLabel]) -> None:
     proposed = _read_proposals(engine, [label.proposal_id for label in labels if label.proposal_id])
     for label in labels:
         proposal = proposed.get(label.proposal_id or "")
@@ -151,8 +149,7 @@ def _who(label: ManifestLabel, proposal: Proposal | None) -> str:
         return "accepted_without_look"
     if proposal is None:
         return "added_by_people"
-    corners = (proposal.x_min, proposal.y_min, proposal.x_max, proposal.y_max)
-    is_same = all(abs(old - new) < SAME_PX for old, new in zip(corners, label.box_xyxy_px, strict=True))
+    is_same = same_edges(place_of(proposal), label.bounds_px or ALL_PX)
     return "confirmed_by_people" if is_same and proposal.class_name == label.class_name else "corrected_by_people"
 
 
@@ -166,10 +163,10 @@ def _read_proposals(engine: Engine, ids: Sequence[str]) -> dict[str, Proposal]:
 
 
 def _classes(
-    engine: Engine, counts: Counts, batches: Sequence[str], audited: Sequence[BlindItem]
+    engine: Engine, counts: ManifestCounts, batches: Sequence[str], audited: Sequence[BlindItem]
 ) -> tuple[tuple[ClassCertificate, ...], tuple[str, ...]]:
     names = sorted(counts.labellers)
-    rows = read_band_rows(engine, batches)
+    rows = read_threshold_rows(engine, batches)
     parts = read_parts(engine, rows.values())
     blind = by_class(audited, names)
     classes, remarks = [], []
@@ -200,5 +197,7 @@ def _effort(session: Session, batches: Sequence[str]) -> tuple[int, float | None
         .group_by(col(Answer.person), col(Answer.annotation_id))
         .subquery()
     )
-    people, seconds = session.exec(select(func.count(versions.c.person.distinct()), func.sum(versions.c.seconds))).one()
+    people, seconds = session.exec(
+        select(func.count(func.lower(versions.c.person).distinct()), func.sum(versions.c.seconds))
+    ).one()
     return int(people), None if seconds is None else round(float(seconds), 1)

@@ -16,11 +16,23 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Engine, Row, Select, and_, select
 from sqlmodel import Session, col
 
-from blocks.database import reading, upsert, writing
+from blocks.database.engine import reading, upsert, writing
+from blocks.database.tables import Batch, BatchItem, Item, Label, SequenceSplit, Snapshot
 from blocks.errors import NotEnoughData, ObjectMissing
-from blocks.stores import Store
-from blocks.tables import Batch, BatchItem, Item, Label, SequenceSplit, Snapshot
-from tasks.dataset.manifest import Manifest, ManifestItem, ManifestLabel, head_line, item_line, read_head, tail_line
+from blocks.shapes import read_shape
+from blocks.storage.stores import Store
+from tasks.dataset.manifest import (
+    Manifest,
+    ManifestItem,
+    ManifestLabel,
+    head_line,
+    is_plain,
+    item_line,
+    read_head,
+    tail_line,
+)
+from tasks.intake.label_kinds import label_kind_of
+from tasks.kinds.geometry import bounds_of
 
 ROWS_AT_ONCE = 2_000
 """Rows fetched from the catalogue at a time; memory does not grow beyond them."""
@@ -37,6 +49,7 @@ class SnapshotRef(BaseModel):
     labels: int
     classes: tuple[str, ...]
     splits: dict[str, int]
+    kind: str = "boxes"
 
 
 def take_snapshot(engine: Engine, store: Store, collection: str) -> SnapshotRef:
@@ -54,26 +67,45 @@ def take_snapshot(engine: Engine, store: Store, collection: str) -> SnapshotRef:
         NotEnoughData: No item of the collection is settled, or a sequence has no split yet.
     """
     with tempfile.TemporaryDirectory(prefix="labelline-snapshot-") as folder:
-        body = Path(folder) / "body"
-        counts = _write_items(engine, collection, body)
-        if not counts["items"]:
-            raise NotEnoughData(
-                f"collection {collection!r} has no settled item yet, and a snapshot needs at least one: "
-                "label a batch first (labelline label FOLDER), and let it settle."
-            )
-        classes = sorted(name.removeprefix("class:") for name in counts if name.startswith("class:"))
-        manifest = Path(folder) / "manifest.json"
-        snapshot_id = _assemble(manifest, head_line(collection, classes), body)
-        ref = SnapshotRef(
-            id=snapshot_id,
-            collection=collection,
-            items=counts["items"],
-            labels=counts["labels"],
-            classes=tuple(classes),
-            splits={split: counts[f"split:{split}"] for split in ("train", "val", "test")},
-        )
-        _keep(engine, store, ref, manifest)
+        ref, manifest = draw_manifest(engine, collection, Path(folder))
+        _keep(engine, store, ref, manifest.path)
     return ref
+
+
+def draw_manifest(engine: Engine, collection: str, folder: Path) -> tuple[SnapshotRef, Manifest]:
+    """Write the manifest that a snapshot taken now would have, and take none.
+
+    Args:
+        engine: The catalogue.
+        collection: Whose items.
+        folder: Where the manifest goes; it is read from there.
+
+    Raises:
+        NotEnoughData: No item of the collection is settled, or a sequence has no split yet.
+        BadShape: A label has a shape of no kind, or of another kind than the others.
+    """
+    body, path = folder / "body", folder / "manifest.json"
+    counts = _write_items(engine, collection, body)
+    if not counts["items"]:
+        raise NotEnoughData(
+            f"collection {collection!r} has no settled item yet, and a snapshot needs at least one: "
+            "label a batch first (labelline label FOLDER), and let it settle."
+        )
+    classes = tuple(sorted(name.removeprefix("class:") for name in counts if name.startswith("class:")))
+    kind = label_kind_of(engine, collection, {name[6:] for name in counts if name.startswith("shape:")})
+    head = head_line(collection, list(classes), kind.name, is_plain=not counts["of format 2"])
+    snapshot_id = _assemble(path, head, body)
+    body.unlink()
+    ref = SnapshotRef(
+        id=snapshot_id,
+        collection=collection,
+        items=counts["items"],
+        labels=counts["labels"],
+        classes=classes,
+        splits={split: counts[f"split:{split}"] for split in ("train", "val", "test")},
+        kind=kind.name,
+    )
+    return ref, Manifest(snapshot_id, collection, classes, path, kind.name)
 
 
 def read_snapshot(store: Store, snapshot_id: str) -> Manifest:
@@ -92,8 +124,8 @@ def read_snapshot(store: Store, snapshot_id: str) -> Manifest:
             "Take the snapshot again (an unchanged catalogue gives the same one)."
         )
     with path.open(encoding="utf-8") as lines:
-        collection, classes = read_head(lines.readline())
-    return Manifest(snapshot_id, collection, classes, path)
+        collection, classes, kind = read_head(lines.readline())
+    return Manifest(snapshot_id, collection, classes, path, kind)
 
 
 def manifest_key(snapshot_id: str) -> str:
@@ -108,6 +140,8 @@ def _write_items(engine: Engine, collection: str, body: Path) -> Counter[str]:
             file.write((",\n" if counts["items"] else "") + item_line(item))
             counts.update({"items": 1, "labels": len(item.labels), f"split:{item.split}": 1})
             counts.update(f"class:{label.class_name}" for label in item.labels)
+            counts.update(f"shape:{label.shape.type if label.shape else 'box'}" for label in item.labels)
+            counts["of format 2"] += not is_plain(item)
     return counts
 
 
@@ -146,14 +180,16 @@ def _manifest_item(collection: str, rows: list[Row[Any]]) -> ManifestItem:
         )
     newest = {row.Label.region: row.Label for row in rows if row.Label is not None}  # the last revision stays
     labels = tuple(_manifest_label(label) for label in newest.values() if not label.retracted)
-    facts = item.model_dump(include={"id", "key", "name", "sequence", "width", "height"})
-    return ManifestItem(**facts, split=rows[0].split, labels=labels)
+    facts = item.model_dump(include={"id", "key", "name", "sequence", "length", "frame"})
+    size = {"width": item.width or 0, "height": item.height or 0}
+    return ManifestItem(**facts, **size, split=rows[0].split, labels=labels)
 
 
 def _manifest_label(label: Label) -> ManifestLabel:
-    fields = set(ManifestLabel.model_fields) - {"box_xyxy_px"}
-    box = (label.x_min, label.y_min, label.x_max, label.y_max)
-    return ManifestLabel(**label.model_dump(include=fields), box_xyxy_px=box)
+    fields = set(ManifestLabel.model_fields) - {"bounds_px", "shape"}
+    shape = None if label.shape is None else read_shape(label.shape)
+    bounds = bounds_of(label) if shape is None else shape.bounds()
+    return ManifestLabel(**label.model_dump(include=fields), shape=shape, bounds_px=bounds)
 
 
 def _settled_rows(collection: str) -> Select[Any]:

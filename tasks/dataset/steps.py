@@ -5,11 +5,11 @@ import logging
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
-from blocks.artifacts import artifact_key
 from blocks.errors import CatalogUnavailable, StoreUnavailable
+from blocks.naming.artifacts import artifact_key
 from blocks.plugs import open_catalog, open_store
 from blocks.retries import WAITS_S, only_for
-from tasks.audit.certificate import Certificate
+from tasks.audit.certificate.certificate import Certificate
 from tasks.dataset import certificates, snapshots
 from tasks.dataset.certificate_page import certificate_page
 from tasks.dataset.snapshots import SnapshotRef, read_snapshot

@@ -14,16 +14,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from blocks.database.tables import Label, Proposal
 from blocks.errors import BadOption, NotEnoughData, ObjectMissing
-from blocks.stores import Store
-from blocks.tables import Label, Proposal
-from tasks.detect.overlaps import paired_iou
-from tasks.detect.tiles import Flags, Floats
-
-RIGHT_IOU = 0.5
-"""A proposal is right if a label of its class overlaps it by this much and no better proposal took that label."""
+from blocks.frozen import Frozen
+from blocks.storage.stores import Store
+from tasks.detect.tiling.tiles import Flags, Floats
+from tasks.kinds.boxes.kind import BOXES
+from tasks.kinds.matching import ALONE, match_in_order
+from tasks.kinds.metrics import expected_calibration_error
+from tasks.kinds.protocol import LabelKind
 
 LEAST_POINTS, LEAST_OF_EACH = 60, 8
 """Fewer proposals than this fit no curve of their own; of fewer right ones, only their share is believed."""
@@ -32,14 +33,12 @@ ISOTONIC_FROM = 1000
 """Isotonic regression follows any shape and needs many points; below, a logistic curve of two parameters is fitted."""
 
 FOLDS = 5
-BINS = 10
 _KNOTS: Floats = np.linspace(0.0, 1.0, 41, dtype=np.float64)
 
 
-class Curve(BaseModel):
+class Curve(Frozen):
     """From a score to the share of boxes that are right: straight lines between knots, never falling."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     scores: tuple[float, ...] = Field(min_length=2)
     shares: tuple[float, ...] = Field(min_length=2)
     points: int
@@ -49,14 +48,13 @@ class Curve(BaseModel):
         return np.interp(scores, self.scores, self.shares)
 
 
-class Calibration(BaseModel):
+class Calibration(Frozen):
     """The curves of one detector version under one recipe, and how far its scores were off before and after.
 
     `recipe` is that of the raw scores. `curves` by class and way of being seen ("car/tile"), by class ("car"), and for
     all ("").
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     recipe: str
     curves: dict[str, Curve]
     points: int
@@ -105,25 +103,27 @@ def raw_score(proposal: Proposal) -> float:
     return max((float(part["score"]) for part in proposal.merged_from if "score" in part), default=proposal.score)
 
 
-def judge(proposals: Mapping[str, Sequence[Proposal]], labels: Mapping[str, Sequence[Label]]) -> Judged:
+def judge(
+    proposals: Mapping[str, Sequence[Proposal]], labels: Mapping[str, Sequence[Label]], kind: LabelKind = BOXES
+) -> Judged:
     """Compare proposals with the labels in force on the same items.
 
     Args:
         proposals: By item, in any order; the better raw score takes a label first.
         labels: By item; only items that are here are judged, so give those that people have looked at: a label that was
             accepted without a look agrees with its proposal by birth.
+        kind: Of the labels.
     """
-    keys, scores, right, items = [], [], [], []
+    keys: list[tuple[str, str]] = []
+    scores: list[float] = []
+    right: list[bool] = []
+    items: list[str] = []
     for item_id, truth in labels.items():
-        free = list(truth)
-        for proposal in sorted(proposals.get(item_id, ()), key=lambda each: (-raw_score(each), each.id)):
-            match = _best_match(proposal, free)
-            if match is not None:
-                free.remove(match)
-            keys.append((proposal.class_name, seen_by(proposal)))
-            scores.append(raw_score(proposal))
-            right.append(match is not None)
-            items.append(item_id)
+        ordered = sorted(proposals.get(item_id, ()), key=lambda each: (-raw_score(each), each.id))
+        keys += [(proposal.class_name, seen_by(proposal)) for proposal in ordered]
+        scores += [raw_score(proposal) for proposal in ordered]
+        right += _are_right(ordered, truth, kind)
+        items += [item_id] * len(ordered)
     return Judged(tuple(keys), np.array(scores, dtype=np.float64), np.array(right, dtype=np.bool_), tuple(items))
 
 
@@ -152,26 +152,9 @@ def fit_calibration(judged: Judged, recipe: str = "") -> Calibration:
         recipe=recipe,
         curves=_fit(judged, everything),
         points=count,
-        error_before=calibration_error(judged.scores, judged.right),
-        error_after=calibration_error(held_out, judged.right),
+        error_before=expected_calibration_error(judged.scores, judged.right),
+        error_after=expected_calibration_error(held_out, judged.right),
     )
-
-
-def calibration_error(scores: Floats, right: Flags) -> float:
-    """Return the expected calibration error: how far scores and shares of right boxes lie apart, over bins of scores.
-
-    Args:
-        scores: Shape (n,), 0 to 1. n may be 0, which gives 0.
-        right: Shape (n,).
-
-    Source:
-        Guo et al., "On Calibration of Modern Neural Networks", 2017, section 2; 10 bins of equal width.
-    """
-    if not len(scores):
-        return 0.0
-    bins = np.minimum((scores * BINS).astype(np.int64), BINS - 1)
-    said, were = np.bincount(bins, scores, BINS), np.bincount(bins, right, BINS)
-    return float(np.abs(said - were).sum() / len(scores))
 
 
 def keep_calibration(store: Store, version: str, calibration: Calibration) -> str:
@@ -211,15 +194,13 @@ def _key(version: str, name: str) -> str:
     return f"calibrations/{version}/{name}.json"
 
 
-def _best_match(proposal: Proposal, free: Sequence[Label]) -> Label | None:
-    mine = [label for label in free if label.class_name == proposal.class_name]
-    if not mine:
-        return None
-    theirs = np.array([(label.x_min, label.y_min, label.x_max, label.y_max) for label in mine], dtype=np.float64)
-    box = np.array([[proposal.x_min, proposal.y_min, proposal.x_max, proposal.y_max]], dtype=np.float64)
-    overlaps = paired_iou(np.repeat(box, len(theirs), axis=0), theirs)
-    best = int(overlaps.argmax())
-    return mine[best] if overlaps[best] >= RIGHT_IOU else None
+def _are_right(ordered: Sequence[Proposal], truth: Sequence[Label], kind: LabelKind) -> list[bool]:
+    """Say of proposals, best first, whether a label of its class is there that no better proposal took."""
+    named = np.array([label.class_name for label in truth], dtype=object)
+    alike = kind.similarity(ordered, truth)
+    for row, proposal in enumerate(ordered):
+        alike[row, named != proposal.class_name] = -1.0
+    return [bool(partner != ALONE) for partner in match_in_order(alike, kind.right_from)]
 
 
 def _folds(items: Sequence[str]) -> Iterator[Flags]:

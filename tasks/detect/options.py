@@ -2,11 +2,30 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field
 
-from tasks.detect.networks import ROUNDED, Backend
+from blocks.frozen import Slimmed
+
+Backend = Literal[
+    "auto",
+    "torch",
+    "torch-bf16",
+    "torch-fp16",
+    "openvino",
+    "openvino-bf16",
+    "openvino-int8",
+    "onnxruntime",
+    "opencv",
+    "tensorrt",
+]
+"""What can be asked for by name; `auto` is the fastest here of those that agree with torch."""
+
+ROUNDED = ("torch-bf16", "torch-fp16", "openvino-bf16", "openvino-int8")
+"""Back ends whose boxes may differ from those of the others: asked for by name, they are part of a recipe."""
+
 
 SCAN_VERSION = 2
 """Part of every recipe: raise it when the same options would find other boxes, so that nothing stale is reused."""
@@ -18,10 +37,10 @@ _EXECUTION_ONLY = {"batch_size", "decode_threads", "decoded_megapixels", "backen
 """Fields that change how fast boxes are found, or how other fields come to be, not what is found: no part of it."""
 
 
-class TilingOptions(BaseModel):
+class TilingOptions(Slimmed):
     """How images are cut into tiles, and how what the detector sees in them becomes one set of boxes."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    retired: ClassVar[Mapping[str, str]] = {"coarse_score": "it saved nothing; every tile is looked at"}
 
     tile_px: int = Field(
         default=640, ge=64, le=4096, multiple_of=32, description="Side of a tile, and of the network's input, in pixels"
@@ -56,13 +75,6 @@ class TilingOptions(BaseModel):
     seam_iou: float = Field(
         default=0.35, ge=0.05, le=1.0, description="How well two views must agree, where both see, on a box that is cut"
     )
-    coarse_score: float = Field(
-        default=0.0,
-        ge=0.0,
-        le=1.0,
-        description="Look at the whole image first and skip tiles where it shows nothing of this score or more; 0 "
-        "looks at every tile. Saves time on mostly empty images, and loses small objects: measure before use",
-    )
     fit_objects: bool = Field(
         default=False,
         description="Choose tiles and overlap by the sizes of the objects that are labelled in the collection, once "
@@ -90,12 +102,6 @@ class TilingOptions(BaseModel):
         default=200, ge=1, le=100_000, description="Images read ahead hold at most this; a larger image goes alone"
     )
 
-    @model_validator(mode="after")
-    def _coarse_needs_the_whole(self) -> "TilingOptions":
-        if self.coarse_score and not self.whole_image:
-            raise ValueError("coarse_score needs whole_image: the whole image is what tells which tiles to skip")
-        return self
-
     def uncalibrated(self) -> "TilingOptions":
         """Return the same tiles without the calibration, which belongs to one detector."""
         return self.model_copy(update={"calibration": ""})
@@ -106,7 +112,7 @@ class TilingOptions(BaseModel):
         Two scans of one item by one detector under one recipe find the same boxes, so the second need not be made.
         """
         fields = self.model_dump(exclude=_EXECUTION_ONLY)
-        for name in ("coarse_score", "calibration", "snug", "join"):
+        for name in ("calibration", "snug", "join"):
             if fields[name] == type(self).model_fields[name].default:
                 del fields[name]  # as it was before there was such a thing: earlier scans stay valid
         if self.backend in ROUNDED:

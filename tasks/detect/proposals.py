@@ -1,30 +1,29 @@
-"""From items to proposals in the catalogue: what each detector saw, box by box, with where it saw it.
+"""From items to proposals in the catalogue: what each model saw, one by one, with where it saw it.
 
-An item is scanned once per detector and recipe. Its boxes and the note that it was scanned are written together, so a
+An item is scanned once per model and recipe. Its proposals and the note that it was scanned are written together, so a
 run that was killed finds each item done or not begun. A detector that knows none of the classes looks at nothing.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from blocks.database import reading, upsert, writing
-from blocks.stores import Store
-from blocks.tables import Item, Proposal, Scan
+from blocks.database.engine import reading, upsert, writing
+from blocks.database.tables import Item, Proposal, Scan
+from blocks.frozen import Frozen
+from blocks.storage.stores import Store
 from tasks.detect.calibration import Calibration, read_calibration, way_of_seeing
-from tasks.detect.lacking import lacking_classes, note_classes
-from tasks.detect.options import SHOW_SCORE, TilingOptions
+from tasks.detect.options import TilingOptions
+from tasks.detect.proposers.protocol import Looked, UnreadItem
+from tasks.detect.proposers.registry import proposer_of
 from tasks.detect.refs import DetectorRef
-
-if TYPE_CHECKING:
-    from tasks.detect.stream import Found, Source
+from tasks.detect.unknown_classes import lacking_classes, note_classes
 
 SCANS_AT_ONCE = 16
 """Items whose boxes are written in one transaction: at most this many are looked at again after a crash."""
@@ -32,18 +31,9 @@ SCANS_AT_ONCE = 16
 IDS_AT_ONCE = 500
 
 
-class SetAside(BaseModel):
-    """An item that could not be looked at, and why."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    item_id: str
-    reason: str
-
-
-class ProposalCounts(BaseModel):
+class ProposalCounts(Frozen):
     """What scanning some items came to. Counts cover items scanned earlier too, so a second run reports the same."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     items: int = Field(default=0, description="items with a scan")
     proposals: int = Field(default=0, description="boxes after merging")
     whole_frame: int = Field(default=0, description="boxes that the whole-image pass alone shows")
@@ -51,7 +41,7 @@ class ProposalCounts(BaseModel):
     scanned_now: int = Field(default=0, description="items that this call looked at")
     dropped: int = Field(default=0, description="detections in them that were no boxes: NaN, without area, no class")
     lacking: tuple[str, ...] = Field(default=(), description="classes asked for that the detector does not know")
-    set_aside: tuple[SetAside, ...] = ()
+    set_aside: tuple[UnreadItem, ...] = ()
 
     def __str__(self) -> str:
         """Say it in one line, as logs do."""
@@ -82,11 +72,12 @@ def propose(  # the order every station uses: where to write, where to read, wha
     ref: DetectorRef,
     classes: Sequence[str],
     options: TilingOptions,
+    kind: str = "boxes",
 ) -> ProposalCounts:
     """Scan items that this detector has not yet scanned under this recipe, and write what it proposes.
 
     An item that cannot be read is reported in `set_aside` and left without a scan; the rest goes on. Where nothing is
-    left to do, neither weights nor torch are loaded.
+    left to do, neither weights nor torch are loaded; nobody has nothing to propose.
 
     Args:
         engine: The catalogue.
@@ -95,6 +86,7 @@ def propose(  # the order every station uses: where to write, where to read, wha
         ref: The detector.
         classes: Names of the classes wanted; others that the detector knows are not written.
         options: Tiling and thresholds.
+        kind: Of the labels that are proposed.
 
     Raises:
         BadWeights: The detector's file is missing, corrupt, or not the one that the reference names.
@@ -102,13 +94,15 @@ def propose(  # the order every station uses: where to write, where to read, wha
         StoreUnavailable: The store does not answer.
         CatalogUnavailable: The catalogue cannot be written.
     """
+    if ref.is_nobody:
+        return ProposalCounts()
     recipe = options.recipe(classes)
     ids = [item.id for item in items]
     with reading(engine) as session:
         done = {scan.item_id for scan in _scans(session, ids, ref.version, recipe)}
     todo = [item for item in items if item.id not in done]
     scanner = _Scanner(engine, store, ref, options, recipe)
-    fresh = scanner.scan(todo, classes) if todo else ProposalCounts()
+    fresh = scanner.scan(todo, classes, kind) if todo else ProposalCounts()
     counts = fresh + _count(engine, ids, ref.version, recipe)
     return counts.model_copy(update={"lacking": lacking_classes(engine, ref.version, classes)})
 
@@ -141,15 +135,6 @@ def proposal_id(item_id: str, detector: str, recipe: str, rank: int) -> str:
     return hashlib.sha256(f"{item_id}|{detector}|{recipe}|{rank}".encode()).hexdigest()[:32]
 
 
-def proposals_in(found: "Found", names: Sequence[str], detector: str = "", recipe: str = "") -> list[Proposal]:
-    """Return what was found in an image as proposals, best first, without writing them; `names` by class id."""
-    key = {"detector": detector, "recipe": recipe}
-    return [
-        Proposal.model_validate({**key, **row, "id": proposal_id(found.name, detector, recipe, rank)})
-        for rank, row in enumerate(_rows(found, names))
-    ]
-
-
 @dataclass(frozen=True, slots=True)
 class _Scanner:
     """What stays the same for all items of one call."""
@@ -160,103 +145,50 @@ class _Scanner:
     options: TilingOptions
     recipe: str
 
-    def scan(self, items: Sequence[Item], classes: Sequence[str]) -> ProposalCounts:
+    def scan(self, items: Sequence[Item], classes: Sequence[str], kind: str) -> ProposalCounts:
         """Look at items and write what is found; return what happened now."""
-        from tasks.detect.models import known_classes, open_detector
-        from tasks.detect.stream import Unseen, find_objects
-
-        detector = open_detector(self.store, self.ref, self.options.tile_px, self.options.backend)
-        wanted = known_classes(detector, classes)
-        note_classes(self.engine, self.ref.version, detector.classes, classes)
+        looker = proposer_of(kind).open(self.store, self.ref, self.options)
+        wanted = tuple(name for name in dict.fromkeys(classes) if name in looker.classes)
+        note_classes(self.engine, self.ref.version, looker.classes, classes)
         if not wanted:
             return ProposalCounts()
-        class_ids = [number for number, name in enumerate(detector.classes) if name in wanted]
         name = self.options.calibration
         calibration = read_calibration(self.store, self.ref.version, name) if name else None
-        unseen: list[SetAside] = []
-        waiting: list[Found] = []
+        unseen: list[UnreadItem] = []
+        waiting: list[Looked] = []
         scanned = dropped = 0
-        for each in find_objects(self._sources(items), detector, class_ids, self.options):
-            if isinstance(each, Unseen):
-                unseen.append(SetAside(item_id=each.name, reason=each.reason))
+        for each in looker.look(items, wanted):
+            if isinstance(each, UnreadItem):
+                unseen.append(each)
                 continue
             scanned, dropped = scanned + 1, dropped + each.dropped
             waiting.append(each)
             if len(waiting) == SCANS_AT_ONCE:
-                self._write(waiting, detector.classes, calibration)
+                self._write(waiting, calibration)
                 waiting.clear()
-        self._write(waiting, detector.classes, calibration)
+        self._write(waiting, calibration)
         return ProposalCounts(scanned_now=scanned, dropped=dropped, set_aside=tuple(unseen))
 
-    def _sources(self, items: Iterable[Item]) -> Iterator["Source"]:
-        from tasks.detect.stream import Source
-        from tasks.intake.images import read_item
-
-        for item in items:
-            yield Source(item.id, (item.width, item.height), partial(read_item, self.store, item.key))
-
-    def _write(self, found: Sequence["Found"], names: Sequence[str], calibration: "Calibration | None") -> None:
+    def _write(self, looked: Sequence[Looked], calibration: Calibration | None) -> None:
         key = {"detector": self.ref.version, "recipe": self.recipe}
-        scans = [
-            {
-                "item_id": each.name,
-                **key,
-                "proposals": len(each.merged),
-                "whole_frame": each.seen_whole(SHOW_SCORE),
-                "tiles": int((~each.regions.whole).sum()) - each.skipped,
-                "embedding": None if each.embedding is None else each.embedding.astype("float16").tobytes(),
-            }
-            for each in found
-        ]
-        boxes = [
-            {**key, **row, "id": proposal_id(each.name, self.ref.version, self.recipe, rank)}
-            for each in found
-            for rank, row in enumerate(_calibrated(list(_rows(each, names)), calibration))
+        scans = [{"item_id": each.item_id, **key, **each.scan} for each in looked]
+        proposals = [
+            {**key, **row, "id": proposal_id(each.item_id, self.ref.version, self.recipe, rank)}
+            for each in looked
+            for rank, row in enumerate(_calibrated(each.rows, calibration))
         ]
         with writing(self.engine) as session:
-            upsert(session, Proposal, boxes)
+            upsert(session, Proposal, proposals)
             upsert(session, Scan, scans)
 
 
-def _calibrated(rows: list[dict[str, Any]], calibration: "Calibration | None") -> list[dict[str, Any]]:
+def _calibrated(rows: list[dict[str, Any]], calibration: Calibration | None) -> list[dict[str, Any]]:
     """Return rows with calibrated scores; their parts keep what the network said."""
     if calibration is None or not rows:
         return rows
     keys = [(row["class_name"], way_of_seeing(row["view"], len(row["merged_from"]))) for row in rows]
     scores = calibration.scores_at(keys, np.array([row["score"] for row in rows], dtype=np.float64))
     return [{**row, "score": round(float(score), 5)} for row, score in zip(rows, scores, strict=True)]
-
-
-def _rows(found: "Found", names: Sequence[str]) -> Iterator[dict[str, Any]]:
-    merged, seen, regions = found.merged, found.seen, found.regions
-    for rank, parts in enumerate(merged.parts()):
-        x_min, y_min, x_max, y_max = (round(float(edge), 2) for edge in merged.boxes_xyxy_px[rank])
-        view = int(seen.views[merged.best[rank]])
-        yield {
-            "item_id": found.name,
-            "class_name": names[merged.class_ids[rank]],
-            "score": round(float(merged.scores[rank]), 5),
-            "x_min": x_min,
-            "y_min": y_min,
-            "x_max": x_max,
-            "y_max": y_max,
-            "view": regions.kind(view),
-            "tile": None if regions.whole[view] else regions.name(view),
-            "seam": bool(merged.seam[rank]),
-            "merged_from": [_part(found, int(part), names) for part in parts],
-        }
-
-
-def _part(found: "Found", index: int, names: Sequence[str]) -> dict[str, Any]:
-    view = int(found.seen.views[index])
-    return {
-        "index": index,
-        "view": found.regions.kind(view),
-        "tile": None if found.regions.whole[view] else found.regions.name(view),
-        "class_name": names[found.seen.class_ids[index]],
-        "score": round(float(found.seen.scores[index]), 5),
-        "box": [round(float(edge), 2) for edge in found.seen.boxes_xyxy_px[index]],
-    }
 
 
 def _count(engine: Engine, item_ids: Sequence[str], detector: str, recipe: str) -> ProposalCounts:

@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 
 from blocks.errors import BadOption
-from tasks.detect.models import DROPPED, EMBEDDING, Detector
+from tasks.detect.detector import DROPPED, EMBEDDING, Detector
 from tasks.detect.options import TilingOptions
-from tasks.detect.reading import Source, Unseen, read_ahead
-from tasks.detect.seams import Merged, Seen, merge_views
-from tasks.detect.tiles import Flags, Floats, Ints, Regions, regions_of, round_up
-from tasks.detect.views import Placement, View, cut_views, rounded_up
+from tasks.detect.tiling.read_ahead import ImageSource, Unseen, read_ahead
+from tasks.detect.tiling.seams import Merged, Seen, merge_views
+from tasks.detect.tiling.tiles import Flags, Floats, Ints, Regions, regions_of, round_up
+from tasks.detect.tiling.views import Placement, View, cut_views, rounded_up
 from tasks.intake.images import Pixels
 
-__all__ = ["Found", "Source", "Unseen", "find_objects"]
+__all__ = ["Found", "ImageSource", "Unseen", "find_objects"]
 
 BATCHES_WAITING = 2
 """Batches that wait for one of the detector's lanes while as many as there are lanes run, so that none idles."""
@@ -45,7 +45,6 @@ class Found:
         merged: One box per object.
         dropped: Detections that are no boxes (not finite, or without area) or of unknown class.
         embedding: Pooled features (d,) float32 of the whole image, where one view showed all of it.
-        skipped: Tiles that the coarse pass found empty, and nobody looked at.
     """
 
     name: str
@@ -54,7 +53,6 @@ class Found:
     merged: Merged
     dropped: int
     embedding: Any = None
-    skipped: int = 0
 
     def seen_whole(self, least_score: float) -> int:
         """Count what the whole-image pass alone found with at least this score."""
@@ -69,8 +67,6 @@ class _Image:
     name: str
     regions: Regions
     views_out: int
-    later: list[tuple[int, View]] = field(default_factory=list)
-    skipped: int = 0
     dropped: int = 0
     seen: list[Seen] = field(default_factory=list)
     embedding: Any = None
@@ -82,7 +78,7 @@ _Batch = tuple["Future[list[Any]]", list[tuple[_Image, int, Placement]]]
 
 
 def find_objects(
-    sources: Iterable[Source], detector: Detector, class_ids: Sequence[int], options: TilingOptions
+    sources: Iterable[ImageSource], detector: Detector, class_ids: Sequence[int], options: TilingOptions
 ) -> Iterator[Found | Unseen]:
     """Look at images through tiles, and yield each as soon as its last tile is back.
 
@@ -134,23 +130,20 @@ class _Belt:
         self.size = min(options.batch_size, detector.batch_size or options.batch_size)
         self.wanted = np.zeros(len(detector.classes), dtype=np.bool_)
         self.wanted[list(class_ids)] = True
-        self.least = min(options.min_score, options.coarse_score or 1.0)
         # By size of picture, in the order in which they were begun.
         self.waiting: OrderedDict[_Size, deque[_Ticket]] = OrderedDict()
         self.running: deque[_Batch] = deque()
 
     def load(self, name: str, pixels: Pixels) -> None:
-        """Cut an image and put its views on the belt; with a coarse pass, the whole image alone at first."""
+        """Cut an image and put its views on the belt."""
         height, width = pixels.shape[:2]
         options = self.options
         regions = regions_of(
             (width, height), options.tile_px, options.overlap_share, options.whole_image, options.snug, options.join
         )
-        views = list(enumerate(cut_views(pixels, regions, self.detector.imgsz, snug=True)))
-        coarse = options.coarse_score > 0 and len(views) > 1
-        first, later = (views[-1:], views[:-1]) if coarse else (views, [])
-        image = _Image(name, regions, views_out=len(first), later=later)
-        for number, view in first:
+        views = list(cut_views(pixels, regions, self.detector.imgsz, True, self.detector.stride))
+        image = _Image(name, regions, views_out=len(views))
+        for number, view in enumerate(views):
             self._wait((image, number, view))
 
     def run_full_batches(self) -> Iterator[Found]:
@@ -172,15 +165,15 @@ class _Belt:
         while self.running:
             yield from self._collect(self.running.popleft())
             yield from self.run_full_batches()
-        if any(image.later for tickets in self.waiting.values() for image, _, _ in tickets):
-            yield from self.run_out()  # its coarse pass waits for others, and all of its tiles wait for that
         for tickets in self.waiting.values():
             for place, (image, number, view) in enumerate(tickets):
                 tickets[place] = (image, number, replace(view, pixels=view.pixels.copy()))
 
     def _wait(self, ticket: _Ticket) -> None:
         height, width = ticket[2].pixels.shape[:2]
-        self.waiting.setdefault((round_up(height), round_up(width)), deque()).append(ticket)
+        self.waiting.setdefault(
+            (round_up(height, self.detector.stride), round_up(width, self.detector.stride)), deque()
+        ).append(ticket)
 
     def _next_size(self) -> _Size | None:
         """Return a size of which a batch is full; or, where too many batches are filling, the one begun first."""
@@ -197,9 +190,11 @@ class _Belt:
         del self.waiting[size]
         if waiting:
             self.waiting[size] = waiting  # begun anew: behind the others
-        pictures = [rounded_up(view.pixels) for _, _, view in tickets]
+        pictures = [rounded_up(view.pixels, self.detector.stride) for _, _, view in tickets]
         places = [(image, number, view.placement) for image, number, view in tickets]
-        self.running.append((self.network.submit(self.detector.predict, pictures, self.least, fitted=True), places))
+        self.running.append(
+            (self.network.submit(self.detector.predict, pictures, self.options.min_score, fitted=True), places)
+        )
 
     def _collect(self, batch: _Batch) -> Iterator[Found]:
         future, places = batch
@@ -209,23 +204,10 @@ class _Belt:
             image.views_out -= 1
             if image.regions.whole[number] or len(image.regions.whole) == 1:
                 image.embedding = detections.metadata.get(EMBEDDING)
-                self._look_closer(image, seen)
             kept = self.wanted[seen.class_ids] & (seen.scores >= self.options.min_score)
             image.seen.append(seen[np.flatnonzero(kept)])
             if image.views_out == 0:
                 yield _finish(image, self.options)
-
-    def _look_closer(self, image: _Image, coarse: Seen) -> None:
-        """Put those tiles on the belt in which the coarse pass shows anything, of whatever class."""
-        hints = coarse.boxes_xyxy_px[coarse.scores >= self.options.coarse_score]
-        for number, view in image.later:
-            edges = image.regions.xyxy_px[number]
-            if ((hints[:, :2] < edges[2:]) & (hints[:, 2:] > edges[:2])).all(axis=1).any():
-                self._wait((image, number, view))
-                image.views_out += 1
-            else:
-                image.skipped += 1
-        image.later = []
 
 
 def _seen(detections: Any, placement: Placement, number: int, classes: int) -> tuple[Seen, int]:
@@ -254,4 +236,4 @@ def _finish(image: _Image, options: TilingOptions) -> Found:
         views=np.concatenate([part.views for part in image.seen]),
     )
     merged = merge_views(seen, image.regions, options)
-    return Found(image.name, image.regions, seen, merged, image.dropped, image.embedding, image.skipped)
+    return Found(image.name, image.regions, seen, merged, image.dropped, image.embedding)

@@ -1,27 +1,26 @@
 """Batches: fixed, named sets of items that travel the line together, and the shards that steps work on."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from sqlalchemy import Engine, func
 from sqlmodel import Session, col, select
 
-from blocks.database import reading, upsert, writing
+from blocks.database.engine import reading, upsert, writing
+from blocks.database.tables import Batch, BatchItem, Item, Source
 from blocks.errors import BadInput, BadOption
-from blocks.tables import Batch, BatchItem, Item, Source
+from blocks.frozen import Frozen
 
 
-class BatchRef(BaseModel):
+class BatchRef(Frozen):
     """A batch as flows pass it on."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     id: str
     collection: str
     size: int = Field(ge=0, description="items when it was opened; 0: there was nothing new")
 
 
-class Shard(BaseModel):
+class Shard(Frozen):
     """A run of places in a batch: what one step works on."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     batch_id: str
     start: int = Field(ge=0, description="first position")
     stop: int = Field(ge=0, description="position after the last one")

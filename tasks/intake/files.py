@@ -4,18 +4,20 @@ import errno
 import hashlib
 import os
 import stat
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from blocks.database.tables import Item
 from blocks.errors import BadInput, ImageTooLarge, UnreadableImage
-from blocks.stores import Store
-from blocks.tables import Item
-from tasks.intake.images import inspect_image
-from tasks.intake.sequences import sequence_of
+from blocks.storage.stores import Store
+from tasks.intake.decoding.budget import DECODING
+from tasks.intake.images import MAX_FILE_BYTES, inspect_image
+from tasks.intake.sequences import readable, sequence_of
 
-MAX_FILE_BYTES = 2**30
-"""A file is held in memory while it is hashed, decoded and stored, so that all three see the same bytes."""
+LARGE_FILE_BYTES = 64_000_000
+"""Larger files are taken in one at a time: held while they are hashed, they count as memory that pictures take."""
 
 CLOCK_GRAIN = timedelta(seconds=2)
 """FAT, the coarsest file system in use, keeps times to two seconds."""
@@ -58,12 +60,14 @@ class Examined:
         item_id: SHA-256 of the bytes; None when the file cannot be used.
         reason: Why it cannot be used; None when it can.
         item: The item's row when the file was decoded; None when its item is known already.
+        notes: What is not shown as it is stored; see `ImageFacts`.
     """
 
     uri: str
     item_id: str | None = None
     reason: str | None = None
     item: Item | None = None
+    notes: tuple[str, ...] = ()
 
 
 def uri_of(path: Path) -> str:
@@ -88,21 +92,31 @@ def examine(path: Path, known: Known | None, relative: Path, *, store: Store, se
     try:
         if known and known.item_id and is_unchanged(path, known):
             return Examined(uri, known.item_id)
-        data = read_file(path)
-        item_id = hashlib.sha256(data).hexdigest()
-        if known and known.item_id == item_id:
-            return Examined(uri, item_id)
-        facts = inspect_image(data)
+        large = path.lstat().st_size > LARGE_FILE_BYTES
+        with DECODING.room(DECODING.total) if large else nullcontext():
+            return _take(uri, path, known, relative, store, sequence_pattern)
     except (BadInput, OSError) as error:
         return Examined(uri, reason=_reason(error))
+    except MemoryError:
+        return Examined(uri, reason="does not fit this machine's memory: cut the picture into parts")
+
+
+def _take(
+    uri: str, path: Path, known: Known | None, relative: Path, store: Store, sequence_pattern: str | None
+) -> Examined:
+    data = read_file(path)
+    item_id = hashlib.sha256(data).hexdigest()
+    if known and known.item_id == item_id:
+        return Examined(uri, item_id)
+    facts = inspect_image(data)
     key = f"items/{item_id[:2]}/{item_id}{_SUFFIXES.get(facts.media_type, '')}"
     if not store.has(key):
         store.put(key, data, facts.media_type)
     item = Item(
         id=item_id,
         key=key,
-        name=_printable(path.name),
-        sequence=_printable(sequence_of(relative, sequence_pattern)),
+        name=readable(path.name),
+        sequence=readable(sequence_of(relative, sequence_pattern)),
         media_type=facts.media_type,
         size_bytes=len(data),
         width=facts.width,
@@ -110,7 +124,7 @@ def examine(path: Path, known: Known | None, relative: Path, *, store: Store, se
         orientation=facts.orientation,
         plain=facts.plain,
     )
-    return Examined(uri, item_id, item=item)
+    return Examined(uri, item_id, item=item, notes=facts.notes)
 
 
 def is_unchanged(path: Path, known: Known) -> bool:
@@ -158,8 +172,3 @@ def _reason(error: BadInput | OSError) -> str:
     if error.errno == errno.ELOOP:
         return _NO_FILE[stat.S_IFLNK]
     return f"cannot be read: {error.strerror or error}"
-
-
-def _printable(name: str) -> str:
-    """Return a file name as text that a database takes: bytes that are no UTF-8 become question marks in diamonds."""
-    return os.fsencode(name).decode("utf-8", "replace")

@@ -13,18 +13,28 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from sqlalchemy import Engine
 
-from blocks.errors import BadInput, BadOption
-from blocks.stores import Store
-from blocks.tables import utc_now
+from blocks.database.tables import utc_now
+from blocks.errors import BadInput, BadOption, NoImages
+from blocks.frozen import Frozen
+from blocks.naming.patterns import compile_pattern
+from blocks.storage.stores import Store
 from tasks.intake.files import examine, uri_of
-from tasks.intake.reports import IntakeReport, SetAside
-from tasks.intake.sequences import compile_pattern
+from tasks.intake.reports import IntakeReport, RejectedFile
 from tasks.intake.sources import known_sources, write_sources
 
-__all__ = ["FileShard", "IntakeReport", "SetAside", "find_images", "list_files", "paths_of", "take_in", "walk_images"]
+__all__ = [
+    "FileShard",
+    "IntakeReport",
+    "RejectedFile",
+    "find_images",
+    "list_files",
+    "paths_of",
+    "take_in",
+    "walk_images",
+]
 
 CHUNK = 256
 """Files that are examined, and then written in one transaction."""
@@ -36,10 +46,9 @@ SIDECARS = frozenset({".txt", ".xml", ".json", ".names", ".yaml", ".yml", ".csv"
 """What lies beside images and is none: truth, class names, notes."""
 
 
-class FileShard(BaseModel):
+class FileShard(Frozen):
     """A run of files of a folder, listed in the object store: what one intake step works on."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     folder: str
     listing: str = Field(description="key of the list of paths below the folder, as JSON")
     files: int = Field(ge=1)
@@ -52,7 +61,8 @@ def walk_images(folder: Path) -> Iterator[Path]:
     listed are yielded too, not followed, so that intake reports them. Memory holds one folder's names at a time.
 
     Raises:
-        BadOption: The folder does not exist, is no folder, cannot be listed, or has no file that may be an image.
+        BadOption: The folder does not exist, is no folder, or cannot be listed.
+        NoImages: It has no file that may be an image.
     """
     root = _checked_folder(folder)
     empty = True
@@ -72,7 +82,7 @@ def walk_images(folder: Path) -> Iterator[Path]:
                 empty = False
                 yield Path(entry)
     if empty:
-        raise BadOption(
+        raise NoImages(
             f"the folder {folder} holds no images (hidden files and {', '.join(sorted(SIDECARS))} do not count): "
             "put images there, or name the folder that has them"
         )

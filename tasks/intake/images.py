@@ -1,42 +1,69 @@
 """Image bytes to pixels, always the same way: upright, three channels, eight bits, whole or refused.
 
-Every station reads pictures through this file, so boxes, crops and what people see agree to the pixel.
+Every station reads pictures through this file, so boxes, crops and what people see agree to the pixel. The rules:
+
+- EXIF orientation is applied. Grey and palette become three channels, CMYK becomes RGB.
+- Transparency lies on white. A fourth band of a TIFF is transparency only where the file says so; else (near infrared)
+  it is left out.
+- More than eight bits and floats become eight by the rule of `decoding/stretch.py`.
+- Of an animation the first frame is taken, of several pages the first.
+- A JPEG that lacks nothing but its end mark is whole, as in browsers. Whatever else lacks bytes is refused.
+
+What was done to a picture is in its facts as `notes`, and intake counts them. How much memory decoding may take, and
+that large pictures are decoded one at a time, is in `decoding/budget.py`; a picture is built strip by strip, so that
+besides the decoder's own copy there is only the result.
 """
 
-import io
 import struct
-import threading
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
 
 import cv2
-import numpy as np
-import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from blocks.errors import ImageTooLarge, UnreadableImage
-from blocks.stores import Store
+from blocks.storage.outside_files import open_regular
+from blocks.storage.stores import Store
+from tasks.intake.decoding.budget import DECODING, trim_after
+from tasks.intake.decoding.headers import DEEP_MODES, Header, parse_header, read_header
+from tasks.intake.decoding.stretch import Stretch
+from tasks.intake.decoding.strips import Pixels, decode, deep_stretch, deep_values, load, stretch_of_image
 
-MAX_PIXELS = 400_000_000
-"""More than the largest camera makes (150 MP); a header may claim what it likes."""
+T = TypeVar("T")
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
-"""What is tried on outside bytes. Pillow knows forty more, some of which start other programs."""
+__all__ = [
+    "MAX_FILE_BYTES",
+    "ImageFacts",
+    "Pixels",
+    "decode_upright",
+    "encode_jpeg",
+    "inspect_image",
+    "read_item",
+    "upright_size",
+]
 
-Pixels = npt.NDArray[np.uint8]
-"""Shape (height, width, 3), uint8, blue green red, upright."""
+MAX_FILE_BYTES = 2**30
+"""A file is held in memory while it is hashed, decoded and stored, so that all three see the same bytes."""
 
-LARGE_PIXELS = 50_000_000
-_one_large_image = threading.Lock()
-"""Held while a large image is decoded: four threads with 400 MP each would need 6 GB."""
+_HEAD_BYTES = 1 << 20
+_HEAD_SUFFICES = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"BM", b"P")
+"""Formats whose size and orientation stand at the beginning; a TIFF's may stand anywhere."""
 
-_ORIENTATION_TAG = 0x0112
+JPEG_MOST_PX = 65_500
+
+FOURTH_BAND = "a fourth band that the file does not call transparency was left out"
+MENDED = "JPEG without its end mark, otherwise whole"
+STRETCHED = "more than 8 bits a value, stretched to 8 (see docs/pictures.md)"
+DEEP = "more than 8 bits a value, their full range brought to 8"
+
 _BROWSER_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF")
 _OPAQUE_8_BIT_MODES = ("1", "L", "P", "RGB")
-_GREY_16_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
 
 _DECODER_ERRORS = (
-    # What Pillow's decoders raise on broken or hostile bytes, by their sources and by fuzzing.
+    # What Pillow's and OpenCV's decoders raise on broken or hostile bytes, by their sources and by fuzzing.
     OSError,
     SyntaxError,
     ValueError,
@@ -49,6 +76,7 @@ _DECODER_ERRORS = (
     struct.error,
     zlib.error,
     Image.DecompressionBombError,
+    cv2.error,
 )
 
 
@@ -62,6 +90,7 @@ class ImageFacts:
         orientation: EXIF orientation of the stored bytes, 1 to 8.
         media_type: Such as image/jpeg.
         plain: A browser shows the stored bytes as `decode_upright` gives them.
+        notes: What is not shown as it is stored, in words that are the same for all such pictures; mostly none.
     """
 
     width: int
@@ -69,13 +98,11 @@ class ImageFacts:
     orientation: int
     media_type: str
     plain: bool
+    notes: tuple[str, ...] = ()
 
 
 def decode_upright(data: bytes) -> Pixels:
-    """Return the pixels of an image file as every station sees them.
-
-    EXIF orientation is applied, grey and palette become three channels, CMYK becomes RGB, 16 bits are scaled to 8 over
-    their full range, transparency lies on white, and of an animation the first frame is taken.
+    """Return the pixels of an image file as every station sees them, by the rules of this module.
 
     Args:
         data: The bytes of a JPEG, PNG, WebP, BMP, GIF, TIFF or PPM file.
@@ -85,16 +112,9 @@ def decode_upright(data: bytes) -> Pixels:
 
     Raises:
         UnreadableImage: No image of a known format, or not whole.
-        ImageTooLarge: More than `MAX_PIXELS`.
+        ImageTooLarge: More pixels, or more memory, than are taken.
     """
-    try:
-        with _open(data) as image:
-            _load(image)
-            upright = ImageOps.exif_transpose(image) if _orientation_of(image) != 1 else image
-            rgb = _to_rgb(upright)
-    except _DECODER_ERRORS as error:
-        raise _unreadable(data, error) from error
-    return np.ascontiguousarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), dtype=np.uint8)
+    return _in_turn(data, decode)
 
 
 def inspect_image(data: bytes) -> ImageFacts:
@@ -102,17 +122,39 @@ def inspect_image(data: bytes) -> ImageFacts:
 
     Raises:
         UnreadableImage: No image of a known format, or not whole.
-        ImageTooLarge: More than `MAX_PIXELS`.
+        ImageTooLarge: More pixels, or more memory, than are taken.
     """
+    return _in_turn(data, _facts_of)
+
+
+def _in_turn(data: bytes, read: Callable[[bytes, Header], T]) -> T:
+    """Read a file when there is memory for its pixels, and give that back at once."""
     try:
-        with _open(data) as image:
-            facts = _facts_of(image, data)
-            # Reads the whole stream but builds an eighth of the size, where the format can (JPEG): a third of the time.
-            image.draft(None, (1, 1))
-            _load(image)
+        header = read_header(data)
+        with DECODING.room(header.peak_bytes):
+            found = read(data, header)
+            trim_after(header.peak_bytes)
     except _DECODER_ERRORS as error:
         raise _unreadable(data, error) from error
-    return facts
+    return found
+
+
+def upright_size(path: Path) -> tuple[int, int]:
+    """Return width and height of an image file as it is seen upright, from its header.
+
+    Raises:
+        UnreadableImage: No file, or no image of a known format.
+        ImageTooLarge: More pixels, or a longer side, than are taken.
+    """
+    with open_regular(path, UnreadableImage, MAX_FILE_BYTES) as file:
+        data = file.read(_HEAD_BYTES)
+        if len(data) == _HEAD_BYTES and not data.startswith(_HEAD_SUFFICES):
+            data += file.read(MAX_FILE_BYTES)
+    try:
+        header = parse_header(data)
+    except _DECODER_ERRORS as error:
+        raise _unreadable(data, error) from error
+    return header.width, header.height
 
 
 def encode_jpeg(image: Pixels, quality: int = 90) -> bytes:
@@ -122,7 +164,7 @@ def encode_jpeg(image: Pixels, quality: int = 90) -> bytes:
         ImageTooLarge: A side is longer than 65,500 pixels, which JPEG cannot hold.
     """
     height, width = image.shape[:2]
-    if max(height, width) > 65_500:
+    if max(height, width) > JPEG_MOST_PX:
         raise ImageTooLarge(f"{width}×{height} pixels do not fit a JPEG (65,500 a side): cut the image into parts")
     written, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not written:
@@ -138,73 +180,30 @@ def read_item(store: Store, key: str) -> Pixels:
         raise type(error)(f"{key}: {error}") from error
 
 
-def _open(data: bytes) -> Image.Image:
-    if not data:
-        raise UnreadableImage("the file is empty")
-    Image.MAX_IMAGE_PIXELS = None  # our own limit, below, is an error and not a warning
-    image = Image.open(io.BytesIO(data), formats=FORMATS)
-    if image.width * image.height > MAX_PIXELS:
-        raise ImageTooLarge(
-            f"{image.width}×{image.height} pixels are more than the {MAX_PIXELS:,} that are decoded: cut it into parts"
-        )
-    return image
-
-
-def _load(image: Image.Image) -> None:
-    if image.width * image.height > LARGE_PIXELS:
-        with _one_large_image:
-            image.load()
+def _facts_of(data: bytes, header: Header) -> ImageFacts:
+    notes = [f"of several {header.frames} the first is taken"] if header.frames else []
+    if header.opaque:
+        notes.append(FOURTH_BAND)
+    if header.reader == "deep":
+        stretch: Stretch | None = deep_stretch(deep_values(data, header), header)
+        plain = False
     else:
-        image.load()
+        image, was_mended = load(data, draft=True)
+        with image:
+            notes += [MENDED] if was_mended else []
+            stretch = stretch_of_image(image, header) if image.mode in DEEP_MODES else None
+            plain = (
+                header.kind in _BROWSER_FORMATS
+                and image.mode in _OPAQUE_8_BIT_MODES
+                and header.orientation == 1
+                and "transparency" not in image.info
+                and not header.frames
+                and not (header.kind == "PNG" and data[24] > 8)
+            )
+    if stretch:
+        notes.append(STRETCHED if stretch.moved else DEEP)
+    return ImageFacts(header.width, header.height, header.orientation, header.media_type, plain, tuple(notes))
 
 
 def _unreadable(data: bytes, error: Exception) -> UnreadableImage:
-    if isinstance(error, UnidentifiedImageError):
-        start = data[:8].hex(" ")
-        return UnreadableImage(f"not an image of a known format ({', '.join(FORMATS)}): it begins with {start}")
     return UnreadableImage(f"broken or truncated image ({len(data):,} bytes): {error}")
-
-
-def _orientation_of(image: Image.Image) -> int:
-    orientation = image.getexif().get(_ORIENTATION_TAG, 1)
-    return orientation if orientation in range(1, 9) else 1
-
-
-def _facts_of(image: Image.Image, data: bytes) -> ImageFacts:
-    orientation = _orientation_of(image)
-    kind = image.format or ""
-    lying = orientation >= 5 and kind != "TIFF"  # Pillow turns TIFF by itself
-    width, height = image.size[::-1] if lying else image.size
-    deep = kind == "PNG" and data[24] > 8  # bits a channel, in the header's fixed place
-    moves = kind != "MPO" and getattr(image, "is_animated", False)  # a phone's MPO is a JPEG with a second view behind
-    plain = (
-        kind in _BROWSER_FORMATS
-        and image.mode in _OPAQUE_8_BIT_MODES
-        and not deep
-        and orientation == 1
-        and "transparency" not in image.info
-        and not moves
-    )
-    media_type = "image/jpeg" if kind == "MPO" else Image.MIME.get(kind, "application/octet-stream")
-    return ImageFacts(width, height, orientation, media_type, plain)
-
-
-def _to_rgb(image: Image.Image) -> Pixels:
-    if image.mode in _GREY_16_BIT_MODES:
-        wide = np.asarray(image).astype(np.uint16)
-        return cv2.cvtColor((wide >> 8).astype(np.uint8), cv2.COLOR_GRAY2RGB)  # type: ignore[no-any-return]
-    if image.mode in ("I", "F"):
-        return cv2.cvtColor(_stretched(np.asarray(image)), cv2.COLOR_GRAY2RGB)  # type: ignore[no-any-return]
-    if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image.convert("RGBA"))
-    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
-
-
-def _stretched(values: npt.NDArray[np.generic]) -> Pixels:
-    """Bring 32-bit values, whose range is nowhere stated, to 0..255 from their smallest to their largest."""
-    finite = np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)
-    low, high = float(finite.min()), float(finite.max())
-    if low >= 0 and high <= 255:
-        return finite.astype(np.uint8)
-    return ((finite - low) * (255.0 / max(high - low, 1e-12))).astype(np.uint8)

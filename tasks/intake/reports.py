@@ -1,27 +1,32 @@
 """What became of the files that were offered, in numbers that add up and in reasons that people read."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from collections import Counter
+
+from pydantic import Field
+
+from blocks.frozen import Frozen
 
 SHOWN = 200
 """Rows of set-aside files in the artifact; the catalogue's `source` table has all of them."""
 
 
-class SetAside(BaseModel):
+class RejectedFile(Frozen):
     """A file that was offered and cannot be used."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     uri: str
     reason: str
 
 
-class IntakeReport(BaseModel):
+class IntakeReport(Frozen):
     """What became of the files offered: offered = taken + duplicates + set aside, on the first run as on any later."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     offered: int = 0
     taken: int = 0
     duplicates: int = 0
-    set_aside: tuple[SetAside, ...] = ()
+    set_aside: tuple[RejectedFile, ...] = ()
+    notes: dict[str, int] = Field(
+        default_factory=dict, description="files read just now that are not shown as they are stored, by what was done"
+    )
     changed: int = Field(default=0, description="source rows written or changed just now; 0: all was known")
 
     def __add__(self, other: "IntakeReport") -> "IntakeReport":
@@ -31,6 +36,7 @@ class IntakeReport(BaseModel):
             taken=self.taken + other.taken,
             duplicates=self.duplicates + other.duplicates,
             set_aside=self.set_aside + other.set_aside,
+            notes=dict(Counter(self.notes) + Counter(other.notes)),
             changed=self.changed + other.changed,
         )
 
@@ -39,6 +45,7 @@ class IntakeReport(BaseModel):
         return (
             f"{self.offered} files offered = {self.taken} taken + {self.duplicates} duplicates "
             f"+ {len(self.set_aside)} set aside ({self.changed} new or changed)"
+            + "".join(f"; {count} × {note}" for note, count in sorted(self.notes.items()))
         )
 
 
@@ -54,6 +61,9 @@ def as_markdown(collection: str, report: IntakeReport) -> str:
         f"| {len(report.set_aside)} | set aside, with the reason below |",
         f"| **{report.offered}** | **offered** ({report.changed} of them new or changed) |",
     ]
+    if report.notes:
+        lines += ["", "| files read just now | not shown as they are stored |", "|---:|---|"]
+        lines += [f"| {count} | {_cell(note)} |" for note, count in sorted(report.notes.items())]
     if report.set_aside:
         lines += ["", "| set aside | why |", "|---|---|"]
         lines += [f"| {_cell(file.uri)} | {_cell(file.reason)} |" for file in report.set_aside[:SHOWN]]

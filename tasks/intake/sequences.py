@@ -4,6 +4,7 @@ Two frames of one flight in train and in test make any detector look good. So sp
 down once, and never change: a test set that moves measures nothing.
 """
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,9 +13,10 @@ from pathlib import Path
 from sqlalchemy import Engine, func
 from sqlmodel import Session, col, select
 
-from blocks.database import upsert, writing
+from blocks.database.engine import upsert, writing
+from blocks.database.tables import Item, SequenceSplit, Source
 from blocks.errors import BadOption
-from blocks.tables import Item, SequenceSplit, Source
+from blocks.naming.patterns import compile_pattern
 
 SPLITS = ("train", "val", "test")
 
@@ -56,26 +58,18 @@ def sequence_of(path: Path, pattern: str | None = None) -> str:
     Raises:
         BadOption: The pattern is no regular expression.
     """
-    found = compile_pattern(pattern).search(path.as_posix()) if pattern else None
+    found = compile_pattern(pattern).search(readable(path.as_posix())) if pattern else None
     if found:
-        return "".join(group or "" for group in found.groups()) if found.re.groups else found[0]
+        groups = found.groups()
+        return "".join(group or "" for group in groups) if groups else found[0]
     folder = path.parent.as_posix()
     stem = _LAST_DIGITS.sub("", path.stem, count=1)
     return stem if folder == "." else f"{folder}/{stem}"
 
 
-def compile_pattern(pattern: str) -> re.Pattern[str]:
-    """Return a sequence pattern ready to search with.
-
-    Raises:
-        BadOption: It is no regular expression.
-    """
-    try:
-        return re.compile(pattern)
-    except re.error as error:
-        raise BadOption(
-            f"sequence pattern {pattern!r} is no regular expression ({error}); expected something like '(flight[0-9]+)'"
-        ) from error
+def readable(name: str) -> str:
+    """Return a file name as text that a database takes: bytes that are no UTF-8 become question marks in diamonds."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def assign_splits(engine: Engine, collection: str, shares: tuple[float, float, float] = SHARES) -> SplitCounts:

@@ -1,5 +1,6 @@
 """The catalogue's side of intake: what is known of a source, and one row for every file offered."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -7,10 +8,10 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from blocks.database import reading, upsert, writing
-from blocks.tables import Item, Source
+from blocks.database.engine import reading, upsert, writing
+from blocks.database.tables import Item, Source
 from tasks.intake.files import Examined, Known
-from tasks.intake.reports import IntakeReport, SetAside
+from tasks.intake.reports import IntakeReport, RejectedFile
 
 TAKEN = "taken"
 DUPLICATE = "duplicate"
@@ -52,7 +53,10 @@ def write_sources(engine: Engine, collection: str, examined: Sequence[Examined],
         offered=len(rows),
         taken=sum(row["state"] == TAKEN for row in rows),
         duplicates=sum(row["state"] == DUPLICATE for row in rows),
-        set_aside=tuple(SetAside(uri=row["uri"], reason=row["reason"]) for row in rows if row["state"] == SET_ASIDE),
+        set_aside=tuple(
+            RejectedFile(uri=row["uri"], reason=row["reason"]) for row in rows if row["state"] == SET_ASIDE
+        ),
+        notes=dict(Counter(note for found in examined for note in found.notes)),
         changed=len(changed),
     )
 

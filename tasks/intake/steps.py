@@ -14,8 +14,8 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.exceptions import ObjectNotFound
 from sqlalchemy import Engine
 
-from blocks.artifacts import artifact_key
-from blocks.errors import CatalogUnavailable, StoreUnavailable
+from blocks.errors import CatalogUnavailable, NoImages, StoreUnavailable
+from blocks.naming.artifacts import artifact_key
 from blocks.plugs import open_catalog, open_store
 from blocks.retries import WAITS_S, only_for
 from tasks.intake import batches, folders, sequences
@@ -28,8 +28,12 @@ AWAY = only_for(StoreUnavailable, CatalogUnavailable)
 
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY)
 def find_shards(folder: str, plugs: str = "local", *, size: int = folders.CHUNK) -> list[folders.FileShard]:
-    """List the files of a folder in shards."""
-    shards = folders.list_files(open_store(plugs), Path(folder), size)
+    """List the files of a folder in shards; none where it holds no images, which is no failure but nothing to do."""
+    try:
+        shards = folders.list_files(open_store(plugs), Path(folder), size)
+    except NoImages as nothing:
+        LOG.info("nothing to do: %s", nothing)
+        return []
     LOG.info("%s: %d files in %d shards", folder, sum(shard.files for shard in shards), len(shards))
     return shards
 

@@ -1,30 +1,31 @@
-"""Whether things have changed: inputs, by the energy distance of embeddings; agreement, by a difference of means.
+"""Whether things have changed: inputs, as the audit compares them; agreement, by a difference of means.
 
-Both are tested by permutation (scipy). Frames of one sequence look alike, so where both sides have sequences enough,
-whole sequences are exchanged; where not, single items are, and the report says that such a p-value comes out too small.
+Both are tested by the one permutation test of `tasks/audit/risk_control/drift.py`. Frames of one sequence look alike,
+so where both sides have sequences enough, whole sequences are exchanged; where not, single items are, and the report
+says that such a p-value comes out too small.
 """
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+from sqlalchemy import Engine
+from sqlmodel import col, select
 
-from blocks.errors import OtherModelVersion
-from tasks.monitor.judged import JudgedItem
+from blocks.database.engine import reading
+from blocks.database.tables import Batch
+from blocks.frozen import Frozen
+from tasks.audit.bounds.evidence import Floats
+from tasks.audit.risk_control.drift import DriftOptions, Exchange, drift_between, pictures_of
+from tasks.detect.refs import Scope
+from tasks.monitor.judged import JudgedItem, main_recipe
 from tasks.monitor.options import MonitorOptions
 
-Floats = NDArray[np.float64]
 
-LEAST_SEQUENCES = 5
-"""On each side: with 5 and 5 the smallest possible p-value is 1/252."""
-
-
-class Drift(BaseModel):
+class Difference(Frozen):
     """A difference between then and now, and how likely chance alone makes one so large."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     what: str
     before: int = Field(description="items")
@@ -36,45 +37,30 @@ class Drift(BaseModel):
     words: str
 
 
-def input_drift(
-    before: Floats, now: Floats, sequences: tuple[Sequence[str], Sequence[str]], options: MonitorOptions
-) -> Drift:
-    """Test whether images look different than before, by the energy distance of their embeddings' directions.
+def drift_of_inputs(engine: Engine, collection: str, options: MonitorOptions) -> Difference:
+    """Test whether the newest scanned batch of a collection looks different than the batches before it.
 
-    Args:
-        before: Shape (n, d), finite. n may be 0.
-        now: Shape (m, d), finite. m may be 0.
-        sequences: The sequence of each image, before and now.
-        options: Least items, permutations, alarm.
+    Only embeddings by the newest batch's own detector and recipe are compared: others mean something else.
 
     Raises:
-        OtherModelVersion: The vectors are of different lengths, so of different models.
-
-    Source:
-        Székely and Rizzo, "Energy statistics: a class of statistics based on distances", 2013, with a permutation test.
+        OtherModelVersion: One detector version has given embeddings of different lengths.
     """
-    from scipy.spatial.distance import cdist
-
-    if len(before) and len(now) and before.shape[1] != now.shape[1]:
-        raise OtherModelVersion(
-            f"embeddings of {before.shape[1]} and of {now.shape[1]} numbers cannot be compared: they are of different "
-            "models; scan the earlier images with the present detector first"
-        )
-    sides = (len(before), len(now))
-    if min(sides) < options.least_items:
+    newest = _newest_scanned(engine, collection)
+    if newest is None:
+        return _unknown("inputs", (0, 0), options)
+    how = _as_drift_options(options)
+    pictures = pictures_of(engine, newest, how)
+    if pictures.is_chosen:
+        words = f"not compared: batch {newest.batch_id} was chosen by a strategy, and differs from others by design"
+        return Difference(what="inputs", before=pictures.sizes[0], now=pictures.sizes[1], distance=None, words=words)
+    drift = drift_between(pictures, newest, how)
+    sides = (drift.items_before, drift.items_now) if drift else pictures.sizes
+    if drift is None or min(sides) < options.least_items:
         return _unknown("inputs", sides, options)
-    both = _unit(np.concatenate([before, now]))
-    distances = cdist(both, both)
-
-    def energy(is_now: NDArray[np.bool_]) -> float:
-        across = distances[np.ix_(~is_now, is_now)].mean()
-        within = distances[np.ix_(~is_now, ~is_now)].mean() + distances[np.ix_(is_now, is_now)].mean()
-        return float(2 * across - within)
-
-    return _tested("inputs", energy, sides, sequences, options)
+    return _known("inputs", drift.distance, drift.p_value, sides, drift.unit, options)
 
 
-def agreement_drift(judged: Sequence[JudgedItem], options: MonitorOptions) -> Drift:
+def agreement_drift(judged: Sequence[JudgedItem], options: MonitorOptions) -> Difference:
     """Test whether people agree with the detector as before: the later half of items against the earlier half.
 
     Agreement of an item is 2 × right / (proposed + objects) (Dice); items with neither say nothing. Blind items only.
@@ -92,70 +78,57 @@ def agreement_drift(judged: Sequence[JudgedItem], options: MonitorOptions) -> Dr
     values = np.array([value for _, value in dice])
     names = [item.sequence for item, _ in dice]
 
-    def difference(is_now: NDArray[np.bool_]) -> float:
-        return float(abs(values[is_now].mean() - values[~is_now].mean()))
+    def difference(side: Floats) -> Floats:
+        first = side.sum(axis=1)
+        return np.asarray(np.abs(side @ values / first - (1 - side) @ values / (len(values) - first)))
 
-    drift = _tested("agreement", difference, sides, (names[:half], names[half:]), options)
+    rng = np.random.default_rng(options.seed)
+    exchange = Exchange.of(sides, (names[:half], names[half:]))
+    distance, p_value = exchange.test(difference, _as_drift_options(options).permutations, rng)
+    drift = _known("agreement", distance, p_value, sides, exchange.unit, options)
     then, now = values[:half].mean(), values[half:].mean()
     return drift.model_copy(update={"words": f"agreement {then:.3f}, then {now:.3f}: {drift.words}"})
 
 
-def _tested(
+def _as_drift_options(options: MonitorOptions) -> DriftOptions:
+    # So many dealings at least that chance could show itself as seldom as the alarm asks.
+    permutations = max(options.resamples, math.ceil(1 / options.alarm_p))
+    return DriftOptions(options.alarm_p, options.most_images, permutations, options.seed)
+
+
+def _newest_scanned(engine: Engine, collection: str) -> Scope | None:
+    query = select(Batch.id).where(Batch.collection == collection)
+    with reading(engine) as session:
+        newest_first = session.exec(query.order_by(col(Batch.created_at).desc(), col(Batch.id).desc())).all()
+    for batch_id in newest_first:
+        source = main_recipe(engine, batch_id)
+        if source is not None:
+            return Scope(batch_id, *source)
+    return None
+
+
+def _known(
     what: str,
-    statistic: Callable[[NDArray[np.bool_]], float],
+    distance: float,
+    p_value: float,
     sides: tuple[int, int],
-    sequences: tuple[Sequence[str], Sequence[str]],
+    unit: Literal["items", "sequences"],
     options: MonitorOptions,
-) -> Drift:
-    """Run the permutation test of a statistic that takes a mask of the items that are now."""
-    from scipy.stats import permutation_test
-
-    groups, unit = _groups(sides, sequences)
-    names, codes = np.unique(np.asarray(groups), return_inverse=True)
-    first = np.unique(codes[: sides[0]])
-    second = np.setdiff1d(np.arange(len(names)), first)
-
-    def of_groups(_before: NDArray[np.int64], now: NDArray[np.int64]) -> float:
-        return float(statistic(np.isin(codes, now)))
-
-    rng = np.random.default_rng(options.seed)
-    found = permutation_test(
-        (first, second),
-        of_groups,
-        permutation_type="independent",
-        n_resamples=options.resamples,
-        alternative="greater",
-        rng=rng,
-    )
-    p_value = float(found.pvalue)
-    alarm = p_value < options.alarm_p
+) -> Difference:
+    alarm = p_value <= options.alarm_p
     caution = "" if unit == "sequences" else "; items of one sequence are alike, so p is too small"
-    words = f"{'changed' if alarm else 'no change shown'}, p = {p_value:.3g} over {unit}{caution}"
-    return Drift(
+    return Difference(
         what=what,
         before=sides[0],
         now=sides[1],
-        distance=float(found.statistic),
+        distance=distance,
         p_value=p_value,
         unit=unit,
         alarm=alarm,
-        words=words,
+        words=f"{'changed' if alarm else 'no change shown'}, p = {p_value:.3g} over {unit}{caution}",
     )
 
 
-def _groups(
-    sides: tuple[int, int], sequences: tuple[Sequence[str], Sequence[str]]
-) -> tuple[list[str], Literal["items", "sequences"]]:
-    before, now = (set(names) for names in sequences)
-    if min(len(before), len(now)) >= LEAST_SEQUENCES and not before & now:
-        return [*sequences[0], *sequences[1]], "sequences"
-    return [f"{place:09d}" for place in range(sum(sides))], "items"
-
-
-def _unknown(what: str, sides: tuple[int, int], options: MonitorOptions) -> Drift:
+def _unknown(what: str, sides: tuple[int, int], options: MonitorOptions) -> Difference:
     words = f"not enough evidence: {sides[0]} items then and {sides[1]} now, {options.least_items} of each are needed"
-    return Drift(what=what, before=sides[0], now=sides[1], distance=None, words=words)
-
-
-def _unit(vectors: Floats) -> Floats:
-    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12))
+    return Difference(what=what, before=sides[0], now=sides[1], distance=None, words=words)

@@ -1,9 +1,10 @@
 """Which proposals people have judged, and which objects nobody proposed: model and people side by side.
 
 Only items that a person answered about count: a label that was accepted without a look agrees with its proposal by
-birth. Blind answers (audits, held-out items) are the yardstick; where people saw the proposals, they may have
+birth. Blind answers (audits, held-out items) are the holdout; where people saw the proposals, they may have
 followed them, so the two are never added up. The control group of time is neither: it is labelled blind, and was drawn
-from what is in doubt, so a detector would look worse by it than it is.
+from what is in doubt, so a detector would look worse by it than it is. Nor are answers to questions whose proposals
+were not shown although they should have been: they are blind, and no lot has drawn them.
 """
 
 from collections import Counter
@@ -15,14 +16,17 @@ import numpy as np
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
-from blocks.database import reading
-from blocks.tables import Answer, AnswerState, Audit, Batch, BatchItem, Item, Question, Route, Scan
-from tasks.audit.look import SECOND_LOOK_ROUND
-from tasks.audit.settled_labels import triaged_by
+from blocks.database.engine import reading
+from blocks.database.tables import Answer, AnswerState, Audit, Batch, BatchItem, Item, Question, Route, Scan
+from blocks.shapes import shape_type
+from tasks.audit.label_errors.record import REVIEW_ROUND
 from tasks.detect.calibration import judge
 from tasks.detect.proposals import proposals_of
-from tasks.detect.tiles import Flags, Floats
-from tasks.review.queues import MARK_MISSED
+from tasks.detect.settled_evidence import triaged_by
+from tasks.detect.tiling.tiles import Flags, Floats
+from tasks.kinds.registry import kind_with_shapes
+from tasks.review.questions.kinds.registry import kinds_that_settle
+from tasks.review.questions.slots import of_kinds
 from tasks.settle.in_force import labels_in_force
 from tasks.triage.audit import CONTROL
 from tasks.triage.boxes import in_shards
@@ -78,7 +82,8 @@ def main_recipe(engine: Engine, batch_id: str) -> tuple[str, str] | None:
     """Return the detector and the recipe whose proposals people have seen of a batch; None where nothing was scanned.
 
     Those that triage gave verdicts on: a batch may have more scans by others, made to choose it from a pool, or for a
-    second look. Where nothing was proposed there are no verdicts, and most scans by the batch's own detector decide.
+    label-error review. Where nothing was proposed there are no verdicts, and most scans by the batch's own detector
+    decide.
     """
     triaged = triaged_by(engine, batch_id)
     if all(triaged):
@@ -108,8 +113,9 @@ def _judged_of(engine: Engine, collection: str, batch_id: str) -> Iterator[Judge
         ids = [place.item_id for place in part]
         labels = labels_in_force(engine, ids, collection)
         proposals = proposals_of(engine, ids, *source)
+        kind = kind_with_shapes(shape_type(label) for some in labels.values() for label in some)
         for place in part:
-            judged = judge(proposals, {place.item_id: labels[place.item_id]})
+            judged = judge(proposals, {place.item_id: labels[place.item_id]}, kind)
             yield JudgedItem(
                 place.item_id,
                 place.sequence,
@@ -134,9 +140,10 @@ def _answered_places(engine: Engine, batch_id: str, detector: str, recipe: str) 
         .where(BatchItem.batch_id == batch_id, col(BatchItem.settled_at).is_not(None))
         .where(col(BatchItem.set_aside).is_(None))
         .where(Scan.detector == detector, Scan.recipe == recipe, col(Item.id).not_in(in_control))
-        .where(Question.queue == MARK_MISSED, Answer.state == AnswerState.COUNTED.value)
-        # Second looks go where the detector disagrees: who was asked only then says nothing about the others.
-        .where(Question.round < SECOND_LOOK_ROUND)
+        .where(of_kinds(kinds_that_settle("items")), Answer.state == AnswerState.COUNTED.value)
+        # Label-error reviews go where the detector disagrees: who was asked only then says nothing about the others.
+        .where(Question.round < REVIEW_ROUND)
+        .where(col(Answer.saw_proposals).is_not(False))
         .order_by(col(BatchItem.position), col(Answer.answered_at))
     )
     with reading(engine) as session:

@@ -23,7 +23,7 @@ def monitor_page(report: MonitorReport, show_score: float, plot: str | None = No
         for drift in (report.inputs, report.agreement)
     ]
     parts += ["### Drift", table(("of", "items then", "items now", "distance", "in words"), drifts)]
-    for blind, title in ((True, "asked blind: the yardstick"), (False, "seen with proposals, which people may follow")):
+    for blind, title in ((True, "asked blind: the holdout"), (False, "seen with proposals, which people may follow")):
         mine = [one for one in report.qualities if one.blind == blind]
         parts += [f"### Boxes from score {show_score:g}, {title}", _qualities(mine)]
     parts += ["### Do scores mean what they say? (blind items)", _reliabilities(report.reliabilities)]
@@ -68,7 +68,7 @@ def _reliabilities(reliabilities: Sequence[Reliability]) -> str:
     errors = ", ".join(f"{one.detector[:12]} {_number(one.expected_error)}" for one in reliabilities)
     unscored = sum(one.unscored for one in reliabilities)
     note = f" {unscored:,} proposals have a score that is no number." if unscored else ""
-    shown = table(("detector", "score", "mean score", "share right"), rows)
+    shown = table(("detector", "score", "mean score", "precision"), rows)
     return f"{shown}\n\nExpected calibration error: {errors}.{note}"
 
 

@@ -9,22 +9,18 @@ from collections.abc import Iterable, Sequence
 from itertools import product
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from blocks.frozen import Frozen
+from tasks.kinds.metrics import BINS, expected_calibration_error, score_bins
 from tasks.monitor.judged import JudgedItem
 from tasks.monitor.options import MonitorOptions
 
-BIN_EDGES = np.linspace(0.0, 1.0, 11)
+BIN_EDGES = np.linspace(0.0, 1.0, BINS + 1)
 ALL_CLASSES = "(all)"
 
 
-class Part(BaseModel):
-    """Base of all parts: frozen, and nothing that is not named."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Share(Part):
+class Share(Frozen):
     """A share of something, which may be nothing."""
 
     of: int
@@ -52,7 +48,7 @@ class Share(Part):
         return f"{self.value:.3f} ({low:.3f} to {high:.3f}, {self.count:,} of {self.of:,})"
 
 
-class Quality(Part):
+class Quality(Frozen):
     """Precision and recall of one class by one detector version, on items seen blind or with proposals."""
 
     detector: str
@@ -63,7 +59,7 @@ class Quality(Part):
     recall: Share
 
 
-class Bin(Part):
+class Bin(Frozen):
     """Proposals whose scores lie from `low` on and below `high`, and how many of them were right."""
 
     low: float
@@ -72,7 +68,7 @@ class Bin(Part):
     right: Share
 
 
-class Reliability(Part):
+class Reliability(Frozen):
     """Whether scores mean what they say, of one detector version on blind items."""
 
     detector: str
@@ -125,9 +121,9 @@ def _reliability(detector: str, items: Sequence[JudgedItem]) -> Reliability:
     right = np.concatenate([np.zeros(0, np.bool_), *(item.right for item in items)])
     known = np.isfinite(scores)
     scores, right = scores[known], right[known]
-    places = np.clip(np.digitize(scores, BIN_EDGES) - 1, 0, 9)
+    places = score_bins(scores)
     bins = []
-    for place in range(10):
+    for place in range(BINS):
         mine = places == place
         bins.append(
             Bin(
@@ -138,16 +134,11 @@ def _reliability(detector: str, items: Sequence[JudgedItem]) -> Reliability:
             )
         )
     return Reliability(
-        detector=detector, bins=tuple(bins), unscored=int((~known).sum()), expected_error=_expected_error(bins)
+        detector=detector,
+        bins=tuple(bins),
+        unscored=int((~known).sum()),
+        expected_error=expected_calibration_error(scores, right) if len(scores) else None,
     )
-
-
-def _expected_error(bins: Sequence[Bin]) -> float | None:
-    total = sum(one.right.of for one in bins)
-    if not total:
-        return None
-    gaps = (abs((one.mean_score or 0.0) - (one.right.value or 0.0)) * one.right.of for one in bins)
-    return float(sum(gaps) / total)
 
 
 def _detectors(judged: Sequence[JudgedItem]) -> list[str]:

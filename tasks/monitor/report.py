@@ -2,28 +2,26 @@
 
 from collections.abc import Sequence
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from sqlalchemy import Engine
 
-from tasks.monitor.drift import Drift, agreement_drift
-from tasks.monitor.inputs import drift_of_inputs
+from blocks.frozen import Frozen
+from tasks.monitor.drift import Difference, agreement_drift, drift_of_inputs
 from tasks.monitor.judged import JudgedItem, read_judged
 from tasks.monitor.options import MonitorOptions
 from tasks.monitor.quality import Quality, Reliability, qualities, reliabilities
 
 
-class MonitorReport(BaseModel):
+class MonitorReport(Frozen):
     """Model and people of one collection compared."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     collection: str
-    items_blind: int = Field(description="judged items that people saw without proposals: the yardstick")
+    items_blind: int = Field(description="judged items that people saw without proposals: the holdout")
     items_shown: int = Field(description="judged items that people saw with proposals")
     qualities: tuple[Quality, ...]
     reliabilities: tuple[Reliability, ...]
-    inputs: Drift
-    agreement: Drift
+    inputs: Difference
+    agreement: Difference
 
     @property
     def alarms(self) -> tuple[str, ...]:

@@ -12,32 +12,37 @@ from prefect.client.schemas.objects import TaskRun
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
-from blocks.artifacts import artifact_key
-from blocks.database import reading
-from blocks.errors import CatalogUnavailable, NotEnoughData, StoreUnavailable, TrackingUnavailable
+from blocks.database.engine import reading
+from blocks.database.tables import Batch, Snapshot
+from blocks.errors import BadWeights, CatalogUnavailable, NotEnoughData, StoreUnavailable, TrackingUnavailable
+from blocks.naming.artifacts import artifact_key
 from blocks.plugs import open_catalog, open_experiments, open_store
 from blocks.retries import WAITS_S, only_for
-from blocks.tables import Batch, Snapshot
-from tasks.audit.again import watch_again
+from tasks.audit.risk_control.recheck import watch_again
 from tasks.dataset.certificates import issue_certificate
 from tasks.dataset.snapshots import read_snapshot, take_snapshot
 from tasks.detect.options import TilingOptions
 from tasks.detect.proposals import ProposalCounts, propose
 from tasks.detect.refs import DetectorRef
 from tasks.intake.batches import BatchRef
-from tasks.monitor import choose, ledger, report, rounds
-from tasks.monitor.choose import Selection
-from tasks.monitor.goals import Goal, Round, Verdict, judge_rounds
-from tasks.monitor.ledger import Ledger
-from tasks.monitor.ledger_page import ledger_page, overview_page
-from tasks.monitor.machines import MachineTime, training_times
+from tasks.monitor import report
+from tasks.monitor.active_learning import choose, rounds
+from tasks.monitor.active_learning.choose import Selection
+from tasks.monitor.active_learning.goals import Goal, LoopVerdict, Round, judge_rounds
+from tasks.monitor.cost import ledger
+from tasks.monitor.cost.ledger import Ledger
+from tasks.monitor.cost.ledger_page import ledger_page, overview_page
+from tasks.monitor.cost.machines import MachineTime, training_times
+from tasks.monitor.cost.spent import read_spent
 from tasks.monitor.options import MonitorOptions
 from tasks.monitor.page import monitor_page
 from tasks.monitor.plots import monitor_plot
 from tasks.monitor.report import MonitorReport
-from tasks.monitor.spent import read_spent
+from tasks.train.fitting.beginnings import check_trainable
+from tasks.train.fitting.enough import check_enough
+from tasks.train.naming import registry_name
 from tasks.train.options import TrainOptions
-from tasks.train.training import check_enough
+from tasks.train.registry import champion_of
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +77,7 @@ def show_ledger(collection: str, options: MonitorOptions, plugs: str = "local") 
 @task(cache_policy=NO_CACHE)
 def show_overview(ledgers: list[Ledger]) -> None:
     """Show what labels cost on all lines."""
-    create_markdown_artifact(overview_page(ledgers), artifact_key("ledger", "overview"), "What labels cost, by line")
+    create_markdown_artifact(overview_page(ledgers), artifact_key("ledgers", "overview"), "What labels cost, by line")
     log.info("%d lines in the ledger", len(ledgers))
 
 
@@ -90,8 +95,8 @@ def compare_with_people(collection: str, options: MonitorOptions, plugs: str = "
 
 
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
-def watch_proofs(collection: str, plugs: str = "local") -> dict[str, tuple[str, ...]]:
-    """End the bands that answers changed since speak against; the newest snapshot is certified anew then."""
+def recheck_collection(collection: str, plugs: str = "local") -> dict[str, tuple[str, ...]]:
+    """End the thresholds that answers changed since speak against; the newest snapshot is certified anew then."""
     engine = open_catalog(plugs)
     ended = watch_again(engine, collection)
     newest = select(Snapshot.id).where(Snapshot.collection == collection).order_by(col(Snapshot.created_at).desc())
@@ -99,7 +104,7 @@ def watch_proofs(collection: str, plugs: str = "local") -> dict[str, tuple[str, 
         snapshot_id = session.exec(newest.limit(1)).first()
     if ended and snapshot_id:
         issue_certificate(engine, open_store(plugs), snapshot_id)
-    log.info("%s: bands ended in %d batches", collection, len(ended))
+    log.info("%s: thresholds ended in %d batches", collection, len(ended))
     return ended
 
 
@@ -111,11 +116,12 @@ def scan_pool(
     tiling: TilingOptions,
     selection: Selection,
     plugs: str = "local",
+    label_kind: str = "boxes",
 ) -> ProposalCounts:
     """Let the detector look at the items among which a round chooses; what it has seen it does not look at again."""
     engine = open_catalog(plugs)
     pool = choose.pool_of(engine, collection, selection)
-    counts = propose(engine, open_store(plugs), pool, detector, classes, tiling)
+    counts = propose(engine, open_store(plugs), pool, detector, classes, tiling, label_kind)
     log.info("pool of %s: %s", collection, counts)
     return counts
 
@@ -138,14 +144,17 @@ def lacking_for_training(collection: str, options: TrainOptions, plugs: str = "l
         snapshot = take_snapshot(engine, store, collection)
         issue_certificate(engine, store, snapshot.id)  # it is kept, also where there is too little to train on
         check_enough(read_snapshot(store, snapshot.id), options)
-    except NotEnoughData as error:
+        champion = champion_of(open_experiments(plugs), registry_name(collection))
+        if champion is not None:
+            check_trainable(champion.ref)
+    except (NotEnoughData, BadWeights) as error:
         log.info("no training of %s yet: %s", collection, error)
         return str(error)
     return ""
 
 
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
-def close_round(collection: str, ended: Round, goal: Goal, plugs: str = "local") -> Verdict:
+def close_round(collection: str, ended: Round, goal: Goal, plugs: str = "local") -> LoopVerdict:
     """Write a round down with what people have spent by now, show all rounds, and say whether the goal is met."""
     engine = open_catalog(plugs)
     seconds = sum(one.seconds or 0.0 for one in read_spent(engine, collection))

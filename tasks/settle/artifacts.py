@@ -1,28 +1,35 @@
 """What the Prefect UI shows of a settled batch: labels and where they came from, and the human seconds they cost."""
 
-from blocks.published_times import CHECK_COVERAGE, DRAW_BOX, DRAW_BOX_FAST
+from blocks.published_times import CHECK_COVERAGE, CONSIDER_CLASS, DRAW_BOX, DRAW_BOX_FAST
+from tasks.detect.options import SHOW_SCORE
 from tasks.settle.effort import Effort
 from tasks.settle.report import SettleReport
 from tasks.triage.summary import escape_cell, percent, table
 
 _DEEDS = {
     "confirmed": "left as proposed",
+    "passed_over": "left as accepted, on images that people looked at",
     "changed": "moved or renamed",
     "drawn": "drawn where nothing was proposed",
     "drawn_blind": "drawn blind, for the audit or the control group",
+    "drawn_unprompted": "drawn by hand, since their question was opened before its proposals were there",
     "deleted": "taken away",
     "refused": "called no object by a second person",
     "undecided": "asked about, and decided by nobody",
 }
 
 
+COUNTED = (
+    f"These are boxes of score {SHOW_SCORE} and more; triage counts all that were proposed, down to the lowest score."
+)
+"""Why this number and triage's differ."""
+
+
 def labels_summary(report: SettleReport) -> str:
     """Return what the labels of a batch are, who said so, and what is open."""
     parts = [
         f"## Labels of batch {escape_cell(report.batch_id)}",
-        f"{report.labels:,} labels on {_count(report.items_settled, 'image')}; "
-        f"**{percent(report.accepted_without_people, report.labels)} accepted without people** "
-        f"({percent(report.boxes_nobody_saw, report.labels)} on images that nobody looked at).",
+        f"{report.labels:,} labels on {_count(report.items_settled, 'image')}; **{_accepted(report)}**.",
         table(("origin", "labels", "share"), [(*r, percent(r[1], report.labels)) for r in report.by_origin.items()]),
         table(("what people did", "boxes"), [(words, getattr(report, name)) for name, words in _DEEDS.items()]),
         table(("class", "labels"), _most_first(report.by_class)),
@@ -47,6 +54,14 @@ def labels_summary(report: SettleReport) -> str:
     return "\n\n".join(parts)
 
 
+def _accepted(report: SettleReport) -> str:
+    if not report.accepted_without_people:
+        return "none accepted without people: somebody has looked at each" if report.labels else "none accepted unseen"
+    return (
+        f"{percent(report.accepted_without_people, report.labels)} accepted without people: nobody has looked at them"
+    )
+
+
 def effort_summary(effort: Effort) -> str:
     """Return the human seconds of a batch by queue and person, against labelling it by hand."""
     times = [
@@ -56,24 +71,51 @@ def effort_summary(effort: Effort) -> str:
         ("this line", in_words(effort.human_seconds), _per_label(effort.human_seconds, effort.labels), ""),
         *(
             (name, in_words(seconds), _per_label(seconds, effort.labels), _times_more(seconds, effort.human_seconds))
-            for name, seconds in (
-                (f"by hand, {DRAW_BOX.seconds} s a box", effort.human_seconds_manual),
-                (f"by hand, {DRAW_BOX_FAST.seconds} s a box", effort.human_seconds_manual_fastest),
-            )
+            for name, seconds in _by_hand(effort)
         ),
     ]
     return "\n\n".join(
         [
             f"## Human time of batch {escape_cell(effort.batch_id)}",
             table(("way", "human time", "per label", "against this line"), by_hand),
+            *_unprompted(effort),
             table(("queue", "person", "answers", "time", "per answer"), times) if times else "No answers yet.",
             _sources(effort),
-            f"Found on whole images: {effort.boxes_whole_frame:,} boxes; with tiles: {effort.boxes_tiled:,}.",
+            *([] if effort.wholes else [_found(effort)]),
         ]
     )
 
 
+def _by_hand(effort: Effort) -> list[tuple[str, float]]:
+    if effort.wholes:
+        each = f"{CONSIDER_CLASS.seconds:g} s for each of {_count(effort.classes, 'class')}"
+        return [(f"by hand, choosing a class ({each})", effort.human_seconds_manual)]
+    return [
+        (f"by hand, dragging boxes ({DRAW_BOX.seconds} s each)", effort.human_seconds_manual),
+        (f"by hand, extreme clicking ({DRAW_BOX_FAST.seconds} s each)", effort.human_seconds_manual_fastest),
+    ]
+
+
+def _unprompted(effort: Effort) -> list[str]:
+    """Say what of the time went into questions whose proposals were lost on the way; nothing where there is none."""
+    if not effort.unprompted_answers:
+        return []
+    return [
+        f"**{_count(effort.unprompted_answers, 'answer')} ({in_words(effort.unprompted_seconds)}) to questions whose "
+        "proposals were not shown when they were opened**: this is work by hand, and says nothing of what proposals "
+        "save. Label Studio lost them while its database was locked; use PostgreSQL, or the Label Studio of `labelline "
+        "up`, which does not."
+    ]
+
+
+def _found(effort: Effort) -> str:
+    return f"Found on whole images: {effort.boxes_whole_frame:,} boxes; with tiles: {effort.boxes_tiled:,}. {COUNTED}"
+
+
 def _sources(effort: Effort) -> str:
+    if effort.wholes:
+        each = f"{CONSIDER_CLASS.seconds} s to {CONSIDER_CLASS.what} ({CONSIDER_CLASS.source})"
+        return f"By hand is an estimate from published times, for {_count(effort.wholes, 'image')}: {each}."
     told = [f"{time.seconds} s to {time.what} ({time.source})" for time in (DRAW_BOX, DRAW_BOX_FAST, CHECK_COVERAGE)]
     scope = f"{effort.labels:,} boxes on {_count(effort.images, 'image')}"
     return f"By hand is an estimate from published times, for {scope}: {told[0]} or {told[1]}, and {told[2]}."
@@ -103,4 +145,5 @@ def _times_more(seconds: float, ours: float) -> str:
 
 
 def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    plural = "es" if noun.endswith("s") else "s"
+    return f"{number:,} {noun}{'' if number == 1 else plural}"

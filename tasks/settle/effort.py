@@ -1,25 +1,26 @@
 """Human seconds: what people really spent on a batch, and what labelling it by hand would have cost."""
 
 from collections import Counter, defaultdict
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
-from sqlalchemy import Engine, func
+from sqlalchemy import Engine, case, func
 from sqlmodel import Session, col, select
 
-from blocks.database import reading
-from blocks.published_times import CHECK_COVERAGE, DRAW_BOX, DRAW_BOX_FAST, PublishedTime
-from blocks.tables import Answer, BatchItem, Proposal, Question, QuestionState, Scan
+from blocks.database.engine import reading
+from blocks.database.tables import Answer, BatchItem, Proposal, Question, QuestionState, Scan
+from blocks.frozen import Frozen
+from blocks.naming.emails import normal_email
+from blocks.published_times import CHECK_COVERAGE, CONSIDER_CLASS, DRAW_BOX, DRAW_BOX_FAST, PublishedTime
 from tasks.detect.options import SHOW_SCORE
-from tasks.review.groups import CONSENSUS
-from tasks.review.seats import asked_queue
-from tasks.settle.in_force import count_in_force
-from tasks.triage.boxes import Scope
+from tasks.detect.refs import Scope
+from tasks.review.consensus.answer_groups import CONSENSUS
+from tasks.review.questions.slots import asked_queue
+from tasks.settle.in_force import count_in_force, count_wholes
 
 
-class QueueTime(BaseModel):
+class QueueTime(Frozen):
     """What one person spent in one queue."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     queue: str
     person: str
@@ -37,7 +38,13 @@ class Effort(BaseModel):
     questions_asked: int = Field(description="sent or waiting to be sent, in all queues")
     questions_answered: int = Field(description="with an answer that counts")
     images: int = Field(description="settled items")
-    labels: int = Field(description="boxes in force on them")
+    labels: int = Field(description="labels in force on them")
+    wholes: int = Field(default=0, description="of these labels, those of a whole item")
+    classes: int = Field(default=0, description="classes that occur among these")
+    unprompted_answers: int = Field(
+        default=0, description="answers to questions that should have shown proposals and did not: work by hand"
+    )
+    unprompted_seconds: float = Field(default=0.0, description="what these took, which the seconds include")
     boxes_whole_frame: int = Field(description="boxes that one pass over each whole image finds")
     boxes_tiled: int = Field(description="boxes that tiles and whole images together find, at the same score")
 
@@ -50,14 +57,18 @@ class Effort(BaseModel):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def human_seconds_manual(self) -> float:
-        """What drawing all of it by hand would take: `manual_seconds`."""
-        return round(manual_seconds(self.labels, self.images), 1)
+        """What all of it by hand would take: `manual_seconds`, and every class considered for every whole item."""
+        return self._by_hand(DRAW_BOX)
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def human_seconds_manual_fastest(self) -> float:
         """The same, for people who draw boxes in the fastest published way."""
-        return round(manual_seconds(self.labels, self.images, DRAW_BOX_FAST), 1)
+        return self._by_hand(DRAW_BOX_FAST)
+
+    def _by_hand(self, draw: PublishedTime) -> float:
+        drawn = manual_seconds(self.labels - self.wholes, self.images - self.wholes, draw)
+        return round(drawn + manual_seconds_of_wholes(self.wholes, self.classes), 1)
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -90,13 +101,20 @@ def manual_seconds(
     return boxes * draw.seconds + images * look.seconds
 
 
+def manual_seconds_of_wholes(items: int, classes: int) -> float:
+    """Estimate how long people would take to choose one of some classes for every item by hand."""
+    return items * classes * CONSIDER_CLASS.seconds
+
+
 def effort_of(engine: Engine, batch_id: str, detector: str, recipe: str) -> Effort:
     """Count what people spent on a batch, what came out, and what tiles found that whole images did not."""
     scope = Scope(batch_id, detector, recipe)
     with reading(engine) as session:
         times = _times(session, batch_id)
+        unprompted = unprompted_of(session, batch_id)
         asked, answered = _count_questions(session, batch_id)
         images, labels = _count_settled(session, batch_id), count_in_force(session, batch_id)
+        wholes, classes = count_wholes(session, batch_id)
         whole_frame, tiled = _count_found(session, scope)
     return Effort(
         batch_id=batch_id,
@@ -105,27 +123,25 @@ def effort_of(engine: Engine, batch_id: str, detector: str, recipe: str) -> Effo
         questions_answered=answered,
         images=images,
         labels=labels,
+        wholes=wholes,
+        classes=classes,
+        unprompted_answers=unprompted[0],
+        unprompted_seconds=unprompted[1],
         boxes_whole_frame=whole_frame,
         boxes_tiled=tiled,
     )
 
 
 def _times(session: Session, batch_id: str) -> tuple[QueueTime, ...]:
-    # Label Studio's lead time of an edited annotation includes what it was before the edit: its largest version counts.
-    versions = (
-        select(Question.queue, Answer.person, Answer.question_id, func.max(Answer.seconds).label("seconds"))
-        .join(Question, col(Question.id) == Answer.question_id)
-        .where(Question.batch_id == batch_id, Answer.heard_by != CONSENSUS)
-        .group_by(col(Question.queue), col(Answer.person), col(Answer.question_id), col(Answer.annotation_id))
-        .subquery()
-    )
+    versions = _annotations(batch_id).subquery()
     query = select(versions.c.queue, versions.c.person, func.count(), func.sum(versions.c.seconds)).group_by(
         versions.c.queue, versions.c.person
     )
     answers: Counter[tuple[str, str]] = Counter()
     seconds: defaultdict[tuple[str, str], float] = defaultdict(float)
-    for queue, person, count, spent in session.exec(query).all():
-        answers[asked_queue(queue), person] += count  # a queue's seats are one queue to whoever pays for the time
+    for queue, named, count, spent in session.exec(query).all():
+        person = normal_email(named)
+        answers[asked_queue(queue), person] += count  # a queue's slots are one queue to whoever pays for the time
         seconds[asked_queue(queue), person] += float(spent)
     times = [
         QueueTime(queue=queue, person=person, answers=count, seconds=round(seconds[queue, person], 1))
@@ -134,9 +150,29 @@ def _times(session: Session, batch_id: str) -> tuple[QueueTime, ...]:
     return tuple(sorted(times, key=lambda time: (-time.seconds, time.queue, time.person)))
 
 
+def unprompted_of(session: Session, batch_id: str) -> tuple[int, float]:
+    """Return how many annotations were made without the proposals that they should have shown, and their seconds."""
+    blind = _annotations(batch_id).having(func.max(case((col(Answer.saw_proposals).is_(False), 0), else_=1)) == 0)
+    versions = blind.subquery()
+    count, seconds = session.exec(
+        select(func.count(), func.coalesce(func.sum(versions.c.seconds), 0.0)).select_from(versions)
+    ).one()
+    return int(count), round(float(seconds), 1)
+
+
+def _annotations(batch_id: str) -> Any:
+    # Label Studio's lead time of an edited annotation includes what it was before the edit: its largest version counts.
+    return (
+        select(Question.queue, Answer.person, Answer.question_id, func.max(Answer.seconds).label("seconds"))
+        .join(Question, col(Question.id) == Answer.question_id)
+        .where(Question.batch_id == batch_id, Answer.heard_by != CONSENSUS)
+        .group_by(col(Question.queue), col(Answer.person), col(Answer.question_id), col(Answer.annotation_id))
+    )
+
+
 def _count_questions(session: Session, batch_id: str) -> tuple[int, int]:
-    no_seats = col(Question.asked_id).is_(None), col(Question.gold_id).is_(None)
-    query = select(Question.state, func.count()).where(Question.batch_id == batch_id, *no_seats)
+    no_slots = col(Question.asked_id).is_(None), col(Question.gold_id).is_(None)
+    query = select(Question.state, func.count()).where(Question.batch_id == batch_id, *no_slots)
     query = query.group_by(Question.state)
     by_state = dict(session.exec(query).all())
     return sum(by_state.values()), by_state.get(QuestionState.ANSWERED.value, 0)

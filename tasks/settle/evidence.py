@@ -1,28 +1,28 @@
 """Read what machines and people said about some items of a batch, in five statements however many items there are."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import ValidationError
 from sqlmodel import Session, col, select
 
-from blocks.audit_tables import Judgement, Said
+from blocks.database.audit_tables import Judgement, Said
+from blocks.database.tables import Answer, AnswerState, BatchItem, Outcome, Proposal, Question, QuestionState, Verdict
 from blocks.errors import BadRegion
-from blocks.tables import Answer, AnswerState, BatchItem, Outcome, Proposal, Question, QuestionState, Verdict
-from tasks.review.page_rounds import WordOnBox, read_page_words
-from tasks.review.queues import MARK_MISSED, NAME_KIND
-from tasks.review.regions import AnsweredBox, AnsweredKind
-from tasks.settle.truth import Asked, Evidence, Naming, Proposed
-from tasks.triage.boxes import Scope
-
-_Model = TypeVar("_Model", AnsweredBox, AnsweredKind)
+from tasks.detect.refs import Scope
+from tasks.review.drafts.crop_pages import WordOnBox, read_page_words
+from tasks.review.questions.kinds.choose import AnsweredKind
+from tasks.review.questions.kinds.registry import KINDS, kinds_that_settle
+from tasks.review.questions.slots import of_kinds
+from tasks.settle.truth import ItemEvidence, Naming, Proposed, WholeItemQuestion
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class BatchPlace:
     """An item's place in its batch."""
 
     item_id: str
@@ -38,6 +38,7 @@ class _Counted:
     answered_at: datetime
     id: str
     raw: list[dict[str, Any]]
+    saw_proposals: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class _Said:
     round: int
     state: str
     subject: str
-    prefill: frozenset[str]
+    payload: dict[str, Any]
     counted: _Counted | None
     is_skipped: bool
 
@@ -58,19 +59,21 @@ class _Said:
         return self.round, at, answer_id
 
 
-def read_places(session: Session, batch_id: str) -> list[Place]:
+def read_places(session: Session, batch_id: str) -> list[BatchPlace]:
     """Return the triaged items of a batch that are not set aside, in order."""
     query = (
         select(BatchItem.item_id, BatchItem.position, BatchItem.route, BatchItem.settled_at)
         .where(BatchItem.batch_id == batch_id, col(BatchItem.set_aside).is_(None), col(BatchItem.route).is_not(None))
         .order_by(col(BatchItem.position))
     )
-    return [Place(item_id, position, route or "", at) for item_id, position, route, at in session.exec(query).all()]
+    return [
+        BatchPlace(item_id, position, route or "", at) for item_id, position, route, at in session.exec(query).all()
+    ]
 
 
 def read_evidence(
-    session: Session, scope: Scope, places: Sequence[Place]
-) -> tuple[dict[str, Evidence], dict[str, BadRegion]]:
+    session: Session, scope: Scope, places: Sequence[BatchPlace]
+) -> tuple[dict[str, ItemEvidence], dict[str, BadRegion]]:
     """Read all that is known of some items.
 
     Returns:
@@ -81,7 +84,7 @@ def read_evidence(
     proposals = _read_proposals(session, scope, places)
     said = _read_said(session, scope.batch_id, places)
     words = read_page_words(session, scope.batch_id)
-    found: dict[str, Evidence] = {}
+    found: dict[str, ItemEvidence] = {}
     broken: dict[str, BadRegion] = {}
     for place in places:
         try:
@@ -92,32 +95,35 @@ def read_evidence(
 
 
 def _evidence_of(
-    place: Place, proposals: dict[str, Proposed], said: dict[str, list[_Said]], words: dict[str, WordOnBox]
-) -> Evidence:
-    whole = [one for one in said.get(MARK_MISSED, []) if not one.subject]
-    namings = _namings_of(said.get(NAME_KIND, []))
+    place: BatchPlace, proposals: dict[str, Proposed], said: dict[str, list[_Said]], words: dict[str, WordOnBox]
+) -> ItemEvidence:
+    whole = [one for one in said.get("items", []) if not one.subject]
+    namings = _namings_of(said.get("kinds", []))
     last = max((one for one in whole if one.counted), key=lambda one: one.recency, default=None)
     if last is None or last.counted is None:
-        return Evidence(place.route, proposals, _asked_of(whole), namings=namings, page_words=words)
-    return Evidence(
+        return ItemEvidence(place.route, proposals, _asked_of(whole), namings=namings, page_words=words)
+    with _named_errors(last.counted.raw):
+        labels = KINDS[last.payload["type"]].labels(last.payload, last.counted.raw)
+    return ItemEvidence(
         route=place.route,
         proposals=proposals,
-        asked=Asked.ANSWERED,
+        asked=WholeItemQuestion.CANNOT_TELL if labels is None else WholeItemQuestion.ANSWERED,
         answer_id=last.counted.id,
-        answered=tuple(_parse(AnsweredBox, entry) for entry in last.counted.raw),
-        prefill=last.prefill,
+        answered=labels or (),
+        prefill=frozenset(last.payload.get("prefill", ())),
+        saw_proposals=last.counted.saw_proposals is not False,
         namings=namings,
         page_words=words,
     )
 
 
-def _asked_of(questions: Sequence[_Said]) -> Asked:
+def _asked_of(questions: Sequence[_Said]) -> WholeItemQuestion:
     if not questions:
-        return Asked.CLOSED
+        return WholeItemQuestion.CLOSED
     last = max(one.round for one in questions)
     over = (QuestionState.CLOSED.value, QuestionState.REWORK.value)
     is_over = all(one.state in over or one.is_skipped for one in questions if one.round == last)
-    return Asked.CLOSED if is_over else Asked.OPEN
+    return WholeItemQuestion.CLOSED if is_over else WholeItemQuestion.OPEN
 
 
 def _namings_of(questions: Sequence[_Said]) -> dict[str, Naming]:
@@ -126,23 +132,26 @@ def _namings_of(questions: Sequence[_Said]) -> dict[str, Naming]:
         answer = one.counted
         if answer is None or len(answer.raw) != 1:
             raise BadRegion(f"an answer names no or many kinds of region {one.subject!r} (expected one): {answer}")
-        namings[one.subject] = Naming(answer.id, _parse(AnsweredKind, answer.raw[0]))
+        with _named_errors(answer.raw):
+            namings[one.subject] = Naming(answer.id, AnsweredKind.model_validate(answer.raw[0]))
     return namings
 
 
-def _parse(model: type[_Model], entry: dict[str, Any]) -> _Model:
+@contextmanager
+def _named_errors(raw: Sequence[dict[str, Any]]) -> Iterator[None]:
     try:
-        return model.model_validate(entry)
+        yield
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
+        held = first["input"] if isinstance(first["input"], dict) else raw
         raise BadRegion(
-            f"an answer holds {str(entry)[:120]}, which is no {model.__name__}: {where}: {first['msg']}. "
+            f"an answer holds {str(held)[:120]}, which is no {error.title}: {where}: {first['msg']}. "
             "The answer stays in the catalogue; correct it in Label Studio, and the next sweep settles it again."
         ) from error
 
 
-def _read_proposals(session: Session, scope: Scope, places: Sequence[Place]) -> dict[str, dict[str, Proposed]]:
+def _read_proposals(session: Session, scope: Scope, places: Sequence[BatchPlace]) -> dict[str, dict[str, Proposed]]:
     query = (
         select(  # type: ignore[call-overload]
             Proposal.item_id,
@@ -152,6 +161,7 @@ def _read_proposals(session: Session, scope: Scope, places: Sequence[Place]) -> 
             Proposal.y_min,
             Proposal.x_max,
             Proposal.y_max,
+            Proposal.shape,
             Verdict.outcome,
             Judgement.said,
             Judgement.answer_id,
@@ -164,13 +174,13 @@ def _read_proposals(session: Session, scope: Scope, places: Sequence[Place]) -> 
         .order_by(col(Proposal.item_id), col(Proposal.score).desc(), col(Proposal.id))
     )
     found: dict[str, dict[str, Proposed]] = defaultdict(dict)
-    for item_id, proposal_id, class_name, *corners, verdict, said, answer_id in session.exec(query).all():
+    for item_id, proposal_id, class_name, *corners, shape, verdict, said, answer_id in session.exec(query).all():
         outcome = _outcome_now(verdict, said)
         if outcome in {Outcome.ACCEPT.value, Outcome.ASK.value}:
             confirmed_by = answer_id if said == Said.RIGHT else None
             x_min, y_min, x_max, y_max = corners
-            box_px = (x_min, y_min, x_max, y_max)
-            found[item_id][proposal_id] = Proposed(proposal_id, class_name, box_px, outcome, confirmed_by)
+            box_px = None if x_min is None else (x_min, y_min, x_max, y_max)
+            found[item_id][proposal_id] = Proposed(proposal_id, class_name, box_px, outcome, confirmed_by, shape)
     return found
 
 
@@ -183,23 +193,24 @@ def _outcome_now(verdict: str | None, said: str | None) -> str | None:
     return verdict
 
 
-def _read_said(session: Session, batch_id: str, places: Sequence[Place]) -> dict[str, dict[str, list[_Said]]]:
-    """Return what was said, by item id and queue."""
+def _read_said(session: Session, batch_id: str, places: Sequence[BatchPlace]) -> dict[str, dict[str, list[_Said]]]:
+    """Return what was said, by item id and what it settles: see `QuestionKind.settles`."""
     query = select(Question).where(
         Question.batch_id == batch_id,
         col(Question.item_id).in_([place.item_id for place in places]),
-        col(Question.queue).in_([MARK_MISSED, NAME_KIND]),
+        of_kinds(kinds_that_settle("items") + kinds_that_settle("kinds")),
     )
     questions = session.exec(query).all()
     counted, skipped = _read_answers(session, batch_id, places)
     found: dict[str, dict[str, list[_Said]]] = defaultdict(lambda: defaultdict(list))
     for question in questions:
-        found[question.item_id][question.queue].append(
+        settles = KINDS[question.payload["type"]].settles or ""
+        found[question.item_id][settles].append(
             _Said(
                 round=question.round,
                 state=question.state,
                 subject=question.subject,
-                prefill=frozenset(question.payload.get("prefill", ())),
+                payload=question.payload,
                 counted=counted.get(question.id),
                 is_skipped=question.id in skipped,
             )
@@ -207,20 +218,24 @@ def _read_said(session: Session, batch_id: str, places: Sequence[Place]) -> dict
     return found
 
 
-def _read_answers(session: Session, batch_id: str, places: Sequence[Place]) -> tuple[dict[str, _Counted], set[str]]:
+def _read_answers(
+    session: Session, batch_id: str, places: Sequence[BatchPlace]
+) -> tuple[dict[str, _Counted], set[str]]:
     query = (
-        select(Answer.question_id, Answer.id, Answer.state, Answer.answered_at, Answer.raw)  # type: ignore[call-overload]
+        select(  # type: ignore[call-overload]
+            Answer.question_id, Answer.id, Answer.state, Answer.answered_at, Answer.raw, Answer.saw_proposals
+        )
         .join(Question, col(Question.id) == Answer.question_id)
         .where(Question.batch_id == batch_id, col(Question.item_id).in_([place.item_id for place in places]))
-        .where(col(Question.queue).in_([MARK_MISSED, NAME_KIND]))
+        .where(of_kinds(kinds_that_settle("items") + kinds_that_settle("kinds")))
         .where(col(Answer.state).in_([AnswerState.COUNTED.value, AnswerState.SKIPPED.value]))
         .order_by(col(Answer.answered_at), col(Answer.id))
     )
     counted: dict[str, _Counted] = {}
     skipped: set[str] = set()
-    for question_id, answer_id, state, answered_at, raw in session.exec(query).all():
+    for question_id, answer_id, state, answered_at, raw, saw in session.exec(query).all():
         if state == AnswerState.SKIPPED.value:
             skipped.add(question_id)
         else:
-            counted[question_id] = _Counted(answered_at, answer_id, raw)
+            counted[question_id] = _Counted(answered_at, answer_id, raw, saw)
     return counted, skipped

@@ -3,21 +3,21 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from sqlalchemy import ColumnElement, Engine, func
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
-from blocks.database import reading
-from blocks.tables import Batch, BatchItem, Label, Snapshot
+from blocks.database.engine import reading
+from blocks.database.tables import Batch, BatchItem, Label, Snapshot
+from blocks.frozen import Frozen
 from tasks.settle.revisions import newest_per_region
 from tasks.triage.boxes import in_shards
 
 
-class LabelNews(BaseModel):
+class LabelNews(Frozen):
     """How many labels of a collection are new since its newest snapshot."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     collection: str
     since: str | None = Field(description="id of the newest snapshot; None: there is none, and all labels are new")
@@ -50,16 +50,25 @@ def labels_in_force(engine: Engine, item_ids: Sequence[str], collection: str | N
 
 def count_in_force(session: Session, batch_id: str) -> int:
     """Count the labels in force on the settled items of a batch."""
+    return int(session.exec(_on_settled(batch_id, select(func.count()))).one())
+
+
+def count_wholes(session: Session, batch_id: str) -> tuple[int, int]:
+    """Count those of them that have no edges, and the classes of these."""
+    columns = select(func.count(), func.count(col(Label.class_name).distinct()))
+    wholes, classes = session.exec(_on_settled(batch_id, columns).where(col(Label.x_min).is_(None))).one()
+    return int(wholes), int(classes)
+
+
+def _on_settled(batch_id: str, columns: Any) -> Any:
     collection = select(Batch.collection).where(Batch.id == batch_id).scalar_subquery()
-    query = (
-        select(func.count())
-        .select_from(Label)
+    return (
+        columns.select_from(Label)
         .join(BatchItem, col(BatchItem.item_id) == Label.item_id)
         .where(BatchItem.batch_id == batch_id, col(BatchItem.settled_at).is_not(None))
         .where(col(Label.batch_id).in_(select(Batch.id).where(Batch.collection == collection)))
         .where(*_is_in_force())
     )
-    return int(session.exec(query).one())
 
 
 def news_of(engine: Engine, collection: str) -> LabelNews:
@@ -67,14 +76,7 @@ def news_of(engine: Engine, collection: str) -> LabelNews:
 
     A corrected label counts, a retracted one does not. Without a snapshot all labels in force are new.
     """
-    query = (
-        select(func.count())
-        .select_from(Label)
-        .join(Batch, col(Batch.id) == Label.batch_id)
-        .join(BatchItem, (col(BatchItem.batch_id) == Label.batch_id) & (col(BatchItem.item_id) == Label.item_id))
-        .where(Batch.collection == collection, col(BatchItem.settled_at).is_not(None))
-        .where(*_is_in_force())
-    )
+    query = _in_force_of(collection)
     newest = select(Snapshot.id, Snapshot.created_at).where(Snapshot.collection == collection)
     with reading(engine) as session:
         snapshot = session.exec(newest.order_by(col(Snapshot.created_at).desc()).limit(1)).first()
@@ -82,6 +84,23 @@ def news_of(engine: Engine, collection: str) -> LabelNews:
         if taken_at is not None:
             query = query.where(col(Label.created_at) > taken_at)
         return LabelNews(collection=collection, since=since, count=session.exec(query).one())
+
+
+def count_labels(engine: Engine, collection: str) -> int:
+    """Count the labels in force on settled items of a collection."""
+    with reading(engine) as session:
+        return session.exec(_in_force_of(collection)).one()
+
+
+def _in_force_of(collection: str) -> SelectOfScalar[int]:
+    return (
+        select(func.count())
+        .select_from(Label)
+        .join(Batch, col(Batch.id) == Label.batch_id)
+        .join(BatchItem, (col(BatchItem.batch_id) == Label.batch_id) & (col(BatchItem.item_id) == Label.item_id))
+        .where(Batch.collection == collection, col(BatchItem.settled_at).is_not(None))
+        .where(*_is_in_force())
+    )
 
 
 def _is_in_force() -> tuple[ColumnElement[bool], ...]:

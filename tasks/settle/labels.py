@@ -9,15 +9,16 @@ from datetime import datetime
 from sqlalchemy import Engine, update
 from sqlmodel import Session, col, select
 
-from blocks.database import reading, upsert, writing
+from blocks.database.engine import reading, upsert, writing
+from blocks.database.tables import Batch, BatchItem, Label, utc_now
 from blocks.errors import BadOption
-from blocks.tables import Batch, BatchItem, Label, utc_now
-from tasks.review.bookmarks import read_bookmarks, write_bookmarks
-from tasks.settle.evidence import Place, read_evidence, read_places
-from tasks.settle.report import ItemAside, SettleReport, Tally
-from tasks.settle.revisions import COLUMNS, Home, Written, new_revisions, newest_per_region
-from tasks.settle.truth import Standing, settle_item
-from tasks.triage.boxes import Scope, in_shards
+from tasks.detect.refs import Scope
+from tasks.review.questions.bookmarks import read_bookmarks, write_bookmarks
+from tasks.settle.evidence import BatchPlace, read_evidence, read_places
+from tasks.settle.report import ItemAside, SettleCounts, SettleReport
+from tasks.settle.revisions import COLUMNS, Home, LabelRow, new_revisions, newest_per_region
+from tasks.settle.truth import TruthStatus, settle_item
+from tasks.triage.boxes import in_shards
 
 _LAST = "settle batch {} last"
 """The bookmark that says when a batch was last settled as a whole."""
@@ -42,7 +43,7 @@ def settle(engine: Engine, batch_id: str, detector: str, recipe: str) -> SettleR
         BadOption: There is no such batch.
     """
     began = utc_now()
-    tally = Tally(batch_id)
+    tally = SettleCounts(batch_id)
     with reading(engine) as session:
         places = read_places(session, batch_id)
         tally.leave_out(_read_left_out(session, batch_id))
@@ -65,7 +66,7 @@ def settle_items(engine: Engine, batch_id: str, detector: str, recipe: str, item
     Raises:
         BadOption: There is no such batch.
     """
-    tally = Tally(batch_id)
+    tally = SettleCounts(batch_id)
     with reading(engine) as session:
         places = [place for place in read_places(session, batch_id) if place.item_id in item_ids]
     _settle_places(engine, Scope(batch_id, detector, recipe), places, tally)
@@ -82,7 +83,7 @@ def last_settled(session: Session, batch_id: str) -> datetime | None:
     return batch.settled_at if batch else None
 
 
-def _settle_places(engine: Engine, scope: Scope, places: Sequence[Place], tally: Tally) -> None:
+def _settle_places(engine: Engine, scope: Scope, places: Sequence[BatchPlace], tally: SettleCounts) -> None:
     with reading(engine) as session:
         home, later = _home_of(session, scope.batch_id)
     for part in in_shards(places):
@@ -90,7 +91,9 @@ def _settle_places(engine: Engine, scope: Scope, places: Sequence[Place], tally:
             _settle_shard(session, scope, home, _without(session, part, later), tally)
 
 
-def _settle_shard(session: Session, scope: Scope, home: Home, places: Sequence[Place], tally: Tally) -> None:
+def _settle_shard(
+    session: Session, scope: Scope, home: Home, places: Sequence[BatchPlace], tally: SettleCounts
+) -> None:
     evidence, broken = read_evidence(session, scope, places)
     latest = _read_written(session, [place.item_id for place in places])
     for item_id, error in broken.items():
@@ -105,7 +108,7 @@ def _settle_shard(session: Session, scope: Scope, home: Home, places: Sequence[P
         added = new_revisions(home, place.item_id, settlement, latest.get(place.item_id, []))
         tally.add(place, known, settlement, len(added))
         rows += added
-        is_settled = settlement.standing is Standing.SETTLED
+        is_settled = settlement.standing is TruthStatus.SETTLED
         if is_settled != (place.settled_at is not None):
             moved[is_settled].append(place.item_id)
     upsert(session, Label, rows)
@@ -150,7 +153,7 @@ def _home_of(session: Session, batch_id: str) -> tuple[Home, list[str]]:
     return Home(batch_id, frozenset(siblings)), later
 
 
-def _without(session: Session, places: Sequence[Place], later: Sequence[str]) -> list[Place]:
+def _without(session: Session, places: Sequence[BatchPlace], later: Sequence[str]) -> list[BatchPlace]:
     """Leave out items that a later batch has settled: its word is newer."""
     if not later:
         return list(places)
@@ -163,11 +166,11 @@ def _without(session: Session, places: Sequence[Place], later: Sequence[str]) ->
     return [place for place in places if place.item_id not in newer]
 
 
-def _read_written(session: Session, item_ids: Sequence[str]) -> dict[str, list[Written]]:
+def _read_written(session: Session, item_ids: Sequence[str]) -> dict[str, list[LabelRow]]:
     """Return the rows of highest revision per region of some items, retracted ones included, by item id."""
     columns = [getattr(Label, name) for name in COLUMNS]
     query = select(*columns).where(col(Label.item_id).in_(item_ids)).order_by(col(Label.item_id), col(Label.region))
-    found: dict[str, list[Written]] = {}
-    for written in newest_per_region(Written(*row) for row in session.exec(query).all()):
+    found: dict[str, list[LabelRow]] = {}
+    for written in newest_per_region(LabelRow(*row) for row in session.exec(query).all()):
         found.setdefault(written.item_id, []).append(written)
     return found

@@ -3,25 +3,25 @@
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
-from blocks.database import reading
+from blocks.database.engine import reading
+from blocks.database.tables import Batch, BatchItem, Item, Label, Outcome, Proposal, Route, Verdict
 from blocks.errors import ImageTooLarge, ObjectMissing, UnreadableImage
-from blocks.stores import Store
-from blocks.tables import Batch, BatchItem, Item, Outcome, Proposal, Route, Verdict
+from blocks.shapes import Bounds
+from blocks.storage.stores import Store
+from tasks.detect.refs import Scope
 from tasks.intake.images import read_item
+from tasks.kinds.boxes.kind import draw_edges
+from tasks.kinds.geometry import bounds_of
 from tasks.settle.in_force import labels_in_force
-from tasks.settle.truth import MACHINE, PERSON, Corners
-from tasks.triage.boxes import Scope
+from tasks.settle.lettering import add_legend, write_tags
+from tasks.settle.truth import MACHINE, PERSON
 from tasks.triage.summary import escape_cell
-
-if TYPE_CHECKING:
-    from blocks.tables import Label
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -34,19 +34,33 @@ ORANGE, GREEN, BLUE, GREY, PURPLE = (0, 159, 230), (115, 158, 0), (178, 114, 0),
 OUTCOME_COLOURS = {Outcome.DROP.value: GREY, Outcome.ACCEPT.value: GREEN, Outcome.ASK.value: ORANGE}
 ORIGIN_COLOURS = {MACHINE: BLUE, PERSON: PURPLE}
 
-LEGEND = (
-    "First what the detector proposed: **green** accepted, **orange** asked about, **grey** dropped. "
-    "Then what settled: **blue** from the machine, **purple** from people."
-)
+OUTCOME_WORDS = {
+    Outcome.DROP.value: "dropped",
+    Outcome.ACCEPT.value: "accepted",
+    Outcome.ASK.value: "people were asked",
+}
+ORIGIN_WORDS = {MACHINE: "from the machine", PERSON: "from people"}
+
+ROUTE_WORDS = {
+    Route.SURE.value: "nobody looked",
+    Route.ASK.value: "people looked, and saw the proposals",
+    Route.AUDIT.value: "people labelled blind",
+}
+
+LEGEND = "Each picture twice: what the detector proposed, and what is settled. What colours mean stands under each."
 
 
 @dataclass(frozen=True, slots=True)
 class Coloured:
-    """Boxes that are drawn in one colour: shape (n, 4), x_min, y_min, x_max, y_max in pixels of the item."""
+    """What is drawn in one colour: x_min, y_min, x_max, y_max in pixels of the item; None: all of it, as a frame."""
 
     colour_bgr: tuple[int, int, int]
-    boxes_px: Sequence[Corners]
+    boxes_px: Sequence[Bounds | None]
     line_px: int = 2
+    words: str = ""
+    """What the colour stands for, in the legend; without words it has no place there."""
+    names: Sequence[str] = ()
+    """What each box is called, or nothing."""
 
 
 def pictures_markdown(engine: Engine, store: Store, scope: Scope, count: int = 3) -> str:
@@ -56,17 +70,18 @@ def pictures_markdown(engine: Engine, store: Store, scope: Scope, count: int = 3
     """
     parts = [f"## Some images of batch {escape_cell(scope.batch_id)}", LEGEND]
     for item, route in items_to_show(engine, scope.batch_id, count):
-        parts.append(f"### {escape_cell(item.name)} ({escape_cell(route)})")
+        parts.append(f"### {escape_cell(item.name)} ({ROUTE_WORDS[route]})")
         try:
             image = read_item(store, item.key)
         except (UnreadableImage, ImageTooLarge, ObjectMissing) as error:
             parts.append(f"No picture: {escape_cell(str(error))}")
             continue
-        for what, boxes in (
+        for what, groups in (
             ("proposals", _proposals(engine, scope, item.id)),
             ("labels", _labels(engine, scope, item)),
         ):
-            parts.append(f"![{what}]({jpeg_data_uri(draw_boxes(image, boxes))})")
+            parts += [f"**{what.capitalize()}**", f"![{what}]({jpeg_data_uri(draw_with_legend(image, groups))})"]
+        del image  # before the next one is decoded
     return "\n\n".join(parts if len(parts) > 2 else [*parts, "No item of this batch was triaged."])
 
 
@@ -96,11 +111,23 @@ def draw_boxes(image: Pixels, groups: Sequence[Coloured], max_width_px: int = MA
     scale = min(1.0, max_width_px / width)
     size_wh = (max(1, round(width * scale)), max(1, round(height * scale)))
     drawn = np.ascontiguousarray(cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA))
+    frame = (0.0, 0.0, width - 1.0, height - 1.0)
     for group in groups:
         for box in group.boxes_px:
-            x_min, y_min, x_max, y_max = (round(edge * scale) for edge in box)
-            cv2.rectangle(drawn, (x_min, y_min), (x_max, y_max), group.colour_bgr, group.line_px, cv2.LINE_AA)
-    return drawn
+            draw_edges(drawn, box or frame, group.colour_bgr, group.line_px, scale)
+    tags = [
+        ((round(left * scale), round(top * scale)), name, group.colour_bgr)
+        for group in reversed(groups)  # the last group lies on top
+        for box, name in zip(group.boxes_px, group.names, strict=False)
+        for left, top, *_ in [box or frame]
+    ]
+    return write_tags(drawn, tags)
+
+
+def draw_with_legend(image: Pixels, groups: Sequence[Coloured], max_width_px: int = MAX_WIDTH_PX) -> Pixels:
+    """Draw boxes, and say under them what each colour stands for and how many there are."""
+    entries = [(f"{group.words}: {len(group.boxes_px):,}", group.colour_bgr) for group in groups if group.words]
+    return add_legend(draw_boxes(image, groups, max_width_px), entries)
 
 
 def jpeg_data_uri(image: Pixels, max_bytes: int = MAX_BYTES) -> str:
@@ -124,24 +151,34 @@ def _proposals(engine: Engine, scope: Scope, item_id: str) -> list[Coloured]:
     )
     with reading(engine) as session:
         rows = session.exec(query).all()
-    boxes: dict[str, list[Corners]] = {outcome: [] for outcome in OUTCOME_COLOURS}
+    boxes: dict[str, list[Proposal]] = {outcome: [] for outcome in OUTCOME_COLOURS}
     for outcome, proposal in rows:
-        boxes[outcome].append(_corners(proposal))
-    return _coloured(boxes, OUTCOME_COLOURS)
+        boxes[outcome].append(proposal)
+    return _coloured(boxes, OUTCOME_COLOURS, OUTCOME_WORDS)
 
 
 def _labels(engine: Engine, scope: Scope, item: Item) -> list[Coloured]:
     with reading(engine) as session:
         collection = session.exec(select(Batch.collection).where(Batch.id == scope.batch_id)).one()
-    boxes: dict[str, list[Corners]] = {origin: [] for origin in ORIGIN_COLOURS}
+    boxes: dict[str, list[Label]] = {origin: [] for origin in ORIGIN_COLOURS}
     for label in labels_in_force(engine, [item.id], collection)[item.id]:
-        boxes[label.origin].append(_corners(label))
-    return _coloured(boxes, ORIGIN_COLOURS)
+        boxes[label.origin].append(label)
+    return _coloured(boxes, ORIGIN_COLOURS, ORIGIN_WORDS)
 
 
-def _corners(box: "Proposal | Label") -> Corners:
-    return box.x_min, box.y_min, box.x_max, box.y_max
-
-
-def _coloured(boxes: Mapping[str, Sequence[Corners]], colours: Mapping[str, tuple[int, int, int]]) -> list[Coloured]:
-    return [Coloured(colours[name], boxes[name], 1 if colours[name] == GREY else 2) for name in colours]
+def _coloured(
+    boxes: Mapping[str, Sequence[Proposal] | Sequence[Label]],
+    colours: Mapping[str, tuple[int, int, int]],
+    words: Mapping[str, str],
+) -> list[Coloured]:
+    return [
+        Coloured(
+            colours[name],
+            [None if box.x_min is None else bounds_of(box) for box in boxes[name]],
+            line_px=1 if colours[name] == GREY else 2,
+            words=words[name],
+            # Dropped boxes are many, and nobody's concern by name.
+            names=() if colours[name] == GREY else [box.class_name for box in boxes[name]],
+        )
+        for name in colours
+    ]

@@ -5,19 +5,19 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
+from blocks.database.tables import Route
 from blocks.errors import BadRegion
-from blocks.tables import Route
-from tasks.settle.evidence import Place
-from tasks.settle.truth import MACHINE, Evidence, Settlement, Standing
+from blocks.frozen import Frozen
+from blocks.shapes import identity_in_item
+from tasks.settle.evidence import BatchPlace
+from tasks.settle.truth import MACHINE, ItemEvidence, Settlement, TruthStatus
 
 LISTED = 100
 """So many items are named with their reason: a report travels through Prefect, and the catalogue has them all."""
 
 
-class ItemAside(BaseModel):
+class ItemAside(Frozen):
     """An item that was not settled, and why."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     item_id: str
     reason: str
@@ -31,17 +31,23 @@ class SettleReport(BaseModel):
     batch_id: str
     items_settled: int = 0
     items_waiting: int = Field(default=0, description="A question is still open")
-    items_unsettled: int = Field(default=0, description="Nobody answered, and machines alone do not know")
-    labels: int = Field(default=0, description="Boxes in force")
+    items_unsettled: int = Field(default=0, description="Nobody answered or could tell, and machines alone do not know")
+    labels: int = Field(default=0, description="Labels in force")
     by_origin: dict[str, int] = Field(default_factory=dict, description="machine, person")
     by_class: dict[str, int] = Field(default_factory=dict)
     by_kind: dict[str, int] = Field(default_factory=dict, description="Where the second queue named a kind")
-    accepted_without_people: int = Field(default=0, description="Accepted by triage, and no person changed them")
-    boxes_nobody_saw: int = Field(default=0, description="Accepted boxes of items that nobody looked at")
+    accepted_without_people: int = Field(default=0, description="Accepted by triage, and nobody has looked at them")
+    passed_over: int = Field(
+        default=0, description="Accepted by triage, and left as they were by people who looked at the item or its crop"
+    )
     confirmed: int = Field(default=0, description="Asked about, and left as they were")
     changed: int = Field(default=0, description="Proposed boxes that a person moved or renamed")
     drawn: int = Field(default=0, description="Boxes that a person drew where none was proposed")
     drawn_blind: int = Field(default=0, description="Boxes that a person drew without seeing proposals")
+    drawn_unprompted: int = Field(
+        default=0,
+        description="Boxes that a person drew because the proposals were not shown when they should have been",
+    )
     deleted: int = Field(default=0, description="Shown boxes that a person took away")
     refused: int = Field(default=0, description="Boxes whose crop a second person called no object")
     undecided: int = Field(default=0, description="Boxes asked about that nobody decided: no labels")
@@ -53,16 +59,16 @@ class SettleReport(BaseModel):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def share_accepted(self) -> float:
-        """Boxes accepted without people, over all boxes in force of the batch; 0 where there is none.
+        """Boxes that nobody has looked at, over all boxes in force of the batch; 0 where there is none.
 
-        A box counts as accepted when triage's verdict on it is accept, its origin is the machine, and no person changed
-        it, also when it stands on an item that people looked at for other boxes. What people labelled blind for the
-        audit never counts as accepted, and stays in the denominator.
+        A box that somebody had before their eyes is looked at, whatever they were asked: on an item with other boxes,
+        on a page of crops, in a draw that was judged one by one, or to name its kind. What people labelled blind for
+        the audit stays in the denominator.
         """
         return self.accepted_without_people / self.labels if self.labels else 0.0
 
 
-class Tally:
+class SettleCounts:
     """Counts item by item what becomes a report."""
 
     def __init__(self, batch_id: str) -> None:
@@ -72,29 +78,29 @@ class Tally:
         self._aside: list[ItemAside] = []
         self._left_out: tuple[ItemAside, ...] = ()
 
-    def add(self, place: Place, evidence: Evidence, settlement: Settlement, revisions: int) -> None:
+    def add(self, place: BatchPlace, evidence: ItemEvidence, settlement: Settlement, revisions: int) -> None:
         """Count one item."""
-        standing = {Standing.SETTLED: "settled", Standing.WAITING: "waiting", Standing.UNSETTLED: "unsettled"}
+        standing = {TruthStatus.SETTLED: "settled", TruthStatus.WAITING: "waiting", TruthStatus.UNSETTLED: "unsettled"}
         self._totals[f"items_{standing[settlement.standing]}"] += 1
-        self._totals["labels"] += len(settlement.boxes)
+        self._totals["labels"] += len(settlement.labels)
         self._totals["revisions_written"] += revisions
         self._totals["undecided"] += settlement.undecided
         self._totals["deleted"] += settlement.deleted
         self._totals["refused"] += len(settlement.refused)
-        answered = {box.id: box for box in evidence.answered}
-        for box in settlement.boxes:
+        answered = {identity_in_item(one.shape, one.id): one for one in evidence.answered}
+        for box in settlement.labels:
             self._by["origin"][box.origin] += 1
             self._by["class"][box.class_name] += 1
             if box.kind:
                 self._by["kind"][box.kind] += 1
             if box.origin == MACHINE:
-                self._totals["accepted_without_people"] += 1
-                # Somebody who named its kind, or looked at the item after all, has seen it.
-                alone = place.route == Route.SURE.value and evidence.answer_id is None
-                unseen = alone and box.kind_answer_id is None
-                self._totals["boxes_nobody_saw"] += unseen
+                # Somebody who named its kind, or said something about the item, has seen it; who skipped it has not.
+                unseen = evidence.answer_id is None and box.kind_answer_id is None
+                self._totals["accepted_without_people" if unseen else "passed_over"] += 1
             elif place.route == Route.AUDIT.value:
                 self._totals["drawn_blind"] += 1
+            elif not evidence.saw_proposals and box.region in answered:
+                self._totals["drawn_unprompted"] += 1
             elif box.proposal_id is None:
                 self._totals["drawn"] += 1
             else:

@@ -8,13 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, TypeVar
 
-from blocks.tables import Label
-from tasks.settle.truth import Settlement, Standing, TrueBox
+from blocks.database.tables import Label
+from blocks.shapes import Bounds
+from tasks.kinds.geometry import same_edges
+from tasks.settle.truth import Settlement, TrueLabel, TruthStatus
 
-Row = TypeVar("Row", "Written", Label)
-
-SAME_PX = 0.01
-"""Boxes whose corners differ by less are the same: percentages come back with rounding noise."""
+Row = TypeVar("Row", "LabelRow", Label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +25,7 @@ class Home:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class LabelRow:
     """A row of `Label`, without its time: lighter than the table's class, of which a batch has 100,000."""
 
     id: str
@@ -45,9 +44,14 @@ class Written:
     proposal_id: str | None
     answer_id: str | None
     kind_answer_id: str | None
+    shape: dict[str, Any] | None = None
+    track: str | None = None
 
 
-COLUMNS = tuple(field.name for field in fields(Written))
+NO_EDGES: Any = (None,) * 4
+"""Of what has no place; the columns are typed as numbers, as in `Label`."""
+
+COLUMNS = tuple(field.name for field in fields(LabelRow))
 
 
 def label_id(item_id: str, region: str, revision: int) -> str:
@@ -55,7 +59,7 @@ def label_id(item_id: str, region: str, revision: int) -> str:
     return hashlib.sha256(f"{item_id}|{region}|{revision}".encode()).hexdigest()
 
 
-def new_revisions(home: Home, item_id: str, settlement: Settlement, latest: Sequence[Written]) -> list[dict[str, Any]]:
+def new_revisions(home: Home, item_id: str, settlement: Settlement, latest: Sequence[LabelRow]) -> list[dict[str, Any]]:
     """Return the rows that make the catalogue say what is true of an item.
 
     A box that is as it was gets no row, so settling twice adds nothing; that an answer was submitted again without
@@ -73,18 +77,18 @@ def new_revisions(home: Home, item_id: str, settlement: Settlement, latest: Sequ
     """
     by_region = {label.region: label for label in latest}
     rows, kept = [], set()
-    for box in settlement.boxes:
+    for box in settlement.labels:
         region = _free_region(box.region, by_region, home)
         kept.add(region)
         before = by_region.get(region)
         if before is None or before.retracted or not _is_same(before, box):
             rows.append(_row(home, item_id, region, before, box))
-    ours = home.batches_of_collection if settlement.standing is Standing.SETTLED else {home.batch_id}
+    ours = home.batches_of_collection if settlement.standing is TruthStatus.SETTLED else {home.batch_id}
     gone = [label for label in latest if label.region not in kept and not label.retracted and label.batch_id in ours]
     return rows + [_retraction(home, settlement, label) for label in gone]
 
 
-def _free_region(region: str, by_region: Mapping[str, Written], home: Home) -> str:
+def _free_region(region: str, by_region: Mapping[str, LabelRow], home: Home) -> str:
     # The same image in two collections, scanned by the same detector, has the same proposals: their labels must differ.
     before = by_region.get(region)
     if before is None or before.batch_id in home.batches_of_collection:
@@ -92,15 +96,17 @@ def _free_region(region: str, by_region: Mapping[str, Written], home: Home) -> s
     return f"{region}@{home.batch_id}"
 
 
-def _is_same(before: Written, box: TrueBox) -> bool:
-    corners = zip((before.x_min, before.y_min, before.x_max, before.y_max), box.box_px, strict=True)
+def _is_same(before: LabelRow, box: TrueLabel) -> bool:
     same_words = (before.class_name, before.kind, before.origin) == (box.class_name, box.kind, box.origin)
-    return same_words and all(abs(old - new) < SAME_PX for old, new in corners)
+    if not same_words or before.shape != box.shape:
+        return False
+    return box.box_px is None or same_edges((before.x_min, before.y_min, before.x_max, before.y_max), box.box_px)
 
 
-def _row(home: Home, item_id: str, region: str, before: Written | None, box: TrueBox) -> dict[str, Any]:
+def _row(home: Home, item_id: str, region: str, before: LabelRow | None, box: TrueLabel) -> dict[str, Any]:
     revision = before.revision + 1 if before else 0
-    row = Written(
+    bounds: Bounds = box.box_px or NO_EDGES
+    row = LabelRow(
         label_id(item_id, region, revision),
         item_id,
         region,
@@ -108,17 +114,18 @@ def _row(home: Home, item_id: str, region: str, before: Written | None, box: Tru
         False,
         box.class_name,
         box.kind,
-        *box.box_px,
+        *bounds,
         origin=box.origin,
         batch_id=home.batch_id,
         proposal_id=box.proposal_id,
         answer_id=box.answer_id,
         kind_answer_id=box.kind_answer_id,
+        shape=box.shape,
     )
     return asdict(row)
 
 
-def _retraction(home: Home, settlement: Settlement, label: Written) -> dict[str, Any]:
+def _retraction(home: Home, settlement: Settlement, label: LabelRow) -> dict[str, Any]:
     revision = label.revision + 1
     row = replace(
         label,

@@ -8,27 +8,28 @@ what a person deleted is no label.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
-from blocks.tables import Outcome, Route
-from tasks.review.page_rounds import WordOnBox
-from tasks.review.regions import AnsweredBox, AnsweredKind
-
-Corners = tuple[float, float, float, float]
-"""x_min, y_min, x_max, y_max in pixels of the upright item."""
+from blocks.database.tables import Outcome, Route
+from blocks.shapes import Bounds, identity_in_item
+from tasks.review.drafts.crop_pages import WordOnBox
+from tasks.review.questions.kinds.choose import AnsweredKind
+from tasks.review.questions.kinds.protocol import SaidLabel
 
 MACHINE = "machine"
 PERSON = "person"
 
 
-class Asked(StrEnum):
+class WholeItemQuestion(StrEnum):
     """How far the question about a whole item has come."""
 
     ANSWERED = "answered"  # an answer counts
     CLOSED = "closed"  # ended without one: by the queue's rule, skipped, or never asked
     OPEN = "open"  # somebody may still answer
+    CANNOT_TELL = "cannot_tell"  # whoever answered could not tell: nobody knows, the machine neither
 
 
-class Standing(StrEnum):
+class TruthStatus(StrEnum):
     """Whether an item's truth is known."""
 
     SETTLED = "settled"
@@ -38,14 +39,16 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Proposed:
-    """A box that a detector proposed and triage did not drop."""
+    """What a model proposed and triage did not drop."""
 
     id: str
     class_name: str
-    box_px: Corners
+    box_px: Bounds | None
     outcome: str
     confirmed_by: str | None = None
     """The answer in which a person called this box right, where it was drawn to be judged alone."""
+    shape: dict[str, Any] | None = None
+    """As in `Label`: None is a box."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,31 +60,34 @@ class Naming:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class ItemEvidence:
     """All that is known of one item."""
 
     route: str
     proposals: Mapping[str, Proposed] = field(default_factory=dict)
-    asked: Asked = Asked.CLOSED
+    asked: WholeItemQuestion = WholeItemQuestion.CLOSED
     answer_id: str | None = None
-    answered: tuple[AnsweredBox, ...] = ()
+    answered: tuple[SaidLabel, ...] = ()
     prefill: frozenset[str] = frozenset()
+    saw_proposals: bool = True
+    """Whether who answered was shown the prefill; if not, they drew what is there, and took nothing away."""
     namings: Mapping[str, Naming] = field(default_factory=dict)
     page_words: Mapping[str, WordOnBox] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class TrueBox:
-    """One object that is there."""
+class TrueLabel:
+    """One object that is there, or what the whole of an item is."""
 
     region: str
     class_name: str
-    box_px: Corners
+    box_px: Bounds | None
     origin: str
     proposal_id: str | None = None
     answer_id: str | None = None
     kind: str | None = None
     kind_answer_id: str | None = None
+    shape: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +98,15 @@ class Settlement:
     took away. `refused` names the boxes whose crop a second person called no object, with the answer that says so.
     """
 
-    standing: Standing
-    boxes: tuple[TrueBox, ...] = ()
+    standing: TruthStatus
+    labels: tuple[TrueLabel, ...] = ()
     undecided: int = 0
     deleted: int = 0
     refused: Mapping[str, str] = field(default_factory=dict)
     answer_id: str | None = None
 
 
-def settle_item(evidence: Evidence) -> Settlement:
+def settle_item(evidence: ItemEvidence) -> Settlement:
     """Decide what is true of an item.
 
     - Route sure: the accepted proposals, until a person who looked at the item after all has answered; on a page of
@@ -110,69 +116,85 @@ def settle_item(evidence: Evidence) -> Settlement:
     - Route audit, answered: the person's boxes; no proposal was shown, so none is behind them.
     - Closed without an answer: an asked item settles from its accepted boxes, if it has any, and the others are
       undecided. An audited item never does: it would flatter the machine.
+    - Answered by somebody who could not tell: unsettled, whatever the machine says.
     - A box whose crop is called no object is taken out, whoever drew it.
     """
     sure = [p for p in evidence.proposals.values() if p.outcome == Outcome.ACCEPT.value]
     accepted = tuple(_sure_box(p, evidence) for p in sure if not _is_removed(p, evidence))
-    if evidence.route == Route.SURE.value and evidence.asked is not Asked.ANSWERED:
+    said = (WholeItemQuestion.ANSWERED, WholeItemQuestion.CANNOT_TELL)
+    if evidence.route == Route.SURE.value and evidence.asked not in said:
         removed = len(sure) - len(accepted)
         # Taken off a page when it was too late to ask about the item: with nothing left, nobody knows what is there.
-        standing = Standing.SETTLED if accepted or not removed else Standing.UNSETTLED
+        standing = TruthStatus.SETTLED if accepted or not removed else TruthStatus.UNSETTLED
         return _with_kinds(Settlement(standing, accepted, deleted=removed), evidence.namings)
-    if evidence.asked is Asked.OPEN:
-        return Settlement(Standing.WAITING)
-    if evidence.asked is Asked.ANSWERED:
+    if evidence.asked in _UNKNOWN:
+        return Settlement(_UNKNOWN[evidence.asked], answer_id=evidence.answer_id)
+    if evidence.asked is WholeItemQuestion.ANSWERED:
         boxes = tuple(_answered_box(box, evidence) for box in evidence.answered if not _is_gone(box, evidence))
-        deleted = len(evidence.prefill - {box.id for box in evidence.answered})
-        answered = Settlement(Standing.SETTLED, boxes, deleted=deleted, answer_id=evidence.answer_id)
+        shown = evidence.prefill if evidence.saw_proposals else frozenset()
+        deleted = len(shown - {box.id for box in evidence.answered})
+        answered = Settlement(TruthStatus.SETTLED, boxes, deleted=deleted, answer_id=evidence.answer_id)
         return _with_kinds(answered, evidence.namings)
     if evidence.route == Route.AUDIT.value:
-        return Settlement(Standing.UNSETTLED)
+        return Settlement(TruthStatus.UNSETTLED)
     undecided = sum(p.outcome == Outcome.ASK.value for p in evidence.proposals.values())
     if not accepted:
         # An empty label set would claim that nothing is there, and nobody has said so.
-        return Settlement(Standing.UNSETTLED, undecided=undecided)
-    return _with_kinds(Settlement(Standing.SETTLED, accepted, undecided=undecided), evidence.namings)
+        return Settlement(TruthStatus.UNSETTLED, undecided=undecided)
+    return _with_kinds(Settlement(TruthStatus.SETTLED, accepted, undecided=undecided), evidence.namings)
 
 
-def _sure_box(proposed: Proposed, evidence: Evidence) -> TrueBox:
+_UNKNOWN = {
+    WholeItemQuestion.OPEN: TruthStatus.WAITING,
+    WholeItemQuestion.CANNOT_TELL: TruthStatus.UNSETTLED,
+}
+
+
+def _sure_box(proposed: Proposed, evidence: ItemEvidence) -> TrueLabel:
     """Return an accepted box: the machine's, or that of the person who called it right, alone or on a page."""
     said = evidence.page_words.get(proposed.id)
     confirmed_by = proposed.confirmed_by or (said.answer_id if said and said.word == "confirmed" else None)
     origin = PERSON if confirmed_by else MACHINE
-    return TrueBox(
-        proposed.id, proposed.class_name, proposed.box_px, origin, proposal_id=proposed.id, answer_id=confirmed_by
+    return TrueLabel(
+        identity_in_item(proposed.shape, proposed.id),
+        proposed.class_name,
+        proposed.box_px,
+        origin,
+        proposal_id=proposed.id,
+        answer_id=confirmed_by,
+        shape=proposed.shape,
     )
 
 
-def _is_removed(proposed: Proposed, evidence: Evidence) -> bool:
+def _is_removed(proposed: Proposed, evidence: ItemEvidence) -> bool:
     said = evidence.page_words.get(proposed.id)
     return said is not None and said.word == "removed"
 
 
-def _is_gone(answered: AnsweredBox, evidence: Evidence) -> bool:
+def _is_gone(answered: SaidLabel, evidence: ItemEvidence) -> bool:
     """Say whether a box that was only passed over as a sure one was explicitly removed on a page."""
     shown = evidence.proposals.get(answered.id)
     return bool(shown and answered.untouched and shown.outcome == Outcome.ACCEPT.value and _is_removed(shown, evidence))
 
 
-def _answered_box(answered: AnsweredBox, evidence: Evidence) -> TrueBox:
+def _answered_box(answered: SaidLabel, evidence: ItemEvidence) -> TrueLabel:
     shown = evidence.proposals.get(answered.id) if evidence.route != Route.AUDIT.value else None
     if shown and answered.untouched and shown.outcome == Outcome.ACCEPT.value:
         return _sure_box(shown, evidence)
-    return TrueBox(
-        region=answered.id,
+    return TrueLabel(
+        region=identity_in_item(answered.shape, answered.id),
         class_name=answered.class_name,
-        box_px=(answered.x_min, answered.y_min, answered.x_max, answered.y_max),
+        box_px=answered.box_px,
         origin=PERSON,
         proposal_id=shown.id if shown else None,
         answer_id=evidence.answer_id,
+        shape=answered.shape,
     )
 
 
 def _with_kinds(settlement: Settlement, namings: Mapping[str, Naming]) -> Settlement:
     boxes, refused = [], {}
-    for box in settlement.boxes:
+    for box in settlement.labels:
         naming = namings.get(box.region)
         if naming is None:
             boxes.append(box)
@@ -180,4 +202,4 @@ def _with_kinds(settlement: Settlement, namings: Mapping[str, Naming]) -> Settle
             refused[box.region] = naming.answer_id
         else:
             boxes.append(replace(box, kind=naming.said.kind, kind_answer_id=naming.answer_id))
-    return replace(settlement, boxes=tuple(boxes), refused=refused)
+    return replace(settlement, labels=tuple(boxes), refused=refused)

@@ -5,20 +5,21 @@ up again, under a lock that the whole team shares through the catalogue; if it i
 compared with that one first. So the alias never moves from a better detector to a worse one.
 """
 
-import json
 import logging
+import math
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Engine
 
-from blocks.database import one_at_a_time
+from blocks.database.engine import one_at_a_time
 from blocks.errors import LabellingError
-from blocks.experiments import Experiments
-from blocks.stores import Store
+from blocks.servers.experiments import Experiments
+from blocks.storage.stores import Store
 from tasks.detect.refs import DetectorRef
-from tasks.train.evaluate import Comparison, Evaluation, compare
+from tasks.train.evaluate import Comparison, compare
+from tasks.train.naming import list_classes
 from tasks.train.options import PromoteOptions
-from tasks.train.registry import CHALLENGER, CHAMPION, Registered, champion_of, drop_alias, register, set_alias
+from tasks.train.registry import CHALLENGER, CHAMPION, RegisteredModel, champion_of, drop_alias, register, set_alias
 from tasks.train.tables import comparison_markdown
 
 log = logging.getLogger(__name__)
@@ -81,7 +82,7 @@ def promote(
     return _report(comparison, challenger, options, promoted, reason)
 
 
-def _register(experiments: Experiments, comparison: Comparison) -> Registered:
+def _register(experiments: Experiments, comparison: Comparison) -> RegisteredModel:
     found = comparison.challenger
     if comparison.run_id is None:
         raise LabellingError(
@@ -90,9 +91,8 @@ def _register(experiments: Experiments, comparison: Comparison) -> Registered:
         )
     tags = {
         "snapshot": comparison.snapshot_id,
-        "classes": json.dumps(comparison.classes),
-        "map50": f"{found.map50:.4f}",
-        "map50_95": f"{found.map50_95:.4f}",
+        "classes": list_classes(comparison.classes),
+        **{name: f"{value:.4f}" for name, value in found.metrics.numbers.items()},
         "tile_px": str(comparison.tiling.tile_px),
         "compared_with": comparison.champion.detector.version,
     }
@@ -100,18 +100,21 @@ def _register(experiments: Experiments, comparison: Comparison) -> Registered:
 
 
 def _verdict(comparison: Comparison, options: PromoteOptions, holder: str | None) -> tuple[bool, str]:
-    before, after = _of(comparison.champion, options), _of(comparison.challenger, options)
+    metric = _metric(comparison, options)
+    before, after = comparison.champion.number(metric), comparison.challenger.number(metric)
     if holder == comparison.challenger.detector.version:
         return True, "it is the champion already"
+    if not math.isfinite(after):
+        return False, f"{metric} of the challenger is no number: it was not measured"
     if holder is None:
         return True, "there is no champion yet"
-    numbers = f"{options.metric} {before:.3f} → {after:.3f} on {comparison.challenger.items} frozen test items"
+    numbers = f"{metric} {before:.3f} → {after:.3f} on {comparison.challenger.items} frozen test items"
     if after - before >= options.min_gain and after > before:
         return True, f"better: {numbers}"
     return False, f"not better by at least {options.min_gain:g}: {numbers}"
 
 
-def _move_aliases(experiments: Experiments, challenger: Registered, promoted: bool) -> None:
+def _move_aliases(experiments: Experiments, challenger: RegisteredModel, promoted: bool) -> None:
     name = challenger.ref.name
     if promoted:
         set_alias(experiments, name, CHAMPION, challenger.number)
@@ -121,21 +124,22 @@ def _move_aliases(experiments: Experiments, challenger: Registered, promoted: bo
 
 
 def _report(
-    comparison: Comparison, challenger: Registered, options: PromoteOptions, promoted: bool, reason: str
+    comparison: Comparison, challenger: RegisteredModel, options: PromoteOptions, promoted: bool, reason: str
 ) -> PromotionReport:
+    metric = _metric(comparison, options)
     return PromotionReport(
         promoted=promoted,
         name=challenger.ref.name,
         number=challenger.number,
         champion=challenger.ref if promoted else comparison.champion.detector,
-        metric=options.metric,
-        before=_of(comparison.champion, options),
-        after=_of(comparison.challenger, options),
+        metric=metric,
+        before=comparison.champion.number(metric),
+        after=comparison.challenger.number(metric),
         reason=reason,
         comparison=comparison,
         markdown=comparison_markdown(comparison, promoted=promoted, reason=reason),
     )
 
 
-def _of(evaluation: Evaluation, options: PromoteOptions) -> float:
-    return float(getattr(evaluation, options.metric))
+def _metric(comparison: Comparison, options: PromoteOptions) -> str:
+    return options.metric or comparison.challenger.metrics.headline

@@ -5,20 +5,25 @@ name in the object store, so registering the same weights twice gives one versio
 `champion` (the line uses it) and `challenger` (the last one that was not better). Stages are not used.
 """
 
-import hashlib
 import json
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from blocks.errors import BadOption, BadWeights, ObjectMissing, TrackingUnavailable
-from blocks.experiments import Experiments
-from blocks.stores import Store
-from tasks.detect.refs import DetectorRef
-from tasks.detect.weights import version_of
+from blocks.database.tables import utc_now
+from blocks.errors import BadOption, BadWeights, ObjectMissing, TrackingRefused
+from blocks.naming.run_names import run_name
+from blocks.servers.experiments import Experiments
+from blocks.storage.stores import Store
+from tasks.detect.backends.safe_weights import KINDS, files_of, version_of
+from tasks.detect.models import keys_of
+from tasks.detect.proposers.registry import proposer_of
+from tasks.detect.refs import NOBODY, DetectorRef
+from tasks.train.fitting.trainers.registry import trainer_of
+from tasks.train.naming import CLASSES_FILE, list_classes, registry_name
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -26,9 +31,18 @@ if TYPE_CHECKING:
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 
+WHAT_IT_IS = (
+    "Detectors of the collection {0}. The alias `champion` is the one that the line uses; `challenger` is the last one "
+    "that was trained and not better. Each version says by which numbers it was compared."
+)
+"""A registered model's description, which MLflow shows on its page."""
+
+VERSION = re.compile(r"[0-9a-f]{12}")
+"""A weights version: see `version_of`."""
+
 
 @dataclass(frozen=True, slots=True)
-class Registered:
+class RegisteredModel:
     """A version in the registry."""
 
     number: str
@@ -37,54 +51,68 @@ class Registered:
     tags: Mapping[str, str]
 
 
-def registry_name(collection: str) -> str:
-    """Return the name of a collection's detectors: MLflow forbids some characters, and folders are named after it."""
-    safe = re.sub(r"[^A-Za-z0-9._-]+", "-", collection).strip("-.")[:80]
-    if safe and safe == collection:
-        return safe
-    return f"{safe or 'line'}-{hashlib.sha256(collection.encode()).hexdigest()[:6]}"
-
-
-def resolve_detector(experiments: Experiments, store: Store, name: str, spec: str) -> DetectorRef:
+def resolve_detector(experiments: Experiments, store: Store, name: str, spec: str, kind: str = "boxes") -> DetectorRef:
     """Return the detector that a person means.
 
     Args:
         experiments: Whose registry is asked.
         store: Where weights are kept.
         name: The collection.
-        spec: "champion"; the path of a .pt file, which is then stored and registered, as champion if there is none yet;
-            a version (12 hex digits); or a version's number in the registry.
+        spec: "champion"; the path of a weights file (.pt, .onnx, or Darknet and Caffe with their plan and names beside
+            them), which is then stored and registered, as champion if there is none yet; a version (12 hex digits); or
+            a version's number in the registry.
+        kind: Of the labels of the collection. Where its models can begin from nothing, nobody is the champion of a
+            collection that has none yet.
 
     Raises:
         BadWeights: The file is missing or unusable, or there is no champion yet.
         BadOption: There is no such version.
     """
     name = registry_name(name)
+    if spec == NOBODY:
+        return DetectorRef.nobody(name)
     if spec == CHAMPION:
         champion = champion_of(experiments, name)
         if champion is None:
-            raise BadWeights(f"{name!r} has no champion yet: give the path of a detector's .pt file to begin with")
+            versions = versions_of(experiments, name)
+            if not versions and trainer_of(kind).begins_from_nothing:
+                return DetectorRef.nobody(name)
+            raise BadWeights(_no_champion(name, versions))
         restore_weights(experiments, store, champion)
         return champion.ref
-    if spec.endswith(".pt") or Path(spec).is_file():
-        return _adopt(experiments, store, name, Path(spec))
+    if spec.endswith(KINDS) or Path(spec).is_file():
+        return _adopt(experiments, store, name, Path(spec), kind)
     for found in versions_of(experiments, name):
         if spec in (found.ref.version, found.number):
             restore_weights(experiments, store, found)
             return found.ref
+    kept = [key for key in (f"weights/{spec}{kind}" for kind in KINDS) if VERSION.fullmatch(spec) and store.has(key)]
+    if kept:  # somebody deleted it in MLflow; the store has its weights
+        weights, *_ = [store.local_path(key) for key in keys_of(kept[0])]
+        return _adopt(experiments, store, name, weights, kind)
     known = ", ".join(found.ref.version for found in versions_of(experiments, name)) or "none"
     raise BadOption(
         f"{name!r} has no detector {spec!r} (known: {known}): expected 'champion', a version of 12 hex digits, a "
-        "number in the registry, or the path of a .pt file"
+        f"number in the registry, or the path of a weights file ({', '.join(KINDS)})"
     )
 
 
-def champion_of(experiments: Experiments, name: str) -> Registered | None:
+def _no_champion(name: str, versions: Sequence[RegisteredModel]) -> str:
+    if not versions:
+        return f"{name!r} has no champion yet: give the path of a detector's weights (.pt, .onnx) to begin with"
+    known = ", ".join(found.ref.version for found in versions)
+    return (
+        f"{name!r} has detectors (the newest first: {known}) and none of them is champion: the alias was taken away. "
+        f"Give one of them the alias `{CHAMPION}` in MLflow, under Models, or name a version instead of the champion"
+    )
+
+
+def champion_of(experiments: Experiments, name: str) -> RegisteredModel | None:
     """Return the detector that has the alias `champion`, or None."""
     return aliased(experiments, name, CHAMPION)
 
 
-def aliased(experiments: Experiments, name: str, alias: str) -> Registered | None:
+def aliased(experiments: Experiments, name: str, alias: str) -> RegisteredModel | None:
     """Return the detector that has an alias, or None."""
     with experiments.speaking():
         models = experiments.client.search_registered_models(f"name = '{name}'")
@@ -92,7 +120,7 @@ def aliased(experiments: Experiments, name: str, alias: str) -> Registered | Non
         return _registered(experiments.client.get_model_version(name, str(number))) if number else None
 
 
-def versions_of(experiments: Experiments, name: str, version: str | None = None) -> list[Registered]:
+def versions_of(experiments: Experiments, name: str, version: str | None = None) -> list[RegisteredModel]:
     """Return a line's detectors, the newest first; only those with a weights version where one is given."""
     only = f" and tag.weights_version = '{version}'" if version else ""
     with experiments.speaking():
@@ -100,7 +128,9 @@ def versions_of(experiments: Experiments, name: str, version: str | None = None)
     return sorted((_registered(each) for each in found), key=lambda each: -int(each.number))
 
 
-def register(experiments: Experiments, name: str, ref: DetectorRef, run_id: str, tags: Mapping[str, str]) -> Registered:
+def register(
+    experiments: Experiments, name: str, ref: DetectorRef, run_id: str, tags: Mapping[str, str]
+) -> RegisteredModel:
     """Make a version of weights that a run keeps; the same weights again only get the new tags.
 
     Raises:
@@ -110,7 +140,7 @@ def register(experiments: Experiments, name: str, ref: DetectorRef, run_id: str,
         with experiments.speaking():
             for key, value in tags.items():
                 experiments.client.set_model_version_tag(name, known.number, key, value)
-        return Registered(known.number, known.ref, known.run_id, {**known.tags, **tags})
+        return RegisteredModel(known.number, known.ref, known.run_id, {**known.tags, **tags})
     _ensure_model(experiments, name)
     identity = {"weights_version": ref.version, "weights_key": ref.weights_key}
     source = f"runs:/{run_id}/{ref.weights_key}"
@@ -132,64 +162,66 @@ def drop_alias(experiments: Experiments, name: str, alias: str) -> None:
             experiments.client.delete_registered_model_alias(name, alias)
 
 
-def _adopt(experiments: Experiments, store: Store, name: str, weights: Path) -> DetectorRef:
+def _adopt(experiments: Experiments, store: Store, name: str, weights: Path, kind: str) -> DetectorRef:
     """Store and register weights that a person gives."""
     version = version_of(weights)
-    ref = DetectorRef(version=version, weights_key=f"weights/{version}.pt", name=name)
+    ref = DetectorRef(version=version, weights_key=f"weights/{version}{weights.suffix}", name=name)
     known = versions_of(experiments, name, version)
-    if not store.has(ref.weights_key):
-        _check_weights(weights)
-        store.put(ref.weights_key, weights)
+    kept = dict(zip(keys_of(ref.weights_key), files_of(weights), strict=True))
+    if not known or not all(store.has(key) for key in kept):
+        classes = proposer_of(kind).check(weights, version)
+        for key, part in kept.items():
+            store.put(key, part)
     if not known:
-        classes = _check_weights(weights)
         tags = {"labelline.version": version, "labelline.weights_key": ref.weights_key}
-        with experiments.run(name, f"given {weights.name}", tags) as run:
-            run.log_file(store.local_path(ref.weights_key), "weights")
-        facts = {"origin": f"given: {weights.name}", "classes": json.dumps(classes)}
+        with experiments.run(name, run_name(name, f"given {weights.name}", utc_now()), tags) as run:
+            for key in kept:
+                run.log_file(store.local_path(key), "weights")
+            run.log_text(json.dumps(classes, indent=0), CLASSES_FILE)
+        facts = {"origin": f"given: {weights.name}", "classes": list_classes(classes)}
         known = [register(experiments, name, ref, run.id, facts)]
     if champion_of(experiments, name) is None:
         set_alias(experiments, name, CHAMPION, known[0].number)
     return ref
 
 
-def _check_weights(weights: Path) -> tuple[str, ...]:
-    from tasks.detect.weights import class_names, open_network
-
-    return class_names(open_network(weights))
-
-
-def restore_weights(experiments: Experiments, store: Store, registered: Registered) -> None:
+def restore_weights(experiments: Experiments, store: Store, registered: RegisteredModel) -> None:
     """Bring weights back into the object store from the run that keeps them, where the store has lost them.
 
     Raises:
         ObjectMissing: The run has lost them too, or keeps others.
     """
-    if store.has(registered.ref.weights_key):
+    keys = keys_of(registered.ref.weights_key)
+    if all(store.has(key) for key in keys):
         return
     with tempfile.TemporaryDirectory(prefix="labelline-weights-") as folder:
         with experiments.speaking():
-            copy = experiments.client.download_artifacts(registered.run_id, registered.ref.weights_key, folder)
-        if version_of(Path(copy)) != registered.ref.version:
+            copies = [experiments.client.download_artifacts(registered.run_id, key, folder) for key in keys]
+        if version_of(Path(copies[0])) != registered.ref.version:
             raise ObjectMissing(
                 f"{registered.ref.weights_key} is not in the object store, and run {registered.run_id} keeps other "
-                "weights: give the path of the .pt file again"
+                "weights: give the path of the weights file again"
             )
-        store.put(registered.ref.weights_key, Path(copy))
+        for key, copy in zip(keys, copies, strict=True):
+            store.put(key, Path(copy))
 
 
 def _ensure_model(experiments: Experiments, name: str) -> None:
     with experiments.speaking():
-        if experiments.client.search_registered_models(f"name = '{name}'"):
-            return
+        found = experiments.client.search_registered_models(f"name = '{name}'")
+        if found and not found[0].description:
+            experiments.client.update_registered_model(name, WHAT_IT_IS.format(name))  # made by an earlier version
+    if found:
+        return
     try:
         with experiments.speaking():
-            experiments.client.create_registered_model(name)
-    except TrackingUnavailable as error:
+            experiments.client.create_registered_model(name, description=WHAT_IT_IS.format(name))
+    except TrackingRefused as error:
         if getattr(error.__cause__, "error_code", None) != "RESOURCE_ALREADY_EXISTS":
             raise  # otherwise somebody else made it meanwhile, which is as good
 
 
-def _registered(found: "ModelVersion") -> Registered:
+def _registered(found: "ModelVersion") -> RegisteredModel:
     tags = dict(found.tags)
     ref = DetectorRef(version=tags["weights_version"], weights_key=tags["weights_key"], name=found.name)
-    return Registered(str(found.version), ref, str(found.run_id), tags)
+    return RegisteredModel(str(found.version), ref, str(found.run_id), tags)

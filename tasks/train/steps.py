@@ -8,19 +8,21 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 
-from blocks.artifacts import artifact_key
-from blocks.errors import CatalogUnavailable, StoreUnavailable, TrackingUnavailable
+from blocks.errors import CatalogUnavailable, PrefectLacks, PrefectRefused, StoreUnavailable, TrackingUnavailable
+from blocks.naming.artifacts import artifact_key
 from blocks.plugs import open_catalog, open_experiments, open_store
 from blocks.retries import WAITS_S, only_for
+from blocks.servers.orchestrator import asking_prefect
 from tasks.detect.options import TilingOptions
 from tasks.detect.refs import DetectorRef
 from tasks.intake.batches import BatchRef, detector_of, note_detector
-from tasks.train import evaluate, promotion, registry, training
+from tasks.train import evaluate, promotion, registry
 from tasks.train.evaluate import Comparison
+from tasks.train.fitting import training
+from tasks.train.fitting.training import TrainedRef
+from tasks.train.fitting.watch import EpochReport, Progress
 from tasks.train.options import PromoteOptions, TrainOptions
 from tasks.train.promotion import PromotionReport
-from tasks.train.training import TrainedRef
-from tasks.train.watch import EpochReport, Progress
 
 log = logging.getLogger(__name__)
 
@@ -28,19 +30,24 @@ AWAY = only_for(StoreUnavailable, CatalogUnavailable, TrackingUnavailable)
 
 
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY)
-def resolve_detector(collection: str, spec: str = "champion", plugs: str = "local") -> DetectorRef:
-    """Find the detector that a person means: the champion, a version, or a .pt file."""
-    ref = registry.resolve_detector(open_experiments(plugs), open_store(plugs), collection, spec)
+def resolve_detector(
+    collection: str, spec: str = "champion", plugs: str = "local", label_kind: str = "boxes"
+) -> DetectorRef:
+    """Find the model that a person means: the champion, a version, or a .pt file; nobody where it may be none."""
+    ref = registry.resolve_detector(open_experiments(plugs), open_store(plugs), collection, spec, label_kind)
     log.info("detector of %s: %s (%s)", collection, ref.version, spec)
     return ref
 
 
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
-def choose_detector(batch: BatchRef, spec: str = "champion", plugs: str = "local") -> DetectorRef:
+def choose_detector(
+    batch: BatchRef, spec: str = "champion", plugs: str = "local", label_kind: str = "boxes"
+) -> DetectorRef:
     """Find the detector of a batch: chosen once, so that a promotion while people work changes nothing for them."""
     engine = open_catalog(plugs)
     chosen = detector_of(engine, batch.id)
-    ref = registry.resolve_detector(open_experiments(plugs), open_store(plugs), batch.collection, chosen or spec)
+    plugged = (open_experiments(plugs), open_store(plugs))
+    ref = registry.resolve_detector(*plugged, batch.collection, chosen or spec, label_kind)
     note_detector(engine, batch.id, ref.version)
     log.info("batch %s: detector %s (%s)", batch.id, ref.version, "as before" if chosen else spec)
     return ref
@@ -68,9 +75,12 @@ def compare(
     result = evaluate.compare(
         open_store(plugs), snapshot_id, champion, challenger.detector, tiling, run_id=challenger.run_id
     )
-    before, after = result.champion, result.challenger
-    log.info("mAP50 %.3f → %.3f, mAP50-95 %.3f → %.3f on %d test items, %d boxes",
-             before.map50, after.map50, before.map50_95, after.map50_95, after.items, after.truths)  # fmt: skip
+    before, after = result.champion.metrics, result.challenger.metrics
+    changes = (
+        f"{after.word(name)} {before.numbers[name]:.3f} → {number:.3f}" for name, number in after.numbers.items()
+    )
+    log.info("%s on %d test items, %d %s", ", ".join(changes), result.challenger.items, result.challenger.truths,
+             after.word("truths"))  # fmt: skip
     return result
 
 
@@ -94,13 +104,16 @@ def _progress_artifact(collection: str, snapshot_id: str) -> Progress:
     def show(report: EpochReport) -> None:
         percent = min(100.0, 100.0 * report.epoch / report.epochs)
         try:
-            if made:
-                update_progress_artifact(made[0], percent)
-            else:
-                description = f"training on snapshot {snapshot_id[:12]}, {report.seconds:.0f} s an epoch"
-                key = artifact_key("training", collection)
-                made.append(create_progress_artifact(percent, key=key, description=description))
-        except httpx.HTTPError as error:
+            with asking_prefect("artifact of this training's progress"):
+                if made:
+                    update_progress_artifact(made[0], percent)
+                else:
+                    description = f"training on snapshot {snapshot_id[:12]}, {report.seconds:.0f} s an epoch"
+                    key = artifact_key("training", collection)
+                    made.append(create_progress_artifact(percent, key=key, description=description))
+        except PrefectLacks:
+            made.clear()  # somebody deleted it: the next epoch makes it anew
+        except (PrefectRefused, httpx.HTTPError) as error:
             log.warning("no progress shown for epoch %d: %s", report.epoch, error)  # no reason to stop training
 
     return show

@@ -1,32 +1,32 @@
 """Comparisons as tables people read, for the Prefect UI and for MLflow."""
 
 from tasks.train.evaluate import Comparison, Evaluation
+from tasks.train.fitting.trainers.registry import trainer_of
 
-_ROWS = {
-    "mAP50": "map50",
-    "mAP50-95": "map50_95",
-    "mAP50, whatever the class": "map50_any_class",
-    "mAP50-95, whatever the class": "map50_95_any_class",
-}
+TRUTHS = "truths"
 
 
 def comparison_markdown(comparison: Comparison, *, promoted: bool, reason: str) -> str:
-    """Return a comparison as markdown: the verdict, the numbers overall, and average precision by class."""
+    """Return a comparison as markdown: the verdict, the numbers overall, and the first number by class."""
     champion, challenger = comparison.champion, comparison.challenger
-    head = f"| | champion `{champion.detector.version}` | challenger `{challenger.detector.version}` | gain |"
+    old, new = champion.metrics, challenger.metrics
+    unit, seen = new.word(TRUTHS), trainer_of(comparison.label_kind).seen(comparison.tiling)
+    former = "nobody" if champion.detector.is_nobody else f"champion `{champion.detector.version}`"
+    head = f"| | {former} | challenger `{challenger.detector.version}` | gain |"
     lines = [
         f"## {'Promoted' if promoted else 'Not promoted'}: {reason}",
         "",
-        f"Snapshot `{comparison.snapshot_id[:12]}` of {_cell(comparison.collection)}: {challenger.truths} true boxes "
-        f"on {challenger.items} frozen test items, looked at in tiles of {comparison.tiling.tile_px} px.",
+        f"Snapshot `{comparison.snapshot_id[:12]}` of {_cell(comparison.collection)}: {challenger.truths} true {unit} "
+        f"on {challenger.items} frozen test items, looked at {seen}.",
         "",
         head,
         "|---|---:|---:|---:|",
     ]
-    lines += [_row(label, getattr(champion, name), getattr(challenger, name)) for label, name in _ROWS.items()]
-    for name, after in challenger.by_class.items():
-        before = champion.by_class[name]
-        lines.append(_row(f"AP50 {_cell(name)} ({after.truths} boxes)", before.ap50, after.ap50))
+    lines += [_row(new.word(name), old.numbers[name], number) for name, number in new.numbers.items()]
+    for name, row in new.by_class.items():
+        shown = next(number for number in row if number != TRUTHS)
+        label = f"{new.word(shown)} {_cell(name)} ({row[TRUTHS]:g} {unit})"
+        lines.append(_row(label, old.by_class[name][shown], row[shown]))
     notes = [_unknown("champion", champion), _unknown("challenger", challenger)]
     return "\n".join([*lines, "", *(note for note in notes if note)]).rstrip() + "\n"
 
@@ -36,7 +36,7 @@ def _row(label: str, before: float, after: float) -> str:
 
 
 def _unknown(who: str, evaluation: Evaluation) -> str:
-    if not evaluation.unknown_classes:
+    if not evaluation.unknown_classes or evaluation.detector.is_nobody:
         return ""
     names = ", ".join(_cell(name) for name in evaluation.unknown_classes)
     return f"The {who} does not know {names}: all of those count as missed."

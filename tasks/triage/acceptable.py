@@ -1,8 +1,8 @@
-"""Which proposals of a batch a band could accept without a look: the frame from which audits draw.
+"""Which proposals of a batch a threshold could accept without a look: the frame from which audits draw.
 
 Known before anybody is asked: it follows from what the detector said and from the lots of the blind audit. Not in it
 are boxes below a floor, boxes that are odd and so always asked about, and the boxes of audited items, which people
-label blind. What triage accepts of a class is then exactly the part of this frame at or above its band.
+label blind. What triage accepts of a class is then exactly the part of this frame at or above its threshold.
 """
 
 from dataclasses import dataclass
@@ -12,13 +12,14 @@ import numpy.typing as npt
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
-from blocks.database import reading
-from blocks.tables import BatchItem
+from blocks.database.engine import reading
+from blocks.database.tables import BatchItem
+from tasks.detect.refs import Scope
 from tasks.triage.audit import CONTROL, audits_of, draw_audit
-from tasks.triage.boxes import Boxes, Scope, in_shards, read_boxes
+from tasks.triage.boxes import Boxes, in_shards, read_boxes
 from tasks.triage.options import TriageOptions
-from tasks.triage.robust import Floats
-from tasks.triage.usual import learn_boxes, odd_reasons
+from tasks.triage.outliers.batch_normal import learn_boxes, odd_reasons
+from tasks.triage.robust_z import Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +43,16 @@ class Acceptable:
 
 
 def acceptable_boxes(engine: Engine, scope: Scope, options: TriageOptions, floor: float) -> Acceptable:
-    """Return the proposals that a band could accept; draws the blind audit where that has not happened yet.
+    """Return the proposals that a threshold could accept; draws the blind audit where that has not happened yet.
 
     Args:
         engine: The catalogue.
         scope: Whose proposals, in which batch; all its items are scanned.
-        options: As triage will use them: the audit's share and seed, oddities and drop bands.
+        options: As triage will use them: the audit's share and seed, oddities and drop scores.
         floor: The lowest score that may be accepted.
     """
     draw_audit(engine, scope.batch_id, options.audit_share, options.seed)
-    # The control group is drawn later, and by lot: its boxes are in the frame like all others.
+    # The control group is drawn later, and at random: its boxes are in the frame like all others.
     audited = {item_id for item_id, why in audits_of(engine, scope.batch_id).items() if why != CONTROL}
     with reading(engine) as session:
         in_batch = select(BatchItem.item_id).where(BatchItem.batch_id == scope.batch_id)
@@ -67,7 +68,7 @@ def acceptable_boxes(engine: Engine, scope: Scope, options: TriageOptions, floor
 
 
 def _floors(boxes: Boxes, options: TriageOptions, floor: float) -> Floats:
-    known = {name: max(floor, options.band_of(name).drop) for name in np.unique(boxes.class_names).tolist()}
+    known = {name: max(floor, options.thresholds_of(name).drop) for name in np.unique(boxes.class_names).tolist()}
     return np.array([known[name] for name in boxes.class_names.tolist()], dtype=np.float64)
 
 

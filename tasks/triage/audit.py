@@ -1,12 +1,12 @@
-"""Which items people label blind: the yardstick for everything that the machines did alone."""
+"""Which items people label blind: the holdout for everything that the machines did alone."""
 
 import hashlib
 
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
-from blocks.database import reading, upsert, writing
-from blocks.tables import Audit, Batch, BatchItem, Item, SequenceSplit
+from blocks.database.engine import reading, upsert, writing
+from blocks.database.tables import Audit, Batch, BatchItem, Item, SequenceSplit
 
 RANDOM = "random"
 HELD_OUT = "held_out"
@@ -48,7 +48,7 @@ def draw_audit(engine: Engine, batch_id: str, share: float, seed: int) -> dict[s
 
 
 def in_control(seed: int, batch_id: str, item_id: str, share: float) -> bool:
-    """Say by lot whether an item is of the control group; the same item has the same lot every time."""
+    """Say at random whether an item is of the control group; the same item gets the same answer every time."""
     lot = int.from_bytes(_lot(seed, f"control|{batch_id}", item_id)[:8], "big") / 2**64
     return lot < share
 

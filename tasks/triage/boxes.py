@@ -9,23 +9,15 @@ import numpy.typing as npt
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
-from blocks.database import reading
-from blocks.tables import BatchItem, Item, Proposal, Scan
-from tasks.triage.robust import Floats
+from blocks.database.engine import reading
+from blocks.database.tables import BatchItem, Item, Proposal, Scan
+from tasks.detect.refs import Scope
+from tasks.triage.robust_z import Floats
 
 Member = TypeVar("Member")
 
 SHARD_ITEMS = 128
 """How many items are in memory at a time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Whose proposals count: one batch, one version of the detector, one recipe of scan options."""
-
-    batch_id: str
-    detector: str
-    recipe: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +36,11 @@ class Boxes:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def has_place(self) -> npt.NDArray[np.bool_]:
+        """Whether a proposal is of a part of its item, shape (n,); one of the whole has no edges at all."""
+        return np.asarray(~np.isnan(self.xyxy_px).all(axis=1))
 
     @property
     def log_area(self) -> Floats:

@@ -12,23 +12,24 @@ import numpy.typing as npt
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
-from blocks.database import reading, upsert, writing
+from blocks.database.engine import reading, upsert, writing
+from blocks.database.tables import Audit, Batch, BatchItem, Item, Outcome, Route, Scan, Verdict
 from blocks.errors import BadOption
-from blocks.stores import Store
-from blocks.tables import Audit, Batch, BatchItem, Item, Outcome, Route, Scan, Verdict
-from tasks.detect.lacking import lacking_classes
+from blocks.storage.stores import Store
+from tasks.detect.refs import NOBODY, Scope
+from tasks.detect.unknown_classes import lacking_classes
 from tasks.triage import reasons
 from tasks.triage.audit import CONTROL, HELD_OUT, in_control
-from tasks.triage.bands import judge_boxes
-from tasks.triage.boxes import Boxes, Scope, in_shards, read_boxes
-from tasks.triage.options import CertifiedBands, TriageOptions
+from tasks.triage.boxes import Boxes, in_shards, read_boxes
+from tasks.triage.options import CertifiedThresholds, TriageOptions
+from tasks.triage.outliers.batch_normal import odd_reasons
+from tasks.triage.outliers.fit import BatchFit, measure
 from tasks.triage.report import TriageReport, keep_notes, triage_report
-from tasks.triage.usual import odd_reasons
-from tasks.triage.yardsticks import Yardsticks, measure
+from tasks.triage.thresholds import judge_boxes
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Unrouted:
     """An item of the batch that has no route yet."""
 
     id: str
@@ -45,7 +46,7 @@ def decide(
     recipe: str,
     *,
     classes: tuple[str, ...] | None = None,
-    bands: CertifiedBands | None = None,
+    thresholds: CertifiedThresholds | None = None,
     store: Store | None = None,
 ) -> TriageReport:
     """Give every proposal of a batch a verdict and every item a route.
@@ -55,21 +56,21 @@ def decide(
     Args:
         engine: The catalogue.
         batch_id: The batch, scanned.
-        options: Bands, oddities, audit share.
+        options: Thresholds, outliers, audit share.
         detector: The version whose proposals count.
         recipe: The scan options whose proposals count.
-        classes: The classes of the line, to check the class bands against; None checks nothing. Of a class that the
-            detector does not know nobody would be found where nobody looks: then people look at every item.
-        bands: What audits have proven: accepted is what these say, and people's judgements of boxes that were drawn by
-            lot count. None: the accept bands of the options.
-        store: Where the images and the detector's weights are: needed to judge colours and surfaces.
+        classes: The classes of the line, to check thresholds of classes against; None checks nothing. Of a class that
+            the detector does not know nobody would be found where nobody looks: then people look at every item.
+        thresholds: What audits have certified: accepted is what these say, and people's judgements of boxes that were
+            randomly sampled count. None: the accept scores of the options.
+        store: Where the images and the detector's weights are: needed to judge surfaces.
 
     Returns:
         What went where and why, and what could not be judged.
 
     Raises:
-        BadOption: There is no such batch, or colours or surfaces are to be judged without a store.
-        UnknownClass: A class band is for a class that the line does not have.
+        BadOption: There is no such batch, or surfaces are to be judged without a store.
+        UnknownClass: A threshold is for a class that the line does not have.
     """
     if classes is not None:
         options.check_classes(classes)
@@ -77,11 +78,11 @@ def decide(
     waiting = _waiting_items(engine, scope)
     lacking = lacking_classes(engine, detector, classes or ())
     if waiting:
-        yardsticks = replace(measure(engine, store, scope, options, bands), lacking=lacking)
-        keep_notes(engine, batch_id, yardsticks.notes)
+        fit = replace(measure(engine, store, scope, options, thresholds), lacking=lacking, has_model=detector != NOBODY)
+        keep_notes(engine, batch_id, fit.notes)
         for items in in_shards(waiting):
             boxes = read_boxes(engine, scope, [item.id for item in items])
-            verdicts, routes = _decide_shard(batch_id, items, boxes, yardsticks, options)
+            verdicts, routes = _decide_shard(batch_id, items, boxes, fit, options)
             controls = _controls(batch_id, routes, options)
             with writing(engine) as session:
                 # One transaction: an item that has a route has all its verdicts.
@@ -92,14 +93,11 @@ def decide(
 
 
 def _decide_shard(
-    batch_id: str, items: Sequence[_Waiting], boxes: Boxes, yardsticks: Yardsticks, options: TriageOptions
+    batch_id: str, items: Sequence[_Unrouted], boxes: Boxes, fit: BatchFit, options: TriageOptions
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return rows for `Verdict` and for `BatchItem`."""
-    oddities = [
-        why + yardsticks.odd_boxes.get(proposal_id, [])
-        for proposal_id, why in zip(boxes.ids, odd_reasons(boxes, yardsticks.usual, options), strict=True)
-    ]
-    outcomes, said = judge_boxes(boxes, oddities, options, yardsticks.proven)
+    oddities = odd_reasons(boxes, fit.usual, options)
+    outcomes, said = judge_boxes(boxes, oddities, options, fit.certified)
     verdicts = [
         {"batch_id": batch_id, "proposal_id": proposal_id, "outcome": outcome, "reasons": why}
         for proposal_id, outcome, why in zip(boxes.ids, outcomes.tolist(), said, strict=True)
@@ -107,7 +105,7 @@ def _decide_shard(
     counts = _count_by_item(boxes.item_ids, outcomes)
     routes = []
     for item in items:
-        route, why = _route_of(item, counts.get(item.id, {}), yardsticks, options)
+        route, why = _route_of(item, counts.get(item.id, {}), fit, options)
         if route == Route.ASK and in_control(options.seed, batch_id, item.id, options.control_share):
             route, why = Route.AUDIT.value, [reasons.control_group(), *why]
         place = {"batch_id": batch_id, "item_id": item.id, "position": item.position}
@@ -116,20 +114,20 @@ def _decide_shard(
 
 
 def _route_of(
-    item: _Waiting, outcomes: Mapping[str, int], yardsticks: Yardsticks, options: TriageOptions
+    item: _Unrouted, outcomes: Mapping[str, int], fit: BatchFit, options: TriageOptions
 ) -> tuple[str, list[str]]:
-    audit = yardsticks.audits.get(item.id)
+    audit = fit.audits.get(item.id)
     if audit:
         return Route.AUDIT.value, [reasons.held_out(item.sequence) if audit == HELD_OUT else reasons.random_audit()]
     doubted, accepted = outcomes.get(Outcome.ASK.value, 0), outcomes.get(Outcome.ACCEPT.value, 0)
     why = []
     if doubted:
         why.append(reasons.boxes_in_doubt(doubted, doubted + accepted))
-    why += yardsticks.odd_items.get(item.id, [])
-    if yardsticks.lacking:
-        why.append(reasons.unknown_classes(yardsticks.lacking))
+    why += fit.odd_items.get(item.id, [])
+    if fit.lacking:
+        why.append(reasons.unknown_classes(fit.lacking))
     elif not item.is_scanned:
-        why.append(reasons.not_scanned())
+        why.append(reasons.not_scanned() if fit.has_model else reasons.no_model())
     elif not doubted + accepted:
         why.append(reasons.nothing_found(options.drop))
     return (Route.ASK.value, why) if why else (Route.SURE.value, [reasons.all_sure(accepted)])
@@ -149,7 +147,7 @@ def _count_by_item(item_ids: Sequence[str], outcomes: npt.NDArray[np.str_]) -> d
     return counts
 
 
-def _waiting_items(engine: Engine, scope: Scope) -> list[_Waiting]:
+def _waiting_items(engine: Engine, scope: Scope) -> list[_Unrouted]:
     query = (
         select(BatchItem.item_id, BatchItem.position, Item.sequence, Scan.item_id)
         .join(Item, col(Item.id) == BatchItem.item_id)
@@ -167,4 +165,4 @@ def _waiting_items(engine: Engine, scope: Scope) -> list[_Waiting]:
         if session.get(Batch, scope.batch_id) is None:
             raise BadOption(f"batch {scope.batch_id!r} is not in the catalogue. Open it first, with `open_batch`.")
         rows = session.exec(query).all()
-    return [_Waiting(item_id, position, sequence, bool(scan)) for item_id, position, sequence, scan in rows]
+    return [_Unrouted(item_id, position, sequence, bool(scan)) for item_id, position, sequence, scan in rows]

@@ -1,27 +1,28 @@
 """Every reason that triage gives, in words, and how to count them.
 
 The catalogue keeps reasons as sentences with their numbers in, because people read them. Reports count them by kind.
-Both live here, a sentence beside the pattern that knows it again, so that the two cannot part.
+Both live here, a sentence beside the pattern that knows it again, so that the two cannot part. Sentences of earlier
+versions are known as well: they stay in the catalogue.
 """
 
 import re
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
-from blocks.audit_tables import Said
+from blocks.database.audit_tables import Said
 
 
 class Why(StrEnum):
     """The kinds of reason, in the words of the reports."""
 
-    CONFIDENT = "score in the accept band"
-    DOUBTFUL = "score between the bands"
-    CERTIFIED = "score in the certified band"
-    NO_BAND = "class without a certified band"
+    CONFIDENT = "score above the accept threshold"
+    DOUBTFUL = "score between the thresholds"
+    CERTIFIED = "score above the certified threshold"
+    NO_THRESHOLD = "class without a certified threshold"
     CONFIRMED = "a person says it is right"
     REFUTED = "a person says nothing is there"
     DISPUTED = "a person did not call it right"
-    WEAK = "score under the drop band"
+    WEAK = "score under the drop threshold"
     NO_SCORE = "score is no number"
     SIZE = "unusual size"
     SHAPE = "unusual shape"
@@ -33,12 +34,13 @@ class Why(StrEnum):
     ODD_IMAGE = "unusual image"
     ODD_SURFACE = "unusual surface"
     ODD_PLACE = "unusual place"
-    ODD_COLOUR = "unusual colour"
+    ODD_COLOUR = "unusual colour"  # of earlier batches: nobody looks at colours any more
     ODD_COUNT = "unusual number"
     NO_EMBEDDING = "image cannot be compared"
     NO_SURFACE = "surface cannot be compared"
     NOTHING_FOUND = "nothing found"
     NOT_SCANNED = "not scanned"
+    NO_MODEL = "no model yet"
     UNKNOWN_CLASS = "class unknown to the detector"
     ALL_SURE = "all boxes accepted"
     REMOVED = "removed by a person"
@@ -48,11 +50,11 @@ class Why(StrEnum):
 _PATTERNS: tuple[tuple[Why, re.Pattern[str]], ...] = (
     (Why.CONFIDENT, re.compile(r"score \S+ is at least")),
     (Why.DOUBTFUL, re.compile(r"score \S+ between")),
-    (Why.CERTIFIED, re.compile(r"score \S+ is in the certified band")),
-    (Why.NO_BAND, re.compile(r"no certified band")),
-    (Why.CONFIRMED, re.compile(r"drawn by lot: a person says it is right")),
-    (Why.REFUTED, re.compile(r"drawn by lot: a person says nothing is there")),
-    (Why.DISPUTED, re.compile(r"drawn by lot: ")),
+    (Why.CERTIFIED, re.compile(r"score \S+ is (over the certified threshold|in the certified band)")),
+    (Why.NO_THRESHOLD, re.compile(r"no certified (threshold|band)")),
+    (Why.CONFIRMED, re.compile(r"(random sample|drawn by lot): a person says it is right")),
+    (Why.REFUTED, re.compile(r"(random sample|drawn by lot): a person says nothing is there")),
+    (Why.DISPUTED, re.compile(r"(random sample|drawn by lot): ")),
     (Why.WEAK, re.compile(r"score \S+ is under")),
     (Why.NO_SCORE, re.compile(r"score is no number")),
     (Why.SIZE, re.compile(r"\S+ times the usual area")),
@@ -71,6 +73,7 @@ _PATTERNS: tuple[tuple[Why, re.Pattern[str]], ...] = (
     (Why.NO_SURFACE, re.compile(r"cannot be compared with good surfaces")),
     (Why.NOTHING_FOUND, re.compile(r"nothing found")),
     (Why.NOT_SCANNED, re.compile(r"not scanned")),
+    (Why.NO_MODEL, re.compile(r"there is no model yet")),
     (Why.UNKNOWN_CLASS, re.compile(r"the detector does not know ")),
     (Why.ALL_SURE, re.compile(r"all \d+ box(es)? accepted")),
     (Why.REMOVED, re.compile(r"a person removed")),
@@ -89,6 +92,31 @@ def telling(reasons: Iterable[str]) -> list[str]:
     return [reason for reason in reasons if why_of(reason) in TELLING]
 
 
+_FACTOR = re.compile(r"([\d.]+) times (.*)")
+_PLAIN = {
+    "the usual area of ": ("much smaller than {} usually is", "much larger than {} usually is"),
+    "the usual width to height of ": (
+        "much narrower for its height than {} usually is",
+        "much wider for its height than {} usually is",
+    ),
+    "as far from its nearest images as usual": ("unlike the other pictures", "unlike the other pictures"),
+}
+
+
+def in_plain_words(reason: str) -> str:
+    """Return a sentence as people read it beside a question: without the number that led to it."""
+    found = _FACTOR.fullmatch(reason)
+    if found is not None:
+        for measure, (less, more) in _PLAIN.items():
+            if found[2].startswith(measure):
+                return (less if float(found[1]) < 1 else more).format(found[2].removeprefix(measure))
+    if why_of(reason) is Why.ODD_SURFACE:
+        return "a spot unlike all good surfaces"
+    if why_of(reason) in (Why.NO_EMBEDDING, Why.NO_SURFACE):
+        return reason.partition(":")[0]
+    return reason
+
+
 def why_of(reason: str) -> Why:
     """Say of which kind a sentence is; `OTHER` for one that was not made here."""
     return next((why for why, pattern in _PATTERNS if pattern.match(reason)), Why.OTHER)
@@ -104,25 +132,25 @@ def doubtful(score: float, drop: float, accept: float) -> str:
     return f"score {score:.2f} between {drop:.2f} and {accept:.2f}"
 
 
-def certified(score: float, accept: float, epsilon: float) -> str:
+def certified(score: float, accept: float, max_error_rate: float) -> str:
     """Say why a box of a certified class is accepted."""
-    return f"score {score:.2f} is in the certified band from {accept:.2f}: at most {epsilon:.1%} are wrong"
+    return f"score {score:.2f} is over the certified threshold, {accept:.2f}: at most {max_error_rate:.1%} are wrong"
 
 
-def no_band(class_name: str, score: float) -> str:
+def no_threshold(class_name: str, score: float) -> str:
     """Say that too little is known of a class to accept any of its boxes unseen."""
-    return f"no certified band for {class_name}: score {score:.2f} proves nothing yet"
+    return f"no certified threshold for {class_name}: score {score:.2f} proves nothing yet"
 
 
 def judged(said: str) -> str:
-    """Say what a person said of a box that was drawn by lot; `said` is one of `Said`."""
+    """Say what a person said of a randomly sampled box; `said` is one of `Said`."""
     words = {
         Said.RIGHT.value: "a person says it is right",
         Said.WRONG.value: "a person says that its class or place is wrong",
         Said.NOTHING.value: "a person says nothing is there",
         Said.CANNOT_TELL.value: "a person could not tell",
     }
-    return f"drawn by lot: {words.get(said, 'nobody answered')}"
+    return f"random sample: {words.get(said, 'nobody answered')}"
 
 
 def weak(score: float, drop: float) -> str:
@@ -190,11 +218,6 @@ def odd_place(direction: str, class_name: str) -> str:
     return f"far {direction} where {a_or_an(class_name)} usually is"
 
 
-def odd_colour(change: str, class_name: str) -> str:
-    """Say how a box's colour differs from its class's, such as darker."""
-    return f"much {change} than {a_or_an(class_name)} usually is"
-
-
 def odd_count(count: int, usual: float, class_name: str) -> str:
     """Say that an item has unusually many or few boxes of a class."""
     return f"{count} of class {class_name} where {usual:.0f} is usual"
@@ -213,6 +236,11 @@ def no_surface(why: str) -> str:
 def nothing_found(drop: float) -> str:
     """Say that no proposal of an item survived."""
     return f"nothing found with a score of {drop:.2f} or more"
+
+
+def no_model() -> str:
+    """Say that there is no model yet that could look at items."""
+    return "there is no model yet"
 
 
 def not_scanned() -> str:

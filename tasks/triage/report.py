@@ -5,19 +5,18 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from sqlalchemy import Engine, Text, cast, func
 from sqlmodel import col, select
 
-from blocks.database import reading, upsert, writing
-from blocks.tables import Audit, BatchItem, Bookmark, Outcome, Route, Verdict, utc_now
+from blocks.database.engine import reading, upsert, writing
+from blocks.database.tables import Audit, BatchItem, Bookmark, Outcome, Route, Verdict, utc_now
+from blocks.frozen import Frozen
 from tasks.triage.reasons import why_of
 
 
-class TriageReport(BaseModel):
+class TriageReport(Frozen):
     """How many items and boxes of a batch went where, and why."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     batch_id: str
     items_by_route: dict[str, int] = Field(description="sure, ask, audit: all three, 0 where none")

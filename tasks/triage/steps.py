@@ -5,13 +5,14 @@ import logging
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
-from blocks.artifacts import artifact_key
 from blocks.errors import CatalogUnavailable, StoreUnavailable
+from blocks.naming.artifacts import artifact_key
 from blocks.plugs import open_catalog, open_store
 from blocks.retries import WAITS_S, only_for
-from tasks.triage.batch_surfaces import heat_maps
+from tasks.detect.refs import ScanRef
 from tasks.triage.decide import decide
-from tasks.triage.options import CertifiedBands, TriageOptions
+from tasks.triage.options import CertifiedThresholds, TriageOptions
+from tasks.triage.outliers.read_surfaces import heat_maps
 from tasks.triage.report import TriageReport
 from tasks.triage.summary import what_went_where
 
@@ -21,20 +22,13 @@ AWAY = only_for(CatalogUnavailable, StoreUnavailable)
 
 
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY)
-def triage_batch(
-    batch_id: str,
-    detector: str,
-    recipe: str,
-    options: TriageOptions,
-    plugs: str = "local",
-    *,
-    classes: tuple[str, ...] | None = None,
-    bands: CertifiedBands | None = None,
-) -> TriageReport:
+def triage_batch(scan: ScanRef, options: TriageOptions, thresholds: CertifiedThresholds | None = None) -> TriageReport:
     """Decide about every proposal and item of a batch, and show what went where."""
-    engine = open_catalog(plugs)
-    store = open_store(plugs) if options.odd_colours or options.odd_surfaces else None
-    report = decide(engine, batch_id, options, detector, recipe, classes=classes, bands=bands, store=store)
+    engine = open_catalog(scan.plugs)
+    store = open_store(scan.plugs) if options.surface_anomalies else None
+    seen_by = scan.detector.version, scan.recipe
+    batch_id = scan.batch.id
+    report = decide(engine, batch_id, options, *seen_by, classes=scan.classes, thresholds=thresholds, store=store)
     logger.info("triage of %s: items %s, boxes %s", batch_id, report.items_by_route, report.boxes_by_outcome)
     page = what_went_where(report) + (heat_maps(store, batch_id) if store else "")
     create_markdown_artifact(page, key=artifact_key("triage", batch_id), description="What went where")

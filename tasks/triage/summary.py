@@ -6,6 +6,7 @@ Names come from outside (files, classes, people), so every cell is escaped.
 import re
 from collections.abc import Sequence
 
+from tasks.detect.options import SHOW_SCORE
 from tasks.triage.report import TriageReport
 
 _ROUTE_WORDS = {
@@ -38,7 +39,9 @@ def what_went_where(report: TriageReport) -> str:
             *([f"**The detector does not know {unknown}**: people find these without boxes."] if unknown else []),
             table(("items", "count", "share", "why"), of_items),
             table(("proposed boxes", "count", "share", "why"), of_boxes),
-            "An item or a box with two reasons is counted under both.",
+            "An item or a box with two reasons is counted under both. Proposed boxes are all that the detector "
+            "reported, down to its lowest score; the page on human time and the demo count those of score "
+            f"{SHOW_SCORE} and more.",
             *(f"Not judged: {escape_cell(note)}." for note in report.notes),
         ]
     )

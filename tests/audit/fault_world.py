@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tasks.audit.fault_scores import ItemBoxes
+from tasks.audit.label_errors.scores import ItemBoxes
 
 CLASSES = ("car", "truck")
 World = dict[str, ItemBoxes]

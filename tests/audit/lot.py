@@ -1,4 +1,4 @@
-"""A batch of a parking lot for the tests of the proof: cars with scores, some wrong, and people who know which."""
+"""A batch of a parking lot for the tests of risk control: cars with scores, some wrong, and people who know which."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,20 +8,20 @@ import numpy as np
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from blocks.audit_tables import Judgement, Said
-from blocks.database import reading, upsert, writing
-from blocks.tables import Answer, AnswerState, Proposal, Question, QuestionState, utc_now
-from tasks.audit.options import ProofOptions
-from tasks.review.confirm import confirm_again_queue, confirm_box_queue, draft_confirms, draft_second_looks
-from tasks.review.drafts import write_once
-from tasks.triage.boxes import Scope
+from blocks.database.audit_tables import Judgement, Said
+from blocks.database.engine import reading, upsert, writing
+from blocks.database.tables import Answer, AnswerState, Proposal, Question, QuestionState, utc_now
+from tasks.audit.risk_control.options import RiskControlOptions
+from tasks.detect.refs import Scope
+from tasks.review.drafts.box_checks import confirm_again_queue, confirm_box_queue, draft_confirms, draft_confirms_again
+from tasks.review.drafts.items_and_kinds import write_once
 from tasks.triage.options import TriageOptions
 from tests.triage.rows import BATCH, DETECTOR, RECIPE, Box, add_batch, add_scan, car
 
 SCOPE = Scope(BATCH, DETECTOR, RECIPE)
 CLASSES = ("car", "truck")
-TRIAGE = TriageOptions(odd_images=False)
-PROOF = ProofOptions(boxes_per_class=300)
+TRIAGE = TriageOptions(image_outliers=False)
+RISK_CONTROL = RiskControlOptions(boxes_per_class=300)
 _numbers = count(1)
 
 Judge = Callable[[str], Said | None]
@@ -67,7 +67,7 @@ def answer_all(engine: Engine, judge: Judge, again: Judge | None = None) -> None
     first, second = confirm_box_queue(CLASSES), confirm_again_queue(CLASSES)
     write_once(engine, first, BATCH, 0, draft_confirms(engine, BATCH))
     answer_queue(engine, first.name, judge)
-    write_once(engine, second, BATCH, 0, draft_second_looks(engine, BATCH))
+    write_once(engine, second, BATCH, 0, draft_confirms_again(engine, BATCH))
     answer_queue(engine, second.name, again or judge)
 
 

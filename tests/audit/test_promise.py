@@ -1,15 +1,17 @@
 """The promise kept, on a thousand worlds with a known error: correlated boxes, crowded items, looks in between.
 
-Promised: in at most δ of worlds is a band certified, at any look, whose true error is above ε. And not by accepting
+Promised: in at most δ of worlds is a threshold certified, at any look, whose true error is above ε. And not by
+accepting
 nothing: the share accepted is compared with that of somebody who knows the true error. The fuller table is printed by
-`python -m infra.bench.bands`.
+`python -m tests.bench.thresholds`.
 """
 
 import numpy as np
 import pytest
 from scipy.stats import binom
 
-from infra.bench.bands import (
+from tasks.audit.bounds.certify import Promise
+from tests.bench.thresholds import (
     OTHER_DAYS,
     BatchPlan,
     Outcome,
@@ -19,7 +21,6 @@ from infra.bench.bands import (
     stream_outcome,
     together_outcome,
 )
-from tasks.audit.bands import Promise
 
 STREAM = StreamPlan(looks=(800, 1600), share=1 / 24)
 WHOLE = StreamPlan(looks=(300, 600), share=1.0)
@@ -58,7 +59,7 @@ def test_it_is_kept_in_every_kind_of_world_not_on_average_only(outcomes: list[tu
         assert one.broken <= binom.ppf(0.9999, one.worlds, DELTA), name
 
 
-def test_bands_accept_a_fair_part_of_what_an_oracle_would(outcomes: list[tuple[str, Outcome]]) -> None:
+def test_thresholds_accept_a_fair_part_of_what_an_oracle_would(outcomes: list[tuple[str, Outcome]]) -> None:
     kinds = {name for name, _ in outcomes}
     power = {kind: float(np.mean([one.power for name, one in outcomes if name == kind])) for kind in kinds}
     print({name: round(value, 2) for name, value in sorted(power.items())})
@@ -75,7 +76,7 @@ def test_an_almost_perfect_detector_is_accepted_almost_always() -> None:
 
 @pytest.mark.parametrize("batches", [2, 8])
 def test_what_is_stated_of_several_batches_together_holds_and_says_something(batches: int) -> None:
-    """Each batch of another day; ten bands of 95 % each would hold together with hardly any confidence."""
+    """Each batch of another day; ten thresholds of 95 % each would hold together with hardly any confidence."""
     plan = BatchPlan(items=200, looks=(500,))
     found = {curve: together_outcome(plan, batches, curve, 8, seed=7) for curve in ("perfect", "good", "mostly good")}
     assert sum(one.broken for one in found.values()) <= binom.ppf(0.99, 24, DELTA)
@@ -85,7 +86,7 @@ def test_what_is_stated_of_several_batches_together_holds_and_says_something(bat
 
 
 def test_boxes_judged_in_earlier_batches_would_break_the_promise_where_days_differ() -> None:
-    """Why a band speaks of the batch whose boxes were judged, and evidence of several batches is not put together."""
+    """Why a threshold speaks of the batch whose boxes were judged, and batches do not pool their evidence."""
     for curve in ("mostly good", "usable"):
         pooled = earlier_outcome(OTHER_DAYS, curve, 0.4, 60, seed=5)
         assert pooled.broken > binom.ppf(0.99, pooled.worlds, DELTA), curve

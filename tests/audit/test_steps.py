@@ -1,4 +1,4 @@
-"""The proof as Prefect runs it, step by step on one batch: safe to run again, and shown to people."""
+"""Risk control as Prefect runs it, step by step on one batch: safe to run again, and shown to people."""
 
 from collections.abc import Callable
 
@@ -8,29 +8,32 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from blocks.audit_tables import Band, Judgement, Said
-from blocks.database import reading
-from blocks.stores import Store
-from blocks.tables import Question, utc_now
+from blocks.database.audit_tables import CertifiedThreshold, Judgement, Said
+from blocks.database.engine import reading
+from blocks.database.tables import Question, utc_now
+from blocks.storage.stores import Store
 from tasks.audit import steps
-from tasks.audit.certificate import Certificate
-from tasks.audit.edits import EditReport
-from tasks.audit.options import ProofOptions, ProofRef
+from tasks.audit.certificate.certificate import Certificate
+from tasks.audit.risk_control.options import RiskControlOptions, RiskControlRef
 from tasks.dataset import steps as dataset_steps
 from tasks.dataset.snapshots import take_snapshot
 from tasks.review import steps as review_steps
-from tasks.review.confirm import confirm_again_queue, confirm_box_queue
+from tasks.review.drafts.box_checks import confirm_again_queue, confirm_box_queue
+from tasks.review.receiving.sweeping import SweepPart
 from tasks.settle.labels import settle
 from tasks.triage import steps as triage_steps
 from tasks.triage.options import TriageOptions
-from tests.audit.lot import CLASSES, PROOF, TRIAGE, Lot, answer_queue, make_lot
-from tests.audit.test_again import change
-from tests.audit.test_drifting import earlier_batch, show
+from tests.audit.lot import CLASSES, RISK_CONTROL, TRIAGE, Lot, answer_queue, make_lot
+from tests.audit.risk_control.test_recheck_changed import change
+from tests.audit.risk_control.test_recheck_pictures import earlier_batch, show
+from tests.scans import scan_of
 from tests.triage.rows import BATCH, DETECTOR, RECIPE, add_split
 
 pytestmark = pytest.mark.slow
 
-PROOF_OF = ProofRef(batch_id=BATCH, detector=DETECTOR, recipe=RECIPE, classes=CLASSES, triage=TRIAGE, proof=PROOF)
+RISK_CONTROL_OF = RiskControlRef(
+    batch_id=BATCH, detector=DETECTOR, recipe=RECIPE, classes=CLASSES, triage=TRIAGE, risk_control=RISK_CONTROL
+)
 
 
 @pytest.fixture
@@ -53,33 +56,33 @@ def shown(key: str) -> str:
     return str(max(found, key=lambda artifact: artifact.created or utc_now()).data)
 
 
-def rows(engine: Engine) -> tuple[list[Judgement], list[Band], list[Question]]:
+def rows(engine: Engine) -> tuple[list[Judgement], list[CertifiedThreshold], list[Question]]:
     with reading(engine) as session:
-        return tuple(list(session.exec(select(table)).all()) for table in (Judgement, Band, Question))  # type: ignore[return-value]
+        return tuple(list(session.exec(select(table)).all()) for table in (Judgement, CertifiedThreshold, Question))  # type: ignore[return-value]
 
 
-def run_proof(lot: Lot) -> None:
+def run_risk_control(lot: Lot) -> None:
     """Walk the line from the draw to the settled batch, as `flows/label.py` does."""
     first, second = confirm_box_queue(CLASSES), confirm_again_queue(CLASSES)
-    assert steps.draw_boxes(PROOF_OF) == 300
+    assert steps.sample_boxes(RISK_CONTROL_OF) == 300
     assert review_steps.write_confirm_questions(BATCH, first).count == 300
     answer_queue(lot.engine, first.name, lot.except_first(3))
-    asked_again = review_steps.write_second_looks(BATCH, second).count
+    asked_again = review_steps.write_confirm_again_questions(BATCH, second).count
     assert asked_again <= 3
     answer_queue(lot.engine, second.name, lot.all_right)
-    bands = steps.certify_bands(PROOF_OF).in_force
-    assert "car" in bands.accept_from
-    report = triage_steps.triage_batch(BATCH, DETECTOR, RECIPE, TRIAGE, classes=CLASSES, bands=bands)
+    thresholds = steps.certify_classes(RISK_CONTROL_OF).in_force
+    assert "car" in thresholds.accept_from
+    report = triage_steps.triage_batch(scan_of(BATCH, DETECTOR, RECIPE, CLASSES), TRIAGE, thresholds)
     assert report.boxes_by_outcome["accept"] > 300
     settle(lot.engine, BATCH, DETECTOR, RECIPE)
-    assert steps.watch_bands(PROOF_OF).in_force == bands
+    assert steps.recheck_thresholds(RISK_CONTROL_OF).in_force == thresholds
 
 
 def test_from_the_draw_to_the_certificate_and_all_of_it_is_shown(lot: Lot, store: Store) -> None:
     issued: list[Certificate] = []
 
     def work() -> None:
-        run_proof(lot)
+        run_risk_control(lot)
         add_split(lot.engine, "seq-0", "train")
         issued.append(dataset_steps.issue_certificate(take_snapshot(lot.engine, store, "lot").id))
 
@@ -89,34 +92,34 @@ def test_from_the_draw_to_the_certificate_and_all_of_it_is_shown(lot: Lot, store
     assert cars.error is not None and cars.error.at_most == 0.02
     assert cars.labellers.confirmed_by_people > 0 and cars.labellers.accepted_without_look > 0
     assert certificate.wrong_at_most is not None and certificate.wrong_at_most <= 0.02
-    assert "drawn by lot" in shown("drawn-batch-1")
+    assert "randomly sampled" in shown("drawn-batch-1")
     assert "certified" in shown("bands-batch-1")
     assert "at most **2.0%**" in shown("certificate-lot")
 
 
 def test_running_every_step_again_changes_nothing(lot: Lot) -> None:
-    one_run(lambda: run_proof(lot))
+    one_run(lambda: run_risk_control(lot))
     before = rows(lot.engine)
 
     def again() -> None:
-        steps.draw_boxes(PROOF_OF)
+        steps.sample_boxes(RISK_CONTROL_OF)
         review_steps.write_confirm_questions(BATCH, confirm_box_queue(CLASSES))
-        review_steps.write_second_looks(BATCH, confirm_again_queue(CLASSES))
-        steps.certify_bands(PROOF_OF)
-        steps.watch_bands(PROOF_OF)
+        review_steps.write_confirm_again_questions(BATCH, confirm_again_queue(CLASSES))
+        steps.certify_classes(RISK_CONTROL_OF)
+        steps.recheck_thresholds(RISK_CONTROL_OF)
 
     one_run(again)
     assert rows(lot.engine) == before
 
 
-def test_a_proof_that_cannot_be_had_asks_nobody(lot: Lot) -> None:
-    timid = ProofOptions(boxes_per_batch=0)
-    of = PROOF_OF.model_copy(update={"triage": TriageOptions(), "proof": timid})
+def test_a_promise_that_cannot_be_kept_asks_nobody(lot: Lot) -> None:
+    timid = RiskControlOptions(boxes_per_batch=0)
+    of = RISK_CONTROL_OF.model_copy(update={"triage": TriageOptions(), "risk_control": timid})
 
     def work() -> None:
-        assert steps.draw_boxes(of) == 0
+        assert steps.sample_boxes(of) == 0
         assert review_steps.write_confirm_questions(BATCH, confirm_box_queue(CLASSES)).count == 0
-        assert steps.certify_bands(of).in_force.accept_from == {}
+        assert steps.certify_classes(of).in_force.accept_from == {}
 
     one_run(work)
 
@@ -126,18 +129,18 @@ def test_where_the_pictures_have_changed_nobody_judges_and_the_page_says_why(lot
     earlier_batch(lot.engine, shift=3.0)
 
     def work() -> None:
-        assert steps.draw_boxes(PROOF_OF) == 0
-        assert steps.certify_bands(PROOF_OF).in_force.accept_from == {}
-        assert steps.watch_bands(PROOF_OF).drift is not None
+        assert steps.sample_boxes(RISK_CONTROL_OF) == 0
+        assert steps.certify_classes(RISK_CONTROL_OF).in_force.accept_from == {}
+        assert steps.recheck_thresholds(RISK_CONTROL_OF).drift is not None
 
     one_run(work)
     assert "pictures have changed" in shown("bands-batch-1")
 
 
 def test_an_answer_changed_after_settling_is_settled_and_shown_by_the_sweeps_step_once(lot: Lot) -> None:
-    one_run(lambda: run_proof(lot))
+    one_run(lambda: run_risk_control(lot))
     change(lot.engine, 1, Said.NOTHING)
-    found: list[EditReport] = []
+    found: list[SweepPart] = []
     one_run(lambda: found.extend(steps.settle_edited() for _ in range(2)))
-    assert [one.revisions for one in found] == [1, 0]
+    assert [one.did.split(" ")[0] for one in found] == ["1", "0"]
     assert f"| {BATCH} | 1 | 1 | 0 |" in shown("edited-answers")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from blocks.s3_store import S3Store
+from blocks.storage.s3_store import S3Store
 from tests.s3_server import S3Server
 
 BUCKETS = itertools.count()

@@ -9,10 +9,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, inspect
 from sqlmodel import SQLModel, select
 
-from blocks import tables
+import blocks.catalog
 from blocks.catalog import Catalog, migrate
-from blocks.database import open_engine, reading, upsert, writing
-from blocks.tables import Bookmark
+from blocks.database import tables
+from blocks.database.engine import open_engine, reading, upsert, writing
+from blocks.database.tables import Bookmark
 
 
 def test_migrations_make_exactly_the_tables_of_the_code(engine: Engine) -> None:
@@ -52,7 +53,7 @@ def test_the_block_opens_what_it_migrated_and_hides_its_address(tmp_path: Path) 
 def test_a_catalogue_of_the_first_version_keeps_its_questions_and_can_go_back(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'catalog.sqlite'}"
     config = Config()
-    config.set_main_option("script_location", str(Path(tables.__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(Path(blocks.catalog.__file__).parent / "migrations"))
     config.attributes["engine"] = open_engine(url)
     command.upgrade(config, "0001")
     first = (

@@ -6,7 +6,7 @@ import pytest
 
 from blocks.errors import BadOption
 from blocks.object_store import ObjectStore
-from blocks.stores import FolderStore
+from blocks.storage.stores import FolderStore
 from tests.blocks.conftest import OpenS3
 from tests.s3_server import S3Server
 

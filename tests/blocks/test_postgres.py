@@ -11,8 +11,8 @@ from sqlalchemy import Engine
 from sqlmodel import SQLModel, select
 
 from blocks.catalog import migrate
-from blocks.database import one_at_a_time, reading, upsert, writing
-from blocks.tables import Batch, Bookmark, utc_now
+from blocks.database.engine import one_at_a_time, reading, upsert, writing
+from blocks.database.tables import Batch, Bookmark, utc_now
 
 
 def test_migrations_make_exactly_the_tables_of_the_code(postgres_engine: Engine) -> None:

@@ -9,7 +9,7 @@ from prefect.tasks import Task
 
 from blocks.errors import BadOption, CatalogUnavailable, StoreUnavailable
 from blocks.retries import WAITS_S
-from blocks.stores import Store
+from blocks.storage.stores import Store
 from tasks.dataset import steps as dataset
 from tasks.detect import steps as detect
 from tasks.intake import steps as intake

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from blocks.errors import TrackingUnavailable
-from blocks.experiments import Experiments, OpenRun
+from blocks.errors import TrackingRefused, TrackingUnavailable
+from blocks.servers.experiments import Experiments, OpenRun
 from blocks.tracking import Tracking
 
 
@@ -125,8 +125,23 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
 
 
 def test_an_unknown_scheme_is_an_error() -> None:
-    with pytest.raises(TrackingUnavailable):
+    with pytest.raises(TrackingRefused, match="the Tracking block's address"):
         Experiments("gopher://mlflow").experiment_id("lot")
+
+
+def test_an_experiment_that_somebody_deleted_is_restored_with_its_runs(experiments: Experiments) -> None:
+    with experiments.run("lot", "first", {"job": "1"}):
+        pass
+    experiments.client.delete_experiment(experiments.experiment_id("lot"))
+    with experiments.run("lot", "second", {"job": "2"}):
+        pass
+    assert experiments.finished_run("lot", {"job": "1"}) is not None
+    assert experiments.finished_run("lot", {"job": "2"}) is not None
+
+
+def test_what_mlflow_refuses_is_not_taken_for_a_server_that_is_away(experiments: Experiments) -> None:
+    with pytest.raises(TrackingRefused, match="RESOURCE_DOES_NOT_EXIST"), experiments.speaking():
+        experiments.client.get_run("0" * 32)
 
 
 def test_metrics_wait_while_mlflow_is_away(
@@ -146,3 +161,17 @@ def test_metrics_wait_while_mlflow_is_away(
 
 def test_the_secret_address_is_not_shown() -> None:
     assert "hunter2" not in repr(Tracking(uri=SecretStr("http://user:hunter2@mlflow:5000")))
+
+
+def test_an_experiment_opens_in_the_view_of_trainings_also_one_that_is_older(experiments: Experiments) -> None:
+    experiments.client.create_experiment("older")
+    for name in ("older", "lot"):
+        tags = experiments.client.get_experiment(experiments.experiment_id(name)).tags
+        assert tags["mlflow.experimentKind"] == "custom_model_development"
+        assert "Trainings" in tags["mlflow.note.content"]
+
+
+def test_what_a_person_wrote_about_an_experiment_stays(experiments: Experiments) -> None:
+    made = experiments.client.create_experiment("lot", tags={"mlflow.note.content": "ours"})
+    assert experiments.experiment_id("lot") == made
+    assert experiments.client.get_experiment(made).tags["mlflow.note.content"] == "ours"

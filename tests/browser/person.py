@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 from playwright.sync_api import Page
 
-from blocks.annotation_server import AnnotationServer
-from tasks.review.regions import ShownBox
+from blocks.servers.annotation_server import AnnotationServer
+from tasks.review.questions.kinds.regions import ShownBox
 
 WAIT_MS = 60_000
 """Label Studio's first page takes seconds on a busy machine."""
@@ -25,12 +25,26 @@ def sign_up(server: AnnotationServer, email: str, password: str) -> None:
     assert email in {user["email"] for user in server.call("GET", "api/users/")}
 
 
+def canvas_of(page: Page) -> dict[str, float]:
+    """Return where the picture is on the page, once the page has stopped to move it: `x`, `y`, `width`, `height`."""
+    place, before = page.locator(".konvajs-content").first, None
+    for _ in range(WAIT_MS // 250):
+        box = place.bounding_box()
+        if box is not None and box == before:
+            return dict(box)
+        before = box
+        page.wait_for_timeout(250)
+    raise AssertionError("the picture never came to rest")
+
+
 class LabelStream:
     """The stream of questions that "Label All Tasks" opens: always the next one, never a choice."""
 
     def __init__(self, page: Page, label_studio_url: str, project_id: int) -> None:
         self._page = page
         self.served: list[int] = []
+        self.refused: list[str] = []
+        """What the page asked for in vain: an annotator must lack nothing that they need."""
         page.on("response", self._note_served)
         page.goto(f"{label_studio_url}/projects/{project_id}/data")
         page.get_by_role("button", name="Label All Tasks").click(timeout=WAIT_MS)
@@ -45,11 +59,11 @@ class LabelStream:
             size_wh: Of the picture.
             by_px: How far, in pixels of the picture.
         """
-        x, y, across, down = self._select(box, size_wh)
+        x, y, scale = self._select(box, size_wh)
         mouse = self._page.mouse
         mouse.down()
-        mouse.move(x + by_px[0] * across / 2, y + by_px[1] * down / 2, steps=4)
-        mouse.move(x + by_px[0] * across, y + by_px[1] * down, steps=4)
+        mouse.move(x + by_px[0] * scale / 2, y + by_px[1] * scale / 2, steps=4)
+        mouse.move(x + by_px[0] * scale, y + by_px[1] * scale, steps=4)
         mouse.up()
 
     def delete(self, box: ShownBox, size_wh: tuple[int, int]) -> None:
@@ -57,16 +71,15 @@ class LabelStream:
         self._select(box, size_wh)
         self._page.keyboard.press("Backspace")
 
-    def _select(self, box: ShownBox, size_wh: tuple[int, int]) -> tuple[float, float, float, float]:
-        """Click on a box; return where that was, and the scale from picture to page in both directions."""
-        canvas = self._page.locator(".konvajs-content").first.bounding_box()
-        assert canvas is not None
-        across, down = canvas["width"] / size_wh[0], canvas["height"] / size_wh[1]
-        x = canvas["x"] + (box.x_min + box.x_max) / 2 * across
-        y = canvas["y"] + (box.y_min + box.y_max) / 2 * down
+    def _select(self, box: ShownBox, size_wh: tuple[int, int]) -> tuple[float, float, float]:
+        """Click on a box; return where that was, and the scale from picture to page."""
+        canvas = canvas_of(self._page)
+        scale = min(canvas["width"] / size_wh[0], canvas["height"] / size_wh[1])  # the whole picture, at the top left
+        x = canvas["x"] + (box.x_min + box.x_max) / 2 * scale
+        y = canvas["y"] + (box.y_min + box.y_max) / 2 * scale
         self._page.mouse.click(x, y)
         self._page.wait_for_timeout(300)  # the handles appear
-        return x, y, across, down
+        return x, y, scale
 
     def picture(self, path: str) -> None:
         """Take a screenshot."""
@@ -92,5 +105,7 @@ class LabelStream:
         self._page.wait_for_timeout(1000)  # the boxes fade in
 
     def _note_served(self, response: Any) -> None:
+        if response.status == 403:
+            self.refused.append(f"{response.request.method} {response.url}")
         if "id=next_task" in response.url and response.ok:
             self.served.append(int(response.json()["id"]))

@@ -13,20 +13,21 @@ from playwright.sync_api import Page
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
-from blocks.annotation_server import AnnotationServer
-from blocks.database import reading, upsert, writing
-from blocks.stores import FolderStore
-from blocks.tables import Answer, AnswerState, Batch, Item, Question
+from blocks.database.engine import reading, upsert, writing
+from blocks.database.tables import Answer, AnswerState, Batch, Item, Question
+from blocks.servers.annotation_server import AnnotationServer
+from blocks.storage.stores import FolderStore
 from infra.browser.screenshots import log_in
-from infra.chaos.post_office import open_gateway
-from infra.demo.scenes import draw_scenes
+from infra.demo.scenes.drawing import draw_scenes
 from tasks.intake.folders import find_images, take_in
-from tasks.review.outbox import Draft, post_questions, write_questions
-from tasks.review.poll import read_all_changes
-from tasks.review.queues import mark_missed_queue
-from tasks.review.regions import ShownBox
-from tasks.review.task_data import Payload
-from tests.browser.person import LabelStream
+from tasks.review.posting.outbox import Draft, post_questions, write_questions
+from tasks.review.questions.kinds.correct import CorrectPayload
+from tasks.review.questions.kinds.regions import ShownBox
+from tasks.review.questions.kinds.registry import read_payload
+from tasks.review.questions.queue import mark_missed_queue
+from tasks.review.receiving.poll import read_all_changes
+from tests.browser.person import LabelStream, canvas_of
+from tests.chaos.post_office import open_gateway
 from tests.label_studio import EMAIL, PASSWORD
 
 pytestmark = [pytest.mark.slow, pytest.mark.label_studio]
@@ -48,22 +49,23 @@ def write(engine: Engine, folder: Path, store: FolderStore) -> list[Draft]:
     drafts = []
     for number, item in enumerate(items):
         boxes = [SHOWN] if number == 1 else []
-        payload = Payload(type="boxes", width=item.width, height=item.height, blind=not boxes, boxes=boxes)
+        payload = CorrectPayload(width=item.width, height=item.height, blind=not boxes, boxes=boxes)
         batch_id = POSTED_IN_TURN[0 if number else 1]
         drafts.append(Draft(batch_id, item.id, payload.model_dump(mode="json"), priority=1 - number / 10))
     write_questions(engine, QUEUE, drafts)
     return drafts
 
 
-def draw(page: Page) -> None:
+def draw(page: Page, size_wh: tuple[int, int]) -> None:
     """Press the key of the first class, and drag a box."""
-    canvas = page.locator(".konvajs-content").first.bounding_box()
-    assert canvas is not None
+    canvas = canvas_of(page)
+    scale = min(canvas["width"] / size_wh[0], canvas["height"] / size_wh[1])  # the whole picture, at the top left
+    wide, high = size_wh[0] * scale, size_wh[1] * scale
     (left, top), (right, bottom) = CORNERS_SHARE
     page.keyboard.press("1")
-    page.mouse.move(canvas["x"] + left * canvas["width"], canvas["y"] + top * canvas["height"])
+    page.mouse.move(canvas["x"] + left * wide, canvas["y"] + top * high)
     page.mouse.down()
-    page.mouse.move(canvas["x"] + right * canvas["width"], canvas["y"] + bottom * canvas["height"], steps=8)
+    page.mouse.move(canvas["x"] + right * wide, canvas["y"] + bottom * high, steps=8)
     page.mouse.up()
     page.wait_for_timeout(500)
 
@@ -85,7 +87,7 @@ def test_a_blind_question_shows_nothing_and_takes_what_is_drawn_and_what_is_not(
         stream = LabelStream(page, label_studio.url, project)
         page.screenshot(path=str(tmp_path / "blind.png"))
         blind = text_of(page)
-        draw(page)
+        draw(page, (drafts[0].payload["width"], drafts[0].payload["height"]))
         page.screenshot(path=str(tmp_path / "drawn.png"))
         stream.submit()
         page.screenshot(path=str(tmp_path / "shown.png"))
@@ -102,7 +104,7 @@ def test_a_blind_question_shows_nothing_and_takes_what_is_drawn_and_what_is_not(
     assert stream.served[0] == max(stream.served[:3]), "it was posted last"
     assert [row.state for row in said] == [AnswerState.COUNTED] * 3
     drawn, kept, nothing = (row.raw for row in said)
-    (box,), payload = drawn, Payload.model_validate(drafts[0].payload)
+    (box,), payload = drawn, read_payload(drafts[0].payload)
     assert box["class_name"] == "car"
     assert box["x_min"] == pytest.approx(CORNERS_SHARE[0][0] * payload.width, abs=0.02 * payload.width)
     assert box["y_max"] == pytest.approx(CORNERS_SHARE[1][1] * payload.height, abs=0.02 * payload.height)

@@ -9,21 +9,21 @@ from playwright.sync_api import Page
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from blocks.annotation_server import AnnotationServer
-from blocks.database import reading, upsert, writing
-from blocks.stores import FolderStore
-from blocks.tables import Batch, BatchItem, Item, Outcome, Proposal, Question, Route, Verdict
+from blocks.database.engine import reading, upsert, writing
+from blocks.database.tables import Batch, BatchItem, Item, Outcome, Proposal, Question, Route, Verdict
+from blocks.servers.annotation_server import AnnotationServer
+from blocks.storage.stores import FolderStore
 from infra.browser.screenshots import log_in
-from infra.chaos.post_office import open_gateway
-from infra.demo.scenes import draw_scenes
+from infra.demo.scenes.drawing import draw_scenes
 from tasks.intake.folders import find_images, take_in
-from tasks.review.drafts import write_once
-from tasks.review.outbox import post_questions
-from tasks.review.page_rounds import draft_confirm_pages, page_words
-from tasks.review.pages import PageOptions
-from tasks.review.poll import read_all_changes
-from tasks.review.queues import confirm_page_queue
+from tasks.review.drafts.crop_pages import draft_confirm_pages, page_words
+from tasks.review.drafts.items_and_kinds import write_once
+from tasks.review.posting.outbox import post_questions
+from tasks.review.questions.kinds.page import PageOptions
+from tasks.review.questions.queue import confirm_page_queue
+from tasks.review.receiving.poll import read_all_changes
 from tests.browser.person import WAIT_MS
+from tests.chaos.post_office import open_gateway
 from tests.label_studio import EMAIL, PASSWORD
 
 pytestmark = [pytest.mark.slow, pytest.mark.label_studio]

@@ -11,23 +11,23 @@ from playwright.sync_api import Page
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
-from blocks.annotation_server import AnnotationServer
-from blocks.database import reading, upsert, writing
-from blocks.stores import FolderStore
-from blocks.tables import Answer, AnswerState, Batch, Item, Question
+from blocks.database.engine import reading, upsert, writing
+from blocks.database.tables import Answer, AnswerState, Batch, Item, Question
+from blocks.servers.annotation_server import AnnotationServer
+from blocks.storage.stores import FolderStore
 from infra.browser.screenshots import log_in
-from infra.chaos.post_office import open_gateway
-from infra.demo.scenes import draw_scenes
+from infra.demo.scenes.drawing import draw_scenes
 from tasks.intake.folders import find_images, take_in
-from tasks.review.confirm import confirm_box_queue
-from tasks.review.outbox import Draft, post_questions, write_questions
-from tasks.review.pages import PageCrop
-from tasks.review.poll import read_all_changes
-from tasks.review.queues import Queue, confirm_page_queue, mark_missed_queue, name_kind_queue
-from tasks.review.regions import ShownBox
-from tasks.review.task_data import Payload
-from tasks.review.why import REASONS, SKIPPED
+from tasks.review.drafts.box_checks import confirm_box_queue
+from tasks.review.posting.outbox import Draft, post_questions, write_questions
+from tasks.review.questions.kinds.page import PageCrop
+from tasks.review.questions.kinds.regions import ShownBox
+from tasks.review.questions.kinds.registry import read_payload
+from tasks.review.questions.queue import Queue, confirm_page_queue, mark_missed_queue, name_kind_queue
+from tasks.review.questions.skip_reasons import REASONS, SKIPPED
+from tasks.review.receiving.poll import read_all_changes
 from tests.browser.person import WAIT_MS
+from tests.chaos.post_office import open_gateway
 from tests.label_studio import EMAIL, PASSWORD
 
 pytestmark = [pytest.mark.slow, pytest.mark.label_studio]
@@ -48,7 +48,7 @@ KINDS: Mapping[str, tuple[Queue, dict[str, Any]]] = {
             "crops": [PageCrop(proposal_id=f"p{n}", item_id="", crop=CROP, box=FRAME) for n in range(24)],
         },
     ),
-    "confirm": (confirm_box_queue(CLASSES), {"crop": CROP, "class_name": "car", "boxes": [BOX], "prefill": [BOX.id]}),
+    "confirm": (confirm_box_queue(CLASSES), {"crop": CROP, "class_name": "car", "boxes": [BOX]}),
 }
 """A queue of each kind, and what its question shows."""
 
@@ -63,10 +63,10 @@ def write(engine: Engine, folder: Path, store: FolderStore, kind: str) -> Queue:
         upsert(session, Batch, [{"id": "b", "collection": f"skips in a browser, {kind}"}])
     drafts = []
     for item in items:
-        mine = dict(shown)
+        mine = {"width": item.width, "height": item.height, **shown} if "crops" not in shown else dict(shown)
         if "crops" in mine:
             mine["crops"] = [crop.model_copy(update={"item_id": item.id}) for crop in mine["crops"]]
-        payload = Payload(type=queue.kind, width=item.width or 0, height=item.height or 0, **mine)
+        payload = read_payload({"type": queue.kind, **mine})
         drafts.append(Draft("b", item.id, payload.model_dump(mode="json")))
     write_questions(engine, queue, drafts)
     return queue

@@ -1,1 +1,1 @@
-"""The fault harness: a short run of it, and proof that it would notice."""
+"""The proof that questions and answers survive faults: a real Label Studio, real kills, and books compared."""

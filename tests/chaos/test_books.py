@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from infra.chaos.ledger import Books, Kept, Shown, compare
-from infra.chaos.tally import Tally, add_up, count_questions, write_table
+from tests.chaos.ledger import Books, Kept, Shown, compare
+from tests.chaos.tally import Tally, add_up, count_questions, write_table
 
 EARLY, LATE = datetime(2026, 11, 1, 12, tzinfo=UTC), datetime(2026, 11, 1, 13, tzinfo=UTC)
 
@@ -74,9 +74,16 @@ def test_a_question_whose_task_is_unknown_is_lost() -> None:
     assert count_questions({"a": None}, {"a": [1]}) == (1, 0)
 
 
+def test_a_question_opened_without_its_proposals_is_amiss_unless_nobody_could_help_it() -> None:
+    assert not Tally("locked", 1, 0, 0, without=1).is_clean
+    assert Tally("locked elsewhere", 1, 0, 0, without=1, forgives_without=True).is_clean
+    assert not Tally("locked elsewhere", 1, 1, 0, without=1, forgives_without=True).is_clean
+
+
 def test_the_table_is_written_as_a_list(tmp_path: Path) -> None:
     tally = add_up("sender killed", [(0, 0), (1, 0), (0, 2)])
     write_table([tally], tmp_path / "bench" / "chaos.json")
     assert not tally.is_clean and Tally("x", 1, 0, 0).is_clean
     written = json.loads((tmp_path / "bench" / "chaos.json").read_text())
-    assert written == [{"fault": "sender killed", "trials": 3, "lost": 1, "doubled": 2}]
+    rest = {"without": 0, "forgives_without": False}
+    assert written == [{"fault": "sender killed", "trials": 3, "lost": 1, "doubled": 2, **rest}]

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from sqlalchemy import Engine
 
-from blocks.database import upsert, writing
-from blocks.stores import Store
-from blocks.tables import Batch, BatchItem, Item, Label, SequenceSplit, utc_now
+from blocks.database.engine import upsert, writing
+from blocks.database.tables import Batch, BatchItem, Item, Label, SequenceSplit, utc_now
+from blocks.storage.stores import Store
 
 COLOURS = {"red": (40, 40, 220), "blue": (220, 60, 40)}
 

@@ -3,31 +3,31 @@
 import pytest
 from sqlalchemy import Engine
 
-from blocks.database import writing
-from blocks.stores import Store
-from blocks.tables import BatchItem
-from tasks.audit.certificate import Certificate, to_markdown
+from blocks.database.engine import writing
+from blocks.database.tables import BatchItem
+from blocks.storage.stores import Store
+from tasks.audit.certificate.certificate import Certificate, to_markdown
 from tasks.dataset.agreement import agreement_behind
 from tasks.dataset.certificates import issue_certificate
 from tasks.dataset.snapshots import take_snapshot
-from tasks.review.queues import Queue
-from tasks.review.rules import close_rest
-from tasks.review.standards import OverlapRule, Staff
-from tasks.review.weighing import weigh_answers
+from tasks.review.decide.aggregate import weigh_answers
+from tasks.review.decide.until import close_rest
+from tasks.review.questions.queue import Queue
+from tasks.review.questions.staffing import AnnotatorPool, OverlapRule
+from tasks.settle.annotators.people import people_of
 from tasks.settle.labels import settle
-from tasks.settle.people import people_of
-from tests.review.builders import QUEUE, Speaker, item_id, make_batch, post_seats, region, seats_of, write_missed
+from tests.review.builders import QUEUE, Speaker, item_id, make_batch, post_slots, region, slots_of, write_missed
 from tests.triage.rows import add_split
 
 HERE, THERE = (100.0, 100.0, 220.0, 180.0), (800.0, 600.0, 900.0, 680.0)
 ADA, BEN = "ada@example.org", "ben@example.org"
-TWO = QUEUE.staffed(Staff(overlap=OverlapRule(least=2, most=2)))
+TWO = QUEUE.with_pool(AnnotatorPool(overlap=OverlapRule(least=2, most=2)))
 
 
 def begin(engine: Engine, items: int, queue: Queue = TWO, batch_id: str = "b1", first: int = 0) -> None:
     make_batch(engine, items=items, batch_id=batch_id, first=first)
     write_missed(engine, batch_id, queue=queue)
-    post_seats(engine, queue)
+    post_slots(engine, queue)
     add_split(engine, "s", "train")
 
 
@@ -39,15 +39,15 @@ def end(engine: Engine, store: Store, batch_id: str = "b1", queue: Queue = TWO) 
 
 
 def both_say(engine: Engine, speaker: Speaker, number: int, *said: tuple[str, str, tuple[float, ...]]) -> None:
-    """Let people say a class and a place of an item; everybody has a seat of their own."""
-    seats = seats_of(engine, item_id(number), TWO)
-    for seat, (person, name, edges) in enumerate(said, 1):
-        speaker.say(person, seats[f"~{seat}"], [region(f"{person[0]}{number}", name, edges)])  # type: ignore[arg-type]
+    """Let people say a class and a place of an item; everybody has a slot of their own."""
+    slots = slots_of(engine, item_id(number), TWO)
+    for slot, (person, name, edges) in enumerate(said, 1):
+        speaker.say(person, slots[f"~{slot}"], [region(f"{person[0]}{number}", name, edges)])  # type: ignore[arg-type]
 
 
 def test_where_one_person_answered_each_question_it_is_not_measured(engine: Engine, store: Store) -> None:
     begin(engine, 1, QUEUE)
-    Speaker(engine).say(ADA, seats_of(engine, item_id(0), QUEUE)[""], [region()])
+    Speaker(engine).say(ADA, slots_of(engine, item_id(0), QUEUE)[""], [region()])
     certificate = end(engine, store, queue=QUEUE)
     assert certificate.agreement is None
     assert "| agreement | not measured |" in to_markdown(certificate)

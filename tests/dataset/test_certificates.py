@@ -6,12 +6,12 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from blocks.audit_tables import Band, IssuedCertificate, Judgement
-from blocks.database import reading, upsert, writing
+from blocks.database.audit_tables import CertifiedThreshold, IssuedCertificate, Judgement
+from blocks.database.engine import reading, upsert, writing
+from blocks.database.tables import Audit, BatchItem, Label, Proposal, Scan, Verdict, utc_now
 from blocks.errors import BadOption, ObjectMissing
-from blocks.stores import Store
-from blocks.tables import Audit, BatchItem, Label, Proposal, Scan, Verdict, utc_now
-from tasks.audit.certificate import Bound, Certificate, from_json
+from blocks.storage.stores import Store
+from tasks.audit.certificate.certificate import Bound, Certificate, from_json
 from tasks.dataset.certificate_page import certificate_page
 from tasks.dataset.certificates import issue_certificate
 from tasks.dataset.snapshots import read_snapshot, take_snapshot
@@ -56,14 +56,15 @@ def machine_made(engine: Engine, class_name: str) -> int:
     return len(mine)
 
 
-def add_band(engine: Engine, class_name: str, standing: str = "certified", **changes: object) -> None:
+def add_threshold(engine: Engine, class_name: str, standing: str = "certified", **changes: object) -> None:
     row = {
         "batch_id": "b1", "detector": "d1", "recipe": "r1", "class_name": class_name, "collection": "lot",
         "standing": standing, "accept_from": 0.7, "epsilon": 0.02, "delta": 0.05, "scope": "batch", "population": 900,
-        "draws": 250, "judged": 250, "wrong": 1, "reason": f"band for {class_name} {standing}", "certified_at": WHEN,
+        "draws": 250, "judged": 250, "wrong": 1, "reason": f"threshold for {class_name} {standing}",
+        "certified_at": WHEN,
     }  # fmt: skip
     with writing(engine) as session:
-        upsert(session, Band, [row | changes])
+        upsert(session, CertifiedThreshold, [row | changes])
 
 
 def audit(engine: Engine, item_id: str) -> None:
@@ -96,7 +97,7 @@ def test_labels_by_hand_have_no_error_bound_and_no_audits_no_miss_bound(
     for one in certificate.classes:
         assert one.labellers.added_by_people == one.labellers.total == 6
         assert (one.error, one.misses, one.accept_from) == (None, None, None)
-    assert certificate.wrong_at_most == 0.0
+    assert certificate.wrong_at_most is None
 
 
 def test_labels_count_for_whoever_made_them(engine: Engine, store: Store, items: list[str]) -> None:
@@ -112,9 +113,9 @@ def test_labels_count_for_whoever_made_them(engine: Engine, store: Store, items:
     assert by_whom == (1, 1, 2, 2)
 
 
-def test_a_certified_band_covers_what_nobody_looked_at(engine: Engine, store: Store, items: list[str]) -> None:
+def test_a_certified_threshold_covers_what_nobody_looked_at(engine: Engine, store: Store, items: list[str]) -> None:
     machine_made(engine, "red")
-    add_band(engine, "red")
+    add_threshold(engine, "red")
     certificate = certify(engine, store)
     red = {one.name: one for one in certificate.classes}["red"]
     assert red.error is not None
@@ -124,7 +125,9 @@ def test_a_certified_band_covers_what_nobody_looked_at(engine: Engine, store: St
     assert any("both count as right" in remark for remark in certificate.remarks)
 
 
-def test_unseen_labels_without_band_or_audit_are_not_measured(engine: Engine, store: Store, items: list[str]) -> None:
+def test_unseen_labels_without_threshold_or_audit_are_not_measured(
+    engine: Engine, store: Store, items: list[str]
+) -> None:
     machine_made(engine, "red")
     certificate = certify(engine, store)
     red = {one.name: one for one in certificate.classes}["red"]
@@ -132,14 +135,14 @@ def test_unseen_labels_without_band_or_audit_are_not_measured(engine: Engine, st
     assert certificate.wrong_at_most is None
 
 
-def test_a_withdrawn_band_covers_nothing_and_says_so(engine: Engine, store: Store, items: list[str]) -> None:
+def test_a_withdrawn_threshold_covers_nothing_and_says_so(engine: Engine, store: Store, items: list[str]) -> None:
     machine_made(engine, "red")
-    add_band(engine, "red", "withdrawn")
+    add_threshold(engine, "red", "withdrawn")
     certificate = certify(engine, store)
     red = {one.name: one for one in certificate.classes}["red"]
     assert red.error is not None and red.error.at_most is None
     assert certificate.wrong_at_most is None
-    assert "band for red withdrawn" in certificate.remarks
+    assert "threshold for red withdrawn" in certificate.remarks
 
 
 def test_blind_audits_give_rates_of_errors_and_misses(engine: Engine, store: Store, items: list[str]) -> None:
@@ -164,7 +167,7 @@ def test_blind_audits_give_rates_of_errors_and_misses(engine: Engine, store: Sto
 
 
 def judge(engine: Engine, batch_id: str, boxes: int) -> None:
-    """Write that so many boxes of a batch, drawn by lot, are all right."""
+    """Write that so many boxes of a batch, a random sample, are all right."""
     (label, *_) = labels_of(engine, "red")
     mine = {"item_id": label.item_id, "detector": "d1", "recipe": "r1", "class_name": "red"}
     corners = {name: getattr(label, name) for name in ("x_min", "y_min", "x_max", "y_max")}
@@ -185,11 +188,11 @@ def red_of(certificate: Certificate) -> Bound:
 
 @pytest.fixture
 def two_batches(engine: Engine, store: Store, items: list[str]) -> None:
-    """All red labels of two batches were accepted unseen, by a band each."""
+    """All red labels of two batches were accepted unseen, by a threshold each."""
     settle_scenes(engine, store, [draw_scene(9, sequence="s0", squares=4)], SPLITS, batch_id="b2")
     machine_made(engine, "red")
     for batch_id in ("b1", "b2"):
-        add_band(engine, "red", batch_id=batch_id, judged=300, draws=300, wrong=0)
+        add_threshold(engine, "red", batch_id=batch_id, judged=300, draws=300, wrong=0)
 
 
 def test_the_evidence_of_several_batches_adds_up_to_one_bound(engine: Engine, store: Store, two_batches: None) -> None:
@@ -203,7 +206,7 @@ def test_the_evidence_of_several_batches_adds_up_to_one_bound(engine: Engine, st
     assert certificate.wrong_at_most is not None
 
 
-def test_bands_of_several_batches_without_what_was_judged_for_them_state_nothing(
+def test_thresholds_of_several_batches_without_what_was_judged_for_them_state_nothing(
     engine: Engine, store: Store, two_batches: None
 ) -> None:
     assert red_of(certify(engine, store)).at_most is None
@@ -213,15 +216,15 @@ def test_it_is_kept_and_issued_anew_only_where_its_content_changed(
     engine: Engine, store: Store, items: list[str]
 ) -> None:
     machine_made(engine, "red")
-    add_band(engine, "red")
+    add_threshold(engine, "red")
     snapshot = take_snapshot(engine, store, "lot")
     first = issue_certificate(engine, store, snapshot.id, WHEN)
     assert issue_certificate(engine, store, snapshot.id, WHEN + timedelta(hours=1)) == first
     assert len(list(store.keys("certificates/"))) == 1
-    add_band(engine, "blue")  # says nothing of this snapshot: its blue labels are all by hand
+    add_threshold(engine, "blue")  # says nothing of this snapshot: its blue labels are all by hand
     assert issue_certificate(engine, store, snapshot.id) == first
     with writing(engine) as session:
-        session.get_one(Band, ("b1", "d1", "r1", "red")).standing = "withdrawn"
+        session.get_one(CertifiedThreshold, ("b1", "d1", "r1", "red")).standing = "withdrawn"
     second = issue_certificate(engine, store, snapshot.id)
     with reading(engine) as session:
         row = session.get_one(IssuedCertificate, snapshot.id)

@@ -1,14 +1,17 @@
 import hashlib
 import json
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from blocks.database import reading, upsert, writing
-from blocks.errors import NotEnoughData, ObjectMissing
-from blocks.stores import Store
-from blocks.tables import Batch, BatchItem, Label, SequenceSplit, Snapshot, utc_now
+from blocks.database.engine import reading, upsert, writing
+from blocks.database.tables import Batch, BatchItem, Item, Label, SequenceSplit, Snapshot, utc_now
+from blocks.errors import BadShape, NotEnoughData, ObjectMissing
+from blocks.shapes import Polygon, Whole, shape_columns
+from blocks.storage.stores import Store
+from tasks.dataset.manifest import ManifestLabel, head_line, is_plain, item_line, read_head, tail_line
 from tasks.dataset.snapshots import read_snapshot, take_snapshot
 from tests.dataset.scenes import draw_scene, label_row, settle_scenes
 
@@ -128,3 +131,74 @@ def test_splits_of_other_collections_do_not_count(engine: Engine, store: Store) 
     with writing(engine) as session:
         upsert(session, SequenceSplit, [{"collection": "elsewhere", "sequence": "s0", "split": "test"}])
     assert take_snapshot(engine, store, "lot").splits == {"train": 1, "val": 1, "test": 1}
+
+
+FORMAT_1 = (
+    '{"classes":["red"],"collection":"lot","format":"labelline-snapshot-1","items":[\n'
+    '{"height":48,"id":"i","key":"items/i","labels":[{"answer_id":null,"batch_id":"b1","box_xyxy_px":[1.0,1.0,9.5,9.0],'
+    '"class_name":"red","id":"l","kind":null,"kind_answer_id":null,"origin":"machine","proposal_id":null,'
+    '"region":"r","revision":0}],"name":"a.png","sequence":"s","split":"test","width":64}\n]}\n'
+)
+
+
+def test_a_manifest_of_format_1_is_read_and_would_be_written_the_same(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "manifest.json"
+    path.write_text(FORMAT_1)
+    snapshot_id = hashlib.sha256(FORMAT_1.encode()).hexdigest()
+    store.put(f"snapshots/{snapshot_id}.json", path, "application/json")
+    manifest = read_snapshot(store, snapshot_id)
+    (item,) = manifest.items()
+    assert (manifest.kind, manifest.classes, item.labels[0].box_xyxy_px) == ("boxes", ("red",), (1.0, 1.0, 9.5, 9.0))
+    assert (item.labels[0].shape, item.labels[0].track, item.length, item.frame) == (None, None, None, None)
+    lines = head_line("lot", ["red"], "boxes", is_plain=is_plain(item)) + item_line(item) + tail_line()
+    assert lines == FORMAT_1
+
+
+def test_truth_that_format_1_can_hold_keeps_its_id(engine: Engine, store: Store) -> None:
+    three_scenes(engine, store)
+    head = store.get(f"snapshots/{take_snapshot(engine, store, 'lot').id}.json").decode().splitlines()[0]
+    assert json.loads(head + "]}")["format"] == "labelline-snapshot-1"
+
+
+def test_a_track_is_kept_in_format_2_and_read_again(engine: Engine, store: Store) -> None:
+    ids = three_scenes(engine, store)
+    with writing(engine) as session:
+        upsert(session, Label, [{**label_row(ids[1], "r0", "red", (1, 1, 9, 9), revision=1), "track": "t7"}])
+        session.get_one(Item, ids[1]).frame = 3
+    ref = take_snapshot(engine, store, "lot")
+    head = store.get(f"snapshots/{ref.id}.json").decode().splitlines()[0]
+    assert json.loads(head + "]}") == {
+        "classes": ["blue", "red"],
+        "collection": "lot",
+        "format": "labelline-snapshot-2",
+        "items": [],
+        "kind": "boxes",
+    }
+    items = list(read_snapshot(store, ref.id).items())
+    assert len(items) == 3
+    assert [(item.frame, [label.track for label in item.labels]) for item in items if item.split == "val"] == [
+        (3, ["t7"])
+    ]
+
+
+def test_a_shape_of_a_kind_that_the_line_does_not_have_is_named(engine: Engine, store: Store) -> None:
+    ids = three_scenes(engine, store)
+    shape = shape_columns(Polygon(points=((0, 0), (5, 0), (0, 5))))
+    with writing(engine) as session:
+        upsert(session, Label, [{**label_row(ids[1], "r0", "red", (1, 1, 9, 9), revision=1), **shape}])
+    with pytest.raises(BadShape, match=r"no kind of label has shapes of type box and polygon \(known: boxes: box"):
+        take_snapshot(engine, store, "lot")
+
+
+def test_a_label_without_edges_has_no_box() -> None:
+    facts = dict.fromkeys(("kind", "proposal_id", "answer_id", "kind_answer_id", "bounds_px"))
+    label = ManifestLabel(
+        id="l", region="whole", revision=0, class_name="cat", origin="person", batch_id="b", shape=Whole(), **facts
+    )
+    with pytest.raises(BadShape, match=r"label l \(cat\) has no box"):
+        _ = label.box_xyxy_px
+
+
+def test_a_manifest_of_a_format_to_come_is_refused() -> None:
+    with pytest.raises(ValueError, match="labelline-snapshot-3"):
+        read_head('{"classes":[],"collection":"lot","format":"labelline-snapshot-3","items":[\n')

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from tasks.detect.backends.safe_weights import quiet_ultralytics
 from tasks.detect.models import forget_detectors
-from tasks.detect.weights import quiet_ultralytics
 
 TINY_PLAN: dict[str, Any] = {
     "nc": 3,
@@ -25,14 +25,19 @@ TINY_PLAN: dict[str, Any] = {
 }
 
 
-def save_tiny(path: Path, names: tuple[str, ...] = ("car", "truck", "bus"), seed: int = 0) -> Path:
+def save_tiny(
+    path: Path,
+    names: tuple[str, ...] = ("car", "truck", "bus"),
+    seed: int = 0,
+    plan: dict[str, Any] = TINY_PLAN,
+) -> Path:
     """Save a small YOLO detection network whose random numbers make it report boxes of all scores."""
     quiet_ultralytics()
     import torch
     from ultralytics.nn.tasks import DetectionModel
 
     torch.manual_seed(seed)
-    network = DetectionModel({**TINY_PLAN, "nc": len(names)}, verbose=False)
+    network = DetectionModel({**plan, "nc": len(names)}, verbose=False)
     network.names = dict(enumerate(names))
     for branch in network.model[-1].cv3:
         torch.nn.init.normal_(branch[-1].weight, std=1.0)
@@ -41,8 +46,9 @@ def save_tiny(path: Path, names: tuple[str, ...] = ("car", "truck", "bus"), seed
     for layer in layers:
         layer.momentum = None  # average over all batches
     with torch.no_grad():  # the statistics of noise, so that what a picture shows makes a difference
+        side = 160 if plan is TINY_PLAN else 192  # any that the network can see
         for _ in range(5):
-            network.train()(torch.rand(4, 3, 160, 160))
+            network.train()(torch.rand(4, 3, side, side))
     for layer in layers:
         layer.momentum = 0.03
     torch.save({"model": network.half(), "ema": None, "train_args": {"task": "detect"}}, path)

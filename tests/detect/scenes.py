@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import supervision as sv
 
-from tasks.detect.models import EMBEDDING, to_detections
-from tasks.detect.seams import Seen
-from tasks.detect.tiles import Floats, Regions
-from tasks.detect.views import Placement, View, letterbox
+from tasks.detect.detector import EMBEDDING, to_detections
+from tasks.detect.tiling.seams import Seen
+from tasks.detect.tiling.tiles import Floats, Regions
+from tasks.detect.tiling.views import Placement, View, letterbox
 from tasks.intake.images import Pixels
 
 COLOURS = {"car": (0, 0, 250), "truck": (0, 250, 0), "bus": (250, 0, 0)}
@@ -31,6 +31,7 @@ class ColourDetector:
     imgsz: int = 320
     classes: tuple[str, ...] = ("car", "truck", "bus")
     version: str = "0123456789ab"
+    stride: int = 32
     widens: bool = True
     lanes: int = 1
     batch_size: int = 0
@@ -41,7 +42,7 @@ class ColourDetector:
         if fitted:
             assert len({image.shape for image in images}) <= 1
             sides = [side for image in images for side in image.shape[:2]]
-            assert all(side % 32 == 0 and (side <= self.imgsz or self.widens) for side in sides)
+            assert all(side % self.stride == 0 and (side <= self.imgsz or self.widens) for side in sides)
         return [self._look(image, fitted) for image in images]
 
     def embed(self, images: Sequence[Pixels]) -> np.ndarray:

@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
+from blocks.database.tables import Label, Proposal
 from blocks.errors import BadOption, NotEnoughData
-from blocks.tables import Label, Proposal
 from tasks.detect.calibration import (
     Judged,
-    calibration_error,
     fit_calibration,
     judge,
     keep_calibration,
@@ -16,6 +15,7 @@ from tasks.detect.calibration import (
     read_calibration,
     seen_by,
 )
+from tasks.kinds.metrics import expected_calibration_error
 
 BOX = {"x_min": 10.0, "y_min": 10.0, "x_max": 50.0, "y_max": 30.0}
 
@@ -54,22 +54,13 @@ def both(a, b):
     return Judged(a.keys + b.keys, *joined, a.items + b.items)
 
 
-def test_nothing_has_no_error():
-    assert calibration_error(np.zeros(0), np.zeros(0, dtype=bool)) == 0.0
-
-
-def test_a_score_that_means_what_it_says_has_no_error():
-    assert calibration_error(np.full(10, 0.7), np.arange(10) < 7) == pytest.approx(0.0)
-    assert calibration_error(np.full(10, 1.0), np.arange(10) < 7) == pytest.approx(0.3)
-
-
 @pytest.mark.parametrize("count", [400, 3000])
 def test_scores_that_exaggerate_are_mended_on_items_never_seen(count):
     fitted = fit_calibration(judged(count, sure=3.0))
     fresh = judged(3000, sure=3.0, seed=9)
     mended = fitted.curves["car/tile"](fresh.scores)
     assert fitted.error_after < 0.5 * fitted.error_before
-    assert calibration_error(mended, fresh.right) < 0.5 * calibration_error(fresh.scores, fresh.right)
+    assert expected_calibration_error(mended, fresh.right) < 0.5 * expected_calibration_error(fresh.scores, fresh.right)
 
 
 def test_good_scores_are_left_about_as_they_are():

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 
 from blocks.errors import BadOption
-from tasks.detect.choice import probe_pictures
+from tasks.detect.backends.choice import probe_pictures
+from tasks.detect.backends.decode import MOST_BOXES, suppress_rows
+from tasks.detect.backends.row_detector import RowDetector
+from tasks.detect.backends.runner import NetworkFacts
+from tasks.detect.backends.safe_weights import version_of
 from tasks.detect.models import load_detector
-from tasks.detect.networks import NetworkFacts
-from tasks.detect.overlaps import paired_iou
-from tasks.detect.row_detector import RowDetector
-from tasks.detect.rows import MOST_BOXES, suppress_rows
 from tasks.detect.stream import find_objects
-from tasks.detect.weights import version_of
+from tasks.kinds.geometry import paired_iou
 from tests.detect.scenes import ColourDetector
-from tests.detect.test_stream import ALL, OPTIONS, source
+from tests.detect.tiling.test_stream import ALL, OPTIONS, source
 
 
 def test_joined_tiles_find_the_same_solid_objects_in_fewer_pixels():

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tasks.detect.options import TilingOptions
-from tasks.detect.stream import Source, Unseen, find_objects
+from tasks.detect.stream import ImageSource, Unseen, find_objects
 from tasks.intake.images import decode_upright
 from tests.detect.scenes import ColourDetector, draw
 
@@ -21,9 +21,9 @@ CODE = """
 import json, sys
 from functools import partial
 from pathlib import Path
-from infra.bench.peak_memory import peak_mb
+from tests.bench.peak_memory import peak_mb
 from tasks.detect.options import TilingOptions
-from tasks.detect.stream import Found, Source, find_objects
+from tasks.detect.stream import Found, ImageSource, find_objects
 from tasks.intake.images import decode_upright
 from tests.detect.scenes import ColourDetector
 
@@ -31,7 +31,7 @@ def read(path):
     return decode_upright(Path(path).read_bytes())
 
 options = TilingOptions(tile_px=2048, whole_image=False)
-sources = [Source(str(n), (20_000, 20_000), partial(read, sys.argv[1])) for n in range(int(sys.argv[2]))]
+sources = [ImageSource(str(n), (20_000, 20_000), partial(read, sys.argv[1])) for n in range(int(sys.argv[2]))]
 found = []
 for each in find_objects(sources, ColourDetector(imgsz=2048, classes=("car",)), [0], options):
     assert isinstance(each, Found), each
@@ -75,8 +75,8 @@ def test_an_image_of_more_pixels_than_are_decoded_is_set_aside_and_the_rest_goes
     ]
     claims = b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
     sources = [
-        Source("large", (30_000, 30_000), partial(decode_upright, claims)),
-        Source("usual", (400, 400), lambda: draw((400, 400), [[10, 10, 60, 60]])),
+        ImageSource("large", (30_000, 30_000), partial(decode_upright, claims)),
+        ImageSource("usual", (400, 400), lambda: draw((400, 400), [[10, 10, 60, 60]])),
     ]
     large, usual = find_objects(sources, ColourDetector(), range(3), TilingOptions(tile_px=320))
     assert isinstance(large, Unseen)

@@ -5,11 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from blocks.errors import BadWeights, ObjectMissing
-from tasks.detect.models import known_classes, load_detector, loads_of, open_detector
+from tasks.detect.backends.safe_weights import version_of
+from tasks.detect.models import load_detector, loads_of, open_detector
 from tasks.detect.refs import DetectorRef
-from tasks.detect.weights import version_of
 from tests.detect.conftest import save_tiny
-from tests.detect.scenes import ColourDetector
 
 
 @pytest.fixture
@@ -53,11 +52,3 @@ def test_a_failed_load_is_tried_again(tmp_path):
         load_detector(path, "late", 320)
     save_tiny(path)
     assert load_detector(path, "late", 320).classes == ("car", "truck", "bus")
-
-
-def test_classes_that_the_detector_lacks_are_left_out():
-    assert known_classes(ColourDetector(), ("bus", "minibus", "car")) == ("bus", "car")
-
-
-def test_no_class_in_common_leaves_none():
-    assert known_classes(ColourDetector(), ("cars", "lorry")) == known_classes(ColourDetector(), ()) == ()

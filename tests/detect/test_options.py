@@ -3,6 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
+from blocks.frozen import warn_once
 from tasks.detect.options import TilingOptions
 
 
@@ -41,6 +42,14 @@ def test_a_recipe_ignores_how_fast_the_work_is_done(change):
 
 def test_a_recipe_of_before_tiles_could_be_snug_or_joined_is_still_the_same():
     assert TilingOptions(snug=False, join=1).recipe(("car",)) == "29e72f511f60"
+
+
+@pytest.mark.parametrize(("coarse_score", "says"), [(0.0, False), (0.05, True)])
+def test_a_line_saved_with_the_coarse_pass_loads_says_so_and_finds_what_other_lines_find(coarse_score, says, caplog):
+    warn_once.cache_clear()
+    options = TilingOptions.model_validate({"join": 2, "coarse_score": coarse_score})
+    assert options == TilingOptions(join=2)
+    assert ("option 'coarse_score' of TilingOptions is gone" in caplog.text) is says
 
 
 @pytest.mark.parametrize(

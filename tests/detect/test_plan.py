@@ -4,19 +4,23 @@ import hashlib
 
 import numpy as np
 import pytest
+from sqlmodel import select
 
-from blocks.database import reading, upsert, writing
-from blocks.tables import Batch, BatchItem, Item, Label, Proposal, Route
+from blocks.database.engine import reading, upsert, writing
+from blocks.database.tables import Batch, BatchItem, Item, Label, Proposal, Route
 from tasks.detect import models, steps
 from tasks.detect.calibration import read_calibration
-from tasks.detect.known import judged_proposals, object_sizes
 from tasks.detect.options import TilingOptions
-from tasks.detect.plan import plan_tiling
+from tasks.detect.plan import plan_tiling, recipe_of
 from tasks.detect.proposals import proposals_of, propose
 from tasks.detect.refs import DetectorRef
+from tasks.detect.settled_evidence import judged_proposals, object_sizes
 from tasks.intake.batches import BatchRef
 from tasks.intake.images import encode_jpeg
+from tasks.triage.decide import decide
+from tasks.triage.options import TriageOptions
 from tests.detect.scenes import ColourDetector, draw
+from tests.triage.rows import DETECTOR, add_batch, add_scan
 
 VERSION = "0123456789ab"
 REF = DetectorRef(version=VERSION, weights_key=f"weights/{VERSION}.pt", name="colours")
@@ -51,7 +55,7 @@ def settle_items(engine):
 
 
 def _now():
-    from blocks.tables import utc_now
+    from blocks.database.tables import utc_now
 
     return utc_now()
 
@@ -180,7 +184,29 @@ def test_the_step_plans_once_and_says_how(engine, store, settle_items, monkeypat
     monkeypatch.setattr(steps, "open_store", lambda _plugs: store)
     batch = BatchRef(id="new", collection="lots", size=1)
     with caplog.at_level("INFO"):
-        planned = steps.plan_tiling.fn(batch, REF, OPTIONS, CLASSES, "local")
+        scan = steps.plan_scan.fn(batch, REF, OPTIONS, CLASSES, "local")
+    planned = scan.tiling
     assert planned.calibration
     assert f"scores calibrated ({planned.calibration})" in caplog.text
-    assert steps.plan_tiling.fn(batch, REF, OPTIONS, CLASSES, "local") == planned
+    assert scan.recipe == planned.recipe(CLASSES) != OPTIONS.recipe(CLASSES)
+    assert steps.plan_scan.fn(batch, REF, OPTIONS, CLASSES, "local") == scan
+
+
+def test_a_plan_that_was_made_when_there_was_a_coarse_pass_is_still_found(engine, store):
+    plan_tiling(engine, store, "b", "lot", "v", ("car",), TilingOptions(calibrated=False))
+    assert store.has("plans/37002c21a3c24ee7775a9d94bb95ae0b.json")
+
+
+def test_a_batch_that_is_triaged_keeps_the_recipe_it_was_judged_by(engine):
+    # A run may sleep in one version and wake in another, to which the same options are another recipe.
+    item_id = add_batch(engine, 1, "b")[0]
+    assert recipe_of(engine, "b", DETECTOR, "new") == "new"
+    add_scan(engine, item_id, [("car", 0.9, 1.0, 1.0, 9.0, 9.0)], recipe="former")
+    decide(engine, "b", TriageOptions(), DETECTOR, "former")
+    assert recipe_of(engine, "b", DETECTOR, "new") == "former"
+    assert recipe_of(engine, "b", "another", "new") == "new"
+    with writing(engine) as session:
+        place = session.exec(select(BatchItem)).one()
+        place.route = None  # not all of it is triaged
+        session.add(place)
+    assert recipe_of(engine, "b", DETECTOR, "new") == "new"

@@ -11,17 +11,18 @@ import numpy as np
 import pytest
 from sqlmodel import select
 
-from blocks.database import reading, upsert, writing
+from blocks.database.engine import reading, upsert, writing
+from blocks.database.tables import Batch, BatchItem, Item, Proposal, Scan
 from blocks.errors import BadWeights
-from blocks.tables import Batch, BatchItem, Item, Proposal, Scan
 from tasks.detect import models
-from tasks.detect.lacking import lacking_classes
+from tasks.detect.backends.safe_weights import version_of
 from tasks.detect.options import TilingOptions
-from tasks.detect.proposals import ProposalCounts, SetAside, proposal_id, proposals_of, propose
+from tasks.detect.proposals import ProposalCounts, UnreadItem, proposal_id, proposals_of, propose
 from tasks.detect.refs import DetectorRef
-from tasks.detect.weights import version_of
+from tasks.detect.unknown_classes import lacking_classes
 from tasks.intake.images import encode_jpeg
 from tests.detect.scenes import ColourDetector, draw
+from tests.scans import scan_of
 
 OPTIONS = TilingOptions(tile_px=320, batch_size=4)
 COLOURS = DetectorRef(version="0123456789ab", weights_key="weights/0123456789ab.pt", name="colours")
@@ -95,8 +96,9 @@ def test_a_second_scan_needs_neither_weights_nor_torch(engine, store, add_item, 
     item = add_item(draw((400, 400), []))
     propose(engine, store, [item], COLOURS, ("car",), OPTIONS)
     code = (
-        "import sys; from blocks.database import open_engine, reading; from blocks.stores import FolderStore;"
-        "from blocks.tables import Item; from sqlmodel import select; from pathlib import Path;"
+        "import sys; from blocks.database.engine import open_engine, reading;"
+        "from blocks.storage.stores import FolderStore;"
+        "from blocks.database.tables import Item; from sqlmodel import select; from pathlib import Path;"
         "from tasks.detect.proposals import propose; from tasks.detect.refs import DetectorRef;"
         "from tasks.detect.options import TilingOptions;"
         "engine = open_engine(sys.argv[1]); items = reading(engine).__enter__().exec(select(Item)).all();"
@@ -206,7 +208,7 @@ def test_wrong_weights_stop_the_call_before_any_item_is_read(engine, store, add_
 
 
 def test_counts_of_shards_add_up():
-    one = ProposalCounts(items=2, proposals=5, lacking=("x",), set_aside=(SetAside(item_id="a", reason="b"),))
+    one = ProposalCounts(items=2, proposals=5, lacking=("x",), set_aside=(UnreadItem(item_id="a", reason="b"),))
     both = one + ProposalCounts(items=1, tiles=9, lacking=("x", "y"))
     assert (both.items, both.proposals, both.tiles, both.lacking) == (3, 5, 9, ("x", "y"))
     assert len(both.set_aside) == 1
@@ -228,13 +230,13 @@ def test_the_step_sets_failed_items_aside_in_their_batch(engine, store, add_item
         upsert(session, BatchItem, places)
     monkeypatch.setattr(steps, "open_catalog", lambda _plugs: engine)
     monkeypatch.setattr(steps, "open_store", lambda _plugs: store)
-    shard = Shard(batch_id="b", start=0, stop=2)
-    counts = steps.detect_shard.fn(shard, COLOURS, ("car",), OPTIONS, "local")
+    shard, scan = Shard(batch_id="b", start=0, stop=2), scan_of("b", COLOURS, tiling=OPTIONS)
+    counts = steps.detect_shard.fn(shard, scan)
     assert len(counts.set_aside) == 1
     aside = {place.item_id: place.set_aside for place in rows(engine, BatchItem)}
     assert aside[good.id] is None
     assert "not an image" in aside[bad.id]
-    assert steps.detect_shard.fn(shard, COLOURS, ("car",), OPTIONS, "local").set_aside == ()
+    assert steps.detect_shard.fn(shard, scan).set_aside == ()
 
 
 @pytest.fixture
@@ -262,7 +264,8 @@ def shards_of(batch_id, count, size):
 def test_a_run_of_several_shards_at_once_loads_its_detector_once_and_says_what_runs_it(
     engine, store, batch_of_items, tiny_weights, caplog, monkeypatch
 ):
-    from tasks.detect import backends, steps
+    from tasks.detect import steps
+    from tasks.detect.backends import auto as backends
 
     monkeypatch.setattr(backends, "WORTH_EXPORTING", 0)  # else a network this small is not worth choosing for
     version = version_of(tiny_weights)
@@ -271,7 +274,7 @@ def test_a_run_of_several_shards_at_once_loads_its_detector_once_and_says_what_r
     before = models.loads_of(version)
     with caplog.at_level("INFO"), ThreadPoolExecutor(4) as threads:
         shards = shards_of(batch_of_items, 4, 2)
-        run = partial(steps.detect_shard.fn, ref=ref, classes=("car", "bus"), options=OPTIONS, plugs="local")
+        run = partial(steps.detect_shard.fn, scan=scan_of("b", ref, classes=("car", "bus"), tiling=OPTIONS))
         counts = list(threads.map(run, shards))
     assert [each.items for each in counts] == [2] * 4
     assert models.loads_of(version) == before + 1
@@ -293,9 +296,10 @@ def test_two_lines_in_one_process_switch_detectors_once(engine, store, batch_of_
         models._warm[ref.version, 320, "auto"] = ColourDetector(version=ref.version)
     turns = Turns()
     monkeypatch.setattr(steps, "TURNS", turns)
-    work = [(shard, ref) for shard in shards_of(batch_of_items, 4, 2) for ref in refs]
+    scans = [scan_of("b", ref, tiling=OPTIONS) for ref in refs]
+    work = [(shard, scan) for shard in shards_of(batch_of_items, 4, 2) for scan in scans]
     with ThreadPoolExecutor(8) as threads, turns.of(f"{refs[0].version} 320 auto"):
-        runs = [threads.submit(steps.detect_shard.fn, shard, ref, ("car",), OPTIONS, "local") for shard, ref in work]
+        runs = [threads.submit(steps.detect_shard.fn, *each) for each in work]
         time.sleep(0.5)
     assert sum(run.result().items for run in runs) == 16
     assert turns.switches == 1

@@ -4,28 +4,24 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
-from blocks.annotation_server import AnnotationServer
-from blocks.catalog import Catalog
-from blocks.database import reading
-from blocks.experiments import Experiments
-from blocks.object_store import ObjectStore
-from blocks.tables import Answer, Label, Question
-from blocks.tracking import Tracking
+from blocks.database.engine import reading
+from blocks.database.tables import Answer, Label, Question
+from blocks.servers.annotation_server import AnnotationServer
+from blocks.servers.experiments import Experiments
 from flows.intake import intake
 from flows.options import LineOptions
 from infra.demo.run import STARTER
-from infra.demo.scenes import draw_scenes
-from infra.demo.vehicles import CLASSES
-from tasks.review.page_rounds import page_words
-from tasks.review.pages import PageOptions
-from tasks.review.queues import CONFIRM_PAGE, MARK_MISSED
+from infra.demo.scenes.drawing import draw_scenes
+from infra.demo.scenes.vehicles import CLASSES
+from tasks.review.drafts.crop_pages import page_words
+from tasks.review.questions.kinds.page import PageOptions
+from tasks.review.questions.queue import CONFIRM_PAGE, MARK_MISSED
 from tasks.triage.options import TriageOptions
+from tests.flows.surroundings import save_plugs
 from tests.flows.test_lines import World, labelled
-from tests.label_studio import save_label_studio
 from tests.train.conftest import empty_mlflow, experiments
 
 __all__ = ["empty_mlflow", "experiments"]
@@ -47,16 +43,13 @@ def world(
 ) -> World:
     """Four drawn parking lots, and a detector that is sure of most and sometimes wrong."""
     name = f"confirm-{uuid4().hex[:8]}"
-    ObjectStore(folder=str(tmp_path / "objects")).save(name)
-    Catalog(url=SecretStr(str(engine.url))).save(name)
-    Tracking(uri=SecretStr(experiments.uri), artifact_root=str(tmp_path / "mlartifacts")).save(name)
-    save_label_studio(label_studio, name)
+    save_plugs(name, engine, label_studio, tmp_path, experiments)
     draw_scenes(tmp_path / "truth", 4, seed=3)
     line = LineOptions(
         collection=name,
         classes=CLASSES,
         detector=str(STARTER),
-        triage=TriageOptions(accept=ACCEPT, drop=ACCEPT, odd_images=False, odd_z=100),
+        triage=TriageOptions(accept=ACCEPT, drop=ACCEPT, image_outliers=False, outlier_z=100),
         confirm=PageOptions(least_score=ACCEPT, crops=20),
         retrain_after=100_000,
     )

@@ -16,11 +16,15 @@ from prefect.utilities.importtools import import_object
 from prefect.utilities.schema_tools.hydration import HydrationContext, hydrate
 from sqlalchemy import Engine
 
+from blocks.errors import StackError
 from flows.options import LineOptions
+from infra.stack.orchestration.deployments import deployed_as
 from tasks.detect.options import TilingOptions
 from tasks.settle import steps as settle_steps
 from tasks.settle.in_force import LabelNews
 from tasks.train.options import TrainOptions
+from tests.blocks.naming.test_names import USED
+from tests.scans import scan_of
 
 ROOT = Path(__file__).parents[2]
 REGISTRY = yaml.safe_load((ROOT / "prefect.yaml").read_text())
@@ -36,6 +40,36 @@ def test_an_entrypoint_is_a_module_path_to_a_flow(deployment: dict[str, Any]) ->
     assert re.fullmatch(r"flows(\.\w+)+", deployment["entrypoint"])
     flow = import_object(deployment["entrypoint"])
     assert flow.name == deployment["entrypoint"].rsplit(".", 1)[1].replace("_", "-")
+
+
+def test_each_deployment_has_a_name_of_its_own_in_words() -> None:
+    names = [deployment["name"] for deployment in DEPLOYMENTS]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", name) and name != "local" for name in names)
+
+
+def test_whoever_starts_or_looks_for_a_run_means_the_name_in_the_registry() -> None:
+    flows = {import_object(deployment["entrypoint"]).name for deployment in DEPLOYMENTS}
+    assert {"label", "second-look"} <= flows
+    for flow in flows:
+        first = next(one for one in DEPLOYMENTS if import_object(one["entrypoint"]).name == flow)
+        assert deployed_as(flow) == f"{flow}/{first['name']}"
+    with pytest.raises(StackError, match="deploys no flow 'lable'"):
+        deployed_as("lable")
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=name_of)
+def test_what_the_prefect_ui_lists_says_what_it_is_for(deployment: dict[str, Any]) -> None:
+    for listed in (deployment, *deployment.get("triggers", [])):
+        assert listed["description"].endswith(".")
+        assert len(listed["description"]) > 30
+        assert listed["name"]
+    assert all(schedule["slug"] for schedule in deployment.get("schedules", []))
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=name_of)
+def test_runs_are_named_after_what_they_do(deployment: dict[str, Any]) -> None:
+    assert callable(import_object(deployment["entrypoint"]).flow_run_name)
 
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=name_of)
@@ -56,14 +90,21 @@ def rendered(templates: dict[str, Any], payload: dict[str, Any]) -> dict[str, An
     return hydrate(parameters, HydrationContext(raise_on_error=True, render_jinja=True, jinja_context={"event": event}))
 
 
+@pytest.mark.parametrize("collection", [*USED, "a & b", "{{ event }}", "2025", "null", "true"])
+def test_a_collection_reaches_its_training_under_its_own_name(collection: str) -> None:
+    retrain = next(each for each in DEPLOYMENTS if each["entrypoint"] == "flows.retrain.retrain")
+    payload = {"collection": collection, "options": {}, "tiling": {}}
+    assert rendered(retrain["triggers"][0]["parameters"], payload)["collection"] == collection
+
+
 def announced(engine: Engine, monkeypatch: pytest.MonkeyPatch, line: LineOptions) -> dict[str, Any]:
     """Return the payload of the event that a labelling run of this line emits."""
     emitted: list[dict[str, Any]] = []
     monkeypatch.setattr(settle_steps, "open_catalog", lambda _plugs: engine)
     monkeypatch.setattr(settle_steps, "news_of", lambda *_: LabelNews(collection=line.collection, count=5, since=None))
     monkeypatch.setattr(settle_steps, "emit_event", lambda *_, payload, **__: emitted.append(payload))
-    options, tiling = line.retrain.model_dump(mode="json"), line.tiling.model_dump(mode="json")
-    settle_steps.announce_labels.fn(line.collection, 1, options, tiling=tiling)
+    scan = scan_of("batch", classes=line.classes, tiling=line.tiling, collection=line.collection)
+    settle_steps.announce_labels.fn(scan, 1, line.retrain)
     return emitted[0]
 
 
@@ -95,7 +136,7 @@ def test_every_parameter_is_described_on_the_run_form(deployment: dict[str, Any]
 
 
 def test_every_flow_file_is_deployed() -> None:
-    files = {path.stem for path in (ROOT / "flows").glob("*.py")} - {"__init__", "options", "reports", "proof"}
+    files = {path.stem for path in (ROOT / "flows").glob("*.py")} - {"__init__", "options", "reports", "risk_control"}
     assert files == {deployment["entrypoint"].split(".")[1] for deployment in DEPLOYMENTS}
 
 

@@ -5,7 +5,6 @@ what the next one takes, and that everything a person should find in the Prefect
 """
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,19 +15,15 @@ import cv2
 import pytest
 from prefect import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
-from pydantic import SecretStr
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
-from blocks.annotation_server import AnnotationServer
-from blocks.artifacts import artifact_key
-from blocks.catalog import Catalog
-from blocks.database import reading
-from blocks.experiments import Experiments
-from blocks.object_store import ObjectStore
-from blocks.people_tables import Decision
-from blocks.tables import Label, Question, utc_now
-from blocks.tracking import Tracking
+from blocks.database.engine import reading
+from blocks.database.people_tables import Decision
+from blocks.database.tables import Label, Question, utc_now
+from blocks.naming.artifacts import artifact_key
+from blocks.servers.annotation_server import AnnotationServer
+from blocks.servers.experiments import Experiments
 from flows.intake import intake
 from flows.label import label
 from flows.options import LineOptions
@@ -39,13 +34,13 @@ from infra.annotators.people import People
 from infra.annotators.simulate import Simulation
 from infra.annotators.truth import read_world
 from tasks.detect.options import TilingOptions
-from tasks.review.standards import GoldRule, OverlapRule, Staff
+from tasks.review.questions.staffing import AnnotatorPool, GoldRule, OverlapRule
 from tasks.train.options import TrainOptions
 from tests.dataset.scenes import COLOURS, Scene, draw_scene
-from tests.label_studio import save_label_studio
 from tests.train.conftest import empty_mlflow, experiments, save_weights
 
 __all__ = ["empty_mlflow", "experiments"]
+from tests.flows.surroundings import at_work, save_plugs
 
 pytestmark = [
     pytest.mark.label_studio,
@@ -55,7 +50,6 @@ pytestmark = [
 ]
 CLASSES = tuple(COLOURS)
 KINDS = ("rose", "brick")
-PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -74,10 +68,7 @@ def world(
 ) -> World:
     """Eight pictures in four sequences, one file that is none, and a detector that has learnt nothing yet."""
     name = f"lines-{uuid4().hex[:8]}"
-    ObjectStore(folder=str(tmp_path / "objects")).save(name)
-    Catalog(url=SecretStr(str(engine.url))).save(name)
-    Tracking(uri=SecretStr(experiments.uri), artifact_root=str(tmp_path / "mlartifacts")).save(name)
-    save_label_studio(label_studio, name)
+    save_plugs(name, engine, label_studio, tmp_path, experiments)
     write_truth(tmp_path / "truth", [draw_scene(number, sequence=f"s{number % 4}") for number in range(8)])
     line = LineOptions(
         collection=name,
@@ -109,17 +100,9 @@ def write_truth(folder: Path, scenes: list[Scene]) -> None:
 @contextmanager
 def people_at_work(world: World, count: int = 2) -> Iterator[Simulation]:
     """Let simulated people answer in a thread while the line runs."""
-    crew = People(count=count, skill=1.0)
-    people = Simulation(world.server, read_world(world.folder), world.line.collection, crew)
-    over = threading.Event()
-    thread = threading.Thread(target=people.run, kwargs={"stop": over.is_set})
-    thread.start()
-    try:
+    pool = People(count=count, skill=1.0)
+    with at_work(Simulation(world.server, read_world(world.folder), world.line.collection, pool)) as people:
         yield people
-    finally:
-        over.set()
-        thread.join(PATIENCE_S)
-    assert not thread.is_alive()
 
 
 def labelled(world: World) -> tuple[LineReport, Simulation]:
@@ -153,9 +136,11 @@ def test_a_folder_becomes_labels_and_labels_a_challenger_and_all_of_it_is_shown(
     again = label(world.line, world.plugs)
     assert again == LineReport.nothing_new(world.line.collection)
     swept = sweep(world.plugs)
-    assert (swept.projects, swept.answers, swept.unreadable) == (2, 0, ())  # the run itself has heard everything
+    heard = swept.parts[0].did
+    assert heard.startswith("2 of 2 projects read") and " 0 new answers " in heard  # the run itself has heard all
+    assert swept.is_whole
 
-    options = TrainOptions(epochs=1, batch=4, min_train_boxes=4)
+    options = TrainOptions(epochs=1, min_test_boxes=1, batch=4, min_train_boxes=4)
     promotion = retrain(world.line.collection, options, world.line.tiling, plugs=world.plugs)
     assert promotion.name == world.line.collection
 
@@ -174,7 +159,11 @@ def test_a_folder_becomes_labels_and_labels_a_challenger_and_all_of_it_is_shown(
 def test_a_line_that_asks_two_people_and_hides_gold_labels_each_picture_once(engine: Engine, world: World) -> None:
     intake(str(world.folder), world.line.collection, plugs=world.plugs)
     two = OverlapRule(least=2, most=3)
-    staff = {"finders": Staff(overlap=two, gold=GoldRule(share=0.3)), "experts": Staff(overlap=two), "batch_size": 4}
+    staff = {
+        "annotator_pool": AnnotatorPool(overlap=two, gold=GoldRule(share=0.3)),
+        "expert_pool": AnnotatorPool(overlap=two),
+        "batch_size": 4,
+    }
     line = world.line.model_copy(update=staff)
     with people_at_work(world, count=3) as people:
         reports = [label(line, world.plugs) for _ in range(2)]

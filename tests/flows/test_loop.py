@@ -2,14 +2,13 @@
 
 import pytest
 
-from blocks.artifacts import artifact_key
+from blocks.naming.artifacts import artifact_key
 from blocks.plugs import open_catalog
 from flows.intake import intake
-from flows.loop import loop
-from flows.options import LoopOptions
-from tasks.monitor.choose import Selection
-from tasks.monitor.goals import Goal
-from tasks.monitor.spent import settled_items
+from flows.loop import LoopOptions, loop
+from tasks.monitor.active_learning.choose import Selection
+from tasks.monitor.active_learning.goals import Goal
+from tasks.monitor.cost.spent import settled_items
 from tasks.monitor.steps import step_times
 from tasks.train.options import TrainOptions
 from tests.flows.test_lines import World, people_at_work, shown, world
@@ -26,9 +25,11 @@ pytestmark = [
 
 
 def options_of(world: World) -> LoopOptions:
-    line = world.line.model_copy(update={"kinds": {}, "retrain": TrainOptions(epochs=1, min_train_boxes=1)})
+    line = world.line.model_copy(
+        update={"kinds": {}, "retrain": TrainOptions(epochs=1, min_test_boxes=1, min_train_boxes=1)}
+    )
     return LoopOptions(
-        line=line, selection=Selection(first=2, per_round=2, yardstick=2), goal=Goal(most_rounds=2), label_rest=True
+        line=line, selection=Selection(first=2, per_round=2, holdout=2), goal=Goal(most_rounds=2), label_rest=True
     )
 
 

@@ -17,27 +17,29 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
-from blocks.annotation_server import AnnotationServer
-from blocks.artifacts import artifact_key
 from blocks.catalog import Catalog
-from blocks.database import reading
-from blocks.people_tables import Decision
-from blocks.tables import Answer, Label, Question, QuestionState
-from infra.bench.consensus import Said, of_majority, of_person, score
-from infra.bench.crowd import CLASSES, Crowd, draw_crowd, skill
+from blocks.database.engine import reading
+from blocks.database.people_tables import Decision
+from blocks.database.tables import Answer, Label, Question, QuestionState
+from blocks.naming.artifacts import artifact_key
+from blocks.servers.annotation_server import AnnotationServer
 from tasks.review.ask import ask
-from tasks.review.groups import CONSENSUS, match_answers, read_groups
-from tasks.review.learning import learn_box_crew
-from tasks.review.queues import Queue, mark_missed_queue
-from tasks.review.same_boxes import PersonAnswer
-from tasks.review.standards import OverlapRule, Staff
-from tasks.review.steps import Asked, write_missed_questions
+from tasks.review.consensus.answer_groups import CONSENSUS, read_groups
+from tasks.review.consensus.box_matching import PersonAnswer
+from tasks.review.consensus.comparers.boxes import learn_box_skills, match_answers
+from tasks.review.drafts.line_queue import LineQueue
+from tasks.review.questions.queue import Queue, mark_missed_queue
+from tasks.review.questions.staffing import AnnotatorPool, OverlapRule
+from tasks.review.steps import AskReport, write_questions
+from tasks.settle.annotators.people import PeopleReport
 from tasks.settle.in_force import labels_in_force
-from tasks.settle.people import PeopleReport
 from tasks.settle.report import SettleReport
 from tasks.settle.steps import settle_batch, show_people
+from tests.bench.consensus import Said, of_majority, of_person, score
+from tests.bench.crowd import CLASSES, Crowd, draw_crowd, skill
 from tests.label_studio import save_label_studio
 from tests.review.builders import item_id, make_batch, region
+from tests.scans import scan_of
 
 pytestmark = [
     pytest.mark.label_studio,
@@ -46,19 +48,22 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 SCENES = 100
-CREW = {
+SKILLS = {
     "ada@example.org": skill(0.08, 0.2, 0.93, 0.02),
     "ben@example.org": skill(0.15, 0.3, 0.85, 0.04),
     "chi@example.org": skill(0.35, 0.6, 0.65, 0.07),
 }
-THREE = mark_missed_queue(CLASSES).staffed(Staff(annotators=tuple(CREW), overlap=OverlapRule(least=3, most=3)))
+THREE = mark_missed_queue(CLASSES).with_pool(
+    AnnotatorPool(annotators=tuple(SKILLS), overlap=OverlapRule(least=3, most=3))
+)
 
 
 @flow
-def small_line(batch_id: str, queue: Queue, plugs: str) -> tuple[Asked, SettleReport, PeopleReport]:
+def small_line(batch_id: str, queue: Queue, plugs: str) -> tuple[AskReport, SettleReport, PeopleReport]:
     """Ask about one batch, settle it, and show how people agreed."""
-    asked = ask(queue, write_missed_questions(batch_id, queue, plugs), plugs=plugs)
-    return asked, settle_batch(batch_id, "d1", "r1", plugs), show_people(batch_id, plugs)
+    scan = scan_of(batch_id, plugs=plugs)
+    asked = ask(queue, write_questions(scan, LineQueue(queue=queue)), plugs=plugs)
+    return asked, settle_batch(scan), show_people(scan)
 
 
 @pytest.fixture
@@ -87,9 +92,9 @@ def result_of(answer: PersonAnswer) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def crew_at_work(engine: Engine, server: AnnotationServer, crowd: Crowd) -> Iterator[None]:
-    """Let the crowd answer what is posted: in each seat of a question somebody else, everybody in every seat."""
-    users, over = accounts(server, tuple(CREW)), threading.Event()
+def people_at_work(engine: Engine, server: AnnotationServer, crowd: Crowd) -> Iterator[None]:
+    """Let the crowd answer what is posted: in each slot of a question somebody else, everybody in every slot."""
+    users, over = accounts(server, tuple(SKILLS)), threading.Event()
     scene_of = {item_id(number): scene.name for number, scene in enumerate(crowd.scenes)}
 
     def work() -> None:
@@ -99,9 +104,9 @@ def crew_at_work(engine: Engine, server: AnnotationServer, crowd: Crowd) -> Iter
                 posted = select(Question).where(Question.state == QuestionState.POSTED.value)
                 waiting = [one for one in session.exec(posted) if one.id not in done]
             for question in waiting:
-                seat = int(question.queue.partition("~")[2])
+                slot = int(question.queue.partition("~")[2])
                 scene = scene_of[question.item_id]
-                answer = crowd.answers[scene][(seat + int(question.item_id[:4], 16)) % len(users)]
+                answer = crowd.answers[scene][(slot + int(question.item_id[:4], 16)) % len(users)]
                 body = {"result": result_of(answer), "completed_by": users[answer.person], "lead_time": 5.0}
                 server.call("POST", f"api/tasks/{question.task_id}/annotations/", body=body)
                 done.add(question.id)
@@ -121,9 +126,9 @@ def crew_at_work(engine: Engine, server: AnnotationServer, crowd: Crowd) -> Iter
 def test_three_peoples_consensus_beats_majority_and_the_best_of_them_and_ends_as_labels(
     engine: Engine, label_studio: AnnotationServer, plugs: str
 ) -> None:
-    crowd = draw_crowd(CREW, SCENES, seed=1)
+    crowd = draw_crowd(SKILLS, SCENES, seed=1)
     make_batch(engine, items=SCENES, collection=plugs)
-    with crew_at_work(engine, label_studio, crowd):
+    with people_at_work(engine, label_studio, crowd):
         asked, settled, people = small_line("b1", THREE, plugs)
 
     assert (asked.asked, asked.answered, asked.closed, asked.people) == (SCENES, SCENES, 0, 3)
@@ -136,16 +141,16 @@ def test_three_peoples_consensus_beats_majority_and_the_best_of_them_and_ends_as
     }
     ours = score(crowd, said).f1
     assert ours > score(crowd, of_majority(crowd.matched())).f1 + 0.02
-    assert ours > max(score(crowd, of_person(crowd, person)).f1 for person in CREW) + 0.02
+    assert ours > max(score(crowd, of_person(crowd, person)).f1 for person in SKILLS) + 0.02
 
     with reading(engine) as session:
         labels, answers = session.exec(select(Label)).all(), session.exec(select(Answer)).all()
         decisions = {row.answer_id: row for row in session.exec(select(Decision))}
         groups = read_groups(session, "mark-missed", "b1")
         projects = session.exec(select(Question.project_id).where(col(Question.task_id).is_not(None)).distinct()).all()
-    crew = learn_box_crew(THREE, [match_answers(group.id, group.counted) for group in groups])
-    for person, true in CREW.items():
-        assert crew.skills[person].miss_rate == pytest.approx(true.miss_rate, abs=0.05)
+    skills = learn_box_skills(THREE, [match_answers(group.id, group.counted) for group in groups])
+    for person, true in SKILLS.items():
+        assert skills.skills[person].miss_rate == pytest.approx(true.miss_rate, abs=0.05)
     assert len(projects) == 3
     assert sum(one.heard_by != CONSENSUS for one in answers) == 3 * SCENES
     assert {len(decisions[label.answer_id].members) for label in labels} == {3}

@@ -6,12 +6,14 @@ from urllib.parse import urlsplit
 
 import psutil
 
+from infra.stack.secrets.credentials import ensure_credentials
 from infra.stack.state import ProcessRecord, ServiceName, StackState
 
 
 def home_with_prefect(home: Path, prefect_api: str) -> Path:
     """Write the state of a stack whose Prefect is the session's; at its other ports nobody listens."""
     home.mkdir(parents=True, exist_ok=True)
+    ensure_credentials(home)
     me = ProcessRecord(pid=os.getpid(), created=psutil.Process().create_time())
     port = urlsplit(prefect_api).port
     assert port is not None

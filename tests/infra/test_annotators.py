@@ -1,5 +1,5 @@
 """Simulated people: their mistakes come at the stated rate, their seconds at the published times, their regions as sent
-by a browser. The numbers of the README stand on them, so they must neither cheat nor be clumsier than said."""
+by a browser. The numbers of the benchmarks stand on them, so they must neither cheat nor be clumsier than said."""
 
 import hashlib
 import json
@@ -11,46 +11,60 @@ import pytest
 from PIL import Image
 from sqlalchemy import Engine
 
-from blocks.annotation_server import AnnotationServer
-from blocks.database import upsert, writing
-from blocks.errors import BadTruth
-from blocks.tables import Batch, Item
+from blocks.database.engine import upsert, writing
+from blocks.database.tables import Batch, Item
+from blocks.errors import BadTruth, UnknownQuestionKind
+from blocks.servers.annotation_server import AnnotationServer
+from infra.annotators.answers import ANSWERS, answer_as
 from infra.annotators.boxes import NOTICED_AT_A_GLANCE, PrefilledBox, Work, answer_boxes
 from infra.annotators.checks import answer_check
-from infra.annotators.desk import Desk, OpenQuestion, _classes_of, _question_of, boxes_result, find_desks, kind_result
+from infra.annotators.desk import (
+    Desk,
+    OpenQuestion,
+    _classes_of,
+    _kind_of,
+    _question_of,
+    boxes_result,
+    find_desks,
+    kind_result,
+)
 from infra.annotators.kinds import answer_kind
-from infra.annotators.matching import iou_matrix, match
+from infra.annotators.matching import match
 from infra.annotators.people import MISTAKES, People
-from infra.annotators.simulate import Simulation, SimulationReport, _answer_as
+from infra.annotators.simulate import Simulation, SimulationReport
 from infra.annotators.terminal import report_table
 from infra.annotators.times import DRAW_BOX_S, GLANCE_BOX_S, LOOK_OVER_IMAGE_S, VERIFY_BOX_S, Stopwatch
-from infra.annotators.truth import TrueBox, TruePicture, read_world
-from tasks.review.checks import read_check
-from tasks.review.configs import label_config
-from tasks.review.confirm import confirm_box_queue
-from tasks.review.outbox import Draft, post_questions, write_questions
-from tasks.review.queues import choices_of, mark_missed_queue, name_kind_queue
-from tasks.review.regions import ShownBox, read_boxes, read_kind, to_regions
-from tasks.review.task_data import Payload, region_in_crop
+from infra.annotators.truth import AnnotatorBox, TruePicture, read_world
+from tasks.kinds.geometry import iou_of_all
+from tasks.review.drafts.box_checks import confirm_box_queue
+from tasks.review.posting.outbox import Draft, post_questions, write_questions
+from tasks.review.questions.kinds.choose import choices_of, read_kind
+from tasks.review.questions.kinds.crops import region_in_crop
+from tasks.review.questions.kinds.regions import ShownBox, read_boxes, to_regions
+from tasks.review.questions.kinds.registry import KINDS as QUESTION_KINDS
+from tasks.review.questions.kinds.registry import read_payload
+from tasks.review.questions.kinds.verify import VerifyPayload, read_check
+from tasks.review.questions.queue import Queue, confirm_page_queue, mark_missed_queue, name_kind_queue
+from tasks.review.questions.task import label_config
 
 SIZE = (1000, 800)
 CLASSES = ("car", "van", "truck")
 
 
-def grid(count: int, class_name: str = "car") -> list[TrueBox]:
+def grid(count: int, class_name: str = "car") -> list[AnnotatorBox]:
     """Objects of 40×20 px that do not touch."""
     places = [(60.0 * (n % 16) + 5, 40.0 * (n // 16) + 5) for n in range(count)]
-    return [TrueBox(class_name, (x, y, x + 40, y + 20)) for x, y in places]
+    return [AnnotatorBox(class_name, (x, y, x + 40, y + 20)) for x, y in places]
 
 
 def shown(
-    box: TrueBox, number: int, *, sure: bool = False, class_name: str | None = None, off: float = 0.0
+    box: AnnotatorBox, number: int, *, sure: bool = False, class_name: str | None = None, off: float = 0.0
 ) -> PrefilledBox:
     x_min, y_min, x_max, y_max = box.xyxy
     return PrefilledBox(f"p{number}", class_name or box.class_name, (x_min + off, y_min, x_max + off, y_max), sure)
 
 
-def answered(prefill: list[PrefilledBox], truth: list[TrueBox], skill: float = 1.0, seed: int = 0) -> Work:
+def answered(prefill: list[PrefilledBox], truth: list[AnnotatorBox], skill: float = 1.0, seed: int = 0) -> Work:
     person = People(skill=skill, seed=seed).for_question("mark-missed", "q")
     work = Work(SIZE, CLASSES, np.random.default_rng(seed), Stopwatch(np.random.default_rng(seed)))
     answer_boxes(work, prefill, truth, person.mistakes)
@@ -89,7 +103,7 @@ def test_edges_are_mended_below_an_iou_of_a_half(off: float, act: str) -> None:
     work = answered([shown(truth[0], 0, off=off)], truth)
     assert work.acts[act] == 1
     if act == "changed":
-        assert iou_matrix(np.array([work.said[0].xyxy]), np.array([truth[0].xyxy]))[0, 0] > 0.8
+        assert iou_of_all(np.array([work.said[0].xyxy]), np.array([truth[0].xyxy]))[0, 0] > 0.8
 
 
 def test_a_box_too_far_off_is_deleted_and_the_object_drawn() -> None:
@@ -114,7 +128,7 @@ def test_one_box_is_kept_of_two_on_the_same_object() -> None:
 def test_a_blind_question_is_drawn_from_scratch() -> None:
     work = answered([], grid(20))
     assert work.acts == {"kept": 0, "changed": 0, "added": 20, "deleted": 0}
-    overlaps = iou_matrix(np.array([box.xyxy for box in work.said]), np.array([box.xyxy for box in grid(20)]))
+    overlaps = iou_of_all(np.array([box.xyxy for box in work.said]), np.array([box.xyxy for box in grid(20)]))
     assert overlaps.diagonal().mean() > 0.85
 
 
@@ -145,7 +159,11 @@ def test_a_poor_eye_leaves_false_boxes_and_misses_objects() -> None:
 
 
 def test_boxes_stay_inside_the_picture_whatever_the_slip() -> None:
-    truth = [TrueBox("car", (0, 0, 40, 20)), TrueBox("car", (960, 780, 1000, 800)), TrueBox("car", (0, 100, 1000, 130))]
+    truth = [
+        AnnotatorBox("car", (0, 0, 40, 20)),
+        AnnotatorBox("car", (960, 780, 1000, 800)),
+        AnnotatorBox("car", (0, 100, 1000, 130)),
+    ]
     for seed in range(40):
         for box in answered([], truth, skill=0.0, seed=seed).said:
             assert 0 <= box.xyxy[0] < box.xyxy[2] <= SIZE[0]
@@ -191,12 +209,12 @@ def test_questions_are_spread_over_people_and_queues_have_other_accounts() -> No
 
 @pytest.mark.parametrize(("box", "overlap"), [((0, 0, 10, 10), 1.0), ((5, 0, 15, 10), 1 / 3), ((20, 0, 30, 10), 0.0)])
 def test_iou_of_a_pair(box: tuple[float, ...], overlap: float) -> None:
-    assert iou_matrix(np.array([[0.0, 0, 10, 10]]), np.array([box], float))[0, 0] == pytest.approx(overlap)
+    assert iou_of_all(np.array([[0.0, 0, 10, 10]]), np.array([box], float))[0, 0] == pytest.approx(overlap)
 
 
 def test_iou_of_no_boxes_is_an_empty_matrix() -> None:
-    assert iou_matrix(np.zeros((0, 4)), np.zeros((3, 4))).shape == (0, 3)
-    assert (iou_matrix(np.zeros((1, 4)), np.zeros((1, 4))) == 0).all()
+    assert iou_of_all(np.zeros((0, 4)), np.zeros((3, 4))).shape == (0, 3)
+    assert (iou_of_all(np.zeros((1, 4)), np.zeros((1, 4))) == 0).all()
 
 
 def test_matching_is_one_to_one_and_best_overall() -> None:
@@ -221,29 +239,32 @@ CROP = (0.0, 0.0, 142.0, 88.0)
 @pytest.mark.parametrize(
     ("truth", "said"),
     [
-        ([TrueBox("truck", (20, 20, 100, 45), "tanker"), TrueBox("truck", (20, 55, 100, 80), "flatbed")], "tanker"),
-        ([TrueBox("bus", (20, 20, 100, 45))], "not a truck"),
-        ([TrueBox("truck", (20, 20, 100, 45), None)], "cannot tell"),
-        ([TrueBox("truck", (20, 20, 100, 45), "crane")], "cannot tell"),
-        ([TrueBox("truck", (500, 20, 600, 45), "tanker")], "not a truck"),
+        (
+            [AnnotatorBox("truck", (20, 20, 100, 45), "tanker"), AnnotatorBox("truck", (20, 55, 100, 80), "flatbed")],
+            "tanker",
+        ),
+        ([AnnotatorBox("bus", (20, 20, 100, 45))], "not a truck"),
+        ([AnnotatorBox("truck", (20, 20, 100, 45), None)], "cannot tell"),
+        ([AnnotatorBox("truck", (20, 20, 100, 45), "crane")], "cannot tell"),
+        ([AnnotatorBox("truck", (500, 20, 600, 45), "tanker")], "not a truck"),
         ([], "not a truck"),
     ],
 )
-def test_the_kind_of_the_object_in_the_middle_is_named(truth: list[TrueBox], said: str) -> None:
+def test_the_kind_of_the_object_in_the_middle_is_named(truth: list[AnnotatorBox], said: str) -> None:
     choice = answer_kind(CHOICES, CROP, TruePicture("a.jpg", SIZE, tuple(truth)), None, np.random.default_rng(0))
     assert choice == said
     assert read_kind(kind_result(choice), "truck", KINDS)
 
 
 def test_a_slip_names_another_kind_that_is_offered() -> None:
-    truth = [TrueBox("truck", (20, 20, 100, 45), "tanker")]
+    truth = [AnnotatorBox("truck", (20, 20, 100, 45), "tanker")]
     picture = TruePicture("a.jpg", SIZE, tuple(truth))
     said = {answer_kind(CHOICES, CROP, picture, "confused", np.random.default_rng(seed)) for seed in range(30)}
     assert said == {"box truck", "flatbed", "not a truck"}
 
 
 def question(boxes: list[ShownBox]) -> OpenQuestion:
-    desk = Desk(1, "mark-missed", CLASSES)
+    desk = Desk(1, "mark-missed", CLASSES, "boxes")
     return OpenQuestion(7, "q1", desk, "item", None, (), tuple(to_regions(boxes, *SIZE)))
 
 
@@ -254,7 +275,11 @@ def test_regions_go_out_as_a_browser_sends_them_and_are_read_as_they_were_meant(
     ]
     asked = question(prefill)
     assert [box.sure for box in asked.prefilled(SIZE)] == [True, False]
-    truth = [TrueBox("car", (5, 5, 45, 25)), TrueBox("van", (65, 5, 105, 25)), TrueBox("truck", (300, 5, 400, 40))]
+    truth = [
+        AnnotatorBox("car", (5, 5, 45, 25)),
+        AnnotatorBox("van", (65, 5, 105, 25)),
+        AnnotatorBox("truck", (300, 5, 400, 40)),
+    ]
     work = answered(asked.prefilled(SIZE), truth)
     result = boxes_result(asked, work.said, SIZE, np.random.default_rng(0))
     assert [region["origin"] for region in result] == ["prediction", "prediction-changed", "manual"]
@@ -268,13 +293,36 @@ def test_regions_go_out_as_a_browser_sends_them_and_are_read_as_they_were_meant(
 def test_an_open_question_is_read_from_a_task() -> None:
     link = "http://127.0.0.1:1/images/abc123?crop=1%2C2%2C30%2C40&signature=f00"
     data = {"image": link, "question_id": "q", "choices": [{"value": "tanker"}, {"value": "cannot tell"}]}
-    read = _question_of({"id": 3, "data": data, "predictions": []}, Desk(1, "name-kind", ()))
+    read = _question_of({"id": 3, "data": data, "predictions": []}, Desk(1, "name-kind", (), "kind"))
     assert (read.item_id, read.crop, read.choices, read.regions) == (
         "abc123",
         (1, 2, 30, 40),
         ("tanker", "cannot tell"),
         (),
     )
+
+
+@pytest.mark.parametrize(
+    "queue",
+    [
+        mark_missed_queue(CLASSES),
+        name_kind_queue({"car": ("taxi", "police")}),
+        confirm_page_queue(CLASSES),
+        confirm_box_queue(CLASSES),
+    ],
+    ids=lambda queue: queue.name,
+)
+def test_people_know_what_kind_of_question_a_queue_asks_by_what_they_see(queue: Queue) -> None:
+    assert _kind_of(label_config(queue)) == queue.kind
+
+
+def test_a_label_config_that_asks_nothing_we_know_says_so() -> None:
+    with pytest.raises(UnknownQuestionKind, match=r"controls \['sound'\] asks no kind of question that is known"):
+        _kind_of("<View><Audio name='sound' value='$sound'/></View>")
+
+
+def test_people_can_answer_every_kind_of_question() -> None:
+    assert ANSWERS.keys() == QUESTION_KINDS.keys()
 
 
 def test_the_offered_classes_are_those_of_the_label_config() -> None:
@@ -345,7 +393,7 @@ def test_people_answer_every_question_once_and_the_line_reads_what_they_meant(
         upsert(session, Item, [item | {"width": 100, "height": 50, "plain": True}])
         upsert(session, Batch, [{"id": "b", "collection": collection}])
     for queue, payload in ((finders, whole), (experts, crop)):
-        write_questions(engine, queue, [Draft("b", item_id, Payload.model_validate(payload).model_dump(mode="json"))])
+        write_questions(engine, queue, [Draft("b", item_id, read_payload(payload).model_dump(mode="json"))])
         post_questions(engine, label_studio, queue, "b")
     simulation = Simulation(label_studio, world, collection, People(skill=1.0))
     report = simulation.run(lambda: True, poll_s=0.1)
@@ -369,7 +417,7 @@ def submitted(server: AnnotationServer, project_id: int) -> dict[str, Any]:
 
 # --- is this box right? ---
 
-ONE_CAR = TruePicture("one.jpg", SIZE, (TrueBox("car", (100.0, 100.0, 140.0, 120.0)),))
+ONE_CAR = TruePicture("one.jpg", SIZE, (AnnotatorBox("car", (100.0, 100.0, 140.0, 120.0)),))
 
 
 @pytest.mark.parametrize(
@@ -401,15 +449,15 @@ def test_a_check_is_answered_as_a_browser_does_in_the_published_time() -> None:
     crop = (90, 90, 150, 130)
     edges = {"x_min": 100.0, "y_min": 100.0, "x_max": 140.0, "y_max": 120.0}
     shown_box = ShownBox(id="p", class_name="car", score=0.0, **edges)
-    payload = Payload(type="confirm", width=SIZE[0], height=SIZE[1], crop=crop, class_name="car", boxes=[shown_box])
-    desk = Desk(1, "confirm-box", CLASSES)
+    payload = VerifyPayload(width=SIZE[0], height=SIZE[1], crop=crop, class_name="car", boxes=[shown_box])
+    desk = Desk(1, "confirm-box", CLASSES, "confirm")
     floats = tuple(float(edge) for edge in crop)
     question = OpenQuestion(1, "q", desk, "item", floats, (), (region_in_crop(payload),))  # type: ignore[arg-type]
     class_name, box = question.checked_box()
     assert class_name == "car" and np.allclose(box, ONE_CAR.boxes[0].xyxy, atol=0.01)
     person = People(skill=1.0).for_question("confirm-box", question.key)
     watch = Stopwatch(np.random.default_rng(0))
-    result, acts = _answer_as(person, question, {"item": ONE_CAR}, watch)
+    result, acts = answer_as(person, question, {"item": ONE_CAR}, watch)
     assert read_check(result).said == "right"
     assert set(watch.by_act) == {"verify"} and acts == {}
     assert _classes_of(label_config(confirm_box_queue(CLASSES))) == CLASSES

@@ -7,21 +7,22 @@ import numpy as np
 import pytest
 
 from blocks.errors import BadOption, LabellingError
-from infra.bench.anomalies_anomalib import anomalib_scores, find_anomalib
-from infra.bench.anomalies_faults import cleanlab_findings, measure_faults
-from infra.bench.anomalies_folds import Case
-from infra.bench.anomalies_look import look_at
-from infra.bench.anomalies_planting import Planted, at_best, by_chance, of_findings, of_items, of_sent, plant
-from infra.bench.anomalies_surfaces import Tiles, measure_surfaces, padim_scores
-from tasks.audit.fault_scores import Fault, ItemBoxes
-from tasks.audit.faults import FaultOptions, Finding, find_faults
+from tasks.audit.label_errors.find import find_faults
+from tasks.audit.label_errors.finding import LabelErrorOptions, LabelFinding
+from tasks.audit.label_errors.scores import Fault, ItemBoxes
 from tests.audit.fault_world import CLASSES, drawn_world
+from tests.bench.anomalies_anomalib import anomalib_scores, find_anomalib
+from tests.bench.anomalies_faults import cleanlab_findings, measure_faults
+from tests.bench.anomalies_folds import Case
+from tests.bench.anomalies_look import look_at
+from tests.bench.anomalies_planting import Planted, at_best, by_chance, of_findings, of_items, of_sent, plant
+from tests.bench.anomalies_surfaces import Tiles, measure_surfaces, padim_scores
 
 BOX = (0.0, 0.0, 10.0, 10.0)
 
 
-def finding(item: str, subject: str = "x", box: tuple[float, ...] = BOX, suspicion: float = 0.9) -> Finding:
-    return Finding(item, Fault.OVERLOOKED, subject, "car", box, suspicion, "because")  # type: ignore[arg-type]
+def finding(item: str, subject: str = "x", box: tuple[float, ...] = BOX, suspicion: float = 0.9) -> LabelFinding:
+    return LabelFinding(item, Fault.OVERLOOKED, subject, "car", box, suspicion, "because")  # type: ignore[arg-type]
 
 
 def test_a_tenth_of_all_labels_gets_a_fault_each_kind_as_often_and_the_others_stay() -> None:
@@ -54,7 +55,7 @@ def test_with_one_class_nothing_is_swapped() -> None:
 def test_planted_faults_are_found_where_the_detector_is_good() -> None:
     labels, seen = drawn_world(items=60)
     faulty, planted = plant(labels, 2, 0.1, seed=0)
-    found = find_faults(faulty, seen, CLASSES, FaultOptions())
+    found = find_faults(faulty, seen, CLASSES, LabelErrorOptions())
     score = of_findings(found, planted, questions=len(planted) + 4)
     assert score["recall"] > 0.9
     assert score["precision"] > 0.9
@@ -119,7 +120,7 @@ def test_planted_faults_go_the_way_of_a_second_look(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for path in pictures.values():
         cv2.imwrite(str(path), rng.integers(90, 130, (200, 800, 3), dtype=np.uint8))
-    look = look_at(pictures, faulty, seen, CLASSES, FaultOptions())
+    look = look_at(pictures, faulty, seen, CLASSES, LabelErrorOptions())
     assert len(look.asked) == 6
     assert of_sent(look.asked, planted)["precision"] == 1.0
     assert of_findings(look.findings, planted, len(planted))["recall"] > 0.9

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from blocks.catalog import migrate
-from blocks.database import open_engine
-from infra.bench.choosing import WAYS, fill, measure
+from blocks.database.engine import open_engine
+from tests.bench.choosing import WAYS, fill, measure
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -13,11 +14,11 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 from sqlalchemy import Engine
+from sqlmodel import update
 from typer.testing import CliRunner
 
-from blocks.database import upsert, writing
-from blocks.errors import StackError
-from blocks.tables import (
+from blocks.database.engine import upsert, writing
+from blocks.database.tables import (
     Answer,
     AnswerState,
     Batch,
@@ -29,9 +30,12 @@ from blocks.tables import (
     Scan,
     Source,
 )
-from infra.cli.follow import LabelView
-from infra.cli.line_commands import LabelRequest
-from infra.cli.line_progress import (
+from blocks.errors import StackError
+from infra.cli.commands.line_commands import LabelRequest
+from infra.cli.main import app
+from infra.cli.parsing import parse_classes, parse_detector, parse_kinds, people_of_line
+from infra.cli.progress.follow import LabelView
+from infra.cli.progress.line_progress import (
     BatchProgress,
     QueueProgress,
     count_intake,
@@ -39,15 +43,18 @@ from infra.cli.line_progress import (
     describe_settled,
     read_progress,
 )
-from infra.cli.main import app
-from infra.cli.parsing import people_of_line
 
 runner = CliRunner()
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 COMMANDS = [
     *("up", "down", "status", "doctor", "blocks", "people", "gold", "reinstate"),
-    *("label", "retrain", "demo", "simulate"),
+    *("label", "retrain", "export", "demo", "simulate"),
 ]
+
+
+def words_of(box: str) -> str:
+    """Return what stands in the box of a usage error, in one line."""
+    return " ".join(box.replace("│", " ").split())
 
 
 @pytest.fixture
@@ -83,7 +90,22 @@ def test_an_unknown_command_is_a_usage_error() -> None:
     ("arguments", "said"),
     [
         (["--classes", " , "], "no class is named"),
-        (["--classes", "car,car"], "named twice: car"),
+        (["--classes", "car,car"], "the class 'car' is named twice"),
+        (["--classes", "Car,bus,car"], "'Car' and 'car' differ by capitals only"),
+        (["--classes", "car,,bus"], "has an empty name between two commas"),
+        (["--classes", 'car,"bus'], "--classes"),
+        (["--classes", "x" * 300], "300 characters: at most 200"),
+        (["--classes", "car\tbus"], "cannot be seen in its name"),
+        (["--classes", "car", "--name", ""], "without a name: give it one"),
+        (["--classes", "car", "--name", "a/b"], "has / in its name"),
+        (["--classes", "car", "--name", "x" * 500], "at most 100"),
+        (["--classes", "car", "--tile", "700"], "700 is no multiple of 32, as networks need: take 672 or 704"),
+        (["--classes", "car", "--tile", "65"], "take 64 or 96"),
+        (["--classes", "car", "--sequences", "(flight"], "is no regular expression that can be used"),
+        (["--classes", "car", "--sequences", "x" * 300], "at most 200 are taken"),
+        (["--classes", "car", "--new-class", "bus"], "'bus' is not among the classes car"),
+        (["--classes", "car", "--detector", ""], "expected the path of weights"),
+        (["--classes", "car", "--kinds", "car=van,van"], "the class 'van' is named twice"),
         (["--classes", "car", "--kinds", "truck=box,tanker"], "'truck' is not among the classes car"),
         (["--classes", "car", "--kinds", "car"], "two kinds or more"),
         (["--classes", "car", "--kinds", "car=sedan"], "two kinds or more"),
@@ -95,7 +117,45 @@ def test_an_unknown_command_is_a_usage_error() -> None:
 def test_a_wrong_option_of_label_is_a_usage_error(tmp_path: Path, arguments: list[str], said: str) -> None:
     shown = runner.invoke(app, ["label", str(tmp_path), *arguments], env={"COLUMNS": "200", "NO_COLOR": "1"})
     assert shown.exit_code == 2
+    assert said in words_of(shown.output)
+
+
+@pytest.mark.parametrize("folder", ["/", "home", "home/objects", "home/.."])
+def test_what_is_no_folder_of_pictures_is_a_usage_error(home: Path, tmp_path: Path, folder: str) -> None:
+    (home / "objects").mkdir(parents=True)
+    shown = runner.invoke(app, ["label", str(tmp_path / folder), "--classes", "car"], env={"COLUMNS": "400"})
+    assert shown.exit_code == 2
+    assert "the folder" in words_of(shown.output)
+
+
+@pytest.mark.parametrize(
+    ("files", "arguments", "said"),
+    [
+        ([], [], "holds no images"),
+        (["a.txt", "b.json"], [], "holds no images"),
+        (["a.pdf", "b.pdf", "c"], [], "has 3 files (2 .pdf, 1 no suffix) and none is a picture"),
+        (["x_1.png"], ["--sequences", "(flight[0-9]+)/"], "finds nothing in any of the 1 paths"),
+        (["x_1.png"], ["--classes", "car", "--kinds", "car=cannot tell,van"], "none of them 'cannot tell'"),
+    ],
+)
+def test_a_folder_that_cannot_be_labelled_is_refused_before_the_stack_is_asked(
+    home: Path, tmp_path: Path, files: list[str], arguments: list[str], said: str
+) -> None:
+    folder = tmp_path / "Photos (1)"
+    folder.mkdir()
+    for name in files:
+        (folder / name).write_bytes(b"\x89PNG\r\n\x1a\n" if name.endswith(".png") else b"text")
+    shown = runner.invoke(app, ["label", str(folder), "--classes", "car", *arguments])
+    assert (shown.exit_code, "Traceback" in shown.output) == (1, False)
     assert said in shown.output
+
+
+def test_a_name_with_a_comma_stands_in_quotes() -> None:
+    assert parse_classes('car,"truck, large", bus') == ("car", "truck, large", "bus")
+    assert parse_kinds(['truck, large=box,"a, b"', "a=b=c,d"], ("truck, large", "a", "a=b")) == {
+        "truck, large": ("box", "a, b"),
+        "a=b": ("c", "d"),
+    }
 
 
 def test_a_missing_folder_is_a_usage_error(tmp_path: Path) -> None:
@@ -144,6 +204,9 @@ def test_a_request_becomes_options_that_the_line_takes() -> None:
     line = LineOptions.model_validate(request.line())
     assert (line.collection, line.batch_size, line.triage.accept) == ("lots", 10, 0.7)
     assert line.kinds == {"truck": ("box", "tanker")}
+    assert line.label_kind == "boxes"
+    wholes = replace(request, label_kind="classes", kinds={})
+    assert LineOptions.model_validate(wholes.line()).label_kind == "classes"
 
 
 # Progress
@@ -218,6 +281,9 @@ def test_what_was_settled_is_told_in_words(lots: Engine) -> None:
         labels = [{"id": "l1", "region": "m", "origin": "machine"}, {"id": "l2", "region": "p", "origin": "person"}]
         upsert(session, Label, [{**box, **label} for label in labels])
     assert describe_settled(lots, "r") == "2 labels settled: 1 by the machine, 1 by people in 12 s"
+    with writing(lots) as session:
+        session.exec(update(Answer).values(saw_proposals=False))
+    assert "(12 s on 1 answer without their proposals" in describe_settled(lots, "r")
     assert describe_settled(lots, "none") == "there was nothing new to label"
 
 
@@ -235,10 +301,17 @@ def test_the_address_of_a_queue_is_told_once() -> None:
 
 def test_the_people_of_a_line_are_all_whom_its_options_name(tmp_path: Path) -> None:
     staff = {"annotators": ["ada@example.org", "ben@example.org"], "referees": ["ruth@example.org"]}
-    line = {"collection": "lots", "classes": ["car"], "finders": staff, "experts": {"annotators": ["ben@example.org"]}}
+    line = {
+        "collection": "lots",
+        "classes": ["car"],
+        "annotator_pool": staff,
+        "expert_pool": {"annotators": ["ben@example.org"]},
+    }
     path = tmp_path / "line.json"
     path.write_text(json.dumps(line))
     assert people_of_line(path) == ["ada@example.org", "ben@example.org", "ruth@example.org"]
+    path.write_text(json.dumps({"collection": "lots", "classes": ["car"], "finders": staff}))
+    assert people_of_line(path) == ["ada@example.org", "ben@example.org", "ruth@example.org"], "as files had it before"
     path.write_text(json.dumps({"collection": "lots", "classes": ["car"]}))
     assert people_of_line(path) == []
 
@@ -255,3 +328,21 @@ def test_accounts_for_nobody_are_refused() -> None:
     done = CliRunner().invoke(app, ["people"])
     assert done.exit_code == 2
     assert "nobody is named" in done.output
+
+
+def test_options_that_an_editor_saved_with_a_byte_order_mark_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "line.json"
+    text = json.dumps({"collection": "lot", "classes": ["car"], "annotator_pool": {"annotators": ["ada@example.org"]}})
+    path.write_text(text, encoding="utf-8-sig")
+    assert people_of_line(path) == ["ada@example.org"]
+    path.write_text(text, encoding="utf-16")
+    with pytest.raises(typer.BadParameter, match="save it as UTF-8"):
+        people_of_line(path)
+
+
+@pytest.mark.parametrize("text", ["x" * 5000, "x" * 5000 + ".pt", "a\0b", "\udcff.pt", "", " "])
+def test_what_no_detector_is_called_is_refused_in_words(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="is no file; expected the path of weights") as refused:
+        parse_detector(text)
+    assert len(str(refused.value)) < 300
+    str(refused.value).encode()

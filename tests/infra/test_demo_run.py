@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from blocks.database import upsert, writing
+from blocks.database.engine import upsert, writing
+from blocks.database.tables import Answer, AnswerState, Batch, BatchItem, Item, Label, Question, utc_now
 from blocks.errors import LabellingError
-from blocks.tables import Answer, AnswerState, Batch, BatchItem, Item, Label, Question, utc_now
-from infra.annotators.truth import KnownWorld, TrueBox, TruePicture
+from infra.annotators.truth import AnnotatorBox, KnownWorld, TruePicture
 from infra.demo.line_run import MARKER, own_home
 from infra.demo.phases import PHASE_OF_TASK, PHASES, WORK, covered_seconds, overhead_share, people_spans, wall_seconds
 from infra.demo.real import run_real
@@ -110,7 +110,7 @@ def settled_item(engine: Engine, labels: list[tuple[str, str, tuple[float, float
     return item_id
 
 
-def world_of(item_id: str, boxes: tuple[TrueBox, ...]) -> KnownWorld:
+def world_of(item_id: str, boxes: tuple[AnnotatorBox, ...]) -> KnownWorld:
     return KnownWorld({item_id: TruePicture("a.jpg", (100, 100), boxes)}, ("car", "van"))
 
 
@@ -124,14 +124,31 @@ def test_labels_are_right_by_class_and_place(engine: Engine) -> None:
             ("person", "car", (80, 80, 90, 90)),  # nothing there
         ],
     )
-    boxes = tuple(TrueBox("car", xyxy) for xyxy in ((0, 0, 20, 10), (40, 0, 60, 10), (0, 50, 20, 61), (70, 20, 90, 30)))
+    boxes = tuple(
+        AnnotatorBox("car", xyxy) for xyxy in ((0, 0, 20, 10), (40, 0, 60, 10), (0, 50, 20, 61), (70, 20, 90, 30))
+    )
     worth = worth_of_labels(engine, "lots", world_of(item_id, boxes))
-    assert (worth.precision, worth.recall, worth.machine_precision) == (0.5, 0.5, 0.5)
+    assert (worth.precision, worth.recall, worth.unseen_precision) == (0.5, 0.5, 0.5)
+
+
+def test_boxes_on_a_picture_that_somebody_answered_are_not_unseen(engine: Engine) -> None:
+    item_id = settled_item(engine, [("machine", "car", (0, 0, 20, 10))])
+    with writing(engine) as session:
+        session.add(Question(id="q", queue="mark-missed", batch_id="b", item_id=item_id, payload={}))
+        session.flush()
+        session.add(
+            Answer(
+                id="a", question_id="q", annotation_id=1, person="ada", seconds=5.0, raw=[], heard_by="poll",
+                state=AnswerState.COUNTED, answered_at=NOON,
+            )
+        )  # fmt: skip
+    worth = worth_of_labels(engine, "lots", world_of(item_id, (AnnotatorBox("car", (0, 0, 20, 10)),)))
+    assert (worth.precision, worth.unseen_labels, worth.unseen_precision) == (1.0, 0, None)
 
 
 def test_no_labels_are_worth_nothing(engine: Engine) -> None:
     worth = worth_of_labels(engine, "lots", KnownWorld({}, ()))
-    assert (worth.labels, worth.precision, worth.recall, worth.machine_precision) == (0, 0, 0, 0)
+    assert (worth.labels, worth.precision, worth.recall, worth.unseen_precision) == (0, None, None, None)
 
 
 def test_people_work_from_the_first_question_to_the_last_answer(engine: Engine) -> None:

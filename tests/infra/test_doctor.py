@@ -3,6 +3,8 @@
 import re
 import shutil
 import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
+from infra.doctor.doors import check_names
 from infra.doctor.examine import examine
 from infra.doctor.findings import Finding, Level, fail, warn, well
 from infra.doctor.machine import check_disk, check_home, check_ports, check_secrets
@@ -24,7 +27,7 @@ from infra.doctor.packages import (
 )
 from infra.doctor.report import print_findings
 from infra.doctor.services import check_services
-from infra.stack.credentials import ensure_credentials, secrets_path
+from infra.stack.secrets.credentials import ensure_credentials, secrets_path
 from infra.stack.state import ServiceName, StackState
 from tests.unprivileged import as_nobody
 
@@ -196,3 +199,21 @@ def test_only_a_failure_makes_the_exit_code_1(findings: list[Finding], code: int
     out = StringIO()
     assert print_findings(findings, Console(file=out)) == code
     assert ("do this" in out.getvalue()) is bool(code)
+
+
+def test_a_server_that_answers_under_every_name_is_a_failure(tmp_path: Path) -> None:
+    class Open(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_arguments: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Open) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        state = StackState(home=tmp_path, ports={ServiceName.MLFLOW: server.server_address[1]})
+        finding = check_names(state, {ServiceName.MLFLOW})
+        assert (finding.level, finding.found.split()[0]) == (Level.FAIL, "mlflow")
+        assert check_names(state, set()).level is Level.OK, "what does not answer was asked"
+        server.shutdown()

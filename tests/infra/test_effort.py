@@ -9,29 +9,29 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from blocks.audit_tables import Judgement, Said
-from blocks.database import reading, upsert, writing
+from blocks.database.audit_tables import Judgement, Said
+from blocks.database.engine import reading, upsert, writing
+from blocks.database.tables import Answer, Label, Proposal, Question, Scan
 from blocks.published_times import DRAW_BOX, DRAW_BOX_FAST
-from blocks.stores import Store
-from blocks.tables import Answer, Label, Proposal, Question, Scan
+from blocks.storage.stores import Store
 from infra.annotators.people import People
-from infra.annotators.truth import KnownWorld, TrueBox, TruePicture, read_world
-from infra.bench import effort
-from infra.bench.effort import Bench, Ground, Scale, publish, run_missing
-from infra.bench.effort_data import Pictures, by_time, make_smaller, take_in_pictures
-from infra.bench.effort_people import FIRST_DAY, Crew
-from infra.bench.effort_tables import near_at, summarize
-from infra.bench.effort_worth import is_wrong
-from tasks.audit.draws import draw_evidence
-from tasks.audit.judgements import collect_judgements
-from tasks.audit.options import ProofOptions
+from infra.annotators.truth import AnnotatorBox, KnownWorld, TruePicture, read_world
+from tasks.audit.risk_control.judgements import collect_judgements
+from tasks.audit.risk_control.options import RiskControlOptions
+from tasks.audit.risk_control.sample_boxes import draw_evidence
 from tasks.detect.options import TilingOptions
+from tasks.detect.refs import Scope
 from tasks.intake.batches import open_batch
 from tasks.settle.in_force import labels_in_force
 from tasks.settle.labels import settle
-from tasks.triage.boxes import Scope
 from tasks.triage.decide import decide
 from tasks.triage.options import TriageOptions
+from tests.bench import effort
+from tests.bench.effort import Bench, Ground, Scale, publish, run_missing
+from tests.bench.effort_data import Pictures, by_time, make_smaller, take_in_pictures
+from tests.bench.effort_people import FIRST_DAY, TrialAnnotators
+from tests.bench.effort_tables import near_at, summarize
+from tests.bench.effort_worth import is_wrong
 from tests.dataset.scenes import draw_scene
 from tests.flows.test_lines import CLASSES, write_truth
 from tests.train.conftest import empty_mlflow, save_weights
@@ -54,12 +54,12 @@ def drawn(folder: Path, items: int = 10) -> Path:
     return folder
 
 
-def a_crew(engine: Engine, store: Store, tmp_path: Path, items: int, people: People) -> Crew:
+def annotators_of(engine: Engine, store: Store, tmp_path: Path, items: int, people: People) -> TrialAnnotators:
     drawn(tmp_path / "drawn", items)
     smaller = make_smaller(tmp_path, DRAWN, None, tmp_path / "smaller")
     world = take_in_pictures(engine, store, "lot", DRAWN, smaller, tmp_path / "drawn")
     open_batch(engine, "b", "lot", 100)
-    return Crew(engine, world, "lot", world.classes, people)
+    return TrialAnnotators(engine, world, "lot", world.classes, people)
 
 
 def point(seconds: float, map50: float) -> dict[str, float]:
@@ -86,30 +86,30 @@ def a_cell(arm: str, curve: list[tuple[float, float]], seed: int = 0, rest: dict
 
 
 def test_people_in_process_mark_what_is_true_and_take_time(engine: Engine, store: Store, tmp_path: Path) -> None:
-    crew = a_crew(engine, store, tmp_path, 4, People(skill=1.0))
+    annotators = annotators_of(engine, store, tmp_path, 4, People(skill=1.0))
     decide(engine, "b", TriageOptions(audit_share=1.0), "none", "none")
-    assert crew.answer_batch("b") == 4
+    assert annotators.answer_batch("b") == 4
     settle(engine, "b", "none", "none")
-    for item_id, labels in labels_in_force(engine, list(crew.world.pictures)).items():
+    for item_id, labels in labels_in_force(engine, list(annotators.world.pictures)).items():
         assert sorted(label.class_name for label in labels) == sorted(
-            b.class_name for b in crew.world.pictures[item_id].boxes
+            b.class_name for b in annotators.world.pictures[item_id].boxes
         )
     with reading(engine) as session:
         answers = session.exec(select(Answer)).all()
         assert {question.state for question in session.exec(select(Question))} == {"answered"}
-    assert crew.human_seconds == pytest.approx(sum(answer.seconds for answer in answers))
+    assert annotators.human_seconds == pytest.approx(sum(answer.seconds for answer in answers))
     assert all(answer.person.endswith("@people.invalid") for answer in answers)
     assert all(FIRST_DAY < answer.answered_at < FIRST_DAY + timedelta(seconds=20) for answer in answers), (
         "no clock of this machine: the same answers make the same snapshot"
     )
-    saved = (1 - DRAW_BOX_FAST.seconds / DRAW_BOX.seconds) * crew.seconds_by_act["draw"]
-    assert crew.fast_seconds == pytest.approx(crew.human_seconds - saved)
+    saved = (1 - DRAW_BOX_FAST.seconds / DRAW_BOX.seconds) * annotators.seconds_by_act["draw"]
+    assert annotators.fast_seconds == pytest.approx(annotators.human_seconds - saved)
 
 
 def test_asking_a_batch_again_asks_nothing_twice(engine: Engine, store: Store, tmp_path: Path) -> None:
-    crew = a_crew(engine, store, tmp_path, 3, People())
+    annotators = annotators_of(engine, store, tmp_path, 3, People())
     decide(engine, "b", TriageOptions(audit_share=1.0), "none", "none")
-    crew.answer_batch("b")
+    annotators.answer_batch("b")
     with reading(engine) as session:
         assert len(session.exec(select(Question)).all()) == 3
 
@@ -136,11 +136,11 @@ def propose_true_and_empty(engine: Engine, world: KnownWorld, empty: int) -> Non
 def test_boxes_drawn_by_lot_are_judged_through_the_products_own_queues(
     engine: Engine, store: Store, tmp_path: Path
 ) -> None:
-    crew = a_crew(engine, store, tmp_path, 40, People(skill=1.0))
-    propose_true_and_empty(engine, crew.world, empty=1)
-    scope, proof = Scope("b", "d", "r"), ProofOptions(epsilon=0.3)
-    drawn = sum(one.drawn for one in draw_evidence(engine, scope, crew.classes, TriageOptions(), proof))
-    crew.check_boxes("b", 0)
+    annotators = annotators_of(engine, store, tmp_path, 40, People(skill=1.0))
+    propose_true_and_empty(engine, annotators.world, empty=1)
+    scope, risk_control = Scope("b", "d", "r"), RiskControlOptions(max_error_rate=0.3)
+    drawn = sum(one.drawn for one in draw_evidence(engine, scope, annotators.classes, TriageOptions(), risk_control))
+    annotators.check_boxes("b", 0)
     collect_judgements(engine, scope)
     with reading(engine) as session:
         said = {one.proposal_id: one.said for one in session.exec(select(Judgement)).all()}
@@ -149,7 +149,7 @@ def test_boxes_drawn_by_lot_are_judged_through_the_products_own_queues(
     assert 0 < len(nothing) < len(said) == drawn
     assert all(int(id_.rpartition("-")[2]) >= 4 for id_ in nothing), "only empty corners are called nothing"
     assert (looks.count("confirm-box"), looks.count("confirm-again")) == (drawn, len(nothing))
-    assert crew.human_seconds > drawn, "the seconds of every look are in the ledger"
+    assert annotators.human_seconds > drawn, "the seconds of every look are in the ledger"
 
 
 def test_pictures_made_smaller_keep_their_boxes_in_place(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_a_split_by_time_parts_each_fifth_of_a_film_and_keeps_neighbours_togethe
 def test_a_label_is_wrong_where_no_object_of_its_class_is(
     corners: tuple[float, ...], class_name: str, wrong: bool
 ) -> None:
-    picture = TruePicture("p", (99, 99), (TrueBox("red", (0, 0, 10, 10)), TrueBox("blue", (50, 50, 60, 60))))
+    picture = TruePicture("p", (99, 99), (AnnotatorBox("red", (0, 0, 10, 10)), AnnotatorBox("blue", (50, 50, 60, 60))))
     edges = dict(zip(("x_min", "y_min", "x_max", "y_max"), corners, strict=True))
     ids = {"id": "l", "item_id": "p", "region": "r", "origin": "machine", "batch_id": "b"}
     assert is_wrong(Label.model_validate(ids | edges | {"class_name": class_name}), picture) is wrong
@@ -253,10 +253,10 @@ def test_a_whole_cell_runs_from_no_label_to_all_and_is_published(
     manual, random, entropy = (
         json.loads(bench.path_of(DRAWN, arm, 0).read_text()) for arm in ("manual", "random", "entropy")
     )
-    assert manual["all"]["items"] == entropy["all"]["items"] == 13, "all to train on and the yardstick"
+    assert manual["all"]["items"] == entropy["all"]["items"] == 13, "all to train on and the holdout"
     assert entropy["curve"][1] == random["curve"][1], "all begin with the same pictures"
     assert {training["steps"] for cell in (manual, random, entropy) for training in cell["trainings"]} <= {3, 4}
     assert [one["seconds"] for one in entropy["curve"]] == sorted(one["seconds"] for one in entropy["curve"])
-    assert entropy["bands"].keys() == set(CLASSES)
+    assert entropy["thresholds"].keys() == set(CLASSES)
     assert (bench.home / "effort.jpg").read_bytes()[:2] == b"\xff\xd8"
     assert "drawn (full, 1 seeds): all by hand" in capsys.readouterr().out

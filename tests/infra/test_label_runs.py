@@ -10,8 +10,8 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.states import Completed, Failed, Running
 from sqlalchemy import Engine
 
-from infra.cli import line_commands
-from infra.cli.line_commands import LabelRequest, has_work, label_batches
+from infra.cli.commands import line_commands
+from infra.cli.commands.line_commands import LabelRequest, has_work, label_batches
 from infra.stack.state import ServiceName, StackState
 from tasks.intake import steps
 from tasks.intake.batches import open_batch
@@ -79,3 +79,21 @@ def test_a_batch_whose_run_goes_on_is_no_work(engine: Engine, client: SyncPrefec
     fill(engine, "ab")
     left_by(client, engine, "asleep", Running())
     assert not has_work(engine, "lots")
+
+
+def test_a_run_that_is_under_way_is_followed_before_others_start(
+    engine: Engine, client: SyncPrefectClient, started: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(engine, "abcd")
+    left_by(client, engine, "asleep", Running())
+    followed: list[str] = []
+
+    def follow(_client: SyncPrefectClient, _state: StackState, _engine: Engine, run: FlowRun) -> None:
+        followed.append(steps.open_batch.fn("lots", 2, str(run.id)).id)
+        client.set_flow_run_state(run.id, Completed(), force=True)
+        assert len(followed) < 5, "the loop does not end"
+
+    monkeypatch.setattr(line_commands, "follow_label", follow)
+    label_all(client, engine, tmp_path)
+    assert followed[0] == "asleep"
+    assert len(followed) > 1, "what is new is labelled after it"

@@ -4,24 +4,24 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine
 
-from blocks.annotation_server import AnnotationServer
-from blocks.database import upsert, writing
-from blocks.tables import Batch, BatchItem, Item, Outcome, Proposal, Route, Verdict
+from blocks.database.engine import upsert, writing
+from blocks.database.tables import Batch, BatchItem, Item, Outcome, Proposal, Route, Verdict
+from blocks.servers.annotation_server import AnnotationServer
 from infra.annotators.pages import class_in, crops_in, page_result, wrong_crops
 from infra.annotators.people import People
 from infra.annotators.simulate import Simulation
 from infra.annotators.times import CLICK_S, VERIFY_BOX_S, Stopwatch
-from infra.annotators.truth import KnownWorld, TrueBox, TruePicture
-from tasks.review.drafts import write_once
-from tasks.review.outbox import post_questions
-from tasks.review.page_rounds import draft_confirm_pages, page_words
-from tasks.review.pages import PageCrop, PageOptions, page_data, read_page
-from tasks.review.poll import read_all_changes
-from tasks.review.queues import confirm_page_queue
+from infra.annotators.truth import AnnotatorBox, KnownWorld, TruePicture
+from tasks.review.drafts.crop_pages import draft_confirm_pages, page_words
+from tasks.review.drafts.items_and_kinds import write_once
+from tasks.review.posting.outbox import post_questions
+from tasks.review.questions.kinds.page import PageCrop, PageOptions, page_data, read_page
+from tasks.review.questions.queue import confirm_page_queue
+from tasks.review.receiving.poll import read_all_changes
 
 SERVER = AnnotationServer("http://ls.example", "t", "http://gateway.example", "link-secret", "d")
 ITEM = "ab" * 32
-CAR, VAN = TrueBox("car", (100, 100, 160, 130)), TrueBox("van", (300, 100, 370, 140))
+CAR, VAN = AnnotatorBox("car", (100, 100, 160, 130)), AnnotatorBox("van", (300, 100, 370, 140))
 WORLD = {ITEM: TruePicture("a.jpg", (1000, 800), (CAR, VAN))}
 FRAMES = {
     "right": CAR.xyxy,

@@ -10,12 +10,12 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from blocks.annotation_server import AnnotationServer
 from blocks.errors import BadOption
 from blocks.label_studio import LabelStudio
+from blocks.servers.annotation_server import AnnotationServer
 from infra.cli.main import app
 from infra.stack.people import ensure_people, people_path
-from infra.stack.services import PLUGS
+from infra.stack.servers.services import PLUGS
 from tests.infra.homes import home_with_prefect
 from tests.label_studio import save_label_studio
 
@@ -50,6 +50,21 @@ def test_a_password_that_was_written_before_a_crash_is_the_one_that_counts(
     people_path(tmp_path).write_text(json.dumps({chi: "written-before-1"}))
     ensure_people(label_studio, tmp_path, [chi])
     assert can_log_in(label_studio, chi, "written-before-1")
+
+
+def test_capitals_are_the_same_account(label_studio: AnnotationServer, tmp_path: Path) -> None:
+    mark = uuid4().hex[:6]
+    typed, kept = f"Name-{mark}@Example.org", f"name-{mark}@example.org"
+    assert ensure_people(label_studio, tmp_path, [typed]) == [kept]
+    assert ensure_people(label_studio, tmp_path, [typed, kept, typed.upper()]) == []
+    assert can_log_in(label_studio, kept, json.loads(people_path(tmp_path).read_text())[kept])
+
+
+def test_a_password_that_was_kept_under_capitals_is_used(label_studio: AnnotationServer, tmp_path: Path) -> None:
+    mark = uuid4().hex[:6]
+    people_path(tmp_path).write_text(json.dumps({f"Eve-{mark}@Example.org": "written-before-2"}))
+    ensure_people(label_studio, tmp_path, [f"eve-{mark}@example.org"])
+    assert can_log_in(label_studio, f"eve-{mark}@example.org", "written-before-2")
 
 
 def test_what_is_no_email_is_refused_before_anything_is_made(label_studio: AnnotationServer, tmp_path: Path) -> None:

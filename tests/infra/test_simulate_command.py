@@ -13,20 +13,20 @@ from sqlalchemy import Engine
 from sqlmodel import select
 from typer.testing import CliRunner
 
-from blocks.annotation_server import AnnotationServer
-from blocks.database import reading, upsert, writing
-from blocks.people_tables import Decision
-from blocks.tables import Batch, BatchItem, Item, Question, QuestionState, Route
+from blocks.database.engine import reading, upsert, writing
+from blocks.database.people_tables import Decision
+from blocks.database.tables import Batch, BatchItem, Item, Question, QuestionState, Route
+from blocks.servers.annotation_server import AnnotationServer
 from flows.options import LineOptions
 from infra.annotators.people import People
 from infra.annotators.terminal import staff_options
 from infra.cli.main import app
-from tasks.review.outbox import post_questions
-from tasks.review.poll import read_all_changes
-from tasks.review.queues import Queue, mark_missed_queue
-from tasks.review.seats import is_for_referees, unsent_queues
-from tasks.review.standards import OverlapRule
-from tasks.review.weighing import weigh_answers
+from tasks.review.decide.aggregate import weigh_answers
+from tasks.review.posting.outbox import post_questions
+from tasks.review.questions.queue import Queue, mark_missed_queue
+from tasks.review.questions.slots import is_for_referees, unsent_queues
+from tasks.review.questions.staffing import OverlapRule
+from tasks.review.receiving.poll import read_all_changes
 from tests.review.builders import questions, write_missed
 
 SIZE_WH = (400, 200)
@@ -53,8 +53,8 @@ def ask_about(engine: Engine, truth: Path, collection: str) -> Queue:
     line = LineOptions.model_validate(
         {"collection": collection, "classes": ["car"], **json.loads(staff_options(PEOPLE))}
     )
-    queue = mark_missed_queue(line.classes).staffed(
-        line.finders.model_copy(update={"overlap": OverlapRule(least=2, most=2)})
+    queue = mark_missed_queue(line.classes).with_pool(
+        line.annotator_pool.model_copy(update={"overlap": OverlapRule(least=2, most=2)})
     )
     ids = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(truth.glob("*.png"))]
     facts = {"sequence": "s", "media_type": "image/png", "size_bytes": 1, "width": SIZE_WH[0], "height": SIZE_WH[1]}
@@ -98,7 +98,9 @@ def states(engine: Engine, *, for_referees: bool = False) -> set[str]:
 def test_referees_finish_what_a_crowd_without_them_leaves_open(
     engine: Engine, label_studio: AnnotationServer, truth: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("infra.cli.line_commands.annotation_server", lambda _: label_studio)  # no stack runs here
+    monkeypatch.setattr(
+        "infra.cli.commands.line_commands.annotation_server", lambda *_: label_studio
+    )  # no stack runs here
     queue = ask_about(engine, truth, f"crowd {uuid4().hex[:8]}")
     let_work(engine, label_studio, queue, truth)
     assert states(engine, for_referees=True) == {QuestionState.POSTED}
@@ -116,11 +118,11 @@ def test_referees_finish_what_a_crowd_without_them_leaves_open(
 
 def test_the_staff_it_names_is_what_a_line_takes() -> None:
     line = LineOptions.model_validate({"collection": "lots", "classes": ["car"], **json.loads(staff_options(PEOPLE))})
-    assert line.finders.referees == ("ada.mark-missed-referee@people.invalid",)
-    assert line.experts.annotators == ("ada.name-kind@people.invalid", "ben.name-kind@people.invalid")
+    assert line.annotator_pool.referees == ("ada.mark-missed-referee@people.invalid",)
+    assert line.expert_pool.annotators == ("ada.name-kind@people.invalid", "ben.name-kind@people.invalid")
 
 
 @pytest.mark.parametrize("wrong", [["--referees", "13"], ["--referees", "-1"], ["--referee-skill", "1.5"]])
-def test_a_crew_that_cannot_be_is_a_usage_error(truth: Path, wrong: list[str]) -> None:
+def test_people_who_cannot_be_is_a_usage_error(truth: Path, wrong: list[str]) -> None:
     shown = CliRunner().invoke(app, ["simulate", str(truth), "lots", *wrong], env={"NO_COLOR": "1", "COLUMNS": "200"})
     assert (shown.exit_code, wrong[0] in shown.output) == (2, True)

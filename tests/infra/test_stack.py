@@ -9,6 +9,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,12 +19,19 @@ import pytest
 from pydantic import SecretStr
 
 from blocks.errors import PortTaken, StackError
-from infra.stack.credentials import Credentials, ensure_credentials, read_credentials, secrets_path
-from infra.stack.health import wait_for
-from infra.stack.label_studio import DATABASE, find_label_studio, label_studio_command, prepared_database, seed_database
-from infra.stack.ports import claim_ports, holder_of
-from infra.stack.processes import find_process, start_detached, stop_trees, tail_of
-from infra.stack.services import Service, describe_service, stack_environment
+from infra.stack.secrets.credentials import Credentials, ensure_credentials, read_credentials, secrets_path
+from infra.stack.secrets.private_files import close_to_others
+from infra.stack.servers.health import wait_for
+from infra.stack.servers.label_studio import (
+    DATABASE,
+    find_label_studio,
+    label_studio_command,
+    prepared_database,
+    seed_database,
+)
+from infra.stack.servers.ports import USUAL_PORTS, claim_ports, holder_of
+from infra.stack.servers.processes import find_process, mark_of, start_detached, stop_marked, stop_trees, tail_of
+from infra.stack.servers.services import Service, describe_service, stack_environment
 from infra.stack.start import start_stack
 from infra.stack.state import ProcessRecord, ServiceName, StackState, open_stack, read_state
 from infra.stack.stop import stop_stack
@@ -98,6 +106,51 @@ def test_two_stacks_that_start_at_once_get_different_ports() -> None:
         assert not set(mine.values()) & set(others.values())
 
 
+def test_a_port_claim_follows_no_link_and_empties_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another user can make a folder in the shared temporary directory first, with links to our files in it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    victim = tmp_path / "thesis.txt"
+    victim.write_text("years of work")
+    folder = tmp_path / "labelline" / "ports"
+    folder.mkdir(parents=True)
+    for port in USUAL_PORTS.values():
+        (folder / str(port)).symlink_to(victim)
+    with pytest.raises(StackError, match=r"symbolic links.*remove it"), claim_ports(list(PORTS), {}, {}):
+        pass
+    assert victim.read_text() == "years of work"
+
+
+def test_a_linked_folder_for_locks_is_not_entered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache, spare, elsewhere = tmp_path / "cache", tmp_path / "spare", tmp_path / "elsewhere"
+    for folder in (cache / "labelline", spare, elsewhere):
+        folder.mkdir(parents=True)
+    (cache / "labelline" / "ports").symlink_to(elsewhere)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    monkeypatch.setattr(tempfile, "tempdir", str(spare))
+    with claim_ports(list(PORTS), {}, {}):
+        pass
+    assert not list(elsewhere.iterdir())
+    # Ports that others hold are passed over, each with its lock.
+    assert len(list(spare.glob("labelline-ports-*/*"))) >= len(PORTS)
+
+
+def test_a_folder_of_another_user_is_not_entered(closed_folder: Path) -> None:
+    """Seen from an ordinary user: root made the folder, open to all, in both places."""
+    for name in ("cache/labelline/ports", "tmp/labelline-ports-65534"):
+        (closed_folder / name).mkdir(parents=True)
+        (closed_folder / name).chmod(0o777)
+    imports = (
+        "import os, tempfile\nfrom pathlib import Path\nfrom infra.stack.secrets.private_folder import open_own_folder"
+    )
+    code = (
+        "os.environ['XDG_CACHE_HOME'] = sys.argv[1] + '/cache'; tempfile.tempdir = sys.argv[1] + '/tmp'\n"
+        "try:\n with open_own_folder('ports'): print('entered')\nexcept Exception as error: print(error)"
+    )
+    said = as_nobody(closed_folder, imports, code)
+    assert said.count("belongs to another user") == 2, said
+    assert "XDG_CACHE_HOME" in said
+
+
 def test_who_holds_a_port_is_named(taken_port: int) -> None:
     assert f"pid {os.getpid()}" in holder_of(taken_port)
 
@@ -167,7 +220,59 @@ def test_a_home_that_cannot_be_a_folder_is_named(tmp_path: Path) -> None:
         start_stack(blocker / "home")
 
 
+def test_a_home_of_another_user_is_refused(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a folder away")
+    os.chown(tmp_path, 65534, 65534)
+    with pytest.raises(StackError, match="belongs to another user"):
+        start_stack(tmp_path)
+
+
+def test_databases_of_older_versions_are_closed_to_others(tmp_path: Path) -> None:
+    (tmp_path / "prefect").mkdir()
+    for name in ("catalog.sqlite", "catalog.sqlite-wal", "prefect/prefect.db"):
+        (tmp_path / name).touch(mode=0o644)
+    assert close_to_others(tmp_path) == 3
+    assert close_to_others(tmp_path) == 0
+    assert stat.S_IMODE((tmp_path / "catalog.sqlite").stat().st_mode) == 0o600
+
+
 # Processes
+
+
+def test_what_a_server_writes_is_for_its_owner_alone(tmp_path: Path) -> None:
+    script = "open('made', 'w').close()"
+    record = start_detached([sys.executable, "-c", script], os.environ, tmp_path / "log", tmp_path)
+    deadline = time.monotonic() + 10
+    while find_process(record) is not None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert stat.S_IMODE((tmp_path / "made").stat().st_mode) == 0o600
+
+
+def test_what_a_dead_server_left_behind_is_ended(tmp_path: Path) -> None:
+    """Its child has a session of its own, as runs have, and nobody above it that is known."""
+    script = f"import subprocess, time; subprocess.Popen({SLEEPER!r}, start_new_session=True); time.sleep(60)"
+    environment = {**os.environ, **mark_of(tmp_path, "mlflow")}
+    record = start_detached([sys.executable, "-c", script], environment, tmp_path / "log", tmp_path)
+    server = psutil.Process(record.pid)
+    deadline = time.monotonic() + 10
+    while not (children := server.children()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    server.kill()
+    server.wait(10)
+    assert children[0].is_running()
+    assert stop_marked(tmp_path, ["gateway"]) == 0
+    assert stop_marked(tmp_path / "..", ["mlflow"]) == 0
+    assert stop_marked(tmp_path, ["mlflow"]) == 1
+    assert not children[0].is_running()
+
+
+def test_a_moved_folder_keeps_its_servers_and_a_copy_has_none(tmp_path: Path) -> None:
+    home, copy = tmp_path / "home", tmp_path / "copy"
+    home.mkdir()
+    copy.mkdir()
+    mark = mark_of(home, "mlflow")
+    assert mark_of(home.rename(tmp_path / "moved"), "mlflow") == mark != mark_of(copy, "mlflow")
 
 
 def test_a_started_process_is_found_and_ended_with_its_children(tmp_path: Path) -> None:
@@ -234,7 +339,9 @@ def test_label_studio_is_quiet_and_takes_our_token(tmp_path: Path) -> None:
     arguments, environment = label_studio_command(Path("/x/label-studio"), tmp_path, 8123, "a@b.c", "pw", "t" * 40)
     assert arguments[:2] == ["/x/label-studio", "start"]
     assert environment["COLLECT_ANALYTICS"] == "false"
-    assert environment["SSRF_PROTECTION_ENABLED"] == "false"
+    assert environment["DJANGO_SETTINGS_MODULE"] == "labelline_settings"
+    assert (Path(environment["PYTHONPATH"]) / "labelline_settings.py").is_file()
+    assert "SSRF_PROTECTION_ENABLED" not in environment  # the settings say so themselves, whatever one inherits
     assert environment["LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN"] == "true"
 
 

@@ -84,3 +84,38 @@ def write_images(folder: Path, count: int, *, prefix: str = "DJI_", first_seed: 
     for n, path in enumerate(paths):
         path.write_bytes(encoded(draw_noise(first_seed + n), "JPEG"))
     return paths
+
+
+def tiff(values: npt.NDArray[np.generic], *, tags: dict[int, tuple[int, ...]] | None = None) -> bytes:
+    """Return values (height, width) or (height, width, bands) of any type as an uncompressed TIFF of one strip.
+
+    Args:
+        values: What its bands hold.
+        tags: Others beside size, bits and format, such as {338: (2,)} for a fourth band that is transparency.
+    """
+    cube = values if values.ndim == 3 else values[..., None]
+    height, width, bands = cube.shape
+    kind = {"u": 1, "i": 2, "f": 3}[cube.dtype.kind]
+    entries: dict[int, tuple[int, ...]] = {
+        256: (width,),
+        257: (height,),
+        258: (cube.dtype.itemsize * 8,) * bands,
+        259: (1,),
+        262: (2 if bands >= 3 else 1,),
+        277: (bands,),
+        278: (height,),
+        339: (kind,) * bands,
+        **(tags or {}),
+    }
+    body = np.ascontiguousarray(cube).tobytes()
+    entries |= {273: (8,), 279: (len(body),)}
+    directory_at = 8 + len(body) + len(body) % 2
+    beyond_at = directory_at + 2 + 12 * len(entries) + 4
+    rows, beyond = b"", b""
+    for tag in sorted(entries):
+        packed = struct.pack(f"<{len(entries[tag])}I", *entries[tag])
+        if len(packed) > 4:
+            packed, beyond = struct.pack("<I", beyond_at + len(beyond)), beyond + packed
+        rows += struct.pack("<HHI", tag, 4, len(entries[tag])) + packed
+    head = b"II*\0" + struct.pack("<I", directory_at)
+    return head + body + b"\0" * (len(body) % 2) + struct.pack("<H", len(entries)) + rows + b"\0\0\0\0" + beyond

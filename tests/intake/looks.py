@@ -3,8 +3,8 @@
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from blocks.database import reading
-from blocks.tables import Item, Source
+from blocks.database.engine import reading
+from blocks.database.tables import Item, Source
 from tasks.intake.reports import IntakeReport
 
 

@@ -4,9 +4,9 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from blocks.database import reading, upsert, writing
+from blocks.database.engine import reading, upsert, writing
+from blocks.database.tables import Batch, BatchItem, Item, Source
 from blocks.errors import BadInput, BadOption
-from blocks.tables import Batch, BatchItem, Item, Source
 from tasks.intake.batches import BatchRef, Shard, items_of, open_batch, set_aside, shards
 
 

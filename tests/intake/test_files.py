@@ -11,9 +11,9 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 import tasks.intake.files
-from blocks.database import reading
-from blocks.stores import Store
-from blocks.tables import Item
+from blocks.database.engine import reading
+from blocks.database.tables import Item
+from blocks.storage.stores import Store
 from tasks.intake.batches import open_batch
 from tasks.intake.folders import IntakeReport, find_images, list_files, paths_of, take_in
 from tasks.intake.images import decode_upright, read_item

@@ -6,17 +6,21 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
+from PIL import Image
 from sqlalchemy import Engine
 
 import tasks.intake.files
 from blocks.errors import BadInput, BadOption, StoreUnavailable
-from blocks.stores import FolderStore, Store
+from blocks.storage.stores import FolderStore, Store
 from tasks.intake.batches import items_of, open_batch
 from tasks.intake.files import uri_of
 from tasks.intake.folders import IntakeReport, find_images, list_files, paths_of, take_in, walk_images
-from tests.intake.factories import draw_noise, encoded, write_images
+from tasks.intake.images import MENDED, STRETCHED
+from tasks.intake.reports import as_markdown
+from tests.intake.factories import draw_noise, encoded, tiff, write_images
 from tests.intake.looks import items, reasons, sources
 
 # --- which files are offered ---
@@ -216,3 +220,21 @@ def test_memory_does_not_grow_with_the_number_of_files(folder: Path, engine: Eng
 def test_the_address_of_a_file_is_absolute(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     assert uri_of(Path("a b.jpg")) == f"file://{folder}/a%20b.jpg"
+
+
+def test_what_is_not_shown_as_stored_is_counted_by_kind_in_the_report(
+    engine: Engine, store: Store, folder: Path
+) -> None:
+    values = np.arange(300, dtype=np.uint16).reshape(15, 20)
+    for number in range(3):
+        (folder / f"thermal{number}.tif").write_bytes(tiff(values + 28_000 + number))
+    (folder / "cut.jpg").write_bytes(encoded(draw_noise(1), "JPEG")[:-2])
+    (folder / "plain.jpg").write_bytes(encoded(draw_noise(2), "JPEG"))
+    (folder / "wide.tif").write_bytes(encoded(Image.new("RGB", (70_000, 2)), "TIFF"))
+    report = take_in(engine, store, "c", find_images(folder))
+    assert (report.taken, len(report.set_aside)) == (5, 1)
+    assert "browsers show no side longer than 32,767" in report.set_aside[0].reason
+    assert report.notes == {STRETCHED: 3, MENDED: 1}
+    assert f"3 × {STRETCHED}" in str(report)
+    assert f"| 1 | {MENDED} |" in as_markdown("c", report)
+    assert (report + report).notes == {STRETCHED: 6, MENDED: 2}

@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from blocks.errors import BadInput, ImageTooLarge, UnreadableImage
-from blocks.stores import Store
-from tasks.intake.images import MAX_PIXELS, decode_upright, encode_jpeg, inspect_image, read_item
+from blocks.storage.stores import Store
+from tasks.intake.decoding.headers import MAX_PIXELS
+from tasks.intake.images import decode_upright, encode_jpeg, inspect_image, read_item, upright_size
+from tests.examples import examples
 from tests.intake.factories import (
     Array,
     draw_corners,
@@ -80,7 +83,7 @@ def test_16_bits_are_scaled_over_their_full_range() -> None:
 
 def test_values_without_a_stated_range_are_stretched_over_the_one_they_have() -> None:
     floats = np.array([[-1.0, 0.0, 1.0, np.nan, np.inf]], np.float32)
-    assert decode_upright(encoded(Image.fromarray(floats), "TIFF"))[0, :, 0].tolist() == [0, 127, 255, 127, 127]
+    assert decode_upright(encoded(Image.fromarray(floats), "TIFF"))[0, :, 0].tolist() == [0, 127, 255, 0, 0]
     flat = np.full((2, 2), 70_000, np.int32)
     assert decode_upright(encoded(Image.fromarray(flat), "TIFF")).max() == 0
 
@@ -222,7 +225,7 @@ def test_a_header_that_promises_more_than_there_is_is_refused(read: type) -> Non
 
 
 @given(data=st.data(), kind=st.sampled_from(["JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM"]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100, long=6000), deadline=None)
 def test_hostile_bytes_never_raise_anything_else(data: st.DataObject, kind: str) -> None:
     source = Image.fromarray(draw_noise(3, 40, 30))
     whole = bytearray(encoded(source.quantize(16) if kind == "GIF" else source, kind))
@@ -258,6 +261,15 @@ def test_an_item_is_read_by_its_key_and_named_when_it_cannot_be(store: Store) ->
     np.testing.assert_array_equal(read_item(store, "items/ab/good.png"), BGR)
     with pytest.raises(UnreadableImage, match=r"items/ab/bad.png: not an image"):
         read_item(store, "items/ab/bad.png")
+
+
+def test_the_size_of_the_largest_jpeg_is_told_from_its_first_bytes(tmp_path: Path) -> None:
+    small = encode_jpeg(np.zeros((8, 8, 3), np.uint8))
+    size_at = small.index(b"\xff\xc0") + 5
+    claiming = small[:size_at] + (20_000).to_bytes(2) * 2 + small[size_at + 4 :]
+    path = tmp_path / "stitched.jpg"
+    path.write_bytes(claiming + bytes(2_000_000))
+    assert upright_size(path) == (20_000, 20_000)
 
 
 def test_pillows_own_limit_does_not_get_in_the_way() -> None:

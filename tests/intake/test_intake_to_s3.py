@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from blocks.database import reading
+from blocks.database.engine import reading
+from blocks.database.tables import Item, Source
 from blocks.errors import StoreUnavailable
-from blocks.s3_store import S3Store
-from blocks.tables import Item, Source
+from blocks.storage.s3_store import S3Store
 from tasks.intake.folders import find_images, list_files, paths_of, take_in
 from tasks.intake.images import read_item
 from tests.intake.factories import write_images

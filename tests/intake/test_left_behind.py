@@ -9,8 +9,8 @@ from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed, Paused, Running, Scheduled
 from sqlalchemy import Engine
 
-from blocks.database import reading
-from blocks.tables import Batch
+from blocks.database.engine import reading
+from blocks.database.tables import Batch
 from tasks.intake import steps
 from tasks.intake.batches import open_batch
 from tests.intake.test_batches import fill

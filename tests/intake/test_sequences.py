@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from blocks.database import reading, upsert, writing
+from blocks.database.engine import reading, upsert, writing
+from blocks.database.tables import Item, SequenceSplit, Source
 from blocks.errors import BadOption
-from blocks.tables import Item, SequenceSplit, Source
 from tasks.intake.sequences import SHARES, assign_splits, choose_splits, sequence_of
 
 SHARE_OF = dict(zip(("train", "val", "test"), SHARES, strict=True))

@@ -8,9 +8,9 @@ from prefect.states import exception_to_failed_state
 from sqlalchemy import Engine
 
 from blocks.errors import BadOption, CatalogUnavailable, StoreUnavailable
-from blocks.stores import Store
+from blocks.storage.stores import Store
 from tasks.intake import steps
-from tasks.intake.reports import SHOWN, IntakeReport, SetAside, as_markdown
+from tasks.intake.reports import SHOWN, IntakeReport, RejectedFile, as_markdown
 from tests.intake.factories import write_images
 
 
@@ -38,6 +38,14 @@ def test_the_steps_take_a_folder_to_shards_of_a_batch_and_again_change_nothing(t
         assert [(shard.start, shard.stop) for shard in steps.list_shards.fn(batch.id, 5)] == [(0, 5), (5, 9)]
 
 
+def test_a_folder_without_images_is_nothing_to_do_and_no_failure(tmp_path: Path) -> None:
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / "classes.txt").write_text("car")
+    assert steps.find_shards.fn(str(tmp_path / "inbox")) == []
+    with pytest.raises(BadOption, match="cannot list the folder"):
+        steps.find_shards.fn(str(tmp_path / "nowhere"))
+
+
 def test_no_reports_are_an_empty_report() -> None:
     assert steps.merge_reports.fn([]) == IntakeReport()
 
@@ -55,7 +63,7 @@ def test_only_what_waiting_can_mend_is_tried_again(error: Exception, helps: bool
 
 def test_the_artifact_adds_up_and_names_every_reason() -> None:
     report = IntakeReport(
-        offered=6, taken=3, duplicates=1, set_aside=(SetAside(uri="file:///a|b", reason="the file is empty"),) * 2
+        offered=6, taken=3, duplicates=1, set_aside=(RejectedFile(uri="file:///a|b", reason="the file is empty"),) * 2
     )
     text = as_markdown("lots", report)
     assert "| 3 | taken |" in text and "| **6** | **offered**" in text
@@ -63,7 +71,7 @@ def test_the_artifact_adds_up_and_names_every_reason() -> None:
 
 
 def test_an_artifact_stays_short_and_says_where_the_rest_is() -> None:
-    aside = tuple(SetAside(uri=f"u{n}", reason="r\nr") for n in range(SHOWN + 5))
+    aside = tuple(RejectedFile(uri=f"u{n}", reason="r\nr") for n in range(SHOWN + 5))
     text = as_markdown("<b>lots</b>", IntakeReport(offered=len(aside), set_aside=aside))
     assert text.count("| u") == SHOWN
     assert "5 more are in the catalogue" in text

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from blocks.database import upsert, writing
-from blocks.tables import Answer, AnswerState, Audit, Question, Route
+from blocks.database.engine import upsert, writing
+from blocks.database.tables import Answer, AnswerState, Audit, Question, Route
 from tests.settle.world import Region, ask, give_route, say
 from tests.triage.rows import BATCH
 
@@ -23,6 +23,7 @@ def answered(
     batch_id: str = BATCH,
     state: AnswerState = AnswerState.COUNTED,
     prefill: Sequence[str] = (),
+    saw_proposals: bool | None = None,
 ) -> str:
     """Ask about a whole item and answer; with `why` it is audited, blind."""
     give_route(engine, item_id, (Route.AUDIT if why else Route.ASK).value, batch_id)
@@ -30,7 +31,7 @@ def answered(
         with writing(engine) as session:
             upsert(session, Audit, [{"batch_id": batch_id, "item_id": item_id, "why": why, "seed": 0}])
     question = ask(engine, item_id, prefill, batch_id=batch_id)
-    return say(engine, question, boxes, seconds, state=state)
+    return say(engine, question, boxes, seconds, state=state, saw_proposals=saw_proposals)
 
 
 def received(engine: Engine, answer_id: str, at: datetime) -> None:

@@ -58,3 +58,9 @@ def test_the_control_group_judges_no_detector_since_it_was_drawn_from_what_is_in
     audited = judge_items(engine, 2, [car(0.9)], [region("a")], why="random")
     judge_items(engine, 3, [car(0.9)], [], why="control", batch_id="batch-2")
     assert {one.item_id for one in read_judged(engine, "lot")} == set(audited)
+
+
+def test_who_should_have_seen_the_proposals_and_did_not_judges_no_detector(engine: Engine) -> None:
+    shown = judge_items(engine, 2, [car(0.9)], [region("a")], why=None)
+    judge_items(engine, 3, [car(0.9)], [], why=None, batch_id="batch-2", saw_proposals=False)
+    assert {one.item_id for one in read_judged(engine, "lot")} == set(shown)

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from blocks.database import writing
-from blocks.tables import Question
-from tasks.audit.look import SECOND_LOOK_ROUND
+from blocks.database.engine import writing
+from blocks.database.tables import Question
+from tasks.audit.label_errors.record import REVIEW_ROUND
 from tasks.monitor.options import MonitorOptions
 from tasks.monitor.page import monitor_page
 from tasks.monitor.plots import monitor_plot
@@ -71,7 +71,7 @@ def test_what_was_asked_only_because_the_detector_disagreed_judges_nothing(engin
     judge_items(engine, 2, [car()], [region("a")], why=None)
     with writing(engine) as session:
         first, second = session.exec(select(Question).order_by(Question.item_id)).all()
-        second.round = SECOND_LOOK_ROUND
+        second.round = REVIEW_ROUND
         session.add(second)
         kept = first.item_id
     assert [one.item_id for one in watch_line(engine, "lot")[1]] == [kept]

@@ -9,13 +9,25 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from blocks.database import reading, upsert, writing
-from blocks.tables import Answer, Batch, BatchItem, Item, Outcome, Proposal, Question, QuestionState, Route, Verdict
-from tasks.review.bookmarks import learn_people, queue_of_project, write_bookmarks
-from tasks.review.doorbell import hear
-from tasks.review.drafts import draft_missed, write_once
-from tasks.review.outbox import note_posted
-from tasks.review.queues import Queue, mark_missed_queue
+from blocks.database.engine import reading, upsert, writing
+from blocks.database.tables import (
+    Answer,
+    Batch,
+    BatchItem,
+    Item,
+    Outcome,
+    Proposal,
+    Question,
+    QuestionState,
+    Route,
+    Verdict,
+)
+from tasks.review.drafts.items_and_kinds import draft_missed, write_once
+from tasks.review.posting.outbox import note_posted
+from tasks.review.questions.bookmarks import learn_people, queue_of_project, write_bookmarks
+from tasks.review.questions.queue import Queue, mark_missed_queue
+from tasks.review.receiving.annotations import HeardTask
+from tasks.review.receiving.record import RecordReport, record_annotations, record_deletions
 
 WIDTH, HEIGHT = 1920, 1280
 CLASSES = ("car", "truck")
@@ -164,14 +176,23 @@ def deletion(*annotation_ids: int) -> dict[str, Any]:
     return {"action": "ANNOTATIONS_DELETED", "annotations": [{"id": id_} for id_ in annotation_ids]}
 
 
-def post_seats(engine: Engine, queue: Queue) -> None:
-    """Note what waits in the outbox as posted, a project for each seat, without a Label Studio."""
+def hear(engine: Engine, body: Mapping[str, Any]) -> RecordReport:
+    """Write down what a webhook's body says as if Label Studio had said so when it was asked."""
+    if body["action"] == "ANNOTATIONS_DELETED":
+        return record_deletions(engine, [entry["id"] for entry in body["annotations"]])
+    said = body["annotation"]
+    task = HeardTask(id=said["task"], project_id=said["project"], data=body["task"]["data"], annotations=(said,))
+    return record_annotations(engine, [task], "doorbell")
+
+
+def post_slots(engine: Engine, queue: Queue) -> None:
+    """Note what waits in the outbox as posted, a project for each slot, without a Label Studio."""
     waiting = [one for one in questions(engine) if one.state == QuestionState.WRITTEN]
     for name in sorted({one.queue for one in waiting}):
         project_id = 1 + zlib.crc32(name.encode()) % 10_000
         with writing(engine) as session:
-            seat = queue.model_copy(update={"name": name})
-            write_bookmarks(session, {queue_of_project(project_id): seat.model_dump_json()})
+            slot = queue.model_copy(update={"name": name})
+            write_bookmarks(session, {queue_of_project(project_id): slot.model_dump_json()})
         mine = [one for one in waiting if one.queue == name]
         note_posted(engine, project_id, {one.id: 1 + zlib.crc32(one.id.encode()) % 2**30 for one in mine})
 
@@ -197,7 +218,7 @@ class Speaker:
         return self.say(person, question, [], was_cancelled=True)
 
 
-def seats_of(engine: Engine, item: str, queue: Queue) -> dict[str, Question]:
+def slots_of(engine: Engine, item: str, queue: Queue) -> dict[str, Question]:
     """Return the questions about an item by what follows their queue's name: "" for the question itself."""
     mine = [one for one in questions(engine) if one.item_id == item and one.gold_id is None]
     return {one.queue.removeprefix(queue.name): one for one in mine}
@@ -207,7 +228,7 @@ def answer_alike(engine: Engine, items: int, person: str, edges: Edges) -> Speak
     """Ask about the items of a batch `b0`, and let one person answer all alike; each annotation has its own number."""
     make_batch(engine, items=items, batch_id="b0")
     write_missed(engine, "b0")
-    post_seats(engine, QUEUE)
+    post_slots(engine, QUEUE)
     speaker = Speaker(engine)
     for question in questions(engine):
         speaker.say(person, question, [region("e", edges=edges)], annotation_id=int(question.id[:6], 16))

@@ -1,7 +1,7 @@
 """Boxes and answers of people, for the tests of consensus."""
 
-from tasks.review.regions import AnsweredBox
-from tasks.review.same_boxes import PersonAnswer
+from tasks.review.consensus.box_matching import PersonAnswer
+from tasks.review.questions.kinds.regions import AnsweredBox
 
 Edges = tuple[float, float, float, float]
 

@@ -6,27 +6,27 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
-from blocks.annotation_server import AnnotationServer
-from blocks.database import reading
-from blocks.people_tables import Decision
-from blocks.tables import Answer, AnswerState, Question, QuestionState
+from blocks.database.engine import reading
+from blocks.database.people_tables import Decision
+from blocks.database.tables import Answer, AnswerState, Question, QuestionState
+from blocks.servers.annotation_server import AnnotationServer
 from infra.annotators.people import People
 from infra.annotators.simulate import Simulation
-from infra.annotators.truth import KnownWorld, TrueBox, TruePicture
-from tasks.review.groups import CONSENSUS
-from tasks.review.outbox import post_questions
-from tasks.review.poll import read_all_changes
-from tasks.review.queues import MARK_MISSED, Queue
-from tasks.review.regions import AnsweredBox
-from tasks.review.seats import is_for_referees, unsent_queues
-from tasks.review.standards import OverlapRule, Staff
-from tasks.review.weighing import weigh_answers
+from infra.annotators.truth import AnnotatorBox, KnownWorld, TruePicture
+from tasks.review.consensus.answer_groups import CONSENSUS
+from tasks.review.decide.aggregate import weigh_answers
+from tasks.review.posting.outbox import post_questions
+from tasks.review.questions.kinds.regions import AnsweredBox
+from tasks.review.questions.queue import MARK_MISSED, Queue
+from tasks.review.questions.slots import is_for_referees, unsent_queues
+from tasks.review.questions.staffing import AnnotatorPool, OverlapRule
+from tasks.review.receiving.poll import read_all_changes
 from tests.review.builders import CLASSES, HEIGHT, QUEUE, WIDTH, item_id, make_batch, questions, write_missed
 
 pytestmark = pytest.mark.label_studio
 
 ITEMS = 6
-CARS = tuple(TrueBox("car", (100.0 + 300 * n, 200.0, 260.0 + 300 * n, 300.0)) for n in range(4))
+CARS = tuple(AnnotatorBox("car", (100.0 + 300 * n, 200.0, 260.0 + 300 * n, 300.0)) for n in range(4))
 PEOPLE = People(count=2, skill=0.6, referees=1, referee_skill=1.0, seed=3)
 
 
@@ -35,8 +35,8 @@ def mails(referees: bool) -> tuple[str, ...]:
     return tuple(person.email for person in people)
 
 
-QUEUE_OF_TWO = QUEUE.staffed(
-    Staff(annotators=mails(referees=False), referees=mails(referees=True), overlap=OverlapRule(least=2, most=2))
+QUEUE_OF_TWO = QUEUE.with_pool(
+    AnnotatorPool(annotators=mails(referees=False), referees=mails(referees=True), overlap=OverlapRule(least=2, most=2))
 )
 
 
@@ -58,7 +58,7 @@ def asked(engine: Engine, collection: str) -> None:
     write_missed(engine, queue=QUEUE_OF_TWO)
 
 
-def seats_for_referees(engine: Engine) -> dict[str, Question]:
+def slots_for_referees(engine: Engine) -> dict[str, Question]:
     return {row.asked_id or "": row for row in questions(engine) if is_for_referees(row.queue)}
 
 
@@ -67,7 +67,7 @@ def test_a_disagreement_goes_to_a_referee_whose_word_settles_it(engine: Engine, 
     collection = f"referees {uuid4().hex[:8]}"
     asked(engine, collection)
     work(engine, label_studio, PEOPLE, collection, QUEUE_OF_TWO)
-    disputed = seats_for_referees(engine)
+    disputed = slots_for_referees(engine)
     assert 0 < len(disputed) <= ITEMS
     assert {row.state for row in questions(engine) if row.asked_id is None} == {QuestionState.ANSWERED}
     with reading(engine) as session:
@@ -76,23 +76,23 @@ def test_a_disagreement_goes_to_a_referee_whose_word_settles_it(engine: Engine, 
         outcomes = {row.question_id: row for row in counted if row.heard_by == CONSENSUS}
     by_people = [row for row in counted if row.heard_by != CONSENSUS]
     by_referees = {row.question_id for row in by_people if row.person in mails(referees=True)}
-    assert by_referees == {seat.id for seat in disputed.values()}
-    for question_id, seat in disputed.items():
+    assert by_referees == {slot.id for slot in disputed.values()}
+    for question_id, slot in disputed.items():
         assert (decided[question_id].step, decided[question_id].people) == ("settled", list(mails(referees=True)))
-        assert {box["id"] for box in seat.payload["boxes"]}, "the referee saw what the others had said"
+        assert {box["id"] for box in slot.payload["boxes"]}, "the referee saw what the others had said"
         said = [AnsweredBox.model_validate(box) for box in outcomes[question_id].raw]
         assert [box.class_name for box in said] == ["car"] * len(CARS)
     assert len([row for row in by_people if row.person in mails(referees=False)]) == 2 * ITEMS, "what they said is kept"
 
 
 @pytest.mark.timeout(120)
-def test_without_a_referee_in_the_crew_the_disputed_stay_open(engine: Engine, label_studio: AnnotationServer) -> None:
+def test_without_a_referee_the_disputed_stay_open(engine: Engine, label_studio: AnnotationServer) -> None:
     collection = f"referees {uuid4().hex[:8]}"
     asked(engine, collection)
     work(engine, label_studio, PEOPLE.model_copy(update={"referees": 0}), collection, QUEUE_OF_TWO)
-    disputed = seats_for_referees(engine)
+    disputed = slots_for_referees(engine)
     assert disputed
-    assert {seat.state for seat in disputed.values()} == {QuestionState.POSTED}
+    assert {slot.state for slot in disputed.values()} == {QuestionState.POSTED}
     with reading(engine) as session:
         states = session.exec(select(Question.state).where(col(Question.id).in_(disputed))).all()
     assert set(states) == {QuestionState.SHARED}

@@ -8,8 +8,8 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from blocks.annotation_server import AnnotationServer
 from blocks.errors import LabelStudioRefused, LabelStudioUnavailable
+from blocks.servers.annotation_server import AnnotationServer
 
 
 @pytest.mark.label_studio
@@ -25,7 +25,7 @@ def test_a_personal_access_token_works(label_studio: AnnotationServer, personal_
 def test_a_wrong_token_is_refused_and_not_shown(label_studio: AnnotationServer, personal_token: str, kind: str) -> None:
     token = "f" * 40 if kind == "legacy" else personal_token[:-6] + "AAAAAA"
     server = replace(label_studio, api_token=token)
-    with pytest.raises(LabelStudioRefused, match="Copy one from Account & Settings") as raised:
+    with pytest.raises(LabelStudioRefused, match="copy it from Account & Settings") as raised:
         server.call("GET", "api/users/")
     assert token not in str(raised.value) + repr(server)
     assert raised.value.__cause__ is None
@@ -44,7 +44,7 @@ def test_an_expired_personal_token_is_refused_with_what_to_do(
     label_studio: AnnotationServer, personal_token: str
 ) -> None:
     expired = resigned(personal_token, exp=1_000_000_000)
-    with pytest.raises(LabelStudioRefused, match=r"has expired .* Copy one from Account & Settings") as raised:
+    with pytest.raises(LabelStudioRefused, match=r"has expired .* copy it from Account & Settings") as raised:
         replace(label_studio, api_token=expired).call("GET", "api/users/")
     assert expired not in str(raised.value)
 
@@ -57,7 +57,7 @@ def test_a_revoked_personal_token_is_refused_with_what_to_do(
     token = colleague.post("/api/token/").raise_for_status().json()["token"]
     assert replace(label_studio, api_token=token).call("GET", "api/current-user/whoami")["email"].startswith("cleo")
     colleague.post("/api/token/blacklist/", json={"refresh": token}).raise_for_status()
-    with pytest.raises(LabelStudioRefused, match="Copy one from Account & Settings") as raised:
+    with pytest.raises(LabelStudioRefused, match="copy it from Account & Settings") as raised:
         replace(label_studio, api_token=token).call("GET", "api/users/")
     assert token not in str(raised.value)
     assert raised.value.__cause__ is None

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine
 
-from blocks.stores import Store
-from blocks.tables import Item
+from blocks.database.tables import Item
+from blocks.storage.stores import Store
+from tasks.detect.refs import Scope
 from tasks.settle.artifacts import effort_summary, in_words, labels_summary
 from tasks.settle.effort import effort_of
 from tasks.settle.pictures import (
@@ -23,7 +24,6 @@ from tasks.settle.pictures import (
     pictures_markdown,
 )
 from tasks.settle.report import LISTED, ItemAside, SettleReport
-from tasks.triage.boxes import Scope
 from tests.settle.world import ask, give_route, give_verdicts, region, say, settle_batch
 from tests.triage.rows import BATCH, DETECTOR, RECIPE, add_batch, add_scan, car
 
@@ -53,7 +53,7 @@ def put_images(store: Store, items: list[Item]) -> None:
 def test_labels_are_told_by_origin_class_and_deed(engine: Engine, settled: list[str]) -> None:
     text = labels_summary(settle_batch(engine))
     assert "3 labels on 3 images" in text
-    assert "**33 % accepted without people** (33 % on images that nobody looked at)" in text
+    assert "**33 % accepted without people: nobody has looked at them**" in text
     assert "| person | 2 | 67 % |" in text
     assert "| drawn blind, for the audit or the control group | 1 |" in text
     assert "| car | 3 |" in text
@@ -61,7 +61,7 @@ def test_labels_are_told_by_origin_class_and_deed(engine: Engine, settled: list[
 
 def test_a_batch_without_labels_is_told_without_dividing_by_nothing() -> None:
     text = labels_summary(SettleReport(batch_id="b", items_unsettled=1))
-    assert "0 labels on 0 images; **– accepted without people**" in text
+    assert "0 labels on 0 images; **none accepted unseen**" in text
     assert "1 image that nobody answered" in text
 
 
@@ -77,7 +77,9 @@ def test_images_set_aside_on_the_way_are_told_with_their_reason() -> None:
 def test_effort_is_told_against_by_hand_with_its_sources(engine: Engine, settled: list[str]) -> None:
     text = effort_summary(effort_of(engine, BATCH, DETECTOR, RECIPE))
     assert "| this line | 1 min 0 s | 20.0 s |" in text
-    assert "| by hand, 25.5 s a box | 1 min 40 s | 33.3 s | 1.7 times |" in text
+    assert r"| by hand, dragging boxes \(25.5 s each\) | 1 min 40 s | 33.3 s | 1.7 times |" in text
+    assert r"| by hand, extreme clicking \(7.0 s each\) | 44 s | 14.8 s | 0.7 times |" in text
+    assert "of score 0.25 and more; triage counts all" in text
     assert "Su, Deng and Fei-Fei" in text
     assert r"a\|b@example.org" in text
 

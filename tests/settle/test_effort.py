@@ -3,9 +3,10 @@
 import pytest
 from sqlalchemy import Engine
 
-from blocks.database import upsert, writing
+from blocks.database.engine import upsert, writing
+from blocks.database.tables import AnswerState, Snapshot, utc_now
 from blocks.published_times import CHECK_BOX, CHECK_COVERAGE, DRAW_BOX, DRAW_BOX_FAST
-from blocks.tables import AnswerState, Snapshot, utc_now
+from tasks.settle.artifacts import effort_summary
 from tasks.settle.effort import Effort, effort_of, manual_seconds
 from tasks.settle.in_force import news_of
 from tests.settle.world import ask, give_route, name_kind, region, say, settle_batch
@@ -57,6 +58,18 @@ def test_an_edit_counts_by_its_lead_time_not_twice_and_a_skip_counts_too(engine:
     found = effort(engine)
     assert found.human_seconds == 45
     assert (found.questions_asked, found.questions_answered) == (2, 1)
+
+
+def test_work_by_hand_on_questions_that_lost_their_proposals_is_told_apart(engine: Engine, items: list[str]) -> None:
+    say(engine, ask(engine, items[0]), [region("a")], seconds=30, saw_proposals=True)
+    assert "proposals were not shown" not in effort_summary(effort(engine))
+    question = ask(engine, items[1])
+    say(engine, question, [region("b")], seconds=300, annotation_id=7, saw_proposals=False)
+    say(engine, question, [region("b", x=105)], seconds=420, annotation_id=7, saw_proposals=False)
+    say(engine, ask(engine, items[2]), [region("c")], seconds=20)  # of earlier days: nobody knows
+    found = effort(engine)
+    assert (found.human_seconds, found.unprompted_answers, found.unprompted_seconds) == (470, 1, 420)
+    assert "1 answer (7 min 0 s) to questions whose proposals were not shown" in effort_summary(found)
 
 
 def test_boxes_found_are_counted_at_one_score_whole_and_tiled(engine: Engine, items: list[str]) -> None:
@@ -111,3 +124,10 @@ def test_new_labels_are_those_in_force_since_the_last_snapshot(engine: Engine, i
     settle_batch(engine)
     news = news_of(engine, "lot")
     assert (news.count, news.since) == (1, "snapshot"), "one moved counts, one retracted does not"
+
+
+def test_by_hand_every_class_is_considered_for_every_whole_item() -> None:
+    facts = {"batch_id": "b", "times": (), "questions_asked": 0, "questions_answered": 0}
+    seen = {"boxes_whole_frame": 0, "boxes_tiled": 0}
+    wholes = Effort(images=10, labels=10, wholes=10, classes=4, **facts, **seen)
+    assert wholes.human_seconds_manual == wholes.human_seconds_manual_fastest == 40.0

@@ -6,10 +6,11 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from blocks.database import reading, writing
+from blocks.database.engine import reading, writing
+from blocks.database.tables import AnswerState, Batch, BatchItem, Label, QuestionState
 from blocks.errors import BadOption
-from blocks.tables import AnswerState, Batch, BatchItem, Label, QuestionState
 from tasks.intake.batches import set_aside
+from tasks.settle.artifacts import labels_summary
 from tasks.settle.in_force import labels_in_force
 from tasks.settle.report import LISTED, ItemAside
 from tests.settle.world import (
@@ -101,12 +102,8 @@ def test_accepted_boxes_of_a_sure_item_become_the_machines_labels(engine: Engine
         None,
     )
     assert (label.x_min, label.y_min, label.x_max, label.y_max) == (100, 100, 140, 120)
-    assert (report.labels, report.accepted_without_people, report.boxes_nobody_saw, report.share_accepted) == (
-        1,
-        1,
-        1,
-        1.0,
-    )
+    assert (report.labels, report.accepted_without_people, report.passed_over) == (1, 1, 0)
+    assert report.share_accepted == 1.0
     assert settled_at(engine, item_id) is not None
     with reading(engine) as session:
         batch = session.get(Batch, BATCH)
@@ -131,8 +128,8 @@ def test_untouched_boxes_stay_the_machines_if_accepted_and_become_the_persons_if
         answer,
         doubtful,
     )
-    assert (report.confirmed, report.accepted_without_people, report.boxes_nobody_saw) == (1, 1, 0)
-    assert report.share_accepted == 0.5
+    assert (report.confirmed, report.accepted_without_people, report.passed_over) == (1, 0, 1)
+    assert report.share_accepted == 0.0
 
 
 def test_a_moved_or_renamed_box_is_the_persons_and_keeps_its_proposal(
@@ -160,6 +157,14 @@ def test_a_drawn_box_is_the_persons_under_its_own_id(engine: Engine, item: str, 
     (label,) = all_labels(engine)
     assert (label.region, label.origin, label.proposal_id) == ("Xy12abcd", "person", None)
     assert (report.drawn, report.deleted) == (1, 2)
+
+
+def test_who_was_not_shown_the_proposals_took_none_away(engine: Engine, item: str, pair: tuple[str, str]) -> None:
+    say(engine, ask(engine, item, prefill=pair), [region("Xy12abcd", x=500)], saw_proposals=False)
+    report = settle_batch(engine)
+    assert [label.region for label in all_labels(engine)] == ["Xy12abcd"]
+    assert (report.drawn_unprompted, report.drawn, report.deleted) == (1, 0, 0)
+    assert "drawn by hand, since their question was opened before its proposals were there" in labels_summary(report)
 
 
 def test_a_blind_audit_has_no_proposals_behind_it_and_never_counts_as_accepted(
@@ -194,7 +199,7 @@ def test_without_an_answer_accepted_boxes_settle_and_the_others_are_undecided(
     report = settle_batch(engine)
     (label,) = all_labels(engine)
     assert (label.region, label.origin) == (pair[0], "machine")
-    assert (report.undecided, report.items_settled, report.boxes_nobody_saw) == (1, 1, 0)
+    assert (report.undecided, report.items_settled, report.accepted_without_people) == (1, 1, 1)
 
 
 def test_without_an_answer_and_without_accepted_boxes_nothing_is_claimed(engine: Engine, item: str) -> None:
@@ -311,7 +316,7 @@ def test_a_sure_box_whose_kind_was_named_has_been_seen(engine: Engine) -> None:
     give_verdicts(engine, {seen: "accept", unseen: "accept"})
     name_kind(engine, item_id, seen, "estate")
     report = settle_batch(engine)
-    assert (report.accepted_without_people, report.boxes_nobody_saw) == (2, 1)
+    assert (report.accepted_without_people, report.passed_over) == (1, 1)
 
 
 def test_an_answer_that_cannot_be_read_sets_its_item_aside_and_stops_nobody_else(engine: Engine) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.review.regions import AnsweredBox
-from tasks.settle.revisions import Home, Written, new_revisions, newest_per_region
-from tasks.settle.truth import Asked, Evidence, Settlement, Standing, TrueBox, settle_item
+from tasks.review.questions.kinds.protocol import SaidLabel
+from tasks.settle.revisions import Home, LabelRow, new_revisions, newest_per_region
+from tasks.settle.truth import ItemEvidence, Settlement, TrueLabel, TruthStatus, WholeItemQuestion, settle_item
 
 HOME = Home("batch", frozenset({"batch"}))
 
@@ -18,17 +18,17 @@ boxes = st.dictionaries(
 
 def settled(said: dict[str, tuple[str, int]]) -> Settlement:
     return Settlement(
-        Standing.SETTLED,
-        tuple(TrueBox(region, name, (x, 0, x + 10, 10), "person") for region, (name, x) in said.items()),
+        TruthStatus.SETTLED,
+        tuple(TrueLabel(region, name, (x, 0, x + 10, 10), "person") for region, (name, x) in said.items()),
     )
 
 
-def write(rows: list[Written], settlement: Settlement, home: Home = HOME) -> list[Written]:
+def write(rows: list[LabelRow], settlement: Settlement, home: Home = HOME) -> list[LabelRow]:
     added = new_revisions(home, "item", settlement, newest_per_region(rows))
-    return rows + [Written(**row) for row in added]
+    return rows + [LabelRow(**row) for row in added]
 
 
-def in_force(rows: Sequence[Written]) -> dict[str, tuple[str, float]]:
+def in_force(rows: Sequence[LabelRow]) -> dict[str, tuple[str, float]]:
     return {row.region: (row.class_name, row.x_min) for row in newest_per_region(rows) if not row.retracted}
 
 
@@ -36,7 +36,7 @@ def in_force(rows: Sequence[Written]) -> dict[str, tuple[str, float]]:
 def test_what_was_said_last_is_in_force_and_revisions_count_up_without_gaps(
     history: list[dict[str, tuple[str, int]]],
 ) -> None:
-    rows: list[Written] = []
+    rows: list[LabelRow] = []
     for said in history:
         before = len(rows)
         rows = write(rows, settled(said))
@@ -53,21 +53,19 @@ def test_what_was_said_last_is_in_force_and_revisions_count_up_without_gaps(
 def test_an_item_that_is_not_settled_loses_only_what_this_batch_said(said: dict[str, tuple[str, int]]) -> None:
     rows = write([], settled(said))
     other = Home("later", frozenset({"batch", "later"}))
-    assert write(rows, Settlement(Standing.WAITING), other) == rows
-    assert in_force(write(rows, Settlement(Standing.WAITING))) == {}
+    assert write(rows, Settlement(TruthStatus.WAITING), other) == rows
+    assert in_force(write(rows, Settlement(TruthStatus.WAITING))) == {}
 
 
 def test_rounding_noise_is_no_change() -> None:
     rows = write([], settled({"p1": ("car", 1)}))
-    noisy = Settlement(Standing.SETTLED, (TrueBox("p1", "car", (1.004, 0, 11, 9.996), "person"),))
+    noisy = Settlement(TruthStatus.SETTLED, (TrueLabel("p1", "car", (1.004, 0, 11, 9.996), "person"),))
     assert write(rows, noisy) == rows
 
 
 @given(st.lists(st.sampled_from(["p1", "p2", "new"]), unique=True), st.sampled_from(["ask", "audit"]))
 def test_an_answer_settles_to_exactly_the_boxes_it_holds(ids: list[str], route: str) -> None:
-    answered = tuple(
-        AnsweredBox(id=i, class_name="car", x_min=0, y_min=0, x_max=9, y_max=9, untouched=False) for i in ids
-    )
-    settlement = settle_item(Evidence(route, asked=Asked.ANSWERED, answer_id="a", answered=answered))
-    assert [box.region for box in settlement.boxes] == ids
-    assert {box.answer_id for box in settlement.boxes} <= {"a"}
+    answered = tuple(SaidLabel(i, "car", (0, 0, 9, 9), untouched=False) for i in ids)
+    settlement = settle_item(ItemEvidence(route, asked=WholeItemQuestion.ANSWERED, answer_id="a", answered=answered))
+    assert [box.region for box in settlement.labels] == ids
+    assert {box.answer_id for box in settlement.labels} <= {"a"}

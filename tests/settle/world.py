@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from blocks.database import reading, upsert, writing
-from blocks.tables import Answer, AnswerState, BatchItem, Label, Question, QuestionState, Verdict
-from tasks.review.queues import MARK_MISSED, NAME_KIND
+from blocks.database.engine import reading, upsert, writing
+from blocks.database.tables import Answer, AnswerState, BatchItem, Label, Question, QuestionState, Verdict
+from tasks.review.questions.queue import CHOOSE_CLASS, MARK_MISSED, NAME_KIND
 from tasks.settle.labels import settle
 from tasks.settle.report import SettleReport
 from tests.triage.rows import BATCH, DETECTOR, RECIPE
@@ -20,6 +20,8 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 _numbers: Iterator[int] = count(1)
 
 Region = dict[str, Any]
+
+KINDS_BY_QUEUE = {MARK_MISSED: "boxes", NAME_KIND: "kind", CHOOSE_CLASS: "class"}
 
 
 def give_route(engine: Engine, item_id: str, route: str, batch_id: str = BATCH) -> None:
@@ -45,6 +47,7 @@ def ask(
     round_: int = 0,
     batch_id: str = BATCH,
     state: QuestionState = QuestionState.POSTED,
+    **payload: Any,
 ) -> str:
     question_id = hashlib.sha256(f"{queue}|{batch_id}|{item_id}|{subject}|{round_}".encode()).hexdigest()
     row = {
@@ -54,7 +57,7 @@ def ask(
         "item_id": item_id,
         "subject": subject,
         "round": round_,
-        "payload": {"prefill": list(prefill)},
+        "payload": {"type": KINDS_BY_QUEUE[queue], "prefill": list(prefill), **payload},
         "state": state.value,
     }
     with writing(engine) as session:
@@ -70,6 +73,7 @@ def say(
     person: str = "ann@example.org",
     annotation_id: int | None = None,
     state: AnswerState = AnswerState.COUNTED,
+    saw_proposals: bool | None = None,
 ) -> str:
     """Answer a question; a second answer with the same annotation id is an edit and supersedes the first."""
     number = next(_numbers)
@@ -89,6 +93,7 @@ def say(
             "raw": list(raw),
             "answered_at": NOON + timedelta(seconds=number),
             "heard_by": "poll",
+            "saw_proposals": saw_proposals,
         }
         upsert(session, Answer, [row])
         if state is AnswerState.COUNTED:

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from blocks.experiments import Experiments
-from blocks.stores import Store
+from blocks.servers.experiments import Experiments
+from blocks.storage.stores import Store
 from tasks.dataset.snapshots import SnapshotRef, take_snapshot
+from tasks.detect.backends.safe_weights import quiet_ultralytics, version_of
 from tasks.detect.models import forget_detectors
 from tasks.detect.options import TilingOptions
 from tasks.detect.refs import DetectorRef
-from tasks.detect.weights import quiet_ultralytics, version_of
 from tests.dataset.scenes import draw_scene, settle_scenes
 
 TINY = {

@@ -6,17 +6,19 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from blocks.errors import LabellingError
-from blocks.experiments import Experiments
-from blocks.stores import Store
+from blocks.errors import BadOption, LabellingError
+from blocks.servers.experiments import Experiments
+from blocks.storage.stores import Store
 from tasks.dataset.snapshots import SnapshotRef
 from tasks.detect.options import TilingOptions
 from tasks.detect.refs import DetectorRef
-from tasks.train.evaluate import ClassResult, Comparison, Evaluation, _result_key, compare
+from tasks.kinds.boxes.average_precision import WORDS
+from tasks.kinds.metrics import Metrics
+from tasks.train.evaluate import Comparison, Evaluation, _result_key, compare
+from tasks.train.fitting.training import finetune
 from tasks.train.options import PromoteOptions, TrainOptions
 from tasks.train.promotion import promote
 from tasks.train.registry import CHALLENGER, aliased, champion_of, resolve_detector, set_alias, versions_of
-from tasks.train.training import finetune
 from tests.train.conftest import keep_weights, save_weights
 
 
@@ -34,11 +36,17 @@ class Lot:
     def score(self, ref: DetectorRef, map50: float) -> Evaluation:
         """Decide a detector's numbers, as a kept evaluation."""
         numbers = {"map50": map50, "map50_95": map50 / 2, "map50_any_class": map50, "map50_95_any_class": map50 / 2}
-        by_class = {"red": ClassResult(truths=8, ap50=map50, ap50_95=map50 / 2)}
+        by_class = {"red": {"truths": 8.0, "ap50": map50, "ap50_95": map50 / 2}}
+        metrics = Metrics(headline="map50", numbers=numbers, by_class=by_class, words=WORDS)
         result = Evaluation(
-            detector=ref, snapshot_id=self.snapshot_id, items=2, truths=8, by_class=by_class,
-            unknown_classes=(), seconds=1.0, **numbers,
-        )  # fmt: skip
+            detector=ref,
+            snapshot_id=self.snapshot_id,
+            items=2,
+            truths=8,
+            metrics=metrics,
+            unknown_classes=(),
+            seconds=1.0,
+        )
         key = _result_key(self.snapshot_id, ref, self.tiling, "test")
         self.store.put(key, result.model_dump_json().encode())
         return result
@@ -95,6 +103,13 @@ def test_the_metric_is_an_option(lot: Lot) -> None:
     report = promote(lot.engine, lot.store, lot.experiments, lot.challenge(1, 0.6), options)
     assert not report.promoted
     assert (report.before, report.after) == (0.25, 0.3)
+
+
+def test_a_metric_that_is_not_measured_is_refused(lot: Lot) -> None:
+    comparison = lot.challenge(1, 0.6)
+    with pytest.raises(BadOption, match=r"'accuracy' is not measured.*known: map50, "):
+        promote(lot.engine, lot.store, lot.experiments, comparison, PromoteOptions(metric="accuracy"))
+    assert lot.champion() == lot.first.version
 
 
 def test_promoting_twice_changes_nothing(lot: Lot) -> None:
@@ -164,7 +179,7 @@ def test_from_snapshot_to_champion(
     tiling: TilingOptions,
 ) -> None:  # fmt: skip
     base = resolve_detector(experiments, store, "lot", str(tiny_weights))
-    options = TrainOptions(epochs=1, batch=4, min_train_boxes=5, device="cpu")
+    options = TrainOptions(epochs=1, min_test_boxes=1, batch=4, min_train_boxes=5, device="cpu")
     trained = finetune(experiments, store, snapshot.id, base, options, tiling=tiling)
     comparison = compare(store, snapshot.id, base, trained.detector, tiling, run_id=trained.run_id)
     report = promote(engine, store, experiments, comparison, PromoteOptions())

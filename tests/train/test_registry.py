@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from blocks.errors import BadOption, BadWeights, ObjectMissing
-from blocks.experiments import Experiments
-from blocks.stores import Store
-from tasks.detect.weights import version_of
+from blocks.servers.experiments import Experiments
+from blocks.storage.stores import Store
+from tasks.detect.backends.safe_weights import version_of
 from tasks.train.registry import (
     CHALLENGER,
     aliased,
@@ -111,6 +111,25 @@ def test_registering_again_keeps_the_number_and_renews_the_tags(
     again = register(experiments, "lot", ref, "whatever", {"map50": "0.5"})
     assert again.number == "1"
     assert versions_of(experiments, "lot")[0].tags["map50"] == "0.5"
+
+
+def test_an_alias_that_somebody_took_away_is_said_with_the_detectors_that_there_are(
+    experiments: Experiments, store: Store, tiny_weights: Path
+) -> None:
+    ref = resolve_detector(experiments, store, "lot", str(tiny_weights))
+    experiments.client.delete_registered_model_alias("lot", "champion")
+    with pytest.raises(BadWeights, match=rf"{ref.version}\) and none of them is champion.*Give one of them the alias"):
+        resolve_detector(experiments, store, "lot", "champion")
+
+
+def test_a_detector_that_somebody_deleted_in_mlflow_is_registered_again_from_the_store(
+    experiments: Experiments, store: Store, tiny_weights: Path
+) -> None:
+    ref = resolve_detector(experiments, store, "lot", str(tiny_weights))
+    experiments.client.delete_registered_model("lot")
+    experiments.client.delete_experiment(experiments.experiment_id("lot"))
+    assert resolve_detector(experiments, store, "lot", ref.version) == ref
+    assert resolve_detector(experiments, store, "lot", "champion") == ref
 
 
 def test_an_alias_points_where_it_was_last_set(experiments: Experiments, store: Store, tiny_weights: Path) -> None:

@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from blocks.errors import TrackingUnavailable
-from blocks.experiments import Experiments
-from blocks.stores import Store
+from blocks.servers.experiments import Experiments
+from blocks.storage.stores import Store
 from tasks.train.registry import champion_of, resolve_detector
 
 

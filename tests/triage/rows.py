@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from sqlalchemy import Engine
 
-from blocks.database import upsert, writing
-from blocks.tables import Batch, BatchItem, Item, Proposal, Scan, SequenceSplit
+from blocks.database.engine import upsert, writing
+from blocks.database.tables import Batch, BatchItem, Item, Proposal, Scan, SequenceSplit
 
 DETECTOR = "detector-1"
 RECIPE = "recipe-1"

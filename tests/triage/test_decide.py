@@ -6,13 +6,13 @@ import pytest
 from sqlalchemy import Engine, event
 from sqlmodel import select
 
-from blocks.database import reading, writing
+from blocks.database.engine import reading, writing
+from blocks.database.tables import Audit, BatchItem, Verdict
 from blocks.errors import BadOption, UnknownClass
-from blocks.tables import Audit, BatchItem, Verdict
-from tasks.detect.lacking import note_classes
+from tasks.detect.unknown_classes import note_classes
 from tasks.triage.audit import CONTROL, audits_of, draw_audit, in_control, sample_size
 from tasks.triage.decide import decide
-from tasks.triage.options import Band, TriageOptions
+from tasks.triage.options import ScoreThresholds, TriageOptions
 from tests.triage.rows import BATCH, DETECTOR, RECIPE, add_batch, add_scan, add_split, car
 
 
@@ -69,7 +69,7 @@ def test_items_go_where_their_boxes_send_them(engine: Engine) -> None:
     assert report.items_by_route == {"sure": 1, "ask": 3, "audit": 1}
     assert report.items_by_reason["ask"] == {"nothing found": 2, "boxes in doubt": 1}
     assert report.boxes_by_outcome == {"accept": 4, "ask": 2, "drop": 2}
-    assert report.boxes_by_reason["ask"] == {"score between the bands": 2}
+    assert report.boxes_by_reason["ask"] == {"score between the thresholds": 2}
 
 
 def test_an_item_that_was_not_scanned_is_looked_at(engine: Engine) -> None:
@@ -192,10 +192,10 @@ def test_the_sample_is_never_empty_and_never_more_than_all(items: int, share: fl
     assert sample_size(items, share) == size
 
 
-def test_a_band_for_an_unknown_class_stops_the_batch_before_anything_is_written(engine: Engine) -> None:
+def test_a_threshold_for_an_unknown_class_stops_the_batch_before_anything_is_written(engine: Engine) -> None:
     add_batch(engine, 2)
     with pytest.raises(UnknownClass):
-        triage(engine, TriageOptions(class_bands={"lory": Band()}), classes=("lorry",))
+        triage(engine, TriageOptions(class_thresholds={"lory": ScoreThresholds()}), classes=("lorry",))
     assert audits_of(engine, BATCH) == {}
 
 
@@ -263,7 +263,7 @@ def test_the_control_group_is_a_random_part_of_what_people_are_asked_about(engin
     ids = add_batch(engine, 200)
     for number, item_id in enumerate(ids):
         add_scan(engine, item_id, [car(0.9 if number % 2 else 0.3)])
-    report = triage(engine, TriageOptions(control_share=0.3, odd_images=False))
+    report = triage(engine, TriageOptions(control_share=0.3, image_outliers=False))
     controls = [item_id for item_id, why in audits_of(engine, BATCH).items() if why == CONTROL]
     assert 15 <= len(controls) <= 45  # of 95: 28 on average, sd 4.5
     assert report.audits == {"random": 10, "control": len(controls)}

@@ -19,7 +19,7 @@ def test_tables_say_how_many_went_where_and_why(engine: Engine) -> None:
         add_scan(engine, item_id, [car(0.9), car(0.43)])
     text = what_went_where(decide(engine, BATCH, TriageOptions(), DETECTOR, RECIPE))
     assert "| ask: people look, proposals shown | 19 | 95 % | boxes in doubt 19 |" in text
-    assert "| accepted | 20 | 50 % | score in the accept band 20 |" in text
+    assert "| accepted | 20 | 50 % | score above the accept threshold 20 |" in text
     assert "| dropped | 0 | 0 % | – |" in text
 
 
@@ -56,7 +56,7 @@ def test_every_sentence_is_known_again_by_its_kind() -> None:
         Why.DOUBTFUL: reasons.doubtful(0.43, 0.15, 0.6),
         Why.WEAK: reasons.weak(0.1, 0.15),
         Why.CERTIFIED: reasons.certified(0.9, 0.7, 0.02),
-        Why.NO_BAND: reasons.no_band("car", 0.9),
+        Why.NO_THRESHOLD: reasons.no_threshold("car", 0.9),
         Why.CONFIRMED: reasons.judged("right"),
         Why.REFUTED: reasons.judged("nothing"),
         Why.DISPUTED: reasons.judged("cannot_tell"),
@@ -72,12 +72,13 @@ def test_every_sentence_is_known_again_by_its_kind() -> None:
         Why.ODD_IMAGE: reasons.odd_image(120.4),
         Why.ODD_SURFACE: reasons.odd_surface(2.1),
         Why.ODD_PLACE: reasons.odd_place("left of", "car"),
-        Why.ODD_COLOUR: reasons.odd_colour("darker and bluer", "car"),
+        Why.ODD_COLOUR: "much darker and bluer than a car usually is",
         Why.ODD_COUNT: reasons.odd_count(12, 3, "car"),
         Why.NO_EMBEDDING: reasons.no_embedding(),
         Why.NO_SURFACE: reasons.no_surface("it cannot be read"),
         Why.NOTHING_FOUND: reasons.nothing_found(0.15),
         Why.NOT_SCANNED: reasons.not_scanned(),
+        Why.NO_MODEL: reasons.no_model(),
         Why.ALL_SURE: reasons.all_sure(1),
         Why.REMOVED: reasons.removed_from_page(),
         Why.OTHER: "because",

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 import sqlmodel
 from alembic import op
 
-import blocks.tables
+import blocks.database.tables
 
 revision = '0001'
 down_revision = None
@@ -20,8 +20,8 @@ def upgrade() -> None:
     sa.Column('collection', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('detector', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
     sa.Column('flow_run_id', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
-    sa.Column('created_at', blocks.tables.UtcDateTime(), nullable=False),
-    sa.Column('settled_at', blocks.tables.UtcDateTime(), nullable=True),
+    sa.Column('created_at', blocks.database.tables.UtcDateTime(), nullable=False),
+    sa.Column('settled_at', blocks.database.tables.UtcDateTime(), nullable=True),
     sa.PrimaryKeyConstraint('id')
     )
     with op.batch_alter_table('batch', schema=None) as batch_op:
@@ -30,7 +30,7 @@ def upgrade() -> None:
     op.create_table('bookmark',
     sa.Column('name', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('value', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-    sa.Column('updated_at', blocks.tables.UtcDateTime(), nullable=False),
+    sa.Column('updated_at', blocks.database.tables.UtcDateTime(), nullable=False),
     sa.PrimaryKeyConstraint('name')
     )
     op.create_table('item',
@@ -44,7 +44,7 @@ def upgrade() -> None:
     sa.Column('height', sa.Integer(), nullable=False),
     sa.Column('orientation', sa.Integer(), nullable=False),
     sa.Column('plain', sa.Boolean(), nullable=False),
-    sa.Column('created_at', blocks.tables.UtcDateTime(), nullable=False),
+    sa.Column('created_at', blocks.database.tables.UtcDateTime(), nullable=False),
     sa.PrimaryKeyConstraint('id')
     )
     with op.batch_alter_table('item', schema=None) as batch_op:
@@ -54,7 +54,7 @@ def upgrade() -> None:
     sa.Column('collection', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('sequence', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('split', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-    sa.Column('created_at', blocks.tables.UtcDateTime(), nullable=False),
+    sa.Column('created_at', blocks.database.tables.UtcDateTime(), nullable=False),
     sa.PrimaryKeyConstraint('collection', 'sequence')
     )
     op.create_table('snapshot',
@@ -65,7 +65,7 @@ def upgrade() -> None:
     sa.Column('items', sa.Integer(), nullable=False),
     sa.Column('labels', sa.Integer(), nullable=False),
     sa.Column('splits', sa.JSON(), nullable=False),
-    sa.Column('created_at', blocks.tables.UtcDateTime(), nullable=False),
+    sa.Column('created_at', blocks.database.tables.UtcDateTime(), nullable=False),
     sa.PrimaryKeyConstraint('id')
     )
     with op.batch_alter_table('snapshot', schema=None) as batch_op:
@@ -77,7 +77,7 @@ def upgrade() -> None:
     sa.Column('batch_id', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('round', sa.Integer(), nullable=False),
     sa.Column('until', sa.JSON(), nullable=False),
-    sa.Column('since', blocks.tables.UtcDateTime(), nullable=False),
+    sa.Column('since', blocks.database.tables.UtcDateTime(), nullable=False),
     sa.PrimaryKeyConstraint('flow_run_id')
     )
     op.create_table('audit',
@@ -85,7 +85,7 @@ def upgrade() -> None:
     sa.Column('item_id', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('why', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('seed', sa.Integer(), nullable=False),
-    sa.Column('created_at', blocks.tables.UtcDateTime(), nullable=False),
+    sa.Column('created_at', blocks.database.tables.UtcDateTime(), nullable=False),
     sa.ForeignKeyConstraint(['batch_id'], ['batch.id'], ),
     sa.ForeignKeyConstraint(['item_id'], ['item.id'], ),
     sa.PrimaryKeyConstraint('batch_id', 'item_id')
@@ -97,7 +97,7 @@ def upgrade() -> None:
     sa.Column('route', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
     sa.Column('reasons', sa.JSON(), nullable=False),
     sa.Column('set_aside', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
-    sa.Column('settled_at', blocks.tables.UtcDateTime(), nullable=True),
+    sa.Column('settled_at', blocks.database.tables.UtcDateTime(), nullable=True),
     sa.ForeignKeyConstraint(['batch_id'], ['batch.id'], ),
     sa.ForeignKeyConstraint(['item_id'], ['item.id'], ),
     sa.PrimaryKeyConstraint('batch_id', 'item_id')
@@ -120,7 +120,7 @@ def upgrade() -> None:
     sa.Column('tile', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
     sa.Column('seam', sa.Boolean(), nullable=False),
     sa.Column('merged_from', sa.JSON(), nullable=False),
-    sa.Column('created_at', blocks.tables.UtcDateTime(), nullable=False),
+    sa.Column('created_at', blocks.database.tables.UtcDateTime(), nullable=False),
     sa.ForeignKeyConstraint(['item_id'], ['item.id'], ),
     sa.PrimaryKeyConstraint('id')
     )
@@ -139,8 +139,8 @@ def upgrade() -> None:
     sa.Column('state', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('project_id', sa.Integer(), nullable=True),
     sa.Column('task_id', sa.Integer(), nullable=True),
-    sa.Column('created_at', blocks.tables.UtcDateTime(), nullable=False),
-    sa.Column('posted_at', blocks.tables.UtcDateTime(), nullable=True),
+    sa.Column('created_at', blocks.database.tables.UtcDateTime(), nullable=False),
+    sa.Column('posted_at', blocks.database.tables.UtcDateTime(), nullable=True),
     sa.ForeignKeyConstraint(['batch_id'], ['batch.id'], ),
     sa.ForeignKeyConstraint(['item_id'], ['item.id'], ),
     sa.PrimaryKeyConstraint('id'),
@@ -161,7 +161,7 @@ def upgrade() -> None:
     sa.Column('whole_frame', sa.Integer(), nullable=False),
     sa.Column('tiles', sa.Integer(), nullable=False),
     sa.Column('embedding', sa.LargeBinary(), nullable=True),
-    sa.Column('created_at', blocks.tables.UtcDateTime(), nullable=False),
+    sa.Column('created_at', blocks.database.tables.UtcDateTime(), nullable=False),
     sa.ForeignKeyConstraint(['item_id'], ['item.id'], ),
     sa.PrimaryKeyConstraint('item_id', 'detector', 'recipe')
     )
@@ -171,7 +171,7 @@ def upgrade() -> None:
     sa.Column('item_id', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
     sa.Column('state', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('reason', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
-    sa.Column('seen_at', blocks.tables.UtcDateTime(), nullable=False),
+    sa.Column('seen_at', blocks.database.tables.UtcDateTime(), nullable=False),
     sa.ForeignKeyConstraint(['item_id'], ['item.id'], ),
     sa.PrimaryKeyConstraint('collection', 'uri')
     )
@@ -187,8 +187,8 @@ def upgrade() -> None:
     sa.Column('state', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('reason', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
     sa.Column('raw', sa.JSON(), nullable=False),
-    sa.Column('answered_at', blocks.tables.UtcDateTime(), nullable=False),
-    sa.Column('received_at', blocks.tables.UtcDateTime(), nullable=False),
+    sa.Column('answered_at', blocks.database.tables.UtcDateTime(), nullable=False),
+    sa.Column('received_at', blocks.database.tables.UtcDateTime(), nullable=False),
     sa.Column('heard_by', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.ForeignKeyConstraint(['question_id'], ['question.id'], ),
     sa.PrimaryKeyConstraint('id')
@@ -228,7 +228,7 @@ def upgrade() -> None:
     sa.Column('proposal_id', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
     sa.Column('answer_id', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
     sa.Column('kind_answer_id', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
-    sa.Column('created_at', blocks.tables.UtcDateTime(), nullable=False),
+    sa.Column('created_at', blocks.database.tables.UtcDateTime(), nullable=False),
     sa.ForeignKeyConstraint(['answer_id'], ['answer.id'], ),
     sa.ForeignKeyConstraint(['batch_id'], ['batch.id'], ),
     sa.ForeignKeyConstraint(['item_id'], ['item.id'], ),

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 import sqlmodel
 from alembic import op
 
-import blocks.tables
+import blocks.database.tables
 
 revision = '0002'
 down_revision = '0001'
@@ -23,8 +23,8 @@ def upgrade() -> None:
     sa.Column('payload', sa.JSON(), nullable=False),
     sa.Column('truth', sa.JSON(), nullable=False),
     sa.Column('why', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-    sa.Column('retired_at', blocks.tables.UtcDateTime(), nullable=True),
-    sa.Column('created_at', blocks.tables.UtcDateTime(), nullable=False),
+    sa.Column('retired_at', blocks.database.tables.UtcDateTime(), nullable=True),
+    sa.Column('created_at', blocks.database.tables.UtcDateTime(), nullable=False),
     sa.ForeignKeyConstraint(['item_id'], ['item.id'], ),
     sa.PrimaryKeyConstraint('id')
     )
@@ -39,10 +39,10 @@ def upgrade() -> None:
     sa.Column('passed', sa.Integer(), nullable=False),
     sa.Column('of', sa.Integer(), nullable=False),
     sa.Column('lower', sa.Float(), nullable=False),
-    sa.Column('suspended_since', blocks.tables.UtcDateTime(), nullable=True),
-    sa.Column('reinstated_at', blocks.tables.UtcDateTime(), nullable=True),
+    sa.Column('suspended_since', blocks.database.tables.UtcDateTime(), nullable=True),
+    sa.Column('reinstated_at', blocks.database.tables.UtcDateTime(), nullable=True),
     sa.Column('reason', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-    sa.Column('updated_at', blocks.tables.UtcDateTime(), nullable=False),
+    sa.Column('updated_at', blocks.database.tables.UtcDateTime(), nullable=False),
     sa.PrimaryKeyConstraint('queue', 'person')
     )
     op.create_table('decision',
@@ -55,7 +55,7 @@ def upgrade() -> None:
     sa.Column('members', sa.JSON(), nullable=False),
     sa.Column('reasons', sa.JSON(), nullable=False),
     sa.Column('answer_id', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
-    sa.Column('decided_at', blocks.tables.UtcDateTime(), nullable=False),
+    sa.Column('decided_at', blocks.database.tables.UtcDateTime(), nullable=False),
     sa.ForeignKeyConstraint(['answer_id'], ['answer.id'], ),
     sa.ForeignKeyConstraint(['batch_id'], ['batch.id'], ),
     sa.ForeignKeyConstraint(['question_id'], ['question.id'], ),

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 import sqlmodel
 from alembic import op
 
-import blocks.tables
+import blocks.database.tables
 
 revision = "0003"
 down_revision = "0002"
@@ -14,7 +14,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Apply this version."""
-    text, when = sqlmodel.sql.sqltypes.AutoString, blocks.tables.UtcDateTime
+    text, when = sqlmodel.sql.sqltypes.AutoString, blocks.database.tables.UtcDateTime
     op.create_table(
         "judgement",
         sa.Column("batch_id", text(), nullable=False),

@@ -1,0 +1,1 @@
+"""The catalogue: its engine and its tables."""

@@ -1,0 +1,1 @@
+"""What speaks to servers beyond a block itself: Label Studio, MLflow, Prefect."""

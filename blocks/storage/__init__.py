@@ -1,0 +1,1 @@
+"""Where bytes lie: folders, S3, signed links, files from outside."""

@@ -1,0 +1,91 @@
+"""How a simulated person answers each kind of question: a line here for each kind that a queue may ask."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from blocks.errors import UnknownQuestionKind
+from infra.annotators.boxes import Work, answer_boxes
+from infra.annotators.checks import answer_check
+from infra.annotators.desk import OpenQuestion, boxes_result, check_result, class_result, kind_result
+from infra.annotators.kinds import answer_class, answer_kind, kind_seconds
+from infra.annotators.pages import class_in, page_result, wrong_crops
+from infra.annotators.people import Person
+from infra.annotators.times import Stopwatch
+from infra.annotators.truth import TruePicture
+from tasks.review.questions.kinds.choose import CHOOSE
+from tasks.review.questions.kinds.classify import CLASSIFY
+from tasks.review.questions.kinds.correct import CORRECT
+from tasks.review.questions.kinds.page import CROP_PAGE
+from tasks.review.questions.kinds.verify import VERIFY
+
+Pictures = Mapping[str, TruePicture]
+
+GivenAnswer = tuple[list[dict[str, Any]], dict[str, int]]
+"""The result of an annotation, and how many boxes were kept, changed, added and deleted."""
+
+
+def answer_as(person: Person, question: OpenQuestion, pictures: Pictures, watch: Stopwatch) -> GivenAnswer:
+    """Answer one question as a person would; the seconds are charged to `watch`.
+
+    Args:
+        person: Who answers.
+        question: What they see.
+        pictures: The truth, by item id; all that the question shows is in it.
+        watch: Of this person at this question.
+
+    Raises:
+        UnknownQuestionKind: Nobody has been taught to answer such questions.
+    """
+    answer = ANSWERS.get(question.desk.kind)
+    if answer is None:
+        raise UnknownQuestionKind(
+            f"simulated people cannot answer questions of kind {question.desk.kind!r} (queue {question.desk.queue!r}; "
+            f"they can {', '.join(ANSWERS)}): give the kind its line in infra/annotators/answers.py."
+        )
+    return answer(person, question, pictures, watch)
+
+
+def _correct(person: Person, question: OpenQuestion, pictures: Pictures, watch: Stopwatch) -> GivenAnswer:
+    picture, rng = pictures[question.item_id], person.chance(question.key)
+    work = Work(picture.size_wh, question.desk.classes, rng, watch)
+    answer_boxes(work, question.prefilled(picture.size_wh), picture.boxes, person.mistakes)
+    return boxes_result(question, work.said, picture.size_wh, rng), work.acts
+
+
+def _choose(person: Person, question: OpenQuestion, pictures: Pictures, watch: Stopwatch) -> GivenAnswer:
+    picture, rng = pictures[question.item_id], person.chance(question.key)
+    slip = person.mistakes(rng, 1)[0]
+    crop = question.crop or (0.0, 0.0, float(picture.size_wh[0]), float(picture.size_wh[1]))
+    kind_seconds(watch, question.choices)
+    return kind_result(answer_kind(question.choices, crop, picture, slip, rng)), {}
+
+
+def _take_wrong_out(person: Person, question: OpenQuestion, pictures: Pictures, watch: Stopwatch) -> GivenAnswer:
+    class_name, rng = class_in(question.headline), person.chance(question.key)
+    removed = wrong_crops(question.page, class_name, pictures, person.mistakes, rng, watch)
+    return page_result(removed), {"kept": len(question.page) - len(removed), "deleted": len(removed)}
+
+
+def _verify(person: Person, question: OpenQuestion, pictures: Pictures, watch: Stopwatch) -> GivenAnswer:
+    picture, rng = pictures[question.item_id], person.chance(question.key)
+    slip = person.mistakes(rng, 1)[0]
+    watch.verify()
+    return check_result(question, answer_check(*question.checked_box(), picture, slip, rng)), {}
+
+
+def _classify(person: Person, question: OpenQuestion, pictures: Pictures, watch: Stopwatch) -> GivenAnswer:
+    picture, rng = pictures[question.item_id], person.chance(question.key)
+    slip = person.mistakes(rng, 1)[0]
+    choice = answer_class(question.chosen, question.desk.classes, picture, slip, rng, watch)
+    before = question.chosen
+    act = "added" if before is None else "kept" if before == choice else "changed"
+    return class_result(question, choice), {act: 1}
+
+
+ANSWERS: dict[str, Callable[[Person, OpenQuestion, Pictures, Stopwatch], GivenAnswer]] = {
+    CORRECT.name: _correct,
+    CHOOSE.name: _choose,
+    CROP_PAGE.name: _take_wrong_out,
+    VERIFY.name: _verify,
+    CLASSIFY.name: _classify,
+}

@@ -1,1 +1,0 @@
-"""Benches: what the numbers in the README and in closing notes were measured with."""

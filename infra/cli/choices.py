@@ -1,0 +1,30 @@
+"""What a person may choose on the command line, where there are few choices."""
+
+import enum
+
+
+class TruthFormatName(enum.StrEnum):
+    """Formats of truth folders."""
+
+    AUTO = "auto"
+    YOLO = "yolo"
+    COCO = "coco"
+    VOC = "voc"
+    FOLDERS = "folders"
+
+
+class ExportFormatName(enum.StrEnum):
+    """Formats of datasets that are written."""
+
+    COCO = "coco"
+    YOLO = "yolo"
+    VOC = "voc"
+    FOLDERS = "folders"
+
+
+class ImagesName(enum.StrEnum):
+    """What becomes of the pictures of a dataset."""
+
+    COPY = "copy"
+    LINK = "link"
+    NONE = "none"

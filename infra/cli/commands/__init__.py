@@ -1,0 +1,1 @@
+"""The commands of `labelline`, one file for each group."""

@@ -1,0 +1,68 @@
+"""`export`: settled labels as a dataset in a folder, to take along."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+
+from blocks.errors import StackError
+from blocks.plugs import open_catalog, open_store
+from infra.cli.collections import require_collection
+from infra.cli.readiness import await_prefect
+from infra.stack.orchestration.connection import connected
+from infra.stack.servers.processes import find_process
+from infra.stack.servers.services import PLUGS
+from infra.stack.state import ServiceName, open_stack
+
+if TYPE_CHECKING:
+    from tasks.dataset.formats.target import Images, TakenAlong
+    from tasks.dataset.take_along import Format
+
+console = Console(soft_wrap=True, markup=False, emoji=False, highlight=False)
+
+
+def export_collection(home: Path, collection: str, fmt: "Format", folder: Path, images: "Images") -> None:
+    """Write the settled labels of a collection into a folder, and say what is in it and what is not.
+
+    Raises:
+        StackError: Prefect, which knows the catalogue and the object store, does not run.
+        BadOption: There is no such collection, or the folder cannot be used.
+        NotEnoughData: Nothing is settled yet.
+    """
+    from tasks.dataset.take_along import take_along
+
+    state = open_stack(home)
+    if find_process(state.processes.get(ServiceName.PREFECT)) is None:
+        raise StackError(
+            f"the stack in {home} does not run, and only its Prefect knows where labels and pictures are: "
+            "start it with `labelline up`"
+        )
+    await_prefect(state, console.print)
+    with connected(state):
+        engine, store = open_catalog(PLUGS), open_store(PLUGS)
+        collection = require_collection(engine, collection)
+        with console.status(f"writing {escape(str(folder))} …"):
+            result = take_along(engine, store, collection, folder, fmt, images)
+    for line in told(result, fmt, images):
+        console.print(line)
+
+
+def told(result: "TakenAlong", fmt: "Format", images: "Images") -> Iterator[str]:
+    """Yield the lines that say what an export came to."""
+    pictures, labels = sum(result.pictures.values()), sum(result.labels.values())
+    splits = ", ".join(f"{split} {result.pictures[split]}" for split in ("train", "val", "test"))
+    yield f"{labels} labels on {pictures} pictures ({splits}) are in {result.folder}, in the format of {fmt.upper()}"
+    yield "by class: " + (", ".join(f"{name} {count}" for name, count in sorted(result.labels.items())) or "none")
+    if images == "none":
+        yield "pictures were not written (--images copy does)"
+    for note, count in result.notes.items():
+        yield f"{note}: {count}"
+    for why, count in result.left_out.items():
+        yield f"left out, {why}: {count}"
+    certificate = "its certificate lies beside it" if result.has_certificate else "no certificate was issued for it yet"
+    yield f"snapshot {result.snapshot.id[:12]} ({certificate}); snapshot.json has all of this"
+    empty = [split for split in ("train", "val") if not result.pictures[split]]
+    if fmt == "yolo" and empty:
+        yield f"there is no picture in {' and '.join(empty)}: sequences never part, so label more of them"

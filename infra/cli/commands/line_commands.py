@@ -1,0 +1,172 @@
+"""`label` and `retrain`: all is checked, then deployments are started through Prefect, and followed in a terminal."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from rich.console import Console
+
+from blocks.plugs import open_catalog, open_experiments, open_store
+from blocks.servers.annotation_server import AnnotationServer
+from blocks.servers.crashed_runs import restart_crashed_in
+from infra.cli.checks import LabelRequest, check_detector, check_folder_and_line, check_retraining
+from infra.cli.collections import folders_of, require_collection
+from infra.cli.progress.follow import follow_label, follow_run, has_ended
+from infra.cli.progress.label_report import tell_labels
+from infra.cli.progress.line_progress import count_intake, count_unbatched, describe_settled
+from infra.cli.readiness import running_stack
+from infra.cli.words import this_command
+from infra.stack.orchestration.connection import connected
+from infra.stack.orchestration.deployments import deployed_as
+from infra.stack.orchestration.runs import start_run
+from infra.stack.servers.services import PLUGS, WORK_POOL
+from infra.stack.state import StackState
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import FlowRun
+    from sqlalchemy import Engine
+
+console = Console(soft_wrap=True, markup=False, emoji=False, highlight=False)
+
+
+def label_folder(home: Path, request: LabelRequest, *, wait: bool) -> None:
+    """Take a folder in and label it batch by batch; without waiting, start its first batch only.
+
+    Everything that can be checked is checked before the first picture is taken in.
+
+    Raises:
+        BadInput: The folder has no pictures, the line's options contradict each other, there is no such detector, or
+            it does not know the classes.
+        StackError: The stack cannot take runs, or a run failed.
+    """
+    look = check_folder_and_line(request)
+    if request.sequence_pattern:
+        console.print(look.about_sequences())
+    state = running_stack(home, console.print)
+    with connected(state) as client:
+        for line in check_detector(open_experiments(PLUGS), open_store(PLUGS), request):
+            console.print(line)
+        engine = open_catalog(PLUGS)
+        elsewhere = folders_of(engine, request.collection, request.folder)
+        if elsewhere:
+            told = " and ".join(elsewhere)
+            console.print(f"{request.collection} has pictures of {told}: these are added to them (--name parts them)")
+        taken = start_run(
+            client,
+            deployed_as("intake"),
+            folder=str(request.folder),
+            collection=request.collection,
+            sequence_pattern=request.sequence_pattern,
+        )
+        follow_run(client, state, taken, f"taking in {request.folder}")
+        console.print(f"{request.collection}: {count_intake(engine, request.collection)}")
+        label_batches(client, state, engine, request, wait=wait)
+        if wait:
+            for line in tell_labels(engine, request.collection, open_experiments(PLUGS), this_command()):
+                console.print(line)
+
+
+def label_batches(
+    client: "SyncPrefectClient", state: StackState, engine: "Engine", request: LabelRequest, *, wait: bool
+) -> None:
+    """Follow the runs that are under way, then start others one by one while there is work; without waiting, one only.
+
+    Raises:
+        StackError: A run failed. The next call continues its batch.
+    """
+    # The sweep would start crashed runs again in some minutes: two runs would then carry one batch, in turns.
+    restart_crashed_in(client, WORK_POOL)
+    ours: set[str] = set()
+    while going_on := [run for run in under_way(client, engine, request.collection) if str(run.id) not in ours]:
+        for run in going_on:
+            console.print(f"a run of {request.collection} is under way already: {run.name}, {run_address(state, run)}")
+            if wait:
+                _finish(client, state, engine, run)
+            ours.add(str(run.id))
+    while has_work(engine, request.collection, ours):
+        run = start_run(client, deployed_as("label"), line=request.line())
+        console.print(f"labelling run of {request.collection}: {run_address(state, run)}")
+        ours.add(str(run.id))
+        if not wait:
+            break
+        _finish(client, state, engine, run)
+    if not ours:
+        console.print(f"nothing new to label in {request.collection}: `{this_command()} status` shows what waits")
+    elif not wait:
+        console.print(f"it goes on without you; people answer at {state.urls.label_studio}")
+
+
+def _finish(client: "SyncPrefectClient", state: StackState, engine: "Engine", run: "FlowRun") -> None:
+    follow_label(client, state, engine, run)
+    console.print(describe_settled(engine, str(run.id)))
+
+
+def under_way(client: "SyncPrefectClient", engine: "Engine", collection: str) -> "list[FlowRun]":
+    """Return the runs that carry batches of a collection and have not ended: they go on, asleep or awake."""
+    from uuid import UUID
+
+    from prefect.exceptions import ObjectNotFound
+
+    from tasks.intake.batches import unsettled
+
+    found = []
+    for run_id in dict.fromkeys(filter(None, unsettled(engine, collection).values())):
+        try:
+            run = client.read_flow_run(UUID(run_id))
+        except ObjectNotFound:
+            continue  # deleted, or of another server: the next run continues its batch
+        if not has_ended(run):
+            found.append(run)
+    return found
+
+
+def has_work(engine: "Engine", collection: str, ours: Collection[str] = ()) -> bool:
+    """Say whether a labelling run would find items: new ones, or a batch whose run ended before it settled.
+
+    A batch that one of our own runs left behind does not count: another run would leave it behind again.
+    """
+    from tasks.intake.steps import left_behind
+
+    if count_unbatched(engine, collection):
+        return True
+    return any(batch.run_id not in ours for batch in left_behind(engine, collection))
+
+
+def retrain_collection(home: Path, collection: str, epochs: int | None, tile_px: int, *, wait: bool) -> None:
+    """Train a challenger on a collection's truth, cut into the line's tiles.
+
+    Raises:
+        BadInput: There is no such collection, it has no settled labels, or no detector to begin with.
+        StackError: The stack cannot take runs, or the run failed.
+    """
+    state = running_stack(home, console.print)
+    options = {"options": {"epochs": epochs}} if epochs else {}
+    with connected(state) as client:
+        engine = open_catalog(PLUGS)
+        collection = require_collection(engine, collection)
+        check_retraining(engine, open_experiments(PLUGS), open_store(PLUGS), collection)
+        run = start_run(client, deployed_as("retrain"), collection=collection, tiling={"tile_px": tile_px}, **options)
+        console.print(f"training run of {collection}: {run_address(state, run)}")
+        if wait:
+            follow_run(client, state, run, f"training on {collection}")
+            console.print(f"the comparison is in the run's artifacts, the detectors at {state.urls.mlflow}")
+
+
+def annotation_server(home: Path, collection: str) -> AnnotationServer:
+    """Return the Label Studio of the local blocks, in which a collection's questions are.
+
+    Raises:
+        StackError: The stack does not run.
+        BadOption: There is no such collection.
+    """
+    from blocks.label_studio import LabelStudio
+
+    with connected(running_stack(home, console.print)):
+        require_collection(open_catalog(PLUGS), collection)
+        return cast(LabelStudio, LabelStudio.load(PLUGS)).open()
+
+
+def run_address(state: StackState, run: "FlowRun") -> str:
+    """Return where a run is shown."""
+    return f"{state.urls.prefect_ui}/runs/flow-run/{run.id}"

@@ -1,0 +1,53 @@
+"""`reopen`: pictures that people skipped, or that nobody answered in time, are listed and asked again."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from blocks.plugs import open_catalog
+from infra.cli.collections import require_collection
+from infra.cli.commands.line_commands import run_address
+from infra.cli.readiness import running_stack
+from infra.stack.orchestration.connection import connected
+from infra.stack.orchestration.deployments import deployed_as
+from infra.stack.orchestration.runs import start_run
+from infra.stack.servers.services import PLUGS
+
+console = Console(soft_wrap=True)
+
+LISTED = 50
+
+
+def reopen_collection(
+    home: Path, collection: str, names: Sequence[str], hours: float | None, *, only_list: bool
+) -> None:
+    """List what is without an answer in a collection, and start a run that asks people again.
+
+    Raises:
+        StackError: The stack cannot take runs.
+        BadOption: There is no such collection, or no such picture without an answer in it.
+    """
+    from tasks.audit.reopen import skipped_named
+    from tasks.settle.annotators.skipped import in_pictures
+
+    state = running_stack(home, console.print)
+    with connected(state) as client:
+        engine = open_catalog(PLUGS)
+        collection = require_collection(engine, collection)
+        pictures = in_pictures(skipped_named(engine, collection, names))
+        if not pictures:
+            console.print(f"no picture of {escape(collection)} is without an answer: there is nothing to ask again")
+            return
+        for name, reason in list(pictures.items())[:LISTED]:
+            console.print(f"  {escape(name)}: {escape(reason)}")
+        if len(pictures) > LISTED:
+            console.print(f"  and {len(pictures) - LISTED} more")
+        if only_list:
+            return
+        options = {"collection": collection, "names": list(names), "hours": hours}
+        run = start_run(client, deployed_as("ask-again"), options=options)
+        noun = "picture is" if len(pictures) == 1 else "pictures are"
+        console.print(f"{len(pictures)} {noun} asked again: {run_address(state, run)}")
+        console.print(f"people answer at {state.urls.label_studio}; the run sleeps until they have, and settles it")

@@ -1,0 +1,204 @@
+"""`make demo-classes`: one class for each picture, from no model at all to a champion that proposes the rest.
+
+People label a first part with nothing to go by; a classifier is trained on that from random numbers and promoted. It
+proposes the rest, people are asked where it is unsure, and it is trained again on all of it. Both champions are
+measured on the same test pictures, those of the last snapshot.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+from rich.console import Console
+from rich.table import Table
+from sqlmodel import col, select
+
+from blocks.database.engine import open_engine, reading
+from blocks.database.tables import Batch, Snapshot
+from blocks.errors import LabellingError
+from blocks.frozen import Frozen
+from blocks.home import labelline_home
+from blocks.servers.experiments import Experiments
+from blocks.storage.stores import FolderStore
+from infra.annotators.people import People
+from infra.annotators.truth import KnownWorld
+from infra.demo.annotators import SimulatedAnnotators
+from infra.demo.line_run import own_home
+from infra.demo.runs import wait_for_run, wait_for_triggered_run
+from infra.demo.scenes.portraits import draw_portraits
+from infra.demo.scenes.vehicles import CLASSES
+from infra.demo.summary import in_hours
+from infra.stack.orchestration.connection import connected
+from infra.stack.orchestration.deployments import deployed_as
+from infra.stack.orchestration.runs import start_run
+from infra.stack.servers.services import artifact_root, catalog_url, tracking_uri
+from infra.stack.start import start_stack
+from infra.stack.state import StackState
+from infra.stack.stop import stop_stack
+from tasks.settle.effort import effort_of
+from tasks.settle.in_force import labels_in_force
+from tasks.train.evaluate import evaluate
+from tasks.train.registry import champion_of, versions_of
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+    from flows.options import LineOptions
+
+COLLECTION = "demo-classes"
+PICTURES, FIRST, SEED = 300, 120, 0
+RUN_LIMIT_S = 1200.0
+
+
+class ClassesReport(Frozen):
+    """The numbers of a run: `report.json`."""
+
+    items: int
+    labels: int
+    labels_right: int = Field(description="Labels that are what was drawn")
+    questions_answered: int
+    human_seconds: float
+    human_seconds_manual: float = Field(description="To choose among all classes for every picture, nothing proposed")
+    models: int = Field(description="Classifiers that were trained")
+    test_items: int
+    accuracy_before: float = Field(description="Of the classifier that was trained on the first part alone")
+    accuracy_after: float = Field(description="Of the champion at the end, on the same test pictures")
+    wall_seconds: float
+
+
+def main() -> None:
+    """Run in the state folder's `demo-classes/`."""
+    parser = argparse.ArgumentParser(description="Label pictures with one class each, with simulated people.")
+    parser.add_argument("--keep", action="store_true", help="leave the servers up")
+    try:
+        run_classes(labelline_home() / "demo-classes", parser.parse_args().keep)
+    except LabellingError as error:
+        sys.exit(str(error))
+
+
+def run_classes(home: Path, keep: bool = False) -> ClassesReport:
+    """Run the whole line twice over drawn vehicles, and leave `report.json`.
+
+    Args:
+        home: The state folder of this run, emptied first if a demo made it.
+        keep: Leave the stack up at the end, also after an error.
+
+    Raises:
+        LabellingError: A part of the line failed, with its reason.
+    """
+    started, console, home = time.monotonic(), Console(), own_home(home)
+    os.environ["LABELLINE_HOME"] = str(home)
+    # In two folders, as pictures arrive: each part has test pictures of its own.
+    numbers = {"first": range(FIRST), "rest": range(FIRST, PICTURES)}
+    parts = {part: draw_portraits(home / part, some, SEED).pictures for part, some in numbers.items()}
+    world = KnownWorld({**parts["first"], **parts["rest"]}, CLASSES)
+    try:
+        state = start_stack(home, on_progress=lambda line: console.print(f"[dim]{line}[/]"))
+        with connected(state) as client:
+            run_rounds(state, client, world, console.print)
+        report = read_report(state, world).model_copy(update={"wall_seconds": round(time.monotonic() - started, 1)})
+        (home / "report.json").write_text(report.model_dump_json(indent=1) + "\n")
+        console.print(report_table(report))
+        command, onwards = f"labelline --home {home}", "to end the servers" if keep else "to look around"
+        console.print(
+            f"report:       {home / 'report.json'}\nLabel Studio: {state.urls.label_studio}\n"
+            f"MLflow:       {state.urls.mlflow}\n"
+            f"folders of classes: {command} export {COLLECTION} --format folders\n"
+            f"{onwards}: {command} {'down' if keep else 'up'}",
+            soft_wrap=True,
+        )
+        return report
+    finally:
+        if not keep:
+            stop_stack(home)
+
+
+def line_of(size: int) -> "LineOptions":
+    """Return the line of a round that labels so many pictures."""
+    from flows.options import LineOptions
+    from tasks.detect.options import TilingOptions
+    from tasks.train.options import TrainOptions
+
+    return LineOptions(
+        collection=COLLECTION,
+        label_kind="classes",
+        classes=CLASSES,
+        batch_size=size,
+        tiling=TilingOptions(tile_px=64),  # the side of the squares that the classifier sees
+        retrain_after=FIRST // 2,
+        retrain=TrainOptions(epochs=30, batch=16, lr0=0.005, scale=0.1, from_above=True, keep_norms=False),
+    )
+
+
+def run_rounds(state: StackState, client: "SyncPrefectClient", world: KnownWorld, tell: Callable[[str], None]) -> None:
+    """Take in, label and train on either part: without a model, and with the champion of the first."""
+    engine = open_engine(catalog_url(state.home))
+    with SimulatedAnnotators(state.server, world, COLLECTION, People(skill=0.97), engine) as people:
+        rest = PICTURES - FIRST
+        for part, size, told in (("first", FIRST, "no model"), ("rest", rest, "the champion's proposals")):
+            folder = str(state.home / part)
+            took = start_run(client, deployed_as("intake"), folder=folder, collection=COLLECTION).id
+            wait_for_run(client, took, RUN_LIMIT_S)
+            tell(f"took in {size} pictures")
+            line = line_of(size).model_dump(mode="json")
+            labelled = start_run(client, deployed_as("label"), line=line).id
+            wait_for_run(client, labelled, RUN_LIMIT_S, meanwhile=people.check)
+            tell(f"labelled {size} pictures with {told}: people gave {people.report.answers} answers so far")
+            wait_for_triggered_run(client, "retrain", labelled, RUN_LIMIT_S)
+            tell("trained")
+
+
+def read_report(state: StackState, world: KnownWorld) -> ClassesReport:
+    """Read what the rounds have left behind, from the catalogue, the store and the registry."""
+    engine, store = open_engine(catalog_url(state.home)), FolderStore(state.home / "objects")
+    experiments = Experiments(tracking_uri(state.home), artifact_root(state.home))
+    with reading(engine) as session:
+        batches = session.exec(select(Batch).where(Batch.collection == COLLECTION)).all()
+        shots = select(Snapshot).where(Snapshot.collection == COLLECTION).order_by(col(Snapshot.created_at).desc())
+        snapshot = session.exec(shots).first()
+    versions, champion = versions_of(experiments, COLLECTION), champion_of(experiments, COLLECTION)
+    if snapshot is None or champion is None:
+        raise LabellingError(f"the line left no snapshot or no champion of {COLLECTION!r}: look at the retrain runs")
+    tiling = line_of(FIRST).tiling
+    before, after = (evaluate(store, snapshot.id, ref, tiling) for ref in (versions[-1].ref, champion.ref))
+    efforts = [effort_of(engine, batch.id, batch.detector or "", "") for batch in batches]
+    labels = labels_in_force(engine, list(world.pictures), COLLECTION)
+    said = {item_id: [label.class_name for label in mine] for item_id, mine in labels.items()}
+    return ClassesReport(
+        items=len(world.pictures),
+        labels=sum(len(names) for names in said.values()),
+        labels_right=sum(names == [world.pictures[item_id].class_name] for item_id, names in said.items()),
+        questions_answered=sum(effort.questions_answered for effort in efforts),
+        human_seconds=round(sum(effort.human_seconds for effort in efforts), 1),
+        human_seconds_manual=sum(effort.human_seconds_manual for effort in efforts),
+        models=len(versions),
+        test_items=after.items,
+        accuracy_before=round(before.number("accuracy"), 4),
+        accuracy_after=round(after.number("accuracy"), 4),
+        wall_seconds=0.0,
+    )
+
+
+def report_table(report: ClassesReport) -> Table:
+    """Return the numbers of a run as a table."""
+    table = Table("what", "number", "against", title=f"{report.items} drawn vehicles, {len(CLASSES)} classes")
+    spared = 1 - report.human_seconds / report.human_seconds_manual
+    accuracy = f"{report.accuracy_before:.3f} → {report.accuracy_after:.3f}"
+    for row in (
+        ("labels", f"{report.labels}", f"of {report.items} pictures; {report.labels_right} are right"),
+        ("questions answered", f"{report.questions_answered}", f"of {report.items} pictures"),
+        ("human time", in_hours(report.human_seconds), f"{in_hours(report.human_seconds_manual)}: {spared:.0%} spared"),
+        ("accuracy", accuracy, f"on {report.test_items} test pictures, after the first part and at the end"),
+        ("wall time", f"{report.wall_seconds:.0f} s", f"{report.models} classifiers trained"),
+    ):
+        table.add_row(*row)
+    return table
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Drawn parking lots: vehicles, weather, the camera, and the truth about them."""

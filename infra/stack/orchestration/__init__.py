@@ -1,0 +1,1 @@
+"""What Prefect must know: blocks, work pool, deployments, runs."""

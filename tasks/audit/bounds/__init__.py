@@ -1,0 +1,1 @@
+"""The statistics behind a certified threshold: betting bounds, evidence, scopes."""

@@ -1,0 +1,1 @@
+"""What is stated about settled labels, and how surely."""

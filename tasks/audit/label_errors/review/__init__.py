@@ -1,0 +1,1 @@
+"""People look again at what was found: questions drafted, answers read, labels corrected."""

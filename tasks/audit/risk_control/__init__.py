@@ -1,0 +1,1 @@
+"""Certified thresholds over time: samples drawn, judged, proved, watched and withdrawn."""

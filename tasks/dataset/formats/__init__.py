@@ -1,0 +1,1 @@
+"""Formats of labels outside of Labelline, read and written."""

@@ -1,0 +1,91 @@
+"""Labels to take along: settled truth as a folder in a format of `formats/`, with the pictures under their names.
+
+Written beside its place and moved there whole, so a crash leaves no half dataset. Pictures and labels pass one by one:
+nothing holds a whole collection. Boxes are those of the upright picture, cut at its border.
+"""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from sqlalchemy import Engine
+
+from blocks.errors import BadOption
+from blocks.storage.stores import FolderStore, Store
+from tasks.dataset.formats.registry import format_that_holds
+from tasks.dataset.formats.target import Images, TakenAlong, Target
+from tasks.dataset.left_out import count_left_out, kept_certificate
+from tasks.dataset.snapshots import draw_manifest
+
+Format = Literal["coco", "yolo", "voc", "folders"]
+
+
+def take_along(engine: Engine, store: Store, collection: str, folder: Path, fmt: Format, images: Images) -> TakenAlong:
+    """Write the settled truth of a collection as a dataset.
+
+    Args:
+        engine: The catalogue.
+        store: Where the pictures are.
+        collection: Whose truth.
+        folder: Where it goes; absent or empty.
+        fmt: COCO (`annotations/instances_<split>.json`) or YOLO (`labels/<split>/` and `data.yaml`); both with
+            `images/<split>/`; or VOC (`Annotations/`, `JPEGImages/` and `ImageSets/Main/`); for classes of whole
+            pictures, folders (`<split>/<class>/`).
+        images: Copy the pictures, link to those in the store (a folder), or leave them out.
+
+    Raises:
+        BadOption: The folder is not empty or cannot be written, the store's pictures cannot be linked to, or the format
+            cannot hold such labels.
+        NotEnoughData: Nothing of the collection is settled yet.
+        ObjectMissing: A picture is not in the store any more.
+    """
+    check_target(folder, store, images)
+    with tempfile.TemporaryDirectory(prefix="labelline-export-") as drawn:
+        ref, manifest = draw_manifest(engine, collection, Path(drawn))
+        form = format_that_holds(fmt, manifest.kind)
+        result = TakenAlong(folder, ref, left_out=count_left_out(engine, collection))
+        with _moved_whole(folder) as place:
+            form.write(Target(engine, store, manifest, place, images, result))
+            certificate = kept_certificate(engine, store, ref.id)
+            result.has_certificate = certificate is not None
+            for name, text in (certificate or {}).items():
+                (place / name).write_text(text, encoding="utf-8")
+            facts = {"snapshot": ref.id, "collection": collection, "classes": list(ref.classes), "labels": ref.labels}
+            facts |= {"pictures": dict(result.pictures), "left_out": result.left_out}
+            (place / "snapshot.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False), encoding="utf-8")
+    return result
+
+
+def check_target(folder: Path, store: Store, images: Images) -> None:
+    """Refuse a place for a dataset before anything is written there.
+
+    Raises:
+        BadOption: See `take_along`.
+    """
+    if images == "link" and not isinstance(store, FolderStore):
+        raise BadOption("pictures cannot be linked to: this object store is no folder. Take --images copy or none.")
+    try:
+        if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
+            raise BadOption(f"{folder} is there and not empty: name a folder that does not exist yet, or an empty one")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".labelline-", dir=folder.parent):
+            pass
+    except OSError as error:
+        raise BadOption(f"{folder} cannot be written: {error.strerror or error}. Name another folder.") from error
+
+
+@contextmanager
+def _moved_whole(folder: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix=".labelline-", dir=folder.parent) as room:
+        place = Path(room) / "dataset"
+        place.mkdir()
+        try:
+            yield place
+            place.replace(folder)
+        except OSError as error:
+            raise BadOption(
+                f"{folder} cannot be written: {error.strerror or error}. Nothing was left there."
+            ) from error

@@ -1,0 +1,1 @@
+"""Networks that were not trained here: their formats, their rows, their class names."""

@@ -1,0 +1,164 @@
+"""One class for the whole of an item: a classifier sees each picture made to fit a square, and says what it shows."""
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from blocks.database.tables import Item
+from blocks.shapes import Whole, shape_columns
+from blocks.storage.stores import Store
+from tasks.detect.detector import Embeddings
+from tasks.detect.models import fetch_weights
+from tasks.detect.options import SHOW_SCORE, TilingOptions
+from tasks.detect.proposers.protocol import Looked, UnreadItem
+from tasks.detect.refs import DetectorRef
+from tasks.detect.tiling.read_ahead import ImageSource, Unseen, read_ahead, stored_images
+from tasks.detect.tiling.tiles import Floats
+from tasks.detect.tiling.views import GREY
+from tasks.intake.images import Pixels
+
+if TYPE_CHECKING:
+    from tasks.detect.proposers.class_network import ClassNetwork
+
+SQUARES_AT_ONCE = 32
+WARM_AT_MOST = 4
+
+_lock = threading.Lock()
+
+
+class ClassProposer:
+    """A classifier of whole pictures."""
+
+    name = "classifier"
+
+    def fit(self, store: Store, ref: DetectorRef, options: TilingOptions) -> TilingOptions:  # noqa: ARG002  (protocol)
+        """Return the options as they are, but for tiles by the size of objects: there are none."""
+        return options.model_copy(update={"fit_objects": False})
+
+    def check(self, weights: Path, version: str) -> tuple[str, ...]:  # noqa: ARG002  (protocol)
+        """Open a classifier's weights, see that they run, and return its class names."""
+        from tasks.detect.proposers.class_network import open_class_network
+
+        return open_class_network(weights).classes
+
+    def open(self, store: Store, ref: DetectorRef, options: TilingOptions) -> "ClassLooker":
+        """Return the warm classifier of a reference."""
+        return ClassLooker(store, open_classifier(store, ref), options)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassLooker:
+    """A classifier that looks at whole pictures."""
+
+    store: Store
+    network: "ClassNetwork"
+    options: TilingOptions
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What the classifier knows."""
+        return self.network.classes
+
+    def look(self, items: Sequence[Item], wanted: Sequence[str]) -> Iterator[Looked | UnreadItem]:
+        """Say of each item which of the wanted classes is the most likely one; of none that scores too little."""
+        known = [number for number, name in enumerate(self.classes) if name in wanted]
+        for name, said in classify(self.network, stored_images(self.store, items), self.options):
+            if isinstance(said, Unseen):
+                yield UnreadItem(item_id=name, reason=said.reason)
+            else:
+                yield self._looked(name, *said, known)
+
+    def _looked(self, item_id: str, scores: Floats, features: Embeddings, known: Sequence[int]) -> Looked:
+        best = max(known, key=lambda number: scores[number])
+        score, name = float(scores[best]), self.classes[best]
+        rows = [_row(item_id, name, score)] if score >= self.options.min_score else []  # never so for what is no number
+        scan = {
+            "proposals": len(rows),
+            "whole_frame": int(score >= SHOW_SCORE),
+            "tiles": 0,
+            "embedding": features.astype("float16").tobytes() if np.isfinite(features).all() else None,
+        }
+        return Looked(item_id, scan, rows, dropped=int(not np.isfinite(score)))
+
+
+def classify(
+    network: "ClassNetwork", sources: Iterable[ImageSource], options: TilingOptions
+) -> Iterator[tuple[str, tuple[Floats, Embeddings] | Unseen]]:
+    """Look at pictures, read ahead in threads, and yield of each its name, and probabilities (classes,) with features.
+
+    Args:
+        network: The classifier.
+        sources: The pictures.
+        options: How many are read ahead.
+    """
+    with ThreadPoolExecutor(options.decode_threads, thread_name_prefix="read") as readers:
+        fitted = (
+            (source.name, seen if isinstance(seen, Unseen) else fit_square(seen, network.side_px))
+            for source, seen in read_ahead(sources, readers, options)
+        )
+        while some := list(islice(fitted, SQUARES_AT_ONCE)):
+            squares = [seen for _, seen in some if not isinstance(seen, Unseen)]
+            said = iter(zip(*network.say(squares), strict=True)) if squares else iter(())
+            for name, seen in some:
+                yield name, seen if isinstance(seen, Unseen) else next(said)
+
+
+def fit_square(picture: Pixels, side_px: int) -> Pixels:
+    """Return a picture made to fit a square as it is, with grey beside it: nothing is cut off, nothing is squeezed.
+
+    Args:
+        picture: Shape (h, w, 3).
+        side_px: Of the square.
+    """
+    import cv2
+
+    height, width = picture.shape[:2]
+    scale = side_px / max(height, width)
+    size_wh = max(1, round(width * scale)), max(1, round(height * scale))
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    square = np.full((side_px, side_px, 3), GREY, dtype=np.uint8)
+    left, top = (side_px - size_wh[0]) // 2, (side_px - size_wh[1]) // 2
+    resized = cv2.resize(picture, size_wh, interpolation=interpolation)
+    square[top : top + size_wh[1], left : left + size_wh[0]] = resized
+    return square
+
+
+def open_classifier(store: Store, ref: DetectorRef) -> "ClassNetwork":
+    """Return the warm network that a reference names, its weights fetched from the store and checked by hash.
+
+    Raises:
+        BadWeights: The stored file is not the one that the reference names, or cannot be used.
+        ObjectMissing: The store has no such weights.
+    """
+    weights = fetch_weights(store, ref)
+    with _lock:  # a second thread waits for the first one's network instead of loading its own
+        return _warm(weights, ref.version)
+
+
+@lru_cache(maxsize=WARM_AT_MOST)
+def _warm(weights: Path, version: str) -> "ClassNetwork":  # noqa: ARG001  (part of what it is kept by)
+    from tasks.detect.proposers.class_network import open_class_network
+
+    return open_class_network(weights)
+
+
+def _row(item_id: str, class_name: str, score: float) -> dict[str, Any]:
+    rounded = round(score, 5)
+    part = {"index": 0, "view": "whole", "tile": None, "class_name": class_name, "score": rounded}
+    return {
+        "item_id": item_id,
+        "class_name": class_name,
+        "score": rounded,
+        **shape_columns(Whole()),
+        "view": "whole",
+        "tile": None,
+        "seam": False,
+        "merged_from": [part],
+    }

@@ -1,0 +1,1 @@
+"""What labels are: the kinds of label, and the geometry that all share."""

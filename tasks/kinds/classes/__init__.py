@@ -1,0 +1,1 @@
+"""One class for the whole of an item."""

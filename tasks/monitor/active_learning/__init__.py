@@ -1,0 +1,1 @@
+"""Rounds of labelling and training: what is asked first, and when it is enough."""

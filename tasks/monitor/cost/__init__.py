@@ -1,0 +1,1 @@
+"""Human seconds, machine seconds and money, and what proposals save."""

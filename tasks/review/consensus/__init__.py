@@ -1,0 +1,1 @@
+"""What several people said about one question becomes one answer."""

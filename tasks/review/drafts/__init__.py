@@ -1,0 +1,1 @@
+"""Which questions a batch needs, before they are written."""

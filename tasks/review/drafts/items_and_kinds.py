@@ -1,0 +1,226 @@
+"""Which questions a batch gives rise to: whole items, and crops of settled boxes for name-kind.
+
+Both yield drafts page by page, so that a batch of any size is written with the memory of one page.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Engine, func
+from sqlmodel import Session, col, select
+
+from blocks.database.engine import reading, writing
+from blocks.database.tables import Answer, AnswerState, BatchItem, Item, Outcome, Proposal, Question, Route, Verdict
+from blocks.storage.links import Box
+from tasks.review.gold.pool import hide_gold
+from tasks.review.posting.outbox import Draft, write_questions
+from tasks.review.questions.asked import note_asked
+from tasks.review.questions.bookmarks import questions_written, read_bookmarks, write_bookmarks
+from tasks.review.questions.kinds.choose import ChoosePayload
+from tasks.review.questions.kinds.correct import shown_boxes
+from tasks.review.questions.kinds.protocol import ItemToAsk, ToShow
+from tasks.review.questions.kinds.regions import AnsweredBox, ShownBox
+from tasks.review.questions.kinds.registry import kind_named
+from tasks.review.questions.queue import MARK_MISSED, Queue
+
+PAGE_ITEMS = 200
+"""Items per page: at 100 boxes an item, 20,000 boxes in memory."""
+
+MIN_MARGIN_PX = 12
+"""A crop shows at least this much around its box, however small that is: context tells a van from a truck."""
+
+
+@dataclass(frozen=True, slots=True)
+class DraftItem:
+    """An item of a batch, as far as a question needs it."""
+
+    item_id: str
+    width: int
+    height: int
+    route: str
+    reasons: tuple[str, ...] = ()
+
+
+def write_once(engine: Engine, queue: Queue, batch_id: str, round_: int, pages: Iterable[list[Draft]]) -> int:
+    """Write a batch's questions into the outbox, page by page; once all are written, a second call drafts none.
+
+    Returns:
+        How many questions the batch has in this queue and round, new or not.
+    """
+    name = questions_written(queue.name, batch_id, round_)
+    with writing(engine) as session:
+        note_asked(session, queue, batch_id, round_)
+        written = read_bookmarks(session, [name]).get(name)
+    if written is not None:
+        return int(written)
+    for page in pages:
+        write_questions(engine, queue, page)
+    hide_gold(engine, queue, batch_id, round_)
+    ours = select(func.count()).where(
+        col(Question.queue) == queue.name, col(Question.batch_id) == batch_id, col(Question.round) == round_
+    )
+    with writing(engine) as session:
+        count = session.exec(ours).one()
+        write_bookmarks(session, {name: str(count)})
+    return count
+
+
+def draft_missed(
+    engine: Engine, queue: Queue, batch_id: str, round_: int = 0, order: Mapping[str, float] | None = None
+) -> Iterator[list[Draft]]:
+    """Yield pages of questions about whole items: those triage sent to people, audits without boxes.
+
+    Highest priority have items with a box at the toss of a coin, and items in which the machine saw nothing; where an
+    order is given (`ask_order`), it gives the priority of items whose proposals are shown. Audits are mixed in at
+    random.
+
+    Raises:
+        UnknownClass: A proposal has a class that the queue does not know.
+    """
+    for page in pages_of_items(engine, batch_id, (Route.ASK, Route.AUDIT)):
+        with reading(engine) as session:
+            boxes = _proposed(session, batch_id, [place.item_id for place in page], (Outcome.ACCEPT, Outcome.ASK))
+        drafts = [_draft_item(queue, batch_id, place, boxes.get(place.item_id, [])) for place in page]
+        yield [replace(draft, round=round_, priority=_priority(draft, order)) for draft in drafts]
+
+
+def _priority(draft: Draft, order: Mapping[str, float] | None) -> float:
+    return draft.priority if order is None else order.get(draft.item_id, draft.priority)
+
+
+def draft_kinds(
+    engine: Engine, batch_id: str, kinds: Mapping[str, Sequence[str]], margin_share: float = 0.5, round_: int = 0
+) -> Iterator[list[Draft]]:
+    """Yield pages of questions about single boxes: what people left in the first queue, and what machines accepted.
+
+    Args:
+        engine: The catalogue.
+        batch_id: Of which batch; its first queue should have been answered.
+        kinds: Class name to finer kinds; boxes of other classes are not asked about.
+        margin_share: How much of the box's longer side the crop shows around it.
+        round_: Of which round the questions are.
+    """
+    for page in pages_of_items(engine, batch_id, tuple(Route)):
+        ids = [place.item_id for place in page]
+        with reading(engine) as session:
+            answered = _answered(session, batch_id, ids)
+            # An item sent to people and left unanswered settles with what the machine accepted; an audit never does.
+            settling = [place.item_id for place in page if place.route != Route.AUDIT]
+            accepted = _proposed(session, batch_id, settling, (Outcome.ACCEPT,))
+        known = {place.item_id: _as_answered(place, accepted.get(place.item_id, [])) for place in page} | answered
+        yield [
+            replace(_draft_box(batch_id, place, box, kinds[box.class_name], margin_share), round=round_)
+            for place in page
+            for box in known[place.item_id]
+            if box.class_name in kinds
+        ]
+
+
+def crop_around(box: AnsweredBox, width: int, height: int, margin_share: float) -> Box:
+    """Return the part of an item that shows a box and some of its surroundings, in whole pixels inside the item."""
+    margin = max(MIN_MARGIN_PX, margin_share * max(box.x_max - box.x_min, box.y_max - box.y_min))
+    x_min, y_min = max(0, int(box.x_min - margin)), max(0, int(box.y_min - margin))
+    return x_min, y_min, min(width, int(box.x_max + margin) + 1), min(height, int(box.y_max + margin) + 1)
+
+
+def pages_of_items(engine: Engine, batch_id: str, routes: Sequence[Route]) -> Iterator[list[DraftItem]]:
+    """Yield the items of a batch that took one of these routes, in order, `PAGE_ITEMS` at a time."""
+    wanted = (
+        select(Item.id, Item.width, Item.height, BatchItem)
+        .join(BatchItem, col(BatchItem.item_id) == col(Item.id))
+        .where(BatchItem.batch_id == batch_id, col(BatchItem.set_aside).is_(None))
+        .where(col(BatchItem.route).in_([route.value for route in routes]))
+        .order_by(col(BatchItem.position))
+    )
+    start = 0
+    while True:
+        with reading(engine) as session:
+            rows = session.exec(wanted.offset(start).limit(PAGE_ITEMS)).all()
+        if rows:
+            yield [
+                DraftItem(id_, width, height, one.route or "", tuple(one.reasons)) for id_, width, height, one in rows
+            ]
+        if len(rows) < PAGE_ITEMS:
+            return
+        start += PAGE_ITEMS
+
+
+def _proposed(
+    session: Session, batch_id: str, item_ids: Sequence[str], outcomes: Sequence[Outcome]
+) -> dict[str, list[ToShow]]:
+    rows = session.exec(
+        select(Proposal, Verdict.outcome, Verdict.reasons)
+        .join(Verdict, col(Verdict.proposal_id) == col(Proposal.id))
+        .where(Verdict.batch_id == batch_id, col(Proposal.item_id).in_(item_ids))
+        .where(col(Verdict.outcome).in_([outcome.value for outcome in outcomes]))
+        .order_by(col(Proposal.id))
+    )
+    boxes: dict[str, list[ToShow]] = defaultdict(list)
+    for proposal, outcome, why in rows:
+        boxes[proposal.item_id].append(ToShow(proposal, outcome == Outcome.ACCEPT, why))
+    return boxes
+
+
+def _answered(session: Session, batch_id: str, item_ids: Sequence[str]) -> dict[str, list[AnsweredBox]]:
+    rows = session.exec(
+        select(Question.item_id, Answer.raw)
+        .join(Answer, col(Answer.question_id) == col(Question.id))
+        .where(Question.queue == MARK_MISSED, Question.batch_id == batch_id, col(Question.item_id).in_(item_ids))
+        .where(Answer.state == AnswerState.COUNTED.value)
+        .order_by(col(Question.round), col(Answer.answered_at))
+    )
+    return {item_id: [AnsweredBox.model_validate(box) for box in raw] for item_id, raw in rows}
+
+
+def accepted_boxes(
+    engine: Engine, batch_id: str, places: Sequence[DraftItem], least_score: float = 0.0
+) -> dict[str, list[AnsweredBox]]:
+    """Return the boxes of items that triage accepted with at least this score, by item id, also where there is none."""
+    with reading(engine) as session:
+        proposed = _proposed(session, batch_id, [place.item_id for place in places], (Outcome.ACCEPT,))
+    sure = {item_id: [one for one in some if one.proposal.score >= least_score] for item_id, some in proposed.items()}
+    return {place.item_id: _as_answered(place, sure.get(place.item_id, [])) for place in places}
+
+
+def _as_answered(place: DraftItem, accepted: Sequence[ToShow]) -> list[AnsweredBox]:
+    boxes = shown_boxes(accepted, place.width, place.height)
+    return [AnsweredBox(untouched=True, **box.model_dump(exclude={"score", "sure"})) for box in boxes]
+
+
+def _draft_item(queue: Queue, batch_id: str, place: DraftItem, proposed: Sequence[ToShow]) -> Draft:
+    blind = place.route == Route.AUDIT
+    shown, why = ((), ()) if blind else (proposed, place.reasons)
+    payload = kind_named(queue.kind).begin(ItemToAsk(place.width, place.height, shown, blind, why), queue)
+    prefilled = set(payload.prefill)
+    priority = _spread(place.item_id) if blind else _doubt([one for one in shown if one.proposal.id in prefilled])
+    return Draft(batch_id, place.item_id, payload.model_dump(mode="json"), priority=priority)
+
+
+def _doubt(shown: Sequence[ToShow]) -> float:
+    """Return 1 for an item with a proposal at score 0.5 or with none at all, less the farther its doubtful ones are."""
+    doubts = [1 - abs(2 * one.proposal.score - 1) for one in shown if not one.is_sure]
+    if doubts:
+        return max(doubts)
+    return 0.5 if shown else 1.0
+
+
+def _spread(item_id: str) -> float:
+    """Return a number from 0 to 1 that mixes audits evenly among the others, the same one every time."""
+    return int(hashlib.sha256(item_id.encode()).hexdigest()[:8], 16) / 0xFFFFFFFF
+
+
+def _draft_box(batch_id: str, place: DraftItem, box: AnsweredBox, kinds: Sequence[str], margin_share: float) -> Draft:
+    payload = ChoosePayload(
+        width=place.width,
+        height=place.height,
+        crop=crop_around(box, place.width, place.height, margin_share),
+        class_name=box.class_name,
+        boxes=[ShownBox(score=1.0, **box.model_dump(exclude={"untouched"}))],  # which object is meant
+        kinds=list(kinds),
+    )
+    # Boxes of one item follow each other: the eye stays in one scene.
+    return Draft(
+        batch_id, place.item_id, payload.model_dump(mode="json"), subject=box.id, priority=_spread(place.item_id)
+    )

@@ -1,0 +1,70 @@
+"""A queue in its place in the line, with what decides which of a batch's questions go to it."""
+
+from collections.abc import Callable, Iterator
+
+from pydantic import Field
+from sqlalchemy import Engine
+
+from blocks.errors import BadOption
+from blocks.frozen import Frozen
+from tasks.review.drafts.crop_pages import draft_confirm_pages, send_back_removed
+from tasks.review.drafts.items_and_kinds import draft_kinds, draft_missed
+from tasks.review.posting.outbox import Draft
+from tasks.review.questions.kinds.choose import CHOOSE
+from tasks.review.questions.kinds.classify import CLASSIFY
+from tasks.review.questions.kinds.correct import CORRECT
+from tasks.review.questions.kinds.page import CROP_PAGE, PageOptions
+from tasks.review.questions.queue import Queue
+from tasks.triage.active_learning.order import ask_order
+
+
+class LineQueue(Frozen):
+    """One stop of a line at which people are asked; a line has them in the order in which a batch passes them."""
+
+    queue: Queue
+    first: dict[str, float] = Field(
+        default_factory=dict, description="What is asked first of whole items: weights of strategies, mixed by rank."
+    )
+    pages: PageOptions = Field(default=PageOptions(), description="Which boxes come on pages, and how many on one.")
+    margin_share: float = Field(default=0.5, ge=0, description="What is shown around a single box, in its own sides.")
+
+
+Drafts = Iterator[list[Draft]]
+"""Questions, a page of rows at a time."""
+
+
+def draft_questions(engine: Engine, batch_id: str, asked: LineQueue, round_: int = 0) -> Drafts:
+    """Draft what a batch has to ask at one stop of the line.
+
+    Raises:
+        BadOption: No batch has questions of that kind by itself; who wants them drafts them.
+    """
+    draft = _DRAFTERS.get(asked.queue.kind)
+    if draft is None:
+        raise BadOption(
+            f"a line asks no questions of kind {asked.queue.kind!r} (known: {', '.join(_DRAFTERS)}): take queue "
+            f"{asked.queue.name!r} out of the line, or give the kind its line in tasks/review/drafts/line_queue.py"
+        )
+    return draft(engine, batch_id, asked, round_)
+
+
+def _whole_items(engine: Engine, batch_id: str, asked: LineQueue, round_: int) -> Drafts:
+    send_back_removed(engine, batch_id)  # items of which a crop was removed from a page are asked as well
+    order = ask_order(engine, batch_id, asked.first) if asked.first else None
+    return draft_missed(engine, asked.queue, batch_id, round_, order)
+
+
+def _pages_of_crops(engine: Engine, batch_id: str, asked: LineQueue, round_: int) -> Drafts:
+    return draft_confirm_pages(engine, asked.queue, batch_id, asked.pages, round_)
+
+
+def _exact_kinds(engine: Engine, batch_id: str, asked: LineQueue, round_: int) -> Drafts:
+    return draft_kinds(engine, batch_id, asked.queue.kinds, asked.margin_share, round_)
+
+
+_DRAFTERS: dict[str, Callable[[Engine, str, LineQueue, int], Drafts]] = {
+    CROP_PAGE.name: _pages_of_crops,
+    CORRECT.name: _whole_items,
+    CLASSIFY.name: _whole_items,
+    CHOOSE.name: _exact_kinds,
+}

@@ -1,0 +1,1 @@
+"""What a question is: its queue, its payload, its label config, its regions."""

@@ -1,0 +1,72 @@
+"""What the label configs of all kinds share, as XML that is built and escaped by a library, never by pasting."""
+
+from collections.abc import Sequence
+from xml.etree import ElementTree
+
+IMAGE = "image"
+"""Name of the image control, and of the field in a task's data that holds the picture's address."""
+
+BOX = "box"
+"""The control with which people draw, and which shows the boxes the machine is sure of."""
+
+UNSURE = "unsure"
+"""A hidden control: its regions have thick outlines, so that doubtful boxes are seen at a glance."""
+
+FILE = "file"
+"""The field of a task's data with the picture's original name, for the list of tasks."""
+
+COLORS = (
+    "#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#17becf", "#bcbd22", "#7f7f7f",
+)  # fmt: skip
+"""One per class, in order, told apart on photographs (matplotlib's ten)."""
+
+HOTKEYS = "1234567890"
+
+
+STYLE = """
+.said { max-height: 40px; overflow: hidden; }
+.said h4, .skip-why h4 { margin: 0 !important; font-size: 15px; line-height: 20px; font-weight: 400; }
+.skip-why { position: sticky; bottom: 0; z-index: 5; display: flex; justify-content: flex-end; align-items: center;
+  gap: 12px; padding: 2px 0; background: var(--color-neutral-background, transparent); }
+.skip-why .lsf-choices { min-width: 230px; margin: 0; }
+.skip-why button { width: 100%; }
+"""
+"""Two lines of reasons at most, and the list of reasons for a skip always in sight, above the button it belongs to."""
+
+PICTURE_HEIGHT = "calc(100vh - 300px)"
+"""What is left for a picture under the question and above the buttons: nobody scrolls for either at 1440 x 900."""
+
+
+def add_question(view: ElementTree.Element, title: str) -> None:
+    """Say what is asked, and why about this item: nothing where nothing is odd."""
+    ElementTree.SubElement(view, "Header", value=title, size="5")
+    said = ElementTree.SubElement(view, "View", className="said")
+    ElementTree.SubElement(said, "Header", value="$why", size="6")
+
+
+def add_picture(view: ElementTree.Element) -> None:
+    """Show the picture of a task."""
+    attributes = {
+        "name": IMAGE,
+        "value": f"${IMAGE}",
+        "maxHeight": PICTURE_HEIGHT,
+        "zoom": "true",
+        "zoomControl": "true",
+    }
+    ElementTree.SubElement(view, "Image", attributes)
+
+
+def add_frame(view: ElementTree.Element, classes: Sequence[str]) -> None:
+    """Let a crop show which object is meant: the outline of its box, and nothing to draw with."""
+    hidden = ElementTree.SubElement(view, "View", style="display:none")
+    add_labels(hidden, BOX, classes, strokeWidth="3", fillOpacity="0")
+
+
+def add_labels(view: ElementTree.Element, name: str, classes: Sequence[str], **style: str) -> list[ElementTree.Element]:
+    """Add a control for boxes, with a label for each class; returns the labels."""
+    attributes = {"name": name, "toName": IMAGE, "canRotate": "false", **style}
+    control = ElementTree.SubElement(view, "RectangleLabels", attributes)
+    return [
+        ElementTree.SubElement(control, "Label", value=class_name, background=COLORS[position % len(COLORS)])
+        for position, class_name in enumerate(classes)
+    ]

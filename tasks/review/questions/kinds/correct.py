@@ -1,0 +1,155 @@
+"""Correct: a whole item with the machine's boxes, to be mended and completed; without any where people label blind."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+from xml.etree import ElementTree
+
+from pydantic import Field
+
+from blocks.errors import UnknownClass
+from blocks.servers.annotation_server import AnnotationServer
+from tasks.kinds.geometry import SAME_PX, bounds_of
+from tasks.review.questions.kinds.controls import BOX, HOTKEYS, IMAGE, UNSURE, add_labels, add_picture, add_question
+from tasks.review.questions.kinds.protocol import Asking, ItemToAsk, ParsedAnswer, QuestionKind, SaidLabel, ToShow
+from tasks.review.questions.kinds.regions import AnsweredBox, ShownBox, sort_boxes, to_regions
+from tasks.review.questions.parts import refuse_without_good
+from tasks.review.questions.payload import Payload
+from tasks.triage.reasons import in_plain_words
+
+SAID_AT_MOST = 3
+SAID_CHARACTERS = 200
+"""Reasons above a picture, and how long they are together, two lines: nobody reads more."""
+
+
+class CorrectPayload(Payload):
+    """A whole item and the boxes that people begin with; pixels of the upright item."""
+
+    type: Literal["boxes"] = "boxes"
+    width: int = 0
+    height: int = 0
+    blind: bool = False
+    prefill: list[str] = Field(default_factory=list)
+    boxes: list[ShownBox] = Field(default_factory=list)
+    reasons: dict[str, str] = Field(default_factory=dict)
+    """Why boxes are asked about, by their id; '' is about the whole item."""
+
+    def showing(self, boxes: Sequence[ShownBox]) -> "CorrectPayload":
+        """Return the same question with other boxes to begin with."""
+        return self.model_copy(update={"boxes": list(boxes), "prefill": [box.id for box in boxes]})
+
+
+class Correct(QuestionKind[CorrectPayload]):
+    """Draw and mend boxes on a whole item."""
+
+    name = "boxes"
+    payload = CorrectPayload
+    control = BOX
+    compared_as = "boxes"
+    allows_empty = True
+    shows_proposals = True
+    settles: ClassVar[Literal["items", "kinds"] | None] = "items"
+    answers_are = "boxes"
+
+    def add_controls(self, view: ElementTree.Element, queue: Asking) -> None:
+        """Show the item, why it is asked about, and the classes to draw with."""
+        add_question(view, queue.title)
+        drawn = add_labels(view, BOX, queue.classes, strokeWidth="2", fillOpacity="0.05")
+        if len(drawn) == 1:
+            drawn[0].set("selected", "true")  # there is nothing to choose; a key would only take the choice back
+        else:
+            for label, key in zip(drawn, HOTKEYS, strict=False):
+                label.set("hotkey", key)
+        add_picture(view)
+        hidden = ElementTree.SubElement(view, "View", style="display:none")
+        add_labels(hidden, UNSURE, queue.classes, strokeWidth="5", fillOpacity="0.3")
+
+    def task_data(
+        self, server: AnnotationServer, queue: Asking, item_id: str, payload: CorrectPayload
+    ) -> dict[str, Any]:
+        """Return the picture, and what is odd about it and its boxes."""
+        return {IMAGE: server.image_link(item_id), "why": why_line(payload.reasons)}
+
+    def shown(self, payload: CorrectPayload) -> list[dict[str, Any]]:
+        """Return the boxes as regions, each with its reason."""
+        regions = self.unread(payload)
+        for region in regions:
+            if region["id"] in payload.reasons:
+                # Label Studio shows it with the region's details.
+                region["meta"] = {"text": [in_plain_words(payload.reasons[region["id"]])]}
+        return regions
+
+    def unread(self, payload: CorrectPayload) -> list[dict[str, Any]]:
+        """Return the boxes as regions."""
+        return to_regions(payload.boxes, payload.width, payload.height) if payload.boxes else []
+
+    def begin(self, item: ItemToAsk, queue: Asking) -> CorrectPayload:
+        """Return the question with the proposed boxes.
+
+        Raises:
+            UnknownClass: One has a class that the queue does not have.
+        """
+        boxes = shown_boxes(item.proposed, item.width, item.height)
+        for box in boxes:
+            if box.class_name not in queue.classes:
+                raise UnknownClass.named(box.class_name, queue.classes, f"queue {queue.name!r}")
+        ids = [box.id for box in boxes]
+        return CorrectPayload(
+            width=item.width,
+            height=item.height,
+            blind=item.blind,
+            prefill=ids,
+            boxes=boxes,
+            reasons=item.reasons_of(set(ids)),
+        )
+
+    def parse(self, payload: CorrectPayload, result: Sequence[Any], queue: Asking) -> ParsedAnswer:
+        """Return the boxes that a person left."""
+        boxes, parts = sort_boxes(result, payload.width, payload.height, queue.classes, payload.boxes)
+        refuse_without_good(parts, len(boxes))
+        return ParsedAnswer([box.model_dump() for box in boxes], tuple(parts))
+
+    def labels(self, row: Mapping[str, Any], said: Sequence[dict[str, Any]]) -> tuple[SaidLabel, ...]:
+        """Return the boxes."""
+        boxes = map(AnsweredBox.model_validate, said)
+        return tuple(SaidLabel(box.id, box.class_name, bounds_of(box), box.untouched) for box in boxes)
+
+    def asks_for(self, queue: Asking) -> frozenset[str]:
+        """Return all classes of the queue: people mark every object of them."""
+        return frozenset(queue.classes)
+
+
+CORRECT = Correct()
+
+
+def shown_boxes(proposed: Sequence[ToShow], width: int, height: int) -> list[ShownBox]:
+    """Return proposals as boxes to show, cut at the item's edges: doubtful ones first, the lowest score first."""
+    boxes = [
+        ShownBox(
+            id=one.proposal.id,
+            class_name=one.proposal.class_name,
+            score=one.proposal.score,
+            sure=one.is_sure,
+            x_min=max(0.0, one.proposal.x_min),
+            y_min=max(0.0, one.proposal.y_min),
+            x_max=min(float(width), one.proposal.x_max),
+            y_max=min(float(height), one.proposal.y_max),
+        )
+        for one in proposed
+    ]
+    visible = [box for box in boxes if min(box.x_max - box.x_min, box.y_max - box.y_min) > SAME_PX]
+    return sorted(visible, key=lambda box: (box.sure, box.score, box.id))
+
+
+def why_line(reasons: Mapping[str, str]) -> str:
+    """Return the lines above the picture: what is odd about it and its boxes; each box has its own with its details."""
+    distinct = list(dict.fromkeys(in_plain_words(reason) for reason in reasons.values()))
+    said = distinct[:SAID_AT_MOST]
+    while len(said) > 1 and len("; ".join(said)) > SAID_CHARACTERS:
+        said.pop()
+    line, more = shorten_to("; ".join(said), SAID_CHARACTERS), len(distinct) - len(said)
+    return line + (f"; and {more} more, with their boxes" if more else "")
+
+
+def shorten_to(text: str, characters: int) -> str:
+    """Return a text that is no longer than so many characters; what is cut off ends in an ellipsis."""
+    return text if len(text) <= characters else f"{text[: characters - 1].rstrip()}…"

@@ -1,0 +1,234 @@
+"""Queues: who is asked a kind of question, about which classes and how, each a project of its own in Label Studio.
+
+Four are built here: "mark-missed" shows a whole item with the machine's boxes, to be corrected; "choose-class" asks
+which class a whole item shows; "name-kind" shows one box and asks which finer kind it is; "confirm-page" shows many
+crops of one class, of which people remove the wrong ones. A queue is small and frozen: it travels between steps as a
+parameter.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+
+from pydantic import Field, field_validator, model_validator
+
+from blocks.errors import BadOption
+from blocks.frozen import Frozen
+from blocks.naming.emails import Email
+from tasks.review.questions.kinds.choose import CANNOT_TELL, CHOOSE, not_an_object
+from tasks.review.questions.kinds.classify import CLASSIFY
+from tasks.review.questions.kinds.correct import CORRECT
+from tasks.review.questions.kinds.page import CROP_PAGE
+from tasks.review.questions.kinds.registry import kind_named, weighed_kinds
+from tasks.review.questions.staffing import AnnotatorPool, GoldRule, OverlapRule
+
+MARK_MISSED = "mark-missed"
+NAME_KIND = "name-kind"
+CONFIRM_PAGE = "confirm-page"
+CHOOSE_CLASS = "choose-class"
+
+NAME_PATTERN = r"^[a-z0-9][a-z0-9-]*(~(referee)?[1-9][0-9]*)?$"
+"""Of a queue, or of a slot beside it: `mark-missed~1` (see `slots.py`)."""
+
+
+class Queue(Frozen):
+    """A kind of question with its classes, its instructions and the people who may answer."""
+
+    name: str = Field(min_length=3, pattern=NAME_PATTERN, description="Short name, such as mark-missed")
+    kind: str = Field(
+        description="Kind of its questions: a name of the registry of kinds, such as boxes, kind, page or confirm"
+    )
+    title: str = Field(min_length=1, description="What a person reads above the picture")
+    instructions: str = Field(description="What a person reads before the first question")
+    classes: tuple[str, ...] = Field(min_length=1, description="Classes of the boxes, in the order of their hotkeys")
+    kinds: dict[str, tuple[str, ...]] = Field(default_factory=dict, description="Finer kinds to choose from, by class")
+    annotators: tuple[Email, ...] = Field(default=(), description="E-mails of who may answer; empty: everybody")
+    referees: tuple[Email, ...] = Field(default=(), description="E-mails of who decides where people disagree")
+    overlap: OverlapRule | None = Field(default=None, description="How many people see a question; empty: one")
+    gold: GoldRule | None = Field(
+        default=None, description="Questions with a known answer among the others; empty: none"
+    )
+
+    @field_validator("kind")
+    @classmethod
+    def _kind_is_known(cls, name: str) -> str:
+        return kind_named(name).name
+
+    @model_validator(mode="after")
+    def _names_are_distinct(self) -> "Queue":
+        if len(set(self.classes)) != len(self.classes):
+            raise ValueError(f"a class is named twice in {list(self.classes)}")
+        check_kinds(self.kinds)
+        return self
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether its questions are asked in slots: of several people, or with gold hidden among them."""
+        return self.overlap is not None or self.gold is not None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether whatever anybody answers counts, so that there is nothing to weigh."""
+        return not (self.is_shared or self.annotators or self.referees)
+
+    def with_pool(self, staff: AnnotatorPool) -> "Queue":
+        """Return this queue with the people, the overlap and the gold that a line wants.
+
+        Raises:
+            BadOption: Its kind of question is asked of one person, and the line wants several or gold.
+        """
+        queue = self.model_copy(update={name: getattr(staff, name) for name in AnnotatorPool.model_fields})
+        queue.refuse_sharing()
+        return queue
+
+    def refuse_sharing(self) -> None:
+        """Refuse several people, or gold, where nothing weighs what they say.
+
+        Raises:
+            BadOption: The queue wants what its kind of question does not have.
+        """
+        if self.is_shared and not kind_named(self.kind).is_weighed:
+            wanted = " and ".join(name for name in ("overlap", "gold") if getattr(self, name) is not None)
+            weighed = " and ".join(weighed_kinds())
+            raise BadOption(
+                f"queue {self.name!r} is of kind {self.kind!r} and wants {wanted}: only questions of kinds "
+                f"{weighed} are asked of several people or hide gold. Leave {wanted} empty; who may "
+                "answer can be named all the same."
+            )
+
+    @property
+    def wants(self) -> tuple[frozenset[str], ...]:
+        """What is asked and of whom, as far as people of one project must not be told different things."""
+        return kind_named(self.kind).asks_for(self), frozenset(self.annotators), frozenset(self.referees)
+
+    def joined_with(self, earlier: "Queue") -> "Queue":
+        """Return this queue for a batch that was asked with an earlier form of it: its people and classes stay."""
+        merged = self.merged_with(earlier)
+        everybody = not (self.annotators and earlier.annotators)
+        named = () if everybody else tuple(dict.fromkeys((*earlier.annotators, *self.annotators)))
+        referees = tuple(dict.fromkeys((*earlier.referees, *self.referees)))
+        kinds = {
+            name: tuple(dict.fromkeys((*self.kinds.get(name, ()), *earlier.kinds.get(name, ()))))
+            for name in (*self.kinds, *earlier.kinds)
+        }
+        return merged.model_copy(update={"annotators": named, "referees": referees, "kinds": kinds})
+
+    def merged_with(self, earlier: "Queue") -> "Queue":
+        """Return this queue with the classes that an earlier form of it had: open questions still use them."""
+        missing = tuple(name for name in earlier.classes if name not in self.classes)
+        return self.model_copy(update={"classes": self.classes + missing})
+
+
+def check_kinds(kinds: Mapping[str, Sequence[str]]) -> None:
+    """Refuse kinds that people could not choose between.
+
+    Raises:
+        ValueError: A class has none, one twice, or one that is a way out of every question.
+    """
+    for class_name, names in kinds.items():
+        taken = {CANNOT_TELL, not_an_object(class_name)} & set(names)
+        if taken or len(set(names)) != len(names) or not names:
+            raise ValueError(
+                f"the kinds of {class_name!r} must be one or more different names, none of them "
+                f"{CANNOT_TELL!r} or {not_an_object(class_name)!r} (got {', '.join(map(repr, names)) or 'none'})"
+            )
+
+
+def mark_missed_queue(classes: Sequence[str], annotators: Sequence[str] = ()) -> Queue:
+    """Build the queue in which people correct the boxes of whole items.
+
+    Args:
+        classes: Class names, in the order of their hotkeys.
+        annotators: E-mails of who should answer; empty means everybody.
+    """
+    names = ", ".join(classes)
+    choose = "press the class's number, then " if len(classes) > 1 else ""  # the only one is chosen already
+    return Queue(
+        name=MARK_MISSED,
+        kind=CORRECT.name,
+        title=f"Mark every object: {names}",
+        instructions=(
+            f"<p><b>Every object ({escape(names)}) needs one tight box.</b></p>"
+            "<p>1. Thick outlines are boxes the machine is unsure of: look there first. Correct, delete or keep.</p>"
+            "<p>2. Thin outlines are boxes it is sure of: a glance is enough.</p>"
+            f"<p>3. Draw what is missing: {choose}drag, box after box.</p>"
+            "<p>4. Box only what you can see, and all of it. Submit, also when nothing is there.</p>"
+            "<p>Some pictures come without any boxes on purpose: mark everything there.</p>"
+        ),
+        classes=tuple(classes),
+        annotators=tuple(annotators),
+    )
+
+
+def name_kind_queue(kinds: Mapping[str, Sequence[str]], annotators: Sequence[str] = ()) -> Queue:
+    """Build the queue in which people who know name the exact kind of single boxes.
+
+    Args:
+        kinds: Class name to its finer kinds.
+        annotators: E-mails of who should answer, other people than in the first queue; empty means everybody.
+    """
+    return Queue(
+        name=NAME_KIND,
+        kind=CHOOSE.name,
+        title="Which kind is it?",
+        instructions=(
+            "<p><b>Choose the kind of the object in the middle.</b> One key, then submit.</p>"
+            "<p>Nothing of the sort in the middle? Say so. Too small or hidden? &ldquo;Cannot tell&rdquo; is right.</p>"
+        ),
+        classes=tuple(kinds),
+        kinds={name: tuple(finer) for name, finer in kinds.items()},
+        annotators=tuple(annotators),
+    )
+
+
+def confirm_page_queue(classes: Sequence[str], annotators: Sequence[str] = ()) -> Queue:
+    """Build the queue in which people confirm pages of crops at a glance.
+
+    Args:
+        classes: Class names; a page shows crops of one of them.
+        annotators: E-mails of who should answer; empty means everybody.
+    """
+    return Queue(
+        name=CONFIRM_PAGE,
+        kind=CROP_PAGE.name,
+        title="Click every crop that is wrong",
+        instructions=(
+            "<p><b>Click every crop that is wrong, then submit.</b> Nothing wrong? Submit at once.</p>"
+            "<p>Wrong is: another object in the frame, none at all, or a frame that does not fit it.</p>"
+            "<p>Keys 1 to 9, 0, q, w, e, r, t, y, i, o and p mark the first crops, and take the mark away again.</p>"
+        ),
+        classes=tuple(classes),
+        annotators=tuple(annotators),
+    )
+
+
+def choose_class_queue(classes: Sequence[str], annotators: Sequence[str] = ()) -> Queue:
+    """Build the queue in which people say which class a whole item shows.
+
+    Args:
+        classes: Class names, in the order of their hotkeys.
+        annotators: E-mails of who should answer; empty means everybody.
+
+    Raises:
+        ValueError: A class is called as the way out of the question is.
+    """
+    if CANNOT_TELL in classes:
+        raise ValueError(f"no class can be called {CANNOT_TELL!r}: that is what people choose who cannot tell")
+    return Queue(
+        name=CHOOSE_CLASS,
+        kind=CLASSIFY.name,
+        title="Which one is it?",
+        instructions=(
+            "<p><b>Choose the one class that the picture shows.</b> One key, then submit.</p>"
+            "<p>If one is chosen already, it is the machine's guess: correct it, or submit at once.</p>"
+            "<p>Nobody could tell? &ldquo;Cannot tell&rdquo; (key 0) is right: it counts for no class.</p>"
+        ),
+        classes=tuple(classes),
+        annotators=tuple(annotators),
+    )
+
+
+ABOUT_ITEMS: dict[str, Callable[[Sequence[str]], Queue]] = {
+    CORRECT.name: mark_missed_queue,
+    CLASSIFY.name: choose_class_queue,
+}
+"""By kind of question, the queue that asks about whole items."""

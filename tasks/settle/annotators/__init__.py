@@ -1,0 +1,1 @@
+"""What a batch says of its annotators, and which of their answers do not count."""

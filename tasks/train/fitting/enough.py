@@ -1,0 +1,53 @@
+"""Whether a snapshot holds enough to train on, to test on, and to choose an epoch by: before hours are spent."""
+
+import logging
+from collections import Counter
+
+from blocks.errors import NotEnoughData
+from tasks.dataset.manifest import Manifest
+from tasks.train.options import TrainOptions
+
+log = logging.getLogger(__name__)
+
+
+def check_enough(manifest: Manifest, options: TrainOptions) -> None:
+    """Refuse a snapshot that cannot train or test a model, before hours are spent.
+
+    Raises:
+        NotEnoughData: With how many labels are missing, and where.
+    """
+    labels: Counter[str] = Counter()
+    items: Counter[str] = Counter()
+    taught: set[str] = set()
+    for item in manifest.items():
+        items[item.split] += 1
+        labels[item.split] += len(item.labels)
+        if item.split == "train":
+            taught |= {label.class_name for label in item.labels}
+    missing = options.min_train_boxes - labels["train"]
+    if missing > 0:
+        raise NotEnoughData(
+            f"snapshot {manifest.id[:12]} of {manifest.collection!r} has {labels['train']} labels on {items['train']} "
+            f"items to train on, and {options.min_train_boxes} are needed: settle {missing} more in sequences of the "
+            "train split, or lower min_train_boxes."
+        )
+    missing = options.min_test_boxes - labels["test"]
+    if missing > 0:
+        found = f"{labels['test']} labels" if labels["test"] else "no label"
+        raise NotEnoughData(
+            f"snapshot {manifest.id[:12]} of {manifest.collection!r} has {items['test']} items and {found} to test "
+            f"on, and {options.min_test_boxes} are needed to say whether a new detector is better: settle {missing} "
+            "more in sequences of the test split (a collection of one sequence has none: add images of another), or "
+            "lower min_test_boxes."
+        )
+    unseen = sorted(set(manifest.classes) - taught)
+    if unseen:
+        log.warning("no label to train on of %s: the new detector will not find it", ", ".join(unseen[:20]))
+
+
+def chooses_epoch(manifest: Manifest, options: TrainOptions) -> bool:
+    """Say whether the val split has enough labels to tell one epoch from another.
+
+    The best of many epochs by a few boxes is the luckiest one, not the best.
+    """
+    return sum(len(item.labels) for item in manifest.items("val")) >= options.min_val_boxes

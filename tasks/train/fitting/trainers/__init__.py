@@ -1,0 +1,1 @@
+"""What trains and measures models, one file for each kind of network."""

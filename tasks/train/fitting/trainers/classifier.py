@@ -1,0 +1,125 @@
+"""Classifiers of whole items: trained on pictures made to fit a square, and measured by what they say of such.
+
+Where there is no model yet, a small network begins with random numbers: nothing is looked up or downloaded.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from blocks.errors import BadInput, ObjectMissing
+from blocks.storage.stores import Store
+from tasks.dataset.manifest import ManifestItem
+from tasks.detect.options import TilingOptions
+from tasks.detect.proposers.classifier import classify, fit_square, open_classifier
+from tasks.detect.refs import DetectorRef
+from tasks.detect.tiling.read_ahead import Unseen, stored_images
+from tasks.intake.images import read_item
+from tasks.train.fitting.beginnings import Beginning, begin_with
+from tasks.train.fitting.trainers.protocol import Cut, TrainingJob
+
+log = logging.getLogger(__name__)
+
+LARGEST_PX = 224
+"""Side of the squares, unless the line's tiles are smaller: what most networks that classify are made for."""
+
+STRIDE_PX = 32
+
+
+class ClassifierTraining:
+    """Ultralytics classifiers."""
+
+    name = "classifier"
+    begins_from_nothing = True
+
+    def begin(self, store: Store, base: DetectorRef, classes: tuple[str, ...]) -> Beginning:
+        """Open the first weights; see `begin_with`. Nobody brings nothing."""
+        if base.is_nobody:
+            return Beginning(taken_over=0, tensors=1, stride=STRIDE_PX)
+        return begin_with(store.local_path(base.weights_key), classes, "classification")
+
+    def cut(self, job: TrainingJob) -> Cut:
+        """Write each item as a square, in a folder of its class; an item that cannot be read is left out."""
+        from tasks.train.fitting.trainer import class_folder
+
+        folder, side_px = job.scratch / "squares", _side_of(job.tiling)
+        split_of = {"train": "train", "val": "val" if job.chooses_epoch else "train"}
+        written: Counter[str] = Counter()
+        for item in job.manifest.items():
+            name, split = _class_of(item), split_of.get(item.split)
+            if name is None or split is None:
+                continue
+            place = folder / split / class_folder(job.manifest.classes.index(name))
+            written[split] += _write_square(job.store, item, place, side_px)
+        train = folder / "train"
+        val = folder / "val" if written["val"] else train  # a training wants to open one, also where none is measured
+        facts = {"side_px": side_px, "train_items": written["train"], "val_items": written["val"]}
+        return Cut(train, val, written["train"], facts)
+
+    def loop(self, job: TrainingJob, cut: Cut) -> Any:
+        """Return a classification training."""
+        from tasks.train.fitting.trainer import ClassTraining, TrainingPictures, overrides_of
+
+        pictures = TrainingPictures(cut.train, cut.val, job.manifest.classes)
+        epochs = job.options.epochs_for(cut.pictures)
+        overrides = overrides_of(job.options, _side_of(job.tiling), epochs, job.scratch)
+        weights = None if job.base.is_nobody else job.store.local_path(job.base.weights_key)
+        keep_norms = job.options.keep_norms and weights is not None  # random numbers have no statistics worth keeping
+        return ClassTraining(weights, pictures, keep_norms, overrides, job.chooses_epoch)
+
+    def predict(
+        self,
+        store: Store,
+        items: Sequence[ManifestItem],
+        ref: DetectorRef,
+        classes: tuple[str, ...],
+        tiling: TilingOptions,
+    ) -> tuple[list[str | None], tuple[str, ...]]:
+        """Return for each item the likeliest of some classes; None where it cannot be read, or nobody looks at it."""
+        nothing: list[str | None] = [None] * len(items)
+        if ref.is_nobody:
+            return nothing, classes
+        network = open_classifier(store, ref)
+        known = [number for number, name in enumerate(network.classes) if name in classes]
+        unknown = tuple(name for name in classes if name not in network.classes)
+        if not known:
+            return nothing, unknown
+        said: dict[str, str | None] = {}
+        for item_id, found in classify(network, stored_images(store, items), tiling):
+            if isinstance(found, Unseen):
+                log.warning("test item %s counts as missed: %s", item_id, found.reason)
+                said[item_id] = None
+                continue
+            scores = found[0]
+            said[item_id] = network.classes[max(known, key=lambda number: scores[number])]
+        return [said[item.id] for item in items], unknown
+
+    def truth(self, item: ManifestItem, classes: Sequence[str]) -> str | None:  # noqa: ARG002  (the protocol's signature)
+        """Return the class of an item."""
+        return _class_of(item)
+
+    def seen(self, tiling: TilingOptions) -> str:  # noqa: ARG002  (the protocol's signature)
+        """Name the whole."""
+        return "each as a whole"
+
+
+def _side_of(tiling: TilingOptions) -> int:
+    return min(tiling.tile_px, LARGEST_PX)
+
+
+def _class_of(item: ManifestItem) -> str | None:
+    return item.labels[0].class_name if item.labels else None
+
+
+def _write_square(store: Store, item: ManifestItem, folder: Path, side_px: int) -> bool:
+    try:
+        square = fit_square(read_item(store, item.key), side_px)
+    except (BadInput, ObjectMissing) as error:
+        log.warning("item %s is not trained on: %s", item.id, error)
+        return False
+    folder.mkdir(parents=True, exist_ok=True)
+    return cv2.imwrite(str(folder / f"{item.id}.png"), square)

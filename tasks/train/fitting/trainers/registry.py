@@ -1,0 +1,17 @@
+"""Which trainers there are. A new one is a file beside these and a line here."""
+
+from tasks.kinds.registry import label_kind
+from tasks.train.fitting.trainers.classifier import ClassifierTraining
+from tasks.train.fitting.trainers.detector import DetectorTraining
+from tasks.train.fitting.trainers.protocol import Trainer
+
+TRAINERS: dict[str, Trainer] = {each.name: each for each in (DetectorTraining(), ClassifierTraining())}
+
+
+def trainer_of(kind: str) -> Trainer:
+    """Return what trains models for labels of a kind.
+
+    Raises:
+        BadOption: There is no such kind of label.
+    """
+    return TRAINERS[label_kind(kind).trainer]

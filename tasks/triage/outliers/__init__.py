@@ -1,0 +1,1 @@
+"""Objects and images that are unlike the others of their batch."""

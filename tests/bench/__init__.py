@@ -1,0 +1,1 @@
+"""Benches: what the numbers in docs/benchmarks.md were measured with."""

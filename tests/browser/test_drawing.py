@@ -1,0 +1,86 @@
+"""Somebody draws box after box in a real browser, as quickly as they can: no class has to be chosen again."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+from sqlalchemy import Engine
+from sqlmodel import select
+
+from blocks.database.engine import reading, upsert, writing
+from blocks.database.tables import Answer, Batch, Item
+from blocks.servers.annotation_server import AnnotationServer
+from blocks.storage.stores import FolderStore
+from infra.browser.screenshots import log_in
+from infra.demo.scenes.drawing import draw_scenes
+from tasks.intake.folders import find_images, take_in
+from tasks.review.posting.outbox import Draft, post_questions, write_questions
+from tasks.review.questions.kinds.correct import CorrectPayload
+from tasks.review.questions.queue import mark_missed_queue
+from tasks.review.receiving.poll import read_all_changes
+from tests.browser.person import WAIT_MS
+from tests.chaos.post_office import open_gateway
+from tests.label_studio import EMAIL, PASSWORD
+
+pytestmark = [pytest.mark.slow, pytest.mark.label_studio]
+
+LAPTOP = {"width": 1440, "height": 900}
+CORNERS = ((60, 60), (200, 80), (340, 200))
+SIDES = (70, 50)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("classes", "keys", "drawn"), [(("car",), "", "car"), (("car", "truck"), "2", "truck")])
+def test_three_boxes_are_drawn_with_one_choice_of_class_or_none(
+    page: Page,
+    engine: Engine,
+    store: FolderStore,
+    label_studio: AnnotationServer,
+    tmp_path: Path,
+    classes: tuple[str, ...],
+    keys: str,
+    drawn: str,
+) -> None:
+    take_in(engine, store, "lots", find_images(draw_scenes(tmp_path / "scenes", 1, seed=5).images))
+    with reading(engine) as session:
+        (item,) = session.exec(select(Item)).all()
+    with writing(engine) as session:
+        upsert(session, Batch, [{"id": "b", "collection": f"drawing {' '.join(classes)}"}])
+    queue = mark_missed_queue(classes)
+    payload = CorrectPayload(width=item.width, height=item.height)
+    write_questions(engine, queue, [Draft("b", item.id, payload.model_dump(mode="json"))])
+
+    page.set_viewport_size(LAPTOP)  # type: ignore[arg-type]
+    with open_gateway(engine, store, label_studio) as (address, _bell):
+        project = post_questions(engine, replace(label_studio, gateway_url=address), queue, "b").project_id
+        log_in(page, label_studio.url, EMAIL, PASSWORD)
+        page.goto(f"{label_studio.url}/projects/{project}/data")
+        page.get_by_text(item.name).first.wait_for(timeout=WAIT_MS)
+        assert page.get_by_text("question_id").count() == 0, "the list shows a number of ours"
+        page.get_by_role("button", name="Label All Tasks").click(timeout=WAIT_MS)
+        page.get_by_role("button", name="Close modal").click(timeout=WAIT_MS)
+        page.wait_for_load_state("networkidle")
+        page.wait_for_timeout(1500)
+        for text in ("If you skip: why?", "Skip", "Submit"):  # all in sight, and nobody scrolls
+            place = page.get_by_text(text, exact=True).last.bounding_box()
+            assert place is not None
+            assert place["y"] + place["height"] <= LAPTOP["height"]
+        page.keyboard.press(keys) if keys else None
+        canvas = page.locator(".konvajs-content").first.bounding_box()
+        assert canvas is not None
+        for x, y in CORNERS:
+            page.mouse.move(canvas["x"] + x, canvas["y"] + y)
+            page.mouse.down()
+            page.mouse.move(canvas["x"] + x + SIDES[0], canvas["y"] + y + SIDES[1], steps=5)
+            page.mouse.up()
+            page.wait_for_timeout(300)
+        page.screenshot(path=str(tmp_path / "drawn.png"))
+        with page.expect_response(re.compile(r"/api/tasks/\d+/annotations"), timeout=WAIT_MS) as sent:
+            page.get_by_role("button", name="Submit current annotation").click()
+        assert sent.value.status == 201, sent.value.text()
+    read_all_changes(engine, label_studio)
+    with reading(engine) as session:
+        (answer,) = session.exec(select(Answer)).all()
+    assert [box["class_name"] for box in answer.raw] == [drawn] * len(CORNERS)

@@ -1,0 +1,233 @@
+"""Labels to take along: what pycocotools and ultralytics read is what was settled, under the files' own names."""
+
+import json
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+import yaml
+from pycocotools.coco import COCO
+from sqlalchemy import Engine
+from sqlmodel import select, update
+
+from blocks.database.engine import reading, upsert, writing
+from blocks.database.tables import Batch, BatchItem, Item, Label, Snapshot, Source
+from blocks.errors import BadOption, NotEnoughData
+from blocks.storage.stores import FolderStore, Store
+from tasks.dataset.certificates import issue_certificate
+from tasks.dataset.snapshots import take_snapshot
+from tasks.dataset.take_along import take_along
+from tasks.detect.backends.safe_weights import quiet_ultralytics
+from tests.dataset.scenes import draw_scene, label_row, settle_scenes
+
+SPLITS = {"s0": "train", "s1": "val", "s2": "test"}
+NAMES = ["north/a.png", "south/a.png", "south/b (2).png", "größe 100%.png", "停車場/a.png", "south/a.jpg"]
+
+
+@pytest.fixture
+def ids(engine: Engine, store: Store) -> list[str]:
+    """Six settled pictures, two in each split; three are called `a.png`, and `a.jpg` lies beside one of them."""
+    scenes = [draw_scene(n, sequence=f"s{n % 3}", squares=n) for n in range(6)]
+    ids = settle_scenes(engine, store, scenes, SPLITS)
+    take_in(engine, dict(zip(NAMES, ids, strict=True)))
+    return ids
+
+
+def take_in(engine: Engine, by_name: dict[str, str], state: str = "taken") -> None:
+    with writing(engine) as session:
+        rows = [
+            {"collection": "lot", "uri": Path("/photos", name).as_uri(), "item_id": item_id, "state": state}
+            for name, item_id in by_name.items()
+        ]
+        upsert(session, Source, rows)
+
+
+def read_coco(folder: Path, split: str) -> COCO:
+    with redirect_stdout(StringIO()):
+        return COCO(str(folder / "annotations" / f"instances_{split}.json"))
+
+
+def settled(engine: Engine) -> set[tuple[str, float, float, float, float]]:
+    with reading(engine) as session:
+        rows = session.exec(select(Label).where(Label.retracted == False)).all()  # noqa: E712 SQL
+    return {(row.class_name, row.x_min, row.y_min, row.x_max - row.x_min, row.y_max - row.y_min) for row in rows}
+
+
+def test_pycocotools_reads_what_was_settled(engine: Engine, store: Store, ids: list[str], tmp_path: Path) -> None:
+    result = take_along(engine, store, "lot", tmp_path / "out", "coco", "copy")
+    found, names = set(), []
+    for split in ("train", "val", "test"):
+        coco = read_coco(tmp_path / "out", split)
+        names += [image["file_name"] for image in coco.dataset["images"]]
+        classes = {row["id"]: row["name"] for row in coco.dataset["categories"]}
+        assert classes == {1: "blue", 2: "red"}
+        for row in coco.loadAnns(coco.getAnnIds()):
+            found.add((classes[row["category_id"]], *row["bbox"]))
+            assert row["area"] == row["bbox"][2] * row["bbox"][3]
+        for image in coco.dataset["images"]:
+            picture = cv2.imread(str(tmp_path / "out" / "images" / split / image["file_name"]))
+            assert picture is not None
+            assert picture.shape[:2] == (image["height"], image["width"])
+    assert found == settled(engine)
+    assert sorted(names) == sorted(NAMES)
+    assert dict(result.pictures) == {"train": 2, "val": 2, "test": 2}
+    assert sum(result.labels.values()) == 15
+
+
+def test_ultralytics_reads_what_was_settled(engine: Engine, store: Store, ids: list[str], tmp_path: Path) -> None:
+    quiet_ultralytics()
+    from ultralytics.data.dataset import YOLODataset
+    from ultralytics.data.utils import check_det_dataset
+
+    out = tmp_path / "out"
+    take_along(engine, store, "lot", out, "yolo", "copy")
+    out = out.rename(tmp_path / "moved")
+    data = check_det_dataset(str(out / "data.yaml"), autodownload=False)
+    assert data["names"] == {0: "blue", 1: "red"}
+    boxes = pictures = 0
+    for split in ("train", "val", "test"):
+        dataset = YOLODataset(img_path=data[split], data=data, task="detect", augment=False)
+        pictures += len(dataset.labels)
+        boxes += sum(len(each["cls"]) for each in dataset.labels)
+    assert (pictures, boxes) == (6, 15)
+
+
+def test_pictures_that_would_share_a_label_file_do_not(
+    engine: Engine, store: Store, ids: list[str], tmp_path: Path
+) -> None:
+    with writing(engine) as session:
+        session.exec(update(Item).values(sequence="s0"))
+    result = take_along(engine, store, "lot", tmp_path / "out", "yolo", "copy")
+    labels = {path.relative_to(tmp_path / "out/labels/train") for path in (tmp_path / "out/labels").rglob("*.txt")}
+    pictures = [path for path in (tmp_path / "out/images").rglob("*") if path.is_file()]
+    assert (len(labels), len(pictures)) == (6, 6)
+    assert sum("another name" in note for note in result.notes) == 1
+    for picture in pictures:
+        assert picture.relative_to(tmp_path / "out/images/train").with_suffix(".txt") in labels
+
+
+@pytest.mark.parametrize("name", ["no suffix", "old.jfif", "line\nbreak.png", 'a"b.png', "x" * 250 + ".png"])
+@pytest.mark.parametrize("fmt", ["coco", "yolo"])
+def test_every_file_name_can_be_taken_along(engine: Engine, store: Store, tmp_path: Path, name: str, fmt: Any) -> None:
+    (item_id,) = settle_scenes(engine, store, [draw_scene(1)], SPLITS)
+    take_in(engine, {name: item_id})
+    result = take_along(engine, store, "lot", tmp_path / "out", fmt, "copy")
+    (picture,) = [path for path in (tmp_path / "out" / "images").rglob("*") if path.is_file()]
+    assert cv2.imread(str(picture)) is not None
+    assert sum(result.pictures.values()) == 1
+    if fmt == "yolo":
+        assert picture.suffix == ".png"
+        assert Path(str(picture.with_suffix(".txt")).replace("/images/", "/labels/")).is_file()
+
+
+def test_a_class_may_be_called_anything(engine: Engine, store: Store, tmp_path: Path) -> None:
+    (item_id,) = settle_scenes(engine, store, [draw_scene(1, squares=0)], SPLITS)
+    take_in(engine, {"a.png": item_id})
+    names = ["yes", "1", "a: b", "- x", "größe 100 %", "{a}", "'quoted'", "🚗", "null", "#1"]
+    with writing(engine) as session:
+        rows = [label_row(item_id, f"c{n}", name, (n, 0, n + 5, 5)) for n, name in enumerate(names)]
+        upsert(session, Label, rows)
+    take_along(engine, store, "lot", tmp_path / "yolo", "yolo", "none")
+    take_along(engine, store, "lot", tmp_path / "coco", "coco", "none")
+    data = yaml.safe_load((tmp_path / "yolo" / "data.yaml").read_text(encoding="utf-8"))
+    assert data["names"] == dict(enumerate(sorted(names)))
+    assert [row["name"] for row in read_coco(tmp_path / "coco", "train").dataset["categories"]] == sorted(names)
+
+
+def test_links_lead_to_the_store_and_none_writes_no_picture(
+    engine: Engine, store: FolderStore, ids: list[str], tmp_path: Path
+) -> None:
+    take_along(engine, store, "lot", tmp_path / "links", "yolo", "link")
+    links = [path for path in (tmp_path / "links" / "images").rglob("*") if not path.is_dir()]
+    assert len(links) == 6
+    assert all(path.is_symlink() and path.resolve().is_relative_to(store.root) for path in links)
+    take_along(engine, store, "lot", tmp_path / "none", "coco", "none")
+    assert not (tmp_path / "none" / "images").exists()
+
+
+def test_what_has_no_settled_label_is_counted_by_why(engine: Engine, store: Store, tmp_path: Path) -> None:
+    scenes = [draw_scene(n) for n in range(4)]
+    ids = settle_scenes(engine, store, scenes, SPLITS)
+    with writing(engine) as session:
+        session.exec(update(BatchItem).where(BatchItem.item_id == ids[1]).values(settled_at=None))
+        session.exec(update(BatchItem).where(BatchItem.item_id == ids[2]).values(set_aside="too large"))
+    take_in(engine, dict(zip("abcd", ids, strict=True)))
+    with writing(engine) as session:
+        upsert(session, Source, [{"collection": "lot", "uri": "file:///x", "item_id": None, "state": "set_aside"}])
+    result = take_along(engine, store, "lot", tmp_path / "out", "coco", "none")
+    assert sum(result.pictures.values()) == 2
+    assert sorted(result.left_out.values()) == [1, 1, 1]
+    assert json.loads((tmp_path / "out" / "snapshot.json").read_text())["left_out"] == result.left_out
+
+
+def test_an_export_is_no_snapshot_and_a_certificate_of_the_same_truth_lies_beside_it(
+    engine: Engine, store: Store, ids: list[str], tmp_path: Path
+) -> None:
+    before = take_along(engine, store, "lot", tmp_path / "before", "coco", "none")
+    assert not before.has_certificate
+    with reading(engine) as session:
+        assert session.exec(select(Snapshot)).all() == [], "new labels are counted from the last snapshot on"
+    snapshot = take_snapshot(engine, store, "lot")
+    assert snapshot.id == before.snapshot.id
+    issue_certificate(engine, store, snapshot.id)
+    after = take_along(engine, store, "lot", tmp_path / "after", "coco", "none")
+    assert after.has_certificate
+    assert json.loads((tmp_path / "after" / "certificate.json").read_text())["snapshot"] == snapshot.id
+
+
+@pytest.mark.parametrize("there", ["file", "full", "link", "closed"])
+def test_a_place_that_is_taken_or_closed_is_refused_and_left_as_it_is(
+    engine: Engine, store: Store, ids: list[str], tmp_path: Path, there: str
+) -> None:
+    place = tmp_path / "out"
+    if there == "file":
+        place.write_text("mine")
+    elif there == "full":
+        place.mkdir()
+        (place / "mine.txt").write_text("mine")
+    elif there == "link":
+        place.symlink_to(tmp_path)
+    else:
+        place = Path("/proc/out")  # nobody may write there
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(BadOption, match=r"not empty|cannot be written"):
+        take_along(engine, store, "lot", place, "coco", "copy")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_an_empty_folder_is_filled_and_a_crash_leaves_it_empty(
+    engine: Engine, store: FolderStore, ids: list[str], tmp_path: Path
+) -> None:
+    place = tmp_path / "out"
+    place.mkdir()
+    lost = next(path for path in store.root.rglob("*.png"))
+    kept = lost.rename(tmp_path / "kept.png")
+    with pytest.raises(Exception, match="no object"):
+        take_along(engine, store, "lot", place, "yolo", "copy")
+    assert list(place.iterdir()) == []
+    kept.rename(lost)
+    take_along(engine, store, "lot", place, "yolo", "copy")
+    assert (place / "data.yaml").is_file()
+
+
+def test_without_settled_labels_there_is_nothing_to_take_along(engine: Engine, store: Store, tmp_path: Path) -> None:
+    with writing(engine) as session:
+        upsert(session, Batch, [{"id": "b", "collection": "lot"}])
+    with pytest.raises(NotEnoughData, match="'lot' has no settled item"):
+        take_along(engine, store, "lot", tmp_path / "out", "coco", "copy")
+    assert not (tmp_path / "out").exists()
+
+
+def test_names_as_long_as_a_file_system_takes_end_no_export(engine: Engine, store: Store, tmp_path: Path) -> None:
+    ids = settle_scenes(engine, store, [draw_scene(n, sequence="s0", squares=n) for n in range(4)], {"s0": "train"})
+    names = [f"{'x' * 250}.jfif", f"{'停' * 83}.jpg", f"{'停' * 83}.png", f"{'🚗' * 62}.gif"]
+    take_in(engine, dict(zip(names, ids, strict=True)))
+    take_along(engine, store, "lot", tmp_path / "out", "yolo", "copy")
+    images, labels = (
+        {path.stem for path in (tmp_path / "out" / kind / "train").iterdir()} for kind in ("images", "labels")
+    )
+    assert images == labels
+    assert len(labels) == 4

@@ -1,0 +1,19 @@
+"""How many examples hypothesis tries: some in `make test`, twenty times as many in `make test-long`."""
+
+import os
+
+from hypothesis import settings
+
+IS_LONG = os.environ.get("LABELLINE_LONG") == "1"
+USUAL = 100
+
+
+def examples(quick: int, long: int | None = None) -> int:
+    """Return how many to try: so many in the quick run, and twenty times as many, or what is said, in the long one."""
+    return (long or 20 * quick) if IS_LONG else quick
+
+
+def set_examples() -> None:
+    """Let tests that say nothing of it try the usual number; how long one takes is the machine's doing."""
+    settings.register_profile("labelline", deadline=None, max_examples=examples(USUAL))
+    settings.load_profile("labelline")

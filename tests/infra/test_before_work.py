@@ -1,0 +1,147 @@
+"""What is wrong is said before anything is taken in, by every command that starts or ends a labelling."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+from click.testing import Result
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+from prefect.exceptions import ObjectAlreadyExists
+from pydantic import SecretStr
+from sqlalchemy import Engine
+from sqlmodel import select
+from typer.testing import CliRunner
+
+from blocks.catalog import Catalog
+from blocks.database.engine import reading
+from blocks.database.tables import Item, Source
+from blocks.object_store import ObjectStore
+from blocks.servers.experiments import Experiments
+from blocks.storage.stores import FolderStore
+from blocks.tracking import Tracking
+from infra.cli.main import app
+from infra.stack.secrets.credentials import ensure_credentials
+from infra.stack.servers.services import PLUGS, WORK_POOL, WORKER_NAME
+from infra.stack.state import ProcessRecord, ServiceName, StackState
+from tests.dataset.scenes import draw_scene, settle_scenes
+from tests.train.conftest import empty_mlflow, experiments, tiny_weights
+
+__all__ = ["empty_mlflow", "experiments", "tiny_weights"]
+
+# Prefect 3.8 leaves sockets of its own clients to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture
+def home(
+    tmp_path: Path, client: SyncPrefectClient, prefect_api: str, engine: Engine, experiments: Experiments
+) -> Iterator[Path]:
+    """A stack that can take runs: its Prefect is the session's, with a pool and a worker that was just heard of."""
+    home = tmp_path / ".home"
+    home.mkdir()
+    ensure_credentials(home)
+    blocks = (
+        ObjectStore(folder=str(tmp_path / "objects")),
+        Catalog(url=SecretStr(engine.url.render_as_string(hide_password=False))),
+        Tracking(uri=SecretStr(experiments.uri), artifact_root=str(tmp_path / "mlartifacts")),
+    )
+    for block in blocks:
+        block.save(PLUGS, overwrite=True)
+    try:
+        client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process"))
+    except ObjectAlreadyExists:
+        client.update_work_pool(WORK_POOL, WorkPoolUpdate(is_paused=False))
+    client._client.post(f"/work_pools/{WORK_POOL}/workers/heartbeat", json={"name": WORKER_NAME}).raise_for_status()
+    me = ProcessRecord(pid=os.getpid(), created=psutil.Process().create_time())
+    ports = dict.fromkeys(ServiceName, 9) | {ServiceName.PREFECT: urlsplit(prefect_api).port or 0}
+    StackState(home=home, ports=ports, processes=dict.fromkeys(ServiceName, me)).save()
+    yield home
+    for block in blocks:
+        type(block).delete(PLUGS)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "Bob's photos (1)"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    return folder
+
+
+def labelline(home: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments), env={"LABELLINE_HOME": str(home), "COLUMNS": "240"})
+
+
+def rows(engine: Engine) -> int:
+    with reading(engine) as session:
+        return len(session.exec(select(Source)).all()) + len(session.exec(select(Item)).all())
+
+
+@pytest.mark.parametrize(
+    ("classes", "detector", "said"),
+    [
+        ("red", "", "has no detector yet"),
+        ("red,bleu", "weights", "class 'bleu' is not known to the detector tiny.pt. Did you mean 'blue'?"),
+        ("tree,house", "weights", "knows none of the classes tree, house, only: red, blue"),
+        ("red", "7", "has no detector '7'"),
+        ("red", "picture", "a.png"),
+    ],
+)
+def test_a_detector_that_cannot_do_it_is_said_before_anything_is_taken_in(
+    home: Path, engine: Engine, photos: Path, tiny_weights: Path, classes: str, detector: str, said: str
+) -> None:
+    given = {"weights": str(tiny_weights), "picture": str(photos / "a.png"), "": "champion"}.get(detector, detector)
+    shown = labelline(home, "label", str(photos), "--classes", classes, "--detector", given)
+    assert (shown.exit_code, rows(engine)) == (1, 0)
+    assert said in shown.output
+    for code in ("Traceback", '{"', "(?:", "errors.pydantic"):
+        assert code not in shown.output
+
+
+def test_what_is_new_to_the_detector_is_told_and_then_the_line_is_started(
+    home: Path, engine: Engine, photos: Path, tiny_weights: Path
+) -> None:
+    asked = ("--classes", "red,bleu", "--new-class", "bleu", "--detector", str(tiny_weights))
+    shown = labelline(home, "label", str(photos), *asked)
+    assert "it does not know bleu: people find these without boxes" in shown.output
+    assert "is not deployed: run `labelline up`" in shown.output, "all that was checked is well"
+
+
+def test_a_collection_that_is_not_there_is_said_with_the_one_that_was_meant(
+    home: Path, engine: Engine, store: FolderStore, tmp_path: Path
+) -> None:
+    settle_scenes(engine, store, [draw_scene(0)], {"s0": "train"}, collection="Photos (1)")
+    commands = (
+        ["retrain", "photos (1)"],
+        ["simulate", str(tmp_path), "photos (1)"],
+        ["export", "photos (1)", "--out", str(tmp_path / "out")],
+        ["gold", "--collection", "photos (1)"],
+    )
+    for command in commands:
+        shown = labelline(home, *command)
+        assert (shown.exit_code, "Did you mean 'Photos (1)'?" in shown.output) == (1, True), command
+
+
+def test_retraining_without_a_detector_or_labels_is_refused_in_the_terminal(
+    home: Path, engine: Engine, store: FolderStore
+) -> None:
+    settle_scenes(engine, store, [draw_scene(0)], {"s0": "train"}, collection="lots")
+    assert "has no detector yet" in labelline(home, "retrain", "lots").output
+    settle_scenes(engine, store, [draw_scene(1, squares=0)], {"s0": "train"}, collection="bare", batch_id="b2")
+    assert "has no settled labels to train on" in labelline(home, "retrain", "bare").output
+
+
+def test_labels_are_taken_along_from_what_the_blocks_name(
+    home: Path, engine: Engine, store: FolderStore, tmp_path: Path
+) -> None:
+    settle_scenes(engine, store, [draw_scene(0), draw_scene(1)], {"s0": "train"}, collection="Photos (1)")
+    shown = labelline(home, "export", "Photos (1)", "--format", "yolo", "--out", str(tmp_path / "out"))
+    assert shown.exit_code == 0, shown.output
+    assert "8 labels on 2 pictures (train 2, val 0, test 0)" in shown.output
+    assert "by class: blue 4, red 4" in shown.output
+    assert "there is no picture in val" in shown.output
+    assert len(list((tmp_path / "out" / "images" / "train").iterdir())) == 2
