@@ -18,7 +18,7 @@ from blocks.database.tables import Answer, AnswerState, Batch, Item, Question, Q
 from blocks.errors import BadOption
 from tasks.review.gold.pool import gold_row
 from tasks.review.questions.bookmarks import forget_bookmarks, write_bookmarks, wrong_gold, wrong_gold_ids
-from tasks.review.questions.kinds.registry import kind_named, weighed_kinds
+from tasks.review.questions.kinds.registry import kind_named, weighed_in_words
 from tasks.review.questions.slots import asked_queue
 
 SHORTEST = 6
@@ -110,10 +110,9 @@ def mark_gold(engine: Engine, question_id: str, marked_by: str) -> Gold:
                 "or gold itself. Let it be answered first."
             )
         if not kind_named(question.payload["type"]).is_weighed:
-            weighed = " and ".join(weighed_kinds())
             raise BadOption(
                 f"question {question_id!r} of queue {question.queue!r} cannot be gold: it is of kind "
-                f"{question.payload['type']!r}, and gold is hidden among those of kind {weighed} only"
+                f"{question.payload['type']!r}, and gold is hidden among those of kinds {weighed_in_words()} only"
             )
         collection = session.get_one(Batch, question.batch_id).collection
         row = gold_row(question, answer.raw, collection, f"marked by {marked_by}")

@@ -18,7 +18,7 @@ from tasks.review.questions.kinds.choose import CANNOT_TELL, CHOOSE, not_an_obje
 from tasks.review.questions.kinds.classify import CLASSIFY
 from tasks.review.questions.kinds.correct import CORRECT
 from tasks.review.questions.kinds.page import CROP_PAGE
-from tasks.review.questions.kinds.registry import kind_named, weighed_kinds
+from tasks.review.questions.kinds.registry import kind_named, weighed_in_words
 from tasks.review.questions.staffing import AnnotatorPool, GoldRule, OverlapRule
 
 MARK_MISSED = "mark-missed"
@@ -88,10 +88,9 @@ class Queue(Frozen):
         """
         if self.is_shared and not kind_named(self.kind).is_weighed:
             wanted = " and ".join(name for name in ("overlap", "gold") if getattr(self, name) is not None)
-            weighed = " and ".join(weighed_kinds())
             raise BadOption(
                 f"queue {self.name!r} is of kind {self.kind!r} and wants {wanted}: only questions of kinds "
-                f"{weighed} are asked of several people or hide gold. Leave {wanted} empty; who may "
+                f"{weighed_in_words()} are asked of several people or hide gold. Leave {wanted} empty; who may "
                 "answer can be named all the same."
             )
 

@@ -43,9 +43,10 @@ def read_payload(row: Mapping[str, Any]) -> Payload:
     return payload
 
 
-def weighed_kinds() -> list[str]:
-    """Return the names of the kinds of which several people's answers are weighed, and gold is judged."""
-    return [name for name, kind in KINDS.items() if kind.is_weighed]
+def weighed_in_words() -> str:
+    """Name the kinds of which several people's answers are weighed, and gold is judged: `boxes, kind and class`."""
+    *others, last = [name for name, kind in KINDS.items() if kind.is_weighed]
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def kinds_that_settle(what: str) -> list[str]:
