@@ -8,42 +8,30 @@ item's size, may be null (a whole picture has no edges, a text no pixels), and a
 given rows of boxes.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Column, DateTime, Dialect, Index, TypeDecorator, UniqueConstraint
+from sqlalchemy import JSON, Column, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
+
+from blocks.database.times import UtcDateTime as UtcDateTime  # noqa: PLC0414  (passed on: times are the tables')
+from blocks.database.times import utc_now as utc_now  # noqa: PLC0414
 
 SHAPE = JSON(none_as_null=True)
 
 
-def utc_now() -> datetime:
-    """Return the current time in UTC."""
-    return datetime.now(UTC)
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """A timestamp that is UTC going in and coming out, also on SQLite, which forgets time zones."""
-
-    impl = DateTime
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  (SQLAlchemy's signature)
-        """Store as naive UTC."""
-        return value.astimezone(UTC).replace(tzinfo=None) if value is not None else None
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  (SQLAlchemy's signature)
-        """Give the zone back."""
-        return value.replace(tzinfo=UTC) if value is not None else None
-
-
 class Route(StrEnum):
-    """Where triage sent an item."""
+    """Where triage sent an item, or how else it came to its labels."""
 
     SURE = "sure"  # nobody looks: every box has its accept score or more
     ASK = "ask"  # people look, with the proposals as prefill
     AUDIT = "audit"  # people look without seeing proposals: the holdout
+    IMPORT = "import"  # no triage: its labels came in from elsewhere, and stand until a person says otherwise
+
+
+TRIAGED = (Route.SURE, Route.ASK, Route.AUDIT)
+"""The routes on which triage sends an item."""
 
 
 class Outcome(StrEnum):
@@ -162,6 +150,8 @@ class Proposal(SQLModel, table=True):
     tile: str | None = Field(default=None, description="x_min,y_min,x_max,y_max of the tile that saw it best")
     seam: bool = Field(default=False, description="touched an inner tile edge before merging")
     merged_from: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    import_file: str | None = Field(default=None, description="of an imported proposal: its file, below what was given")
+    import_line: int | None = Field(default=None, description="and its line there, from 1")
     created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
 
 
@@ -249,11 +239,14 @@ class Label(SQLModel, table=True):
     y_max: float = Field(nullable=True)
     shape: dict[str, Any] | None = Field(default=None, sa_column=Column(SHAPE), description="None: a box, the bounds")
     track: str | None = Field(default=None, description="whose: the same object in several frames of a sequence")
-    origin: str = Field(description="machine (accepted without a look) or person")
+    origin: str = Field(description="machine (accepted without a look), person, or import (given, and not checked)")
     batch_id: str = Field(foreign_key="batch.id", index=True)
     proposal_id: str | None = Field(default=None, foreign_key="proposal.id", index=True)
     answer_id: str | None = Field(default=None, foreign_key="answer.id", index=True)
     kind_answer_id: str | None = Field(default=None, foreign_key="answer.id")
+    import_id: str | None = Field(default=None, index=True, description="LabelImport that brought it")
+    import_file: str | None = Field(default=None, description="in which file of it, below what was given")
+    import_line: int | None = Field(default=None, description="and in which line there, from 1")
     created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
 
 

@@ -26,6 +26,7 @@ from tasks.settle.pictures import (
     draw_with_legend,
     items_to_show,
 )
+from tasks.settle.truth import MACHINE, PERSON
 
 PICTURE_WIDTH_PX = 1600
 
@@ -150,4 +151,5 @@ def _settled(engine: Engine, outcome: DemoReport, item: Item) -> Sequence[Colour
             words=ORIGIN_WORDS[origin],
         )
         for origin, colour in ORIGIN_COLOURS.items()
+        if origin in (MACHINE, PERSON)  # a demo begins with no labels
     ]

@@ -9,7 +9,10 @@ from tasks.audit.certificate.certificate import Certificate, to_markdown
 from tasks.dataset.manifest import Manifest, ManifestItem
 from tasks.intake.images import read_item
 from tasks.settle.pictures import ORIGIN_COLOURS, ORIGIN_WORDS, Coloured, draw_with_legend, jpeg_data_uri
+from tasks.settle.truth import IMPORT
 from tasks.triage.summary import escape_cell
+
+COLOURS_IN_WORDS = "**Blue**: accepted unseen. **Purple**: from people. **Vermilion**: imported, and not checked here."
 
 PICTURES = 4
 WIDTH_PX = 420
@@ -22,7 +25,7 @@ LOOK_AT_MOST = 500
 
 def certificate_page(certificate: Certificate, store: Store, manifest: Manifest) -> str:
     """Return a certificate as Markdown, with some pictures of the snapshot: ids are hashes, so the first are random."""
-    parts = [to_markdown(certificate), "## Some of its items", "**Blue**: accepted unseen. **Purple**: from people."]
+    parts = [to_markdown(certificate), "## Some of its items", COLOURS_IN_WORDS]
     shown = [_picture(store, item) for item in islice(_labelled(manifest), PICTURES)]
     return "\n\n".join([*parts, *(shown or ["No item has a label."])])
 
@@ -45,6 +48,7 @@ def _picture(store: Store, item: ManifestItem) -> str:
             names=[label.class_name for label in item.labels if label.origin == origin],
         )
         for origin, colour in ORIGIN_COLOURS.items()
+        if origin != IMPORT or any(label.origin == IMPORT for label in item.labels)
     ]
     drawn = jpeg_data_uri(draw_with_legend(image, groups, WIDTH_PX), MOST_BYTES)
     return f"{name}, split {escape_cell(item.split)}:\n\n![labels]({drawn})"

@@ -25,8 +25,13 @@ from tasks.dataset.agreement import agreement_behind
 from tasks.dataset.manifest import Manifest, ManifestLabel
 from tasks.dataset.snapshots import read_snapshot
 from tasks.kinds.geometry import ALL_PX, place_of, same_edges
-from tasks.settle.truth import MACHINE
+from tasks.settle.truth import IMPORT, MACHINE
 from tasks.triage.boxes import in_shards
+
+NOT_CHECKED = (
+    "Imported labels stand as they came: nobody here has looked at them, and nothing is stated about how wrong they "
+    "are, or how many objects they miss. A label-error review (`second_look`) sends doubtful ones to people."
+)
 
 DOUBLES = "Single boxes were judged one by one: two boxes on one object both count as right."
 
@@ -147,6 +152,8 @@ def _add(engine: Engine, counts: ManifestCounts, labels: Sequence[ManifestLabel]
 def _who(label: ManifestLabel, proposal: Proposal | None) -> str:
     if label.origin == MACHINE:
         return "accepted_without_look"
+    if label.origin == IMPORT:
+        return "imported"
     if proposal is None:
         return "added_by_people"
     is_same = same_edges(place_of(proposal), label.bounds_px or ALL_PX)
@@ -185,6 +192,8 @@ def _classes(
         )
     if any(one.error is not None and one.error.drawn == "boxes" for one in classes):
         remarks.append(DOUBLES)
+    if any(one.labellers.imported for one in classes):
+        remarks.append(NOT_CHECKED)
     return tuple(classes), tuple(remarks)
 
 

@@ -4,10 +4,11 @@ The file is canonical JSON with one item per line, so it is hashed, written and 
 are ordered by id and labels by region, floats are Python's shortest exact form. Its SHA-256 is the snapshot's id, so
 `sha256sum` is enough to check one.
 
-There are two formats. Format 1 knows boxes on pictures; format 2 also shapes, tracks, frames and texts, and its head
-names the kind of the labels. Of what is empty in format 2 nothing is written, so an item of plain boxes is one and the
-same line in both, and a snapshot is of format 2 only if it holds something that format 1 has no words for: the same
-truth has the same id, its certificate and its evaluations, whichever version of Labelline took it.
+There are two formats. Format 1 knows boxes on pictures; format 2 also shapes, tracks, frames, texts and where imported
+labels came from, and its head names the kind of the labels. Of what is empty in format 2 nothing is written, so an item
+of plain boxes is one and the same line in both, and a snapshot is of format 2 only if it holds something that format 1
+has no words for: the same truth has the same id, its certificate and its evaluations, whichever version of Labelline
+took it.
 """
 
 import json
@@ -25,7 +26,8 @@ from blocks.shapes import Bounds, Shape
 FORMAT = "labelline-snapshot-1"
 FORMAT_OF_SHAPES = "labelline-snapshot-2"
 
-NEW_OF_ITEM, NEW_OF_LABEL = ("length", "frame"), ("shape", "track")
+NEW_OF_ITEM = ("length", "frame")
+NEW_OF_LABEL = ("shape", "track", "import_id", "import_file", "import_line")
 """Fields that only format 2 has."""
 
 
@@ -47,6 +49,9 @@ class ManifestLabel(Frozen):
     kind_answer_id: str | None
     shape: Shape | None = None
     track: str | None = None
+    import_id: str | None = None
+    import_file: str | None = None
+    import_line: int | None = None
 
     @property
     def box_xyxy_px(self) -> Bounds:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,14 +11,27 @@ from pydantic import ValidationError
 from sqlmodel import Session, col, select
 
 from blocks.database.audit_tables import Judgement, Said
-from blocks.database.tables import Answer, AnswerState, BatchItem, Outcome, Proposal, Question, QuestionState, Verdict
+from blocks.database.tables import (
+    Answer,
+    AnswerState,
+    Batch,
+    BatchItem,
+    Label,
+    Outcome,
+    Proposal,
+    Question,
+    QuestionState,
+    Route,
+    Verdict,
+)
 from blocks.errors import BadRegion
 from tasks.detect.refs import Scope
 from tasks.review.drafts.crop_pages import WordOnBox, read_page_words
 from tasks.review.questions.kinds.choose import AnsweredKind
 from tasks.review.questions.kinds.registry import KINDS, kinds_that_settle
 from tasks.review.questions.slots import of_kinds
-from tasks.settle.truth import ItemEvidence, Naming, Proposed, WholeItemQuestion
+from tasks.settle.revisions import newest_per_region
+from tasks.settle.truth import IMPORT, ImportPlace, ItemEvidence, Naming, Proposed, TrueLabel, WholeItemQuestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +97,51 @@ def read_evidence(
     proposals = _read_proposals(session, scope, places)
     said = _read_said(session, scope.batch_id, places)
     words = read_page_words(session, scope.batch_id)
+    imported = read_imported(session, scope.batch_id, places)
     found: dict[str, ItemEvidence] = {}
     broken: dict[str, BadRegion] = {}
     for place in places:
         try:
-            found[place.item_id] = _evidence_of(place, proposals[place.item_id], said[place.item_id], words)
+            known = _evidence_of(place, proposals[place.item_id], said[place.item_id], words)
+            found[place.item_id] = replace(known, imported=imported.get(place.item_id, ()))
         except BadRegion as error:
             broken[place.item_id] = error
     return found, broken
+
+
+def read_imported(session: Session, batch_id: str, places: Sequence[BatchPlace]) -> dict[str, tuple[TrueLabel, ...]]:
+    """Return what imports say of the items of a batch that came in with their labels, by item id.
+
+    Labels are append-only, so an import's own rows are its word, whatever people have made of its labels since.
+    """
+    mine = [place.item_id for place in places if place.route == Route.IMPORT.value]
+    if not mine:
+        return {}
+    collection = select(Batch.collection).where(Batch.id == batch_id).scalar_subquery()
+    rows = (
+        select(Label)
+        .where(col(Label.item_id).in_(mine), Label.origin == IMPORT)
+        .where(col(Label.answer_id).is_(None), col(Label.kind_answer_id).is_(None))
+        .where(col(Label.batch_id).in_(select(Batch.id).where(Batch.collection == collection)))
+        .order_by(col(Label.item_id), col(Label.region))
+    )
+    found: dict[str, list[TrueLabel]] = defaultdict(list)
+    for label in newest_per_region(session.exec(rows).all()):
+        if not label.retracted:
+            found[label.item_id].append(_as_imported(label))
+    return {item_id: tuple(labels) for item_id, labels in found.items()}
+
+
+def _as_imported(label: Label) -> TrueLabel:
+    return TrueLabel(
+        label.region,
+        label.class_name,
+        None if label.x_min is None else (label.x_min, label.y_min, label.x_max, label.y_max),
+        IMPORT,
+        kind=label.kind,
+        shape=label.shape,
+        place=ImportPlace(label.import_id or "", label.import_file, label.import_line),
+    )
 
 
 def _evidence_of(

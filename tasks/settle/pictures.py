@@ -20,7 +20,7 @@ from tasks.kinds.boxes.kind import draw_edges
 from tasks.kinds.geometry import bounds_of
 from tasks.settle.in_force import labels_in_force
 from tasks.settle.lettering import add_legend, write_tags
-from tasks.settle.truth import MACHINE, PERSON
+from tasks.settle.truth import IMPORT, MACHINE, PERSON
 from tasks.triage.summary import escape_cell
 
 Pixels = npt.NDArray[np.uint8]
@@ -29,22 +29,24 @@ MAX_WIDTH_PX = 900
 MAX_BYTES = 200_000
 
 ORANGE, GREEN, BLUE, GREY, PURPLE = (0, 159, 230), (115, 158, 0), (178, 114, 0), (153, 153, 153), (167, 121, 204)
+VERMILION = (0, 94, 213)
 """BGR. Okabe and Ito's palette, which colour-blind people can tell apart."""
 
 OUTCOME_COLOURS = {Outcome.DROP.value: GREY, Outcome.ACCEPT.value: GREEN, Outcome.ASK.value: ORANGE}
-ORIGIN_COLOURS = {MACHINE: BLUE, PERSON: PURPLE}
+ORIGIN_COLOURS = {MACHINE: BLUE, PERSON: PURPLE, IMPORT: VERMILION}
 
 OUTCOME_WORDS = {
     Outcome.DROP.value: "dropped",
     Outcome.ACCEPT.value: "accepted",
     Outcome.ASK.value: "people were asked",
 }
-ORIGIN_WORDS = {MACHINE: "from the machine", PERSON: "from people"}
+ORIGIN_WORDS = {MACHINE: "from the machine", PERSON: "from people", IMPORT: "from elsewhere, not checked"}
 
 ROUTE_WORDS = {
     Route.SURE.value: "nobody looked",
     Route.ASK.value: "people looked, and saw the proposals",
     Route.AUDIT.value: "people labelled blind",
+    Route.IMPORT.value: "came in with its labels",
 }
 
 LEGEND = "Each picture twice: what the detector proposed, and what is settled. What colours mean stands under each."
@@ -181,4 +183,5 @@ def _coloured(
             names=() if colours[name] == GREY else [box.class_name for box in boxes[name]],
         )
         for name in colours
+        if boxes[name] or name != IMPORT  # few lines have labels from elsewhere: no legend speaks of none
     ]

@@ -10,7 +10,7 @@ from blocks.errors import BadRegion
 from blocks.frozen import Frozen
 from blocks.shapes import identity_in_item
 from tasks.settle.evidence import BatchPlace
-from tasks.settle.truth import MACHINE, ItemEvidence, Settlement, TruthStatus
+from tasks.settle.truth import IMPORT, MACHINE, ItemEvidence, Settlement, TruthStatus
 
 LISTED = 100
 """So many items are named with their reason: a report travels through Prefect, and the catalogue has them all."""
@@ -33,13 +33,14 @@ class SettleReport(BaseModel):
     items_waiting: int = Field(default=0, description="A question is still open")
     items_unsettled: int = Field(default=0, description="Nobody answered or could tell, and machines alone do not know")
     labels: int = Field(default=0, description="Labels in force")
-    by_origin: dict[str, int] = Field(default_factory=dict, description="machine, person")
+    by_origin: dict[str, int] = Field(default_factory=dict, description="machine, person, import")
     by_class: dict[str, int] = Field(default_factory=dict)
     by_kind: dict[str, int] = Field(default_factory=dict, description="Where the second queue named a kind")
     accepted_without_people: int = Field(default=0, description="Accepted by triage, and nobody has looked at them")
     passed_over: int = Field(
         default=0, description="Accepted by triage, and left as they were by people who looked at the item or its crop"
     )
+    imported: int = Field(default=0, description="Came in from elsewhere, and nobody here has looked at them")
     confirmed: int = Field(default=0, description="Asked about, and left as they were")
     changed: int = Field(default=0, description="Proposed boxes that a person moved or renamed")
     drawn: int = Field(default=0, description="Boxes that a person drew where none was proposed")
@@ -88,6 +89,7 @@ class SettleCounts:
         self._totals["deleted"] += settlement.deleted
         self._totals["refused"] += len(settlement.refused)
         answered = {identity_in_item(one.shape, one.id): one for one in evidence.answered}
+        came_in = {label.region for label in evidence.imported}
         for box in settlement.labels:
             self._by["origin"][box.origin] += 1
             self._by["class"][box.class_name] += 1
@@ -97,11 +99,13 @@ class SettleCounts:
                 # Somebody who named its kind, or said something about the item, has seen it; who skipped it has not.
                 unseen = evidence.answer_id is None and box.kind_answer_id is None
                 self._totals["accepted_without_people" if unseen else "passed_over"] += 1
+            elif box.origin == IMPORT:
+                self._totals["imported"] += 1
             elif place.route == Route.AUDIT.value:
                 self._totals["drawn_blind"] += 1
             elif not evidence.saw_proposals and box.region in answered:
                 self._totals["drawn_unprompted"] += 1
-            elif box.proposal_id is None:
+            elif box.proposal_id is None and box.region not in came_in:
                 self._totals["drawn"] += 1
             else:
                 # A box that no whole-item answer holds was confirmed on a page, or judged alone and called right.

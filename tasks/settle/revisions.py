@@ -46,6 +46,9 @@ class LabelRow:
     kind_answer_id: str | None
     shape: dict[str, Any] | None = None
     track: str | None = None
+    import_id: str | None = None
+    import_file: str | None = None
+    import_line: int | None = None
 
 
 NO_EDGES: Any = (None,) * 4
@@ -121,6 +124,9 @@ def _row(home: Home, item_id: str, region: str, before: LabelRow | None, box: Tr
         answer_id=box.answer_id,
         kind_answer_id=box.kind_answer_id,
         shape=box.shape,
+        import_id=box.place.import_id if box.place else None,
+        import_file=box.place.file if box.place else None,
+        import_line=box.place.line if box.place else None,
     )
     return asdict(row)
 

@@ -18,6 +18,7 @@ from tasks.review.questions.kinds.protocol import SaidLabel
 
 MACHINE = "machine"
 PERSON = "person"
+IMPORT = "import"
 
 
 class WholeItemQuestion(StrEnum):
@@ -60,6 +61,21 @@ class Naming:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportPlace:
+    """Where a label from elsewhere was read.
+
+    Attributes:
+        import_id: Which `LabelImport`.
+        file: Its path below what was given.
+        line: From 1; None where the format has no lines.
+    """
+
+    import_id: str
+    file: str | None = None
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ItemEvidence:
     """All that is known of one item."""
 
@@ -73,6 +89,8 @@ class ItemEvidence:
     """Whether who answered was shown the prefill; if not, they drew what is there, and took nothing away."""
     namings: Mapping[str, Naming] = field(default_factory=dict)
     page_words: Mapping[str, WordOnBox] = field(default_factory=dict)
+    imported: "tuple[TrueLabel, ...]" = ()
+    """What the newest import says of the item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +106,8 @@ class TrueLabel:
     kind: str | None = None
     kind_answer_id: str | None = None
     shape: dict[str, Any] | None = None
+    place: ImportPlace | None = None
+    """Of a label that came in from elsewhere, also once a person has confirmed or moved it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +137,21 @@ def settle_item(evidence: ItemEvidence) -> Settlement:
     - Closed without an answer: an asked item settles from its accepted boxes, if it has any, and the others are
       undecided. An audited item never does: it would flatter the machine.
     - Answered by somebody who could not tell: unsettled, whatever the machine says.
+    - Route import: what came in, until a person who looked at the item after all has answered.
     - A box whose crop is called no object is taken out, whoever drew it.
     """
+    if evidence.route == Route.IMPORT.value and evidence.asked not in _SAID:
+        return _with_kinds(Settlement(TruthStatus.SETTLED, evidence.imported), evidence.namings)
+    return _settle_looked_at(evidence)
+
+
+_SAID = (WholeItemQuestion.ANSWERED, WholeItemQuestion.CANNOT_TELL)
+
+
+def _settle_looked_at(evidence: ItemEvidence) -> Settlement:
     sure = [p for p in evidence.proposals.values() if p.outcome == Outcome.ACCEPT.value]
     accepted = tuple(_sure_box(p, evidence) for p in sure if not _is_removed(p, evidence))
-    said = (WholeItemQuestion.ANSWERED, WholeItemQuestion.CANNOT_TELL)
-    if evidence.route == Route.SURE.value and evidence.asked not in said:
+    if evidence.route == Route.SURE.value and evidence.asked not in _SAID:
         removed = len(sure) - len(accepted)
         # Taken off a page when it was too late to ask about the item: with nothing left, nobody knows what is there.
         standing = TruthStatus.SETTLED if accepted or not removed else TruthStatus.UNSETTLED
@@ -181,14 +210,16 @@ def _answered_box(answered: SaidLabel, evidence: ItemEvidence) -> TrueLabel:
     shown = evidence.proposals.get(answered.id) if evidence.route != Route.AUDIT.value else None
     if shown and answered.untouched and shown.outcome == Outcome.ACCEPT.value:
         return _sure_box(shown, evidence)
+    region = identity_in_item(answered.shape, answered.id)
     return TrueLabel(
-        region=identity_in_item(answered.shape, answered.id),
+        region=region,
         class_name=answered.class_name,
         box_px=answered.box_px,
         origin=PERSON,
         proposal_id=shown.id if shown else None,
         answer_id=evidence.answer_id,
         shape=answered.shape,
+        place=next((label.place for label in evidence.imported if label.region == region), None),
     )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, Text, cast, func
 from sqlmodel import col, select
 
 from blocks.database.engine import reading, upsert, writing
-from blocks.database.tables import Audit, BatchItem, Bookmark, Outcome, Route, Verdict, utc_now
+from blocks.database.tables import TRIAGED, Audit, BatchItem, Bookmark, Outcome, Verdict, utc_now
 from blocks.frozen import Frozen
 from tasks.triage.reasons import why_of
 
@@ -57,7 +57,7 @@ def triage_report(engine: Engine, batch_id: str) -> TriageReport:
         notes = session.get(Bookmark, _notes_of(batch_id))
     return TriageReport(
         batch_id=batch_id,
-        items_by_route=_totals(items, [route.value for route in Route]),
+        items_by_route=_totals(items, [route.value for route in TRIAGED]),
         boxes_by_outcome=_totals(boxes, [outcome.value for outcome in Outcome]),
         items_by_reason=_by_reason(items),
         boxes_by_reason=_by_reason(boxes),

@@ -45,11 +45,13 @@ class Labellers(Frozen):
     )
     corrected_by_people: int = Field(default=0, ge=0, description="machine proposals that a person changed")
     added_by_people: int = Field(default=0, ge=0, description="drawn by a person where no machine had proposed")
+    imported: int = Field(default=0, ge=0, description="came in from elsewhere, and nobody here has looked at them")
 
     @property
     def total(self) -> int:
         """All labels."""
-        return self.accepted_without_look + self.confirmed_by_people + self.corrected_by_people + self.added_by_people
+        looked_at = self.confirmed_by_people + self.corrected_by_people + self.added_by_people
+        return self.accepted_without_look + looked_at + self.imported
 
 
 class ClassCertificate(Frozen):
@@ -108,6 +110,11 @@ class Certificate(Frozen):
         return sum(one.labellers.accepted_without_look for one in self.classes)
 
     @property
+    def imported(self) -> int:
+        """Labels of all classes that came in from elsewhere, and that nobody here has looked at."""
+        return sum(one.labellers.imported for one in self.classes)
+
+    @property
     def wrong_at_most(self) -> float | None:
         """The share of labels that were accepted unseen and are wrong, at most, of all labels.
 
@@ -155,7 +162,7 @@ def to_markdown(certificate: Certificate) -> str:
             "## Labels, by whom",
             "",
             *_table(
-                ("class", "labels", "accepted unseen", "confirmed", "corrected", "added by people"),
+                ("class", "labels", "accepted unseen", "confirmed", "corrected", "added by people", "imported"),
                 [_by_whom(one) for one in certificate.classes],
             ),
             "",
@@ -213,12 +220,15 @@ def _facts(certificate: Certificate) -> list[str]:
 
 def _wrong_in_words(certificate: Certificate) -> str:
     """Say what is known of all labels together; how often people err is nowhere measured by an audit of machines."""
+    rest = "people's errors not measured"
+    if certificate.imported:
+        rest += f"; {certificate.imported} imported labels not checked here"
     if not certificate.accepted_unseen:
-        return "none accepted unseen; people's errors not measured"
+        return f"none accepted unseen; {rest}"
     wrong = certificate.wrong_at_most
     if wrong is None:
-        return "not measured, or from too little evidence; people's errors not measured"
-    return f"≤ {wrong:.2%}; people's errors not measured"
+        return f"not measured, or from too little evidence; {rest}"
+    return f"≤ {wrong:.2%}; {rest}"
 
 
 def _by_whom(one: ClassCertificate) -> tuple[str, ...]:
@@ -229,6 +239,7 @@ def _by_whom(one: ClassCertificate) -> tuple[str, ...]:
         who.confirmed_by_people,
         who.corrected_by_people,
         who.added_by_people,
+        who.imported,
     )
     return (one.name, *(str(count) for count in counts))
 

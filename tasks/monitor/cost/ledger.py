@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from blocks.database.engine import reading
-from blocks.database.tables import Snapshot
+from blocks.database.tables import Batch, BatchItem, Route, Snapshot
 from blocks.frozen import Frozen
 from blocks.published_times import DRAW_BOX, DRAW_BOX_FAST
 from blocks.shapes import PLACED
@@ -26,6 +26,7 @@ from tasks.monitor.cost.spent import Spent, read_spent, settled_items
 from tasks.monitor.options import HourlyRates, MonitorOptions
 from tasks.settle.effort import manual_seconds, manual_seconds_of_wholes
 from tasks.settle.in_force import labels_in_force
+from tasks.settle.truth import IMPORT
 from tasks.triage.boxes import in_shards
 
 DEAREST = 10
@@ -81,6 +82,9 @@ class Ledger(Frozen):
     human_seconds_manual: float
     human_seconds_manual_fastest: float
     considered_classes: int = Field(default=0, description="by hand, for each whole item; 0: labels have places")
+    imported_labels: int = Field(
+        default=0, description="came in from elsewhere: they cost nothing here, and save nothing"
+    )
 
     @property
     def is_empty(self) -> bool:
@@ -102,7 +106,7 @@ def keep_ledger(
     options = options or MonitorOptions()
     spent = list(read_spent(engine, collection))
     measured = [one for one in spent if one.seconds is not None]
-    labels = _labels_by_item(engine, collection)
+    labels, imported = _labels_by_item(engine, collection)
     by_class = sum(labels.values(), Counter[str]())
     work = add_up(machine)
     by_item = _item_seconds(measured)
@@ -128,6 +132,7 @@ def keep_ledger(
         human_seconds_manual=by_hand[0],
         human_seconds_manual_fastest=by_hand[1],
         considered_classes=considered,
+        imported_labels=imported,
     )
 
 
@@ -230,10 +235,25 @@ def _snapshots(engine: Engine, collection: str) -> list[Snapshot]:
         return list(session.exec(query).all())
 
 
-def _labels_by_item(engine: Engine, collection: str) -> dict[str, Counter[str]]:
-    """Return how many labels of each class are in force on each settled item."""
+def _labels_by_item(engine: Engine, collection: str) -> tuple[dict[str, Counter[str]], int]:
+    """Return how many labels of each class are in force on each item settled here, and how many came in from elsewhere.
+
+    Who labelled those, and in how many seconds, nobody knows: they are no saving of this line.
+    """
     counts: dict[str, Counter[str]] = {}
+    imported = 0
+    came_in = _imported_items(engine, collection)
     for part in in_shards(list(settled_items(engine, collection))):
         for item_id, labels in labels_in_force(engine, part, collection).items():
-            counts[item_id] = Counter(label.class_name for label in labels)
-    return counts
+            own = [label.class_name for label in labels if label.origin != IMPORT]
+            imported += len(labels) - len(own)
+            if own or item_id not in came_in:
+                counts[item_id] = Counter(own)
+    return counts, imported
+
+
+def _imported_items(engine: Engine, collection: str) -> set[str]:
+    batches = select(Batch.id).where(Batch.collection == collection)
+    query = select(BatchItem.item_id).where(BatchItem.route == Route.IMPORT.value, col(BatchItem.batch_id).in_(batches))
+    with reading(engine) as session:
+        return set(session.exec(query).all())

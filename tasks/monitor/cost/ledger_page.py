@@ -41,6 +41,11 @@ def _summary(ledger: Ledger) -> str:
     rows = [
         ("items settled", f"{ledger.items:,}"),
         ("labels in force", f"{whole.labels or 0:,}"),
+        *(
+            [("labels that came in from elsewhere, in no other number", f"{ledger.imported_labels:,}")]
+            if ledger.imported_labels
+            else []
+        ),
         ("human time", in_words(whole.human_seconds)),
         ("human time per label", _seconds(whole.seconds_per_label)),
         ("human time of an item that people saw: median, 90th percentile", f"{median}, {p90}"),
