@@ -50,7 +50,7 @@ def run(quick: bool, seed: int, only: Sequence[str] = ()) -> list[Tally]:
         folder = Path(name)
         catalog_url = make_catalogue(folder)
         with OwnLabelStudio(folder / "label-studio", office.url) as label_studio:
-            tallies = try_faults(label_studio, office, catalog_url, how_much, dice, _tell)
+            tallies = try_faults(label_studio, catalog_url, how_much, dice, _tell)
             if not only:
                 shared = Killers(label_studio, catalog_url, dice, grace_s=1.0 if quick else 3.0)
                 tallies = [*_kill_senders(shared, quick), *tallies]

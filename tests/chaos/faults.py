@@ -15,11 +15,14 @@ from dataclasses import dataclass, field
 from sqlalchemy import make_url
 
 from blocks.errors import LabelStudioUnavailable
+from blocks.servers.annotation_server import AnnotationServer
 from tasks.review.receiving.poll import read_all_changes
 from tests.chaos.crowd import Crowd
 from tests.chaos.ground import Ground
 from tests.chaos.post_office import Letter, PostOffice
 from tests.chaos.server import OwnLabelStudio
+
+KILLED = "Label Studio killed in mid-flight"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +30,15 @@ class Stage:
     """One trial: posted questions, people, and the road on which webhooks come.
 
     Attributes:
+        label_studio: The process, which may be killed.
+        server: The same, whose webhooks go to the office.
         told: Marks that we were told of: what was there when a sweep ran.
         lock_s: How long the catalogue is locked, where it is.
     """
 
     ground: Ground
     label_studio: OwnLabelStudio
+    server: AnnotationServer
     crowd: Crowd
     office: PostOffice
     dice: random.Random
@@ -42,7 +48,7 @@ class Stage:
     def sweep(self) -> None:
         """Read what changed, as the scheduled flow does."""
         there = set(self.crowd.acknowledged)
-        read_all_changes(self.ground.engine, self.label_studio.server)
+        read_all_changes(self.ground.engine, self.server)
         self.told.update(there)
 
     def some(self, letters: list[Letter]) -> list[Letter]:
@@ -154,7 +160,7 @@ def killed(stage: Stage) -> None:
     time.sleep(stage.dice.uniform(0, 0.3))  # in the middle of a request, or between two
     stage.label_studio.kill()
     with suppress(LabelStudioUnavailable):
-        read_all_changes(stage.ground.engine, stage.label_studio.server)
+        read_all_changes(stage.ground.engine, stage.server)
     stage.label_studio.start()
     people.join()
     stage.office.deliver(stage.some(stage.office.collect()))
@@ -216,7 +222,7 @@ def faults(lock_s: float) -> dict[str, Callable[[Stage], None]]:
         "answers submitted again": submitted_again,
         "answers drafted": drafted,
         "questions skipped": skipped,
-        "Label Studio killed in mid-flight": killed,
+        KILLED: killed,
         f"catalogue locked for {lock_s:g} s": locked,
         "webhooks forged": forged,
         "all of these at once": everything,

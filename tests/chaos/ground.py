@@ -35,9 +35,9 @@ class Ground:
 
 
 def make_catalogue(folder: Path) -> str:
-    """Make an empty catalogue in a file; return its address."""
-    url = f"sqlite:///{folder / 'catalog.sqlite'}"
-    migrate(url)
+    """Make an empty catalogue in a file, which may be copied; return its address."""
+    migrate(url := f"sqlite:///{folder / 'catalog.sqlite'}")
+    open_engine(url).dispose()  # the last connection to close writes all of it into the one file
     return url
 
 

@@ -45,10 +45,14 @@ class OwnLabelStudio:
     @property
     def server(self) -> AnnotationServer:
         """What plain code needs to talk to it; a new one each time, as each process needs its own connection."""
+        return self.server_ringing(self._gateway_url)
+
+    def server_ringing(self, gateway_url: str) -> AnnotationServer:
+        """Return the same, for projects whose webhooks go elsewhere."""
         return AnnotationServer(
             url=f"http://{HOST}:{self._port}",
             api_token=self._token,
-            gateway_url=self._gateway_url,
+            gateway_url=gateway_url,
             link_secret="chaos-links",
             doorbell_secret="chaos-doorbell",
         )

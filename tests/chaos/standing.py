@@ -20,17 +20,16 @@ from tasks.review.posting.outbox import post_questions
 from tasks.review.receiving.annotations import EARLIEST
 from tests.chaos.deletions import Scene, make_older, stories
 from tests.chaos.ground import QUEUE, Ground, lay_ground
-from tests.chaos.server import OwnLabelStudio
 from tests.chaos.tally import Tally, count_questions, surplus
 
 
 def try_deletion(
-    label_studio: OwnLabelStudio, scene_of: Callable[[Ground], Scene], url: str, questions: int, name: str
+    server: AnnotationServer, scene_of: Callable[[Ground], Scene], url: str, questions: int, name: str
 ) -> Tally:
     """Play one story, with questions of its own.
 
     Args:
-        label_studio: A running one.
+        server: A running Label Studio.
         scene_of: Makes the scene of a trial.
         url: The catalogue.
         questions: How many the trial has.
@@ -39,7 +38,7 @@ def try_deletion(
     Raises:
         LabellingError: The sweep after the story could not do all, or the story itself found what must not be.
     """
-    with _asleep(url, questions, label_studio.server) as ground:
+    with _asleep(url, questions, server) as ground:
         scene = scene_of(ground)
         stories()[name](scene)
         if (failures := scene.sweep()).found:
