@@ -6,7 +6,7 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from blocks.errors import CatalogUnavailable, StoreUnavailable, TrackingUnavailable
+from blocks.errors import BadWeights, CatalogUnavailable, StoreUnavailable, TrackingUnavailable
 from blocks.naming.artifacts import artifact_key
 from blocks.plugs import open_catalog, open_experiments, open_store
 from blocks.retries import WAITS_S, only_for
@@ -87,7 +87,16 @@ def _shown(report: RiskControlReport) -> RiskControlReport:
 def scan_settled(
     detector: DetectorRef, options: LabelErrorReviewOptions, run_id: str | None = None, plugs: str = "local"
 ) -> int:
-    """Let the detector look at the settled items that it has not seen; returns how many it looked at now."""
+    """Let the detector look at the settled items that it has not seen; returns how many it looked at now.
+
+    Raises:
+        BadWeights: There is no detector yet.
+    """
+    if detector.is_nobody:
+        raise BadWeights(
+            f"{options.collection!r} has no detector yet, and labels are held against what one sees: train one on them "
+            f"first (`labelline retrain`), or name weights"
+        )
     engine = open_catalog(plugs)
     if run_id and look_of_run(engine, run_id):
         return 0  # the run has its look: a detector promoted since has no say in it

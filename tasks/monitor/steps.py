@@ -40,6 +40,7 @@ from tasks.monitor.plots import monitor_plot
 from tasks.monitor.report import MonitorReport
 from tasks.train.fitting.beginnings import check_trainable
 from tasks.train.fitting.enough import check_enough
+from tasks.train.fitting.trainers.registry import recipe_for
 from tasks.train.naming import registry_name
 from tasks.train.options import TrainOptions
 from tasks.train.registry import champion_of
@@ -143,8 +144,10 @@ def lacking_for_training(collection: str, options: TrainOptions, plugs: str = "l
     try:
         snapshot = take_snapshot(engine, store, collection)
         issue_certificate(engine, store, snapshot.id)  # it is kept, also where there is too little to train on
-        check_enough(read_snapshot(store, snapshot.id), options)
+        manifest = read_snapshot(store, snapshot.id)
         champion = champion_of(open_experiments(plugs), registry_name(collection))
+        base = champion.ref if champion else DetectorRef.nobody(collection)
+        check_enough(manifest, options, recipe_for(manifest.kind, base))
         if champion is not None:
             check_trainable(champion.ref)
     except (NotEnoughData, BadWeights) as error:

@@ -7,19 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from blocks.errors import BadOption, BadWeights, UnknownClass
+from blocks.errors import BadOption, UnknownClass
 from blocks.servers.experiments import Experiments
 from blocks.storage.stores import Store
 from tasks.detect.backends.safe_weights import version_of
 from tasks.detect.models import keys_of
 from tasks.detect.proposers.registry import proposer_of
 from tasks.detect.refs import NOBODY
-from tasks.train.fitting.trainers.registry import trainer_of
 from tasks.train.naming import registry_name
 from tasks.train.registry import (
     CHAMPION,
     RegisteredModel,
     champion_of,
+    require_never_one,
     restore_weights,
     versions_of,
 )
@@ -91,7 +91,7 @@ def find_meant(
         kind: Of the labels of the collection.
 
     Raises:
-        BadWeights: The file is missing or unusable, or the collection has no detector yet.
+        BadWeights: The file is missing or unusable, or nobody knows which of several models is the champion.
         BadOption: There is no such version.
         ObjectMissing: The weights of the version are lost.
     """
@@ -102,15 +102,10 @@ def find_meant(
     name = registry_name(collection)
     if spec == CHAMPION:
         champion = champion_of(experiments, name)
-        if champion is None and not versions_of(experiments, name) and trainer_of(kind).begins_from_nothing:
-            return MeantDetector(NOBODY, f"nobody: {collection} has no model yet", ())
-        if champion is None:
-            raise BadWeights(
-                f"the collection {collection!r} has no detector yet, and starting without one is not possible yet: "
-                "name weights to begin with, such as `--detector best.pt` (any ultralytics detection model, or a YOLOX "
-                ".onnx file; yolov8n.pt knows 80 everyday things). From the second time on its own champion is used."
-            )
-        return _known(experiments, store, champion, f"the champion of {collection}", kind)
+        if champion is not None:
+            return _known(experiments, store, champion, f"the champion of {collection}", kind)
+        require_never_one(name, versions_of(experiments, name))
+        return MeantDetector(NOBODY, f"nobody: {collection} has no model yet", ())
     versions = versions_of(experiments, name)
     for found in versions:
         if spec in (found.ref.version, found.number):

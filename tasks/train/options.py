@@ -1,19 +1,17 @@
 """How a detector is trained and when it becomes champion. These fields become part of the Prefect run form."""
 
 import hashlib
-import math
 from typing import Literal
 
 from pydantic import Field
+from pydantic_core import to_json
 
 from blocks.frozen import Frozen
 from tasks.dataset.formats.yolo_tiles import ExportOptions
 from tasks.detect.options import TilingOptions
 
-USUAL_EPOCHS, MOST_EPOCHS = 8, 50
-
-LEAST_STEPS = 100
-"""A new head has learnt nothing after fewer: 20 pictures in 8 passes are 16 steps."""
+FORMER_DEFAULTS = {"lr0": 0.001, "min_val_boxes": 200, "min_train_boxes": 20}
+"""What stood where options are left open by now: a training that was done before is the same job today."""
 
 
 class TrainOptions(Frozen):
@@ -24,21 +22,32 @@ class TrainOptions(Frozen):
         ge=1,
         le=1000,
         description="Passes over the training pictures; empty: 8, and of few pictures as many as make 100 steps, at "
-        "most 50",
+        "most 50; where a training begins from nothing 600 steps, at most 300 passes",
+    )
+    steps: int | None = Field(
+        default=None, ge=1, le=1_000_000, description="Steps instead of passes, a batch each; counts without `epochs`"
     )
     batch: int = Field(default=16, ge=1, le=512, description="Pictures per step")
-    lr0: float = Field(default=0.001, gt=0.0, le=0.1, description="First learning rate (AdamW, falling as a cosine)")
+    lr0: float | None = Field(
+        default=None,
+        gt=0.0,
+        le=0.1,
+        description="First learning rate (AdamW, falling as a cosine); empty: 0.001, from nothing 0.002 for boxes and "
+        "0.005 for classes",
+    )
     freeze: int = Field(default=0, ge=0, le=22, description="Leave this many of the first layers as they are")
     keep_norms: bool = Field(
-        default=True, description="Keep the statistics of batch normalisation: few pictures would spoil them"
+        default=True,
+        description="Keep the statistics of batch normalisation, which few pictures would spoil; where a training "
+        "begins from nothing there are none to keep",
     )
     patience: int = Field(default=20, ge=1, le=1000, description="Stop after this many epochs without a better one")
-    min_val_boxes: int = Field(
-        default=200,
+    min_val_boxes: int | None = Field(
+        default=None,
         ge=1,
         le=1_000_000,
         description="Settled labels in the val split from which on they choose the epoch; fewer are trained on too, "
-        "and the last epoch stands",
+        "and the last epoch stands. Empty: 200 boxes, or 100 classes of whole pictures",
     )
     time_limit_s: float | None = Field(
         default=None, gt=0.0, description="Plan the epochs so that training ends within this time; empty: no limit"
@@ -50,8 +59,11 @@ class TrainOptions(Frozen):
     )
     seed: int = Field(default=0, ge=0, le=2**31 - 1, description="Same seed, same training (on the same machine)")
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: the GPU, where there is one")
-    min_train_boxes: int = Field(
-        default=20, ge=1, le=1_000_000, description="Refuse to train on fewer settled labels in the train split"
+    min_train_boxes: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000,
+        description="Refuse to train on fewer settled labels in the train split. Empty: 20, and from nothing 100 boxes",
     )
     min_test_boxes: int = Field(
         default=10,
@@ -61,17 +73,25 @@ class TrainOptions(Frozen):
     )
     export: ExportOptions = Field(default=ExportOptions(), description="Which tiles and boxes are trained on")
 
-    def epochs_for(self, pictures: int) -> int:
-        """Return how often so many training pictures are passed over."""
-        if self.epochs is not None:
-            return self.epochs
-        steps = max(1, math.ceil(pictures / self.batch))
-        return min(MOST_EPOCHS, max(USUAL_EPOCHS, math.ceil(LEAST_STEPS / steps)))
+    def job(self, snapshot_id: str, base_version: str, tiling: TilingOptions, recipe: str = "") -> str:
+        """Return 12 hex digits that name a training: the same job need not be done twice.
 
-    def job(self, snapshot_id: str, base_version: str, tiling: TilingOptions) -> str:
-        """Return 12 hex digits that name a training: the same job need not be done twice."""
-        parts = (snapshot_id, base_version, self.model_dump_json(), tiling.recipe(()))
-        return hashlib.sha256("|".join(parts).encode()).hexdigest()[:12]
+        Args:
+            snapshot_id: What is trained on.
+            base_version: Where it begins.
+            tiling: How images are cut.
+            recipe: What fills in for options that are left open, where it is not what it always was.
+        """
+        parts = [snapshot_id, base_version, self._as_formerly_written(), tiling.recipe(())]
+        return hashlib.sha256("|".join(parts + [recipe] * bool(recipe)).encode()).hexdigest()[:12]
+
+    def _as_formerly_written(self) -> str:
+        fields = self.model_dump(mode="json")
+        for name, former in FORMER_DEFAULTS.items():
+            fields[name] = former if fields[name] is None else fields[name]
+        if fields["steps"] is None:
+            del fields["steps"]
+        return to_json(fields).decode()
 
 
 class PromoteOptions(Frozen):

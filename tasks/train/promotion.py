@@ -19,7 +19,16 @@ from tasks.detect.refs import DetectorRef
 from tasks.train.evaluate import Comparison, compare
 from tasks.train.naming import list_classes
 from tasks.train.options import PromoteOptions
-from tasks.train.registry import CHALLENGER, CHAMPION, RegisteredModel, champion_of, drop_alias, register, set_alias
+from tasks.train.registry import (
+    CHALLENGER,
+    CHAMPION,
+    RegisteredModel,
+    champion_of,
+    drop_alias,
+    note_not_yet,
+    register,
+    set_alias,
+)
 from tasks.train.tables import comparison_markdown
 
 log = logging.getLogger(__name__)
@@ -68,6 +77,8 @@ def promote(
             holder = current.ref.version if current else None
             if holder in (None, comparison.champion.detector.version, challenger.ref.version):
                 promoted, reason = _verdict(comparison, options, holder)
+                if holder is None and not promoted:
+                    note_not_yet(experiments, challenger, reason)
                 _move_aliases(experiments, challenger, promoted)
                 break
         assert current is not None
@@ -106,7 +117,8 @@ def _verdict(comparison: Comparison, options: PromoteOptions, holder: str | None
         return True, "it is the champion already"
     if not math.isfinite(after):
         return False, f"{metric} of the challenger is no number: it was not measured"
-    if holder is None:
+    learnt = after - before >= options.min_gain or not comparison.champion.detector.is_nobody
+    if holder is None and learnt:
         return True, "there is no champion yet"
     numbers = f"{metric} {before:.3f} → {after:.3f} on {comparison.challenger.items} frozen test items"
     if after - before >= options.min_gain and after > before:

@@ -22,7 +22,6 @@ from tasks.detect.backends.safe_weights import KINDS, files_of, version_of
 from tasks.detect.models import keys_of
 from tasks.detect.proposers.registry import proposer_of
 from tasks.detect.refs import NOBODY, DetectorRef
-from tasks.train.fitting.trainers.registry import trainer_of
 from tasks.train.naming import CLASSES_FILE, list_classes, registry_name
 
 if TYPE_CHECKING:
@@ -30,6 +29,9 @@ if TYPE_CHECKING:
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
+
+NOT_YET = "not_yet"
+"""Tag of a version that was compared with nobody and learnt too little: why."""
 
 WHAT_IT_IS = (
     "Detectors of the collection {0}. The alias `champion` is the one that the line uses; `challenger` is the last one "
@@ -61,11 +63,10 @@ def resolve_detector(experiments: Experiments, store: Store, name: str, spec: st
         spec: "champion"; the path of a weights file (.pt, .onnx, or Darknet and Caffe with their plan and names beside
             them), which is then stored and registered, as champion if there is none yet; a version (12 hex digits); or
             a version's number in the registry.
-        kind: Of the labels of the collection. Where its models can begin from nothing, nobody is the champion of a
-            collection that has none yet.
+        kind: Of the labels of the collection. Nobody is the champion of a collection that has no model yet.
 
     Raises:
-        BadWeights: The file is missing or unusable, or there is no champion yet.
+        BadWeights: The file is missing or unusable, or nobody knows which of several models is the champion.
         BadOption: There is no such version.
     """
     name = registry_name(name)
@@ -74,10 +75,8 @@ def resolve_detector(experiments: Experiments, store: Store, name: str, spec: st
     if spec == CHAMPION:
         champion = champion_of(experiments, name)
         if champion is None:
-            versions = versions_of(experiments, name)
-            if not versions and trainer_of(kind).begins_from_nothing:
-                return DetectorRef.nobody(name)
-            raise BadWeights(_no_champion(name, versions))
+            require_never_one(name, versions_of(experiments, name))
+            return DetectorRef.nobody(name)
         restore_weights(experiments, store, champion)
         return champion.ref
     if spec.endswith(KINDS) or Path(spec).is_file():
@@ -97,11 +96,16 @@ def resolve_detector(experiments: Experiments, store: Store, name: str, spec: st
     )
 
 
-def _no_champion(name: str, versions: Sequence[RegisteredModel]) -> str:
-    if not versions:
-        return f"{name!r} has no champion yet: give the path of a detector's weights (.pt, .onnx) to begin with"
+def require_never_one(name: str, versions: Sequence[RegisteredModel]) -> None:
+    """Refuse to begin anew where the models of a collection have lost their champion; `versions` are all of them.
+
+    Raises:
+        BadWeights: One of them was good enough to propose, so it may have been the champion.
+    """
+    if all(NOT_YET in one.tags for one in versions):
+        return
     known = ", ".join(found.ref.version for found in versions)
-    return (
+    raise BadWeights(
         f"{name!r} has detectors (the newest first: {known}) and none of them is champion: the alias was taken away. "
         f"Give one of them the alias `{CHAMPION}` in MLflow, under Models, or name a version instead of the champion"
     )
@@ -147,6 +151,12 @@ def register(
     with experiments.speaking():
         made = experiments.client.create_model_version(name, source, run_id, tags={**tags, **identity})
     return _registered(made)
+
+
+def note_not_yet(experiments: Experiments, registered: RegisteredModel, reason: str) -> None:
+    """Write down that a model was not good enough to begin proposing, where nothing proposed before."""
+    with experiments.speaking():
+        experiments.client.set_model_version_tag(registered.ref.name, registered.number, NOT_YET, reason)
 
 
 def set_alias(experiments: Experiments, name: str, alias: str, number: str) -> None:

@@ -29,11 +29,11 @@ log = logging.getLogger(__name__)
 AWAY = only_for(StoreUnavailable, CatalogUnavailable, TrackingUnavailable)
 
 
-@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY)
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
 def resolve_detector(
     collection: str, spec: str = "champion", plugs: str = "local", label_kind: str = "boxes"
 ) -> DetectorRef:
-    """Find the model that a person means: the champion, a version, or a .pt file; nobody where it may be none."""
+    """Find the model that a person means: the champion of this moment, a version, or a file; nobody where none is."""
     ref = registry.resolve_detector(open_experiments(plugs), open_store(plugs), collection, spec, label_kind)
     log.info("detector of %s: %s (%s)", collection, ref.version, spec)
     return ref

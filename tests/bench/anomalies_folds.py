@@ -91,6 +91,7 @@ def fine_tune(weights: Path, truth: Truth, labels: Mapping[str, ItemBoxes], case
     from ultralytics.utils import LOGGER
 
     from tasks.train.fitting.trainer import LineTraining, TrainingPictures, overrides_of
+    from tasks.train.fitting.trainers.detector import DetectorTraining
     from tasks.train.options import TrainOptions
 
     LOGGER.setLevel(logging.ERROR)
@@ -102,9 +103,8 @@ def fine_tune(weights: Path, truth: Truth, labels: Mapping[str, ItemBoxes], case
     pictures = TrainingPictures(folder / "data/images/train", folder / "data/images/val", truth.classes)
     how = {"batch": BATCH, "lr0": LR0, "freeze": FREEZE, "mosaic": 0.0, "from_above": True}
     options = TrainOptions.model_validate({"epochs": case.epochs, "seed": case.seed, **how})
-    trainer = LineTraining(
-        weights, pictures, options.keep_norms, overrides_of(options, IMGSZ, case.epochs, folder), chooses_epoch=False
-    )
+    overrides = overrides_of(options, DetectorTraining.further, IMGSZ, len(names), folder)
+    trainer = LineTraining(weights, pictures, options.keep_norms, overrides, chooses_epoch=False)
     trainer.train()
     return Path(trainer.last)
 

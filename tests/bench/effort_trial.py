@@ -204,7 +204,9 @@ class Trial:
         )
         manifest = read_snapshot(self.store, snapshot_id)
         with tempfile.TemporaryDirectory(prefix="labelline-effort-") as folder:
-            counts = training_pictures(self.store, manifest, Path(folder), self.pictures.tiling, options).counts
+            counts = training_pictures(
+                self.store, manifest, Path(folder), self.pictures.tiling, options, chooses=False
+            ).counts
         steps_an_epoch = max(1, math.ceil(counts["train"].pictures / BATCH))
         epochs = math.ceil(self.pictures.steps / steps_an_epoch)
         training = Training(counts["train"].pictures, epochs, epochs * steps_an_epoch)

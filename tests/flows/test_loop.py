@@ -1,16 +1,21 @@
 """The loop as Prefect runs it, with people who answer through a real Label Studio."""
 
 import pytest
+from sqlalchemy import Engine
+from sqlmodel import select
 
+from blocks.database.engine import reading
+from blocks.database.tables import Batch, Question
 from blocks.naming.artifacts import artifact_key
 from blocks.plugs import open_catalog
 from flows.intake import intake
 from flows.loop import LoopOptions, loop
+from tasks.detect.refs import NOBODY
 from tasks.monitor.active_learning.choose import Selection
 from tasks.monitor.active_learning.goals import Goal
 from tasks.monitor.cost.spent import settled_items
 from tasks.monitor.steps import step_times
-from tasks.train.options import TrainOptions
+from tasks.train.options import PromoteOptions, TrainOptions
 from tests.flows.test_lines import World, people_at_work, shown, world
 from tests.train.conftest import empty_mlflow, experiments, save_weights
 
@@ -74,3 +79,29 @@ def test_a_detector_that_knows_none_of_the_classes_lets_people_begin_without_box
     assert "class 'red' is not in detector" in caplog.text
     key = artifact_key("triage", first.batch_id)
     assert "The detector does not know blue, red" in shown(key)[key]
+
+
+@pytest.mark.timeout(600)
+def test_boxes_begin_with_nobody_and_the_model_that_was_trained_proposes_without_being_told(
+    engine: Engine, world: World
+) -> None:
+    options = options_of(world)
+    retrain = options.line.retrain.model_copy(update={"epochs": 2, "lr0": 0.004, "mosaic": 0.0})
+    line = options.line.model_copy(update={"detector": "champion", "retrain": retrain})
+    # Whatever it has learnt is enough here: what is under test is who proposes.
+    gate = PromoteOptions(min_gain=0.0)
+    options = options.model_copy(update={"line": line, "goal": Goal(most_rounds=1), "gate": gate})
+    intake(str(world.folder), line.collection, plugs=world.plugs)
+    with people_at_work(world) as people:
+        report = loop(options, world.plugs)
+    (first,) = report.rounds
+    assert (first.items, first.labels, first.promoted) == (4, 16, True)
+    assert report.rest is not None and report.rest.batch is not None
+    with reading(engine) as session:
+        by = {batch.id: batch.detector for batch in session.exec(select(Batch)).all()}
+        asked = session.exec(select(Question).where(Question.batch_id == first.batch_id)).all()
+    assert by == {first.batch_id: NOBODY, report.rest.batch.id: first.detector}
+    assert [one.payload["boxes"] for one in asked] == [[]] * 4, "people draw everything"
+    assert people.report.answers_by_queue["mark-missed"] == 8
+    key = artifact_key("triage", first.batch_id)
+    assert "no model yet" in shown(key)[key]

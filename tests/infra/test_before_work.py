@@ -84,7 +84,6 @@ def rows(engine: Engine) -> int:
 @pytest.mark.parametrize(
     ("classes", "detector", "said"),
     [
-        ("red", "", "has no detector yet"),
         ("red,bleu", "weights", "class 'bleu' is not known to the detector tiny.pt. Did you mean 'blue'?"),
         ("tree,house", "weights", "knows none of the classes tree, house, only: red, blue"),
         ("red", "7", "has no detector '7'"),
@@ -94,7 +93,7 @@ def rows(engine: Engine) -> int:
 def test_a_detector_that_cannot_do_it_is_said_before_anything_is_taken_in(
     home: Path, engine: Engine, photos: Path, tiny_weights: Path, classes: str, detector: str, said: str
 ) -> None:
-    given = {"weights": str(tiny_weights), "picture": str(photos / "a.png"), "": "champion"}.get(detector, detector)
+    given = {"weights": str(tiny_weights), "picture": str(photos / "a.png")}.get(detector, detector)
     shown = labelline(home, "label", str(photos), "--classes", classes, "--detector", given)
     assert (shown.exit_code, rows(engine)) == (1, 0)
     assert said in shown.output
@@ -126,11 +125,7 @@ def test_a_collection_that_is_not_there_is_said_with_the_one_that_was_meant(
         assert (shown.exit_code, "Did you mean 'Photos (1)'?" in shown.output) == (1, True), command
 
 
-def test_retraining_without_a_detector_or_labels_is_refused_in_the_terminal(
-    home: Path, engine: Engine, store: FolderStore
-) -> None:
-    settle_scenes(engine, store, [draw_scene(0)], {"s0": "train"}, collection="lots")
-    assert "has no detector yet" in labelline(home, "retrain", "lots").output
+def test_retraining_without_labels_is_refused_in_the_terminal(home: Path, engine: Engine, store: FolderStore) -> None:
     settle_scenes(engine, store, [draw_scene(1, squares=0)], {"s0": "train"}, collection="bare", batch_id="b2")
     assert "has no settled labels to train on" in labelline(home, "retrain", "bare").output
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from blocks.errors import BadInput, BadOption, BadWeights, UnknownClass
+from blocks.errors import BadInput, BadOption, UnknownClass
 from blocks.servers.experiments import Experiments
 from blocks.storage.stores import FolderStore
 from tasks.train.meant import MeantDetector, find_meant
@@ -33,9 +33,10 @@ def test_a_champion_is_known_by_its_classes(experiments: Experiments, store: Fol
         assert (meant.version, meant.classes) == (ref.version, ("red", "blue"))
 
 
-def test_without_any_detector_one_is_told_what_to_give(experiments: Experiments, store: FolderStore) -> None:
-    with pytest.raises(BadWeights, match=r"has no detector yet.*--detector best\.pt"):
-        find_meant(experiments, store, "lots", "champion")
+def test_without_any_detector_nobody_is_meant(experiments: Experiments, store: FolderStore) -> None:
+    meant = find_meant(experiments, store, "lots", "champion")
+    assert meant.is_nobody
+    assert meant.lacking(("car",)) == ()
 
 
 def test_a_version_that_is_not_there_is_refused(

@@ -39,6 +39,10 @@ class Beginning:
         return self.taken_over / self.tensors
 
 
+NOTHING = Beginning(taken_over=0, tensors=1, stride=32)
+"""What nobody brings: random numbers, in a network whose pictures grow in steps of 32 pixels."""
+
+
 def check_trainable(base: DetectorRef) -> None:
     """Refuse a detector that can be used but not trained.
 

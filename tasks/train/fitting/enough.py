@@ -5,13 +5,19 @@ from collections import Counter
 
 from blocks.errors import NotEnoughData
 from tasks.dataset.manifest import Manifest
+from tasks.train.fitting.recipes import Recipe
 from tasks.train.options import TrainOptions
 
 log = logging.getLogger(__name__)
 
 
-def check_enough(manifest: Manifest, options: TrainOptions) -> None:
+def check_enough(manifest: Manifest, options: TrainOptions, recipe: Recipe) -> None:
     """Refuse a snapshot that cannot train or test a model, before hours are spent.
+
+    Args:
+        manifest: The snapshot.
+        options: How it shall be trained on.
+        recipe: What fills in for options that are left open.
 
     Raises:
         NotEnoughData: With how many labels are missing, and where.
@@ -24,11 +30,12 @@ def check_enough(manifest: Manifest, options: TrainOptions) -> None:
         labels[item.split] += len(item.labels)
         if item.split == "train":
             taught |= {label.class_name for label in item.labels}
-    missing = options.min_train_boxes - labels["train"]
+    needed = recipe.train_labels(options)
+    missing = needed - labels["train"]
     if missing > 0:
         raise NotEnoughData(
             f"snapshot {manifest.id[:12]} of {manifest.collection!r} has {labels['train']} labels on {items['train']} "
-            f"items to train on, and {options.min_train_boxes} are needed: settle {missing} more in sequences of the "
+            f"items to train on, and {needed} are needed: settle {missing} more in sequences of the "
             "train split, or lower min_train_boxes."
         )
     missing = options.min_test_boxes - labels["test"]
@@ -45,9 +52,6 @@ def check_enough(manifest: Manifest, options: TrainOptions) -> None:
         log.warning("no label to train on of %s: the new detector will not find it", ", ".join(unseen[:20]))
 
 
-def chooses_epoch(manifest: Manifest, options: TrainOptions) -> bool:
-    """Say whether the val split has enough labels to tell one epoch from another.
-
-    The best of many epochs by a few boxes is the luckiest one, not the best.
-    """
-    return sum(len(item.labels) for item in manifest.items("val")) >= options.min_val_boxes
+def chooses_epoch(manifest: Manifest, options: TrainOptions, recipe: Recipe) -> bool:
+    """Say whether the val split has enough labels to tell one epoch from another."""
+    return sum(len(item.labels) for item in manifest.items("val")) >= recipe.val_labels(options)

@@ -5,8 +5,10 @@ starts (our run is the only record), all cores are used, and the best weights ar
 (`evaluate.py` does it the line's way).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -15,14 +17,13 @@ from ultralytics.data import ClassificationDataset
 from ultralytics.engine.trainer import BaseTrainer
 from ultralytics.models.yolo.classify import ClassificationTrainer
 from ultralytics.models.yolo.detect import DetectionTrainer
+from ultralytics.nn.tasks import yaml_model_load
 from ultralytics.utils.torch_utils import strip_optimizer
 
 from tasks.detect.backends.runner import threads_here
 from tasks.detect.backends.safe_weights import Task, open_network
+from tasks.train.fitting.recipes import Recipe
 from tasks.train.options import TrainOptions
-
-FROM_NOTHING = "yolo11n-cls.yaml"
-"""The plan of a small classifier, which ultralytics' package brings along: begun with random numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,10 @@ class OnOurTerms(BaseTrainer):  # type: ignore[misc]  # ultralytics has no types
     """What is changed in each of ultralytics' trainings: data and first weights are given, not looked up."""
 
     task: Task
+    plan: str
+    """The plan of a network that begins with random numbers; ultralytics' package brings it along."""
+    plan_changes: Mapping[str, Any] = MappingProxyType({})
+    """What is changed in it: one that small is learnt from little, on two cores."""
 
     def __init__(
         self,
@@ -50,7 +55,7 @@ class OnOurTerms(BaseTrainer):  # type: ignore[misc]  # ultralytics has no types
     ) -> None:
         self.base = base
         self.chooses_epoch = chooses_epoch
-        self.keep_norms = keep_norms
+        self.keep_norms = keep_norms and base is not None  # random numbers have no statistics worth keeping
         self.pictures = pictures
         super().__init__(overrides=overrides)
 
@@ -68,7 +73,8 @@ class OnOurTerms(BaseTrainer):  # type: ignore[misc]  # ultralytics has no types
         if self.device.type == "cpu":
             torch.set_num_threads(threads_here())  # ultralytics leaves one core of the machine idle: of two, half
         base = open_network(self.base, self.task) if self.base else None
-        self.model = self.get_model(cfg=base.yaml if base else FROM_NOTHING, weights=base, verbose=False)
+        plan = base.yaml if base else {**yaml_model_load(self.plan), **self.plan_changes}
+        self.model = self.get_model(cfg=plan, weights=base, verbose=False)
 
     def _model_train(self) -> None:
         """Train the weights, but leave the statistics of batch normalisation as the first weights have them."""
@@ -90,15 +96,18 @@ class OnOurTerms(BaseTrainer):  # type: ignore[misc]  # ultralytics has no types
 
 
 class LineTraining(OnOurTerms, DetectionTrainer):  # type: ignore[misc]  # ultralytics has no types
-    """A detection training."""
+    """A detection training; from nothing it begins as half as wide as the smallest YOLOv8: 0.76 M parameters."""
 
     task = "detection"
+    plan = "yolov8n.yaml"
+    plan_changes = MappingProxyType({"scales": None, "depth_multiple": 0.33, "width_multiple": 0.125})
 
 
 class ClassTraining(OnOurTerms, ClassificationTrainer):  # type: ignore[misc]
     """A classification training; its pictures lie in folders that are named after the class ids."""
 
     task = "classification"
+    plan = "yolo11n-cls.yaml"
 
     def build_dataset(self, img_path: str, mode: str = "train", batch: object = None) -> ClassificationDataset:  # noqa: ARG002
         """Return pictures with their classes by id: names that people chose are no names of folders."""
@@ -117,13 +126,20 @@ def class_folder(number: int) -> str:
     return f"{number:05d}"
 
 
-def overrides_of(options: TrainOptions, imgsz: int, epochs: int, folder: Path) -> dict[str, Any]:
+def overrides_of(options: TrainOptions, recipe: Recipe, imgsz: int, pictures: int, folder: Path) -> dict[str, Any]:
     """Return our options in ultralytics' words.
+
+    Args:
+        options: How it is trained.
+        recipe: What fills in for options that are left open.
+        imgsz: Side in pixels of what the network sees.
+        pictures: How many are trained on.
+        folder: For all that the training writes.
 
     Source:
         docs.ultralytics.com/modes/train, "Train Settings" and "Augmentation Settings".
     """
-    on_gpu = _on_gpu(options)
+    on_gpu, epochs, lr0 = _on_gpu(options), recipe.epochs(options, pictures), recipe.learning_rate(options)
     return {
         "mode": "train",
         "model": "line.yaml",  # a name for its log; the network comes from the first weights
@@ -136,12 +152,12 @@ def overrides_of(options: TrainOptions, imgsz: int, epochs: int, folder: Path) -
         "batch": options.batch,
         "nbs": options.batch,  # a step for each batch: with few pictures there are few steps to waste
         "optimizer": "AdamW",
-        "lr0": options.lr0,
+        "lr0": lr0,
         "lrf": 0.05,
         "cos_lr": True,
         "momentum": 0.9,
         "warmup_epochs": min(1.0, epochs / 10),
-        "warmup_bias_lr": options.lr0,
+        "warmup_bias_lr": lr0,
         "patience": options.patience,
         "freeze": options.freeze or None,
         "mosaic": options.mosaic,

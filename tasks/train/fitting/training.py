@@ -24,7 +24,7 @@ from tasks.train.fitting.beginnings import check_trainable
 from tasks.train.fitting.curves import curves_png
 from tasks.train.fitting.enough import check_enough, chooses_epoch
 from tasks.train.fitting.trainers.protocol import Cut, Trainer, TrainingJob
-from tasks.train.fitting.trainers.registry import trainer_of
+from tasks.train.fitting.trainers.registry import recipe_for, trainer_of
 from tasks.train.fitting.watch import Progress, TrainingWatch
 from tasks.train.naming import CLASSES_FILE, list_classes, registry_name
 from tasks.train.options import TrainOptions
@@ -93,14 +93,15 @@ def finetune(
     """
     manifest = read_snapshot(store, snapshot_id)
     name = registry_name(manifest.collection)
-    job = options.job(snapshot_id, base.version, tiling)
+    recipe = recipe_for(manifest.kind, base)
+    job = options.job(snapshot_id, base.version, tiling, str(recipe) if base.is_nobody else "")
     done = experiments.finished_run(name, {JOB: job})
     if done is not None and store.has(done.data.tags["labelline.weights_key"]):
         return _trained_ref(done, name)
     trainer = trainer_of(manifest.kind)
     if not base.is_nobody:
         check_trainable(base)
-    check_enough(manifest, options)
+    check_enough(manifest, options, recipe)
     begins = trainer.begin(store, base, manifest.classes)
     log.info("%d of %d tensors of %s %s are taken over", begins.taken_over, begins.tensors, trainer.name, base.version)
     origin = f"A new {trainer.name} trained" if base.is_nobody else f"Model {base.version} trained further"
@@ -113,9 +114,9 @@ def finetune(
         "The metrics under `val` are of the pictures cut from the val split, epoch by epoch.",
     }
     with tempfile.TemporaryDirectory(prefix="labelline-train-") as scratch:
-        chooses = chooses_epoch(manifest, options)
+        chooses = chooses_epoch(manifest, options, recipe)
         work = _Work(
-            store, trainer, TrainingJob(store, manifest, base, options, tiling, Path(scratch), begins, chooses)
+            store, trainer, TrainingJob(store, manifest, base, options, tiling, Path(scratch), begins, recipe, chooses)
         )
         round_ = experiments.count_runs(name, JOB) + 1
         with experiments.run(name, run_name(manifest.collection, f"round {round_}", utc_now()), tags) as run:
@@ -137,9 +138,11 @@ class _Work:
 
     def cut(self, run: OpenRun) -> Cut:
         """Make the training pictures, and write down what they are."""
-        cut, options, begins = self.trainer.cut(self.job), self.job.options, self.job.begins
+        cut, options, begins, recipe = self.trainer.cut(self.job), self.job.options, self.job.begins, self.job.recipe
         asked = options.model_dump(exclude={"export"}) | options.export.model_dump()
-        asked |= {"epochs": options.epochs_for(cut.pictures), "base": self.job.base.version}
+        asked |= {"epochs": recipe.epochs(options, cut.pictures), "base": self.job.base.version}
+        asked |= {"lr0": recipe.learning_rate(options), "min_val_boxes": recipe.val_labels(options)}
+        asked |= {"min_train_boxes": recipe.train_labels(options)}
         asked |= {"taken_over_tensors": begins.taken_over, "tensors": begins.tensors}
         run.log_params({**asked, **cut.facts, "classes": list_classes(self.job.manifest.classes)})
         run.log_metrics({"train/taken_over_share": begins.share}, step=0)

@@ -1,4 +1,4 @@
-"""What a training begins with is said, and refused where little of it would be left; small sets get enough steps."""
+"""What a training begins with is said, and refused where little of it would be left."""
 
 import json
 
@@ -9,7 +9,9 @@ from tasks.dataset.snapshots import read_snapshot
 from tasks.detect.backends.safe_weights import open_network
 from tasks.detect.refs import DetectorRef
 from tasks.train.fitting.beginnings import begin_with, check_trainable
-from tasks.train.fitting.training import check_enough, finetune
+from tasks.train.fitting.enough import check_enough
+from tasks.train.fitting.trainers.registry import recipe_for
+from tasks.train.fitting.training import finetune
 from tasks.train.naming import MOST_CHARACTERS, list_classes
 from tasks.train.options import TrainOptions
 from tasks.train.registry import champion_of, registry_name, resolve_detector
@@ -68,18 +70,13 @@ def test_what_cannot_be_trained_is_said_before_anything_is_cut(experiments, stor
 # --- small sets ---
 
 
-def test_few_pictures_are_passed_over_until_the_network_has_taken_enough_steps() -> None:
-    options = TrainOptions()
-    assert [options.epochs_for(pictures) for pictures in (0, 1, 20, 160, 208, 100_000)] == [50, 50, 50, 10, 8, 8]
-    assert TrainOptions(epochs=3).epochs_for(1) == 3
-
-
-def test_too_few_labels_to_test_on_are_refused_with_how_many_are_missing(store, snapshot) -> None:
+def test_too_few_labels_to_test_on_are_refused_with_how_many_are_missing(store, snapshot, tmp_path) -> None:
     manifest = read_snapshot(store, snapshot.id)
     there = sum(len(item.labels) for item in manifest.items("test"))
-    check_enough(manifest, TrainOptions(min_train_boxes=1, min_test_boxes=there))
+    further = recipe_for("boxes", keep_weights(store, save_weights(tmp_path / "some.pt", ("red",))))
+    check_enough(manifest, TrainOptions(min_train_boxes=1, min_test_boxes=there), further)
     with pytest.raises(NotEnoughData, match=rf"{there} labels to test on, and {there + 3} are needed.*settle 3 more"):
-        check_enough(manifest, TrainOptions(min_train_boxes=1, min_test_boxes=there + 3))
+        check_enough(manifest, TrainOptions(min_train_boxes=1, min_test_boxes=there + 3), further)
 
 
 # --- many classes ---

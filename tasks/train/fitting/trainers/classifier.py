@@ -19,7 +19,8 @@ from tasks.detect.proposers.classifier import classify, fit_square, open_classif
 from tasks.detect.refs import DetectorRef
 from tasks.detect.tiling.read_ahead import Unseen, stored_images
 from tasks.intake.images import read_item
-from tasks.train.fitting.beginnings import Beginning, begin_with
+from tasks.train.fitting.beginnings import NOTHING, Beginning, begin_with
+from tasks.train.fitting.recipes import Recipe
 from tasks.train.fitting.trainers.protocol import Cut, TrainingJob
 
 log = logging.getLogger(__name__)
@@ -27,19 +28,18 @@ log = logging.getLogger(__name__)
 LARGEST_PX = 224
 """Side of the squares, unless the line's tiles are smaller: what most networks that classify are made for."""
 
-STRIDE_PX = 32
-
 
 class ClassifierTraining:
     """Ultralytics classifiers."""
 
     name = "classifier"
-    begins_from_nothing = True
+    further = Recipe(100, 8, 50, lr0=0.001, least_train=20, least_val=100)
+    from_nothing = Recipe(600, 8, 300, lr0=0.005, least_train=20, least_val=100)
 
     def begin(self, store: Store, base: DetectorRef, classes: tuple[str, ...]) -> Beginning:
         """Open the first weights; see `begin_with`. Nobody brings nothing."""
         if base.is_nobody:
-            return Beginning(taken_over=0, tensors=1, stride=STRIDE_PX)
+            return NOTHING
         return begin_with(store.local_path(base.weights_key), classes, "classification")
 
     def cut(self, job: TrainingJob) -> Cut:
@@ -65,11 +65,9 @@ class ClassifierTraining:
         from tasks.train.fitting.trainer import ClassTraining, TrainingPictures, overrides_of
 
         pictures = TrainingPictures(cut.train, cut.val, job.manifest.classes)
-        epochs = job.options.epochs_for(cut.pictures)
-        overrides = overrides_of(job.options, _side_of(job.tiling), epochs, job.scratch)
+        overrides = overrides_of(job.options, job.recipe, _side_of(job.tiling), cut.pictures, job.scratch)
         weights = None if job.base.is_nobody else job.store.local_path(job.base.weights_key)
-        keep_norms = job.options.keep_norms and weights is not None  # random numbers have no statistics worth keeping
-        return ClassTraining(weights, pictures, keep_norms, overrides, job.chooses_epoch)
+        return ClassTraining(weights, pictures, job.options.keep_norms, overrides, job.chooses_epoch)
 
     def predict(
         self,

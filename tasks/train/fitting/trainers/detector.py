@@ -1,4 +1,7 @@
-"""Detectors of boxes: trained on tiles, and measured by what they find through tiles."""
+"""Detectors of boxes: trained on tiles, and measured by what they find through tiles.
+
+Where there is no model yet, a small network begins with random numbers: nothing is looked up or downloaded.
+"""
 
 import logging
 from collections.abc import Sequence
@@ -15,8 +18,8 @@ from tasks.detect.options import TilingOptions
 from tasks.detect.refs import DetectorRef
 from tasks.detect.tiling.read_ahead import stored_images
 from tasks.detect.tiling.tiles import Floats, Ints, round_up
-from tasks.train.fitting.beginnings import Beginning, begin_with
-from tasks.train.fitting.enough import chooses_epoch
+from tasks.train.fitting.beginnings import NOTHING, Beginning, begin_with
+from tasks.train.fitting.recipes import Recipe
 from tasks.train.fitting.trainers.protocol import Cut, TrainingJob
 from tasks.train.options import TrainOptions
 
@@ -33,17 +36,22 @@ class DetectorTraining:
     """Ultralytics detectors."""
 
     name = "detector"
-    begins_from_nothing = False
+    further = Recipe(100, 8, 50, lr0=0.001, least_train=20, least_val=200)
+    from_nothing = Recipe(600, 8, 300, lr0=0.002, least_train=100, least_val=200)
 
     def begin(self, store: Store, base: DetectorRef, classes: tuple[str, ...]) -> Beginning:
-        """Open the first weights; see `begin_with`."""
+        """Open the first weights; see `begin_with`. Nobody brings nothing."""
+        if base.is_nobody:
+            return NOTHING
         return begin_with(store.local_path(base.weights_key), classes)
 
     def cut(self, job: TrainingJob) -> Cut:
         """Cut items into tiles of the line's size, or of the next one that the network can see."""
         side_px = round_up(job.tiling.tile_px, job.begins.stride)
         folder = job.scratch / "tiles"
-        export = training_pictures(job.store, job.manifest, folder, job.tiling, job.options, side_px)
+        export = training_pictures(
+            job.store, job.manifest, folder, job.tiling, job.options, chooses=job.chooses_epoch, side_px=side_px
+        )
         counts = {f"{split}_{name}": value for split, of in export.counts.items() for name, value in asdict(of).items()}
         facts = job.tiling.model_dump(include={"tile_px", "overlap_share", "whole_image"}) | counts
         images = export.data_yaml.parent / "images"
@@ -55,8 +63,8 @@ class DetectorTraining:
 
         pictures = TrainingPictures(cut.train, cut.val, job.manifest.classes)
         side_px = round_up(job.tiling.tile_px, job.begins.stride)
-        overrides = overrides_of(job.options, side_px, job.options.epochs_for(cut.pictures), job.scratch)
-        weights = job.store.local_path(job.base.weights_key)
+        overrides = overrides_of(job.options, job.recipe, side_px, cut.pictures, job.scratch)
+        weights = None if job.base.is_nobody else job.store.local_path(job.base.weights_key)
         return LineTraining(weights, pictures, job.options.keep_norms, overrides, job.chooses_epoch)
 
     def predict(
@@ -89,11 +97,13 @@ def training_pictures(
     folder: Path,
     tiling: TilingOptions,
     options: TrainOptions,
+    *,
+    chooses: bool,
     side_px: int | None = None,
 ) -> TileExport:
-    """Cut what a training with these options sees; a val split too small to choose an epoch by is trained on."""
+    """Cut what a training with these options sees; a val split that is not to choose an epoch is trained on."""
     export = export_tiles(store, manifest, folder, tiling, options.export, side_px=side_px)
-    if chooses_epoch(manifest, options):
+    if chooses:
         return export
     boxes = export.counts["val"].boxes
     log.info("val has %d boxes, too few to choose an epoch by: the last one stands, trained on them too", boxes)

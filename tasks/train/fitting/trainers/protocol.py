@@ -13,6 +13,7 @@ from tasks.dataset.manifest import Manifest, ManifestItem
 from tasks.detect.options import TilingOptions
 from tasks.detect.refs import DetectorRef
 from tasks.train.fitting.beginnings import Beginning
+from tasks.train.fitting.recipes import Recipe
 from tasks.train.options import TrainOptions
 
 
@@ -28,6 +29,7 @@ class TrainingJob:
         tiling: How the line looks at its items.
         scratch: A folder for the pictures and the loop.
         begins: What the first weights bring.
+        recipe: What fills in for options that are left open.
         chooses_epoch: Whether the val split chooses one; else the last one stands, and val is trained on too.
     """
 
@@ -38,6 +40,7 @@ class TrainingJob:
     tiling: TilingOptions
     scratch: Path
     begins: Beginning
+    recipe: Recipe
     chooses_epoch: bool
 
 
@@ -64,11 +67,14 @@ class Trainer(Protocol):
     name: str
     """As kinds of labels call it."""
 
-    begins_from_nothing: bool
-    """Whether it can train where there is no model yet."""
+    further: Recipe
+    """Of a training that goes on from weights."""
+
+    from_nothing: Recipe
+    """Of one that begins with random numbers."""
 
     def begin(self, store: Store, base: DetectorRef, classes: tuple[str, ...]) -> Beginning:
-        """Say what first weights bring to a network for some classes.
+        """Say what first weights bring to a network for some classes; nobody brings nothing.
 
         Raises:
             BadWeights: They cannot be opened, or too little of them fits.
