@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from blocks.errors import StackError
 from infra.stack.orchestration.connection import connected
 from infra.stack.orchestration.documents import open_saved_catalog, saved_server
 from infra.stack.servers.health import is_well
@@ -104,6 +105,20 @@ def report_stack(home: Path) -> StackReport:
         sweep=read_last_sweep(engine),
         runs=_runs(state, engine) if prefect_is_well else None,
     )
+
+
+def open_for_reading(state: StackState) -> "tuple[Engine, str]":
+    """Return the catalogue of a stack and the address of its Label Studio, also while the stack is down.
+
+    Raises:
+        StackError: There is no catalogue yet.
+        CatalogUnavailable: The catalogue cannot be opened or read.
+    """
+    prefect = _look_at(ServiceName.PREFECT, state)
+    engine, label_studio = _open_saved(state) if prefect.well else _open_own(state)
+    if not has_tables(engine):
+        raise StackError(f"the catalogue of {state.home} is empty: `labelline up` makes it")
+    return engine, label_studio
 
 
 def _open_saved(state: StackState) -> "tuple[Engine, str]":

@@ -92,6 +92,24 @@ def count_labels(engine: Engine, collection: str) -> int:
         return session.exec(_in_force_of(collection)).one()
 
 
+def count_by_class(session: Session, collection: str = "") -> dict[str, dict[str, dict[str, int]]]:
+    """Count the labels in force on settled items by collection, class and origin; of all collections, or of one."""
+    query = (
+        select(Batch.collection, Label.class_name, Label.origin, func.count())
+        .join(Batch, col(Batch.id) == Label.batch_id)
+        .join(BatchItem, (col(BatchItem.batch_id) == Label.batch_id) & (col(BatchItem.item_id) == Label.item_id))
+        .where(col(BatchItem.settled_at).is_not(None), *_is_in_force())
+        .group_by(Batch.collection, Label.class_name, Label.origin)
+        .order_by(Label.class_name, Label.origin)
+    )
+    counts: dict[str, dict[str, dict[str, int]]] = {}
+    for name, class_name, origin, count in session.exec(
+        query.where(Batch.collection == collection) if collection else query
+    ):
+        counts.setdefault(name, {}).setdefault(class_name, {})[origin] = int(count)
+    return counts
+
+
 def _in_force_of(collection: str) -> SelectOfScalar[int]:
     return (
         select(func.count())

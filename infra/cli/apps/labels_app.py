@@ -10,6 +10,27 @@ from infra.cli.choices import ExportFormatName, ImagesName
 
 labels_app = typer.Typer()
 
+AsJson = Annotated[bool, typer.Option("--json", help="All of it as JSON, for other programs.")]
+
+
+@labels_app.command()
+def collections(as_json: AsJson = False) -> None:
+    """List all collections: how far each has come, what it took people, and what to do next."""
+    from infra.cli.commands.collection_commands import list_collections
+
+    list_collections(labelline_home(), as_json=as_json)
+
+
+@labels_app.command()
+def show(
+    collection: Annotated[str, typer.Argument(help="Which.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show one collection: its pictures, labels by class, what waits for people and where, what was left out."""
+    from infra.cli.commands.collection_commands import show_one
+
+    show_one(labelline_home(), collection, as_json=as_json)
+
 
 @labels_app.command()
 def export(

@@ -75,6 +75,16 @@ def retrain(
 
 
 @line_app.command()
+def stop(
+    collection: Annotated[str, typer.Argument(help="Whose runs are cancelled, and questions taken back.")],
+) -> None:
+    """Stop labelling a collection for now: nobody is asked any more; nothing that people did is lost."""
+    from infra.cli.commands.stop_command import stop_collection
+
+    stop_collection(labelline_home(), collection)
+
+
+@line_app.command()
 def reopen(
     collection: Annotated[str, typer.Argument(help="Whose skipped pictures are asked again.")],
     pictures: Annotated[list[str] | None, typer.Argument(help="File names; all without an answer, if none.")] = None,

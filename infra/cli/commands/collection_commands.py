@@ -1,0 +1,61 @@
+"""`collections` and `show`: read from the catalogue, also while the stack is down."""
+
+import json
+from pathlib import Path
+
+from rich.console import Console
+
+from infra.cli.collections import require_collection
+from infra.cli.progress.collections_page import next_step, show_collection, show_collections
+from infra.cli.words import this_command
+from infra.stack.report import open_for_reading
+from infra.stack.state import open_stack
+from infra.stack.waiting import count_questions
+from tasks.monitor.collections import read_collections
+
+console = Console(soft_wrap=True)
+
+
+def list_collections(home: Path, *, as_json: bool) -> None:
+    """Show all collections: how far each has come, what it took, and what comes next.
+
+    Raises:
+        StackError: No stack was ever started there.
+        CatalogUnavailable: The catalogue cannot be read.
+    """
+    engine, _ = open_for_reading(open_stack(home))
+    rows, command = read_collections(engine), this_command()
+    if as_json:
+        told = [row.model_dump(mode="json") | {"next": next_step(row, command)} for row in rows]
+        print(json.dumps(told, indent=1, ensure_ascii=False))
+    elif rows:
+        show_collections(rows, console, command)
+    else:
+        console.print(f"there is no collection yet: `{command} label FOLDER --classes …` makes one", markup=False)
+
+
+def show_one(home: Path, collection: str, *, as_json: bool) -> None:
+    """Show one collection: counts, labels by class, queues with their addresses, and what comes next.
+
+    Raises:
+        StackError: No stack was ever started there.
+        BadOption: There is no such collection.
+        CatalogUnavailable: The catalogue cannot be read.
+    """
+    from blocks.database.engine import reading
+    from tasks.settle.in_force import count_by_class
+
+    engine, label_studio = open_for_reading(open_stack(home))
+    name = require_collection(engine, collection)
+    row = next(one for one in read_collections(engine) if one.name == name)
+    with reading(engine) as session:
+        by_class = count_by_class(session, name).get(name, {})
+    queues = [queue for queue in count_questions(engine, label_studio) if queue.collection == name]
+    if not as_json:
+        show_collection(row, by_class, queues, console, this_command())
+        return
+    told = row.model_dump(mode="json") | {"labels_by_class": by_class, "next": next_step(row, this_command())}
+    told["queues"] = [
+        {"queue": q.queue, "open": q.open, "answered": q.answered, "skipped": q.skipped, "urls": q.urls} for q in queues
+    ]
+    print(json.dumps(told, indent=1, ensure_ascii=False))

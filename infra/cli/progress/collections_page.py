@@ -1,0 +1,111 @@
+"""`labelline collections` and `show`: how far labelling has come, what it took, and what to do next."""
+
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from infra.stack.waiting import QueueReport
+from tasks.monitor.collections import CollectionProgress
+
+
+def next_step(one: CollectionProgress, command: str) -> str:
+    """Return what to do next about a collection: a command, or where people are waited for.
+
+    Args:
+        one: The collection.
+        command: What starts our command line here.
+    """
+    name = shlex.quote(one.name)
+    if one.open_questions:
+        return f"people answer {one.open_questions:,} questions: {command} show {name}"
+    if one.open_batches or one.unbatched:
+        return f"{command} label {_folder(one)} --classes {_classes(one)} --name {name}"
+    if one.skipped:
+        return f"{command} reopen {name}"
+    if not one.pictures:
+        return f"look at the {one.files_set_aside:,} files that could not be taken in: {command} show {name}"
+    return f"{command} export {name} --out {shlex.quote(f'{one.name}-coco')}"
+
+
+def show_collections(rows: Sequence[CollectionProgress], console: Console, command: str) -> None:
+    """Print a line for each collection, and under it what comes next."""
+    table = Table(
+        "collection", "pictures", "settled", "left out", "open questions", "labels", "human time", "s per label"
+    )
+    for one in rows:
+        left_out = one.files_set_aside + one.set_aside + one.skipped
+        numbers = (one.pictures, one.settled, left_out, one.open_questions, one.labels)
+        table.add_row(
+            escape(one.name),
+            *(f"{number:,}" for number in numbers),
+            spell_time(one.human_seconds),
+            f"{one.seconds_per_label:.1f}" if one.seconds_per_label is not None else "",
+        )
+    console.print(table)
+    for one in rows:
+        console.print(f"{one.name}: {next_step(one, command)}", markup=False, highlight=False)
+
+
+def show_collection(
+    one: CollectionProgress,
+    by_class: Mapping[str, Mapping[str, int]],
+    queues: Iterable[QueueReport],
+    console: Console,
+    command: str,
+) -> None:
+    """Print all that is known of one collection.
+
+    Args:
+        one: Its counts.
+        by_class: Labels in force by class and origin.
+        queues: Its queues.
+        console: Where it is printed.
+        command: What starts our command line here.
+    """
+    for line in _counts(one):
+        console.print(line, markup=False, highlight=False)
+    origins = sorted({origin for counts in by_class.values() for origin in counts})
+    if by_class:
+        table = Table("class", "labels", *(f"by {origin}" for origin in origins))
+        for name, counts in by_class.items():
+            numbers = (sum(counts.values()), *(counts.get(origin, 0) for origin in origins))
+            table.add_row(escape(name), *(f"{number:,}" for number in numbers))
+        console.print(table)
+    waiting = [queue for queue in queues if queue.collection == one.name]
+    if waiting:
+        table = Table("queue", "open", "answered", "skipped", "address")
+        for queue in waiting:
+            table.add_row(
+                queue.queue, *(f"{n:,}" for n in (queue.open, queue.answered, queue.skipped)), "\n".join(queue.urls)
+            )
+        console.print(table)
+    console.print(f"next: {next_step(one, command)}", markup=False, highlight=False)
+
+
+def _counts(one: CollectionProgress) -> Iterator[str]:
+    yield f"{one.name}: {one.settled:,} of {one.pictures:,} pictures are settled, {one.labels:,} labels"
+    yield f"pictures of {', '.join(one.folders)}" if one.folders else "no pictures"
+    yield (
+        f"left out: {one.files_set_aside:,} files that could not be taken in, {one.set_aside:,} pictures set aside on "
+        f"the way, {one.skipped:,} skipped or let lie by people"
+    )
+    per_label = f", {one.seconds_per_label:.1f} s per label" if one.seconds_per_label is not None else ""
+    yield f"people spent {spell_time(one.human_seconds)} on {one.answered:,} questions{per_label}"
+
+
+def spell_time(seconds: float) -> str:
+    """Return seconds as `5:48:10`."""
+    return str(timedelta(seconds=round(seconds)))
+
+
+def _folder(one: CollectionProgress) -> str:
+    folder = next((uri.removeprefix("file://") for uri in one.folders if uri.startswith("file://")), "FOLDER")
+    return shlex.quote(folder) if folder != "FOLDER" else folder
+
+
+def _classes(one: CollectionProgress) -> str:
+    return shlex.quote(",".join(f'"{name}"' if "," in name else name for name in one.by_class)) or "CLASSES"
