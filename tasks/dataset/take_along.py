@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from blocks.errors import BadOption
 from blocks.storage.stores import FolderStore, Store
 from tasks.dataset.formats.registry import format_that_holds
-from tasks.dataset.formats.target import Images, TakenAlong, Target
+from tasks.dataset.formats.writing.target import Images, TakenAlong, Target
 from tasks.dataset.left_out import count_left_out, kept_certificate
 from tasks.dataset.snapshots import draw_manifest
 

@@ -17,7 +17,7 @@ from infra.stack.servers.services import PLUGS
 from infra.stack.state import ServiceName, open_stack
 
 if TYPE_CHECKING:
-    from tasks.dataset.formats.target import Images, TakenAlong
+    from tasks.dataset.formats.writing.target import Images, TakenAlong
     from tasks.dataset.take_along import Format
 
 console = Console(soft_wrap=True, markup=False, emoji=False, highlight=False)

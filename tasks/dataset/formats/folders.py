@@ -4,12 +4,19 @@ Source:
     https://docs.ultralytics.com/datasets/classify/
 """
 
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import PurePosixPath
 from urllib.parse import quote, unquote
 
 from blocks.errors import BadOption
-from tasks.dataset.formats.reading import PICTURE_SUFFIXES, TruthReading, visible
-from tasks.dataset.formats.target import SPLITS, Target
+from blocks.shapes import Whole
+from tasks.dataset.formats.reading.files import SPLIT_NAMES
+from tasks.dataset.formats.reading.pictures import RawLabel, ReadPicture
+from tasks.dataset.formats.reading.reading import Reading
+from tasks.dataset.formats.writing.target import Target
+
+PICTURE = "picture"
 
 NOT_IN_NAMES = '%/\\:*?"<>|'
 """What some file system does not take in a folder's name, and the sign that stands for it; written as in addresses."""
@@ -20,24 +27,21 @@ class FoldersFormat:
 
     name = "folders"
     shapes = frozenset({"whole"})
+    unit = PICTURE
 
-    def read(self, folder: Path) -> TruthReading:
+    def read(self, reading: Reading) -> Iterator[ReadPicture]:
         """Take the class of each picture from the folder that it lies in, below that of a split if there is one."""
-        reading = TruthReading()
-        below = [path for path in visible(folder.iterdir()) if path.is_dir()]
-        has_splits = bool(below) and all(path.name in SPLITS for path in below)
-        classes: dict[str, None] = {}
-        for path in visible(folder.rglob("*")):
-            if path.suffix.lower() not in PICTURE_SUFFIXES or not path.is_file():
-                continue
-            parts = path.relative_to(folder).parts[has_splits:-1]
-            name = path.relative_to(folder).as_posix()
+        names = reading.files.pictures
+        tops = {PurePosixPath(name).parts[0] for name in names if "/" in name}
+        has_splits = bool(tops) and all(top in SPLIT_NAMES for top in tops)
+        for name in names:
+            parts = PurePosixPath(name).parts[has_splits:-1]
             if not parts:
-                reading.problems.append(f"{name}: lies in no folder of a class; it is left out")
-            elif reading.add_whole(name, path, unquote(parts[0])):
-                classes[unquote(parts[0])] = None
-        reading.classes = sorted(classes)
-        return reading
+                reading.problems.add(name, "", "lies in no folder of a class")
+            elif (sight := reading.see(name)) is not None:
+                label = RawLabel(unquote(parts[0]), Whole(), sight.name, 1)
+                split = SPLIT_NAMES[PurePosixPath(name).parts[0]] if has_splits else None
+                yield replace(reading.picture(sight, [label], PICTURE), split=split)
 
     def write(self, target: Target) -> None:
         """Write each picture into the folder of its class.

@@ -1,10 +1,11 @@
 """What a format of datasets can do. One file each; `registry.py` lists them."""
 
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Protocol
 
-from tasks.dataset.formats.reading import TruthReading
-from tasks.dataset.formats.target import Target
+from tasks.dataset.formats.reading.pictures import ReadPicture
+from tasks.dataset.formats.reading.reading import Reading
+from tasks.dataset.formats.writing.target import Target
 
 
 class DatasetFormat(Protocol):
@@ -16,8 +17,11 @@ class DatasetFormat(Protocol):
     shapes: frozenset[str]
     """`type` of the shapes of labels that it can hold."""
 
-    def read(self, folder: Path) -> TruthReading:
-        """Read a folder; what is odd in a file becomes a sentence.
+    unit: str
+    """What the numbers of labels count in its files, such as "line"."""
+
+    def read(self, reading: Reading) -> Iterator[ReadPicture]:
+        """Yield all pictures, each once; what is odd in a file is noted, and never ends the reading of the others.
 
         Raises:
             BadTruth: A file that all else stands on is missing or broken.

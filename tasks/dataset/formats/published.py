@@ -1,20 +1,16 @@
-"""Truth from a folder of pictures: label files in YOLO, COCO or Pascal VOC format, or a folder for each class.
+"""Truth from a folder of pictures, for simulated annotators and benchmarks: all of it at once, by file name."""
 
-For simulated annotators, benchmarks and imports. The three formats are read here rather than by a library, since a
-label that cannot be used must be reported with its file, not dropped in silence and not end the reading.
-"""
-
-import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from blocks.errors import BadTruth
-from blocks.storage.outside_files import open_regular
-from tasks.dataset.formats.coco import MAX_COCO_BYTES
-from tasks.dataset.formats.reading import TruthReading
-from tasks.dataset.formats.registry import FORMATS
+from blocks.shapes import Whole
+from tasks.dataset.formats.opened import open_dataset
+from tasks.dataset.formats.reading.pictures import ReadPicture
+from tasks.dataset.formats.reading.problems import Problems
 
 TruthFormat = Literal["auto", "yolo", "coco", "voc", "folders"]
 
@@ -32,18 +28,18 @@ class Truth:
     """What a folder says about its pictures.
 
     Attributes:
-        boxes: By file name of the picture. A picture that is known to be empty has (); one whose labels are missing is
-            not here, and is named in `problems`.
+        boxes: By file name of the picture, or by its path in the folder where several have one name. A picture that is
+            known to be empty has (); one of which nothing is known is not here, and is named in `problems`.
         classes: All class names, in the order of the folder's own list where it has one.
         pictures: Where each picture of `boxes` and `wholes` is, by its name there.
-        problems: What could not be used, and why: one sentence each.
+        problems: What was odd.
         wholes: Class of a whole picture, by its path below the folder.
     """
 
     boxes: dict[str, tuple[TruthBox, ...]]
     classes: tuple[str, ...]
     pictures: dict[str, Path]
-    problems: tuple[str, ...]
+    problems: Problems
     wholes: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -56,7 +52,8 @@ def read_truth(folder: Path, fmt: TruthFormat = "auto") -> Truth:
         fmt: The format; "auto" finds it out from the label files. Folders per class have none, and must be named.
 
     Returns:
-        Boxes by picture. Degenerate boxes are left out and reported, boxes over the border are cut at it.
+        Boxes by picture. Degenerate boxes are left out and reported, boxes over the border are cut at it; of outlines
+        the box around them is taken.
 
     Raises:
         BadTruth: No such folder, no label file of a known format, several formats, or a file that all else stands on
@@ -66,55 +63,27 @@ def read_truth(folder: Path, fmt: TruthFormat = "auto") -> Truth:
         raise BadTruth(
             f"{folder} is not a folder: expected one with pictures and label files in YOLO, COCO or VOC format"
         )
-    reading = FORMATS[_format_of(folder) if fmt == "auto" else fmt].read(folder)
-    problems = list(reading.problems)
-    boxes: dict[str, tuple[TruthBox, ...]] = {}
-    for name in sorted(reading.boxes):
-        boxes[name] = tuple(_usable(reading, name, problems))
-    classes = dict.fromkeys(reading.classes) | dict.fromkeys(
-        box.class_name for found in boxes.values() for box in found
-    )
-    return Truth(boxes, tuple(classes), reading.pictures, tuple(problems), reading.wholes)
-
-
-def _usable(reading: TruthReading, name: str, problems: list[str]) -> list[TruthBox]:
-    width, height = reading.sizes_wh[name]
-    found = []
-    for class_name, (x_min, y_min, x_max, y_max) in reading.boxes[name]:
-        cut = (max(x_min, 0.0), max(y_min, 0.0), min(x_max, float(width)), min(y_max, float(height)))
-        if cut[2] > cut[0] and cut[3] > cut[1]:  # also false for NaN
-            found.append(TruthBox(class_name, cut))
+    known: list[ReadPicture] = []
+    with open_dataset(folder, fmt) as dataset:
+        for picture in dataset.pictures():
+            if picture.path is None:
+                dataset.problems.add(picture.name, "", "has labels, but there is no such picture")
+            elif picture.labels is not None:
+                known.append(picture)
+    known.sort(key=lambda picture: picture.name)
+    names = [PurePosixPath(picture.name).name for picture in known]
+    count = Counter(names)
+    boxes, wholes, pictures = {}, {}, {}
+    for picture, name in zip(known, names, strict=True):
+        labels, path = picture.labels or (), picture.path
+        whole = next((label for label in labels if isinstance(label.shape, Whole)), None)
+        if whole is not None:
+            wholes[picture.name] = whole.class_name
+            key = picture.name
         else:
-            problems.append(
-                f"{name}: a {class_name} box without area inside the picture "
-                f"({x_min:g}, {y_min:g}, {x_max:g}, {y_max:g} in {width}×{height}) is left out"
-            )
-    return found
-
-
-def _format_of(folder: Path) -> str:
-    files = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")]
-    has = {path.suffix.lower() for path in files}
-    in_voc_folder = any(path.suffix.lower() == ".xml" for path in files)
-    json_files = [path for path in files if path.suffix.lower() == ".json"]
-    candidates = []
-    if in_voc_folder:
-        candidates.append("voc")
-    if any(_looks_like_coco(path) for path in json_files):
-        candidates.append("coco")
-    if not candidates and ".txt" in has:
-        candidates.append("yolo")
-    if len(candidates) == 1:
-        return candidates[0]
-    what = f"labels of several formats ({' and '.join(candidates)})" if candidates else "no labels of a known format"
-    raise BadTruth(
-        f"{folder} has {what}: expected YOLO (.txt), COCO (.json with 'annotations') or VOC (.xml). "
-        "Say which with the format option, or point to the folder that has one of them."
-    )
-
-
-def _looks_like_coco(path: Path) -> bool:
-    with open_regular(path, BadTruth, MAX_COCO_BYTES) as file:
-        start = file.read(1 << 20)
-        file.seek(max(0, os.fstat(file.fileno()).st_size - (1 << 20)))
-        return b'"annotations"' in start or b'"annotations"' in file.read()
+            key = name if count[name] == 1 else picture.name
+            edges = ((label.class_name, label.shape.bounds()) for label in labels)
+            boxes[key] = tuple(TruthBox(class_name, found) for class_name, found in edges if found)
+        assert path is not None
+        pictures[key] = path
+    return Truth(boxes, dataset.classes, pictures, dataset.problems, wholes)

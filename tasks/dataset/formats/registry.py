@@ -1,16 +1,27 @@
 """Which formats of datasets there are. A new one is a file beside these and a line here."""
 
 from blocks.errors import BadOption
-from tasks.dataset.formats.coco import CocoFormat
+from tasks.dataset.formats.coco.coco import CocoFormat
 from tasks.dataset.formats.folders import FoldersFormat
 from tasks.dataset.formats.protocol import DatasetFormat
 from tasks.dataset.formats.voc import VocFormat
-from tasks.dataset.formats.yolo import YoloFormat
+from tasks.dataset.formats.yolo.yolo import YoloFormat
 from tasks.kinds.registry import label_kind
 
 FORMATS: dict[str, DatasetFormat] = {
     each.name: each for each in (CocoFormat(), YoloFormat(), VocFormat(), FoldersFormat())
 }
+
+
+def format_named(name: str) -> DatasetFormat:
+    """Return a format by its name.
+
+    Raises:
+        BadOption: There is none of this name.
+    """
+    if name not in FORMATS:
+        raise BadOption(f"{name!r} is no format of datasets (known: {', '.join(FORMATS)})")
+    return FORMATS[name]
 
 
 def format_that_holds(name: str, kind: str) -> DatasetFormat:
@@ -19,9 +30,7 @@ def format_that_holds(name: str, kind: str) -> DatasetFormat:
     Raises:
         BadOption: There is no such format, or it cannot hold these labels.
     """
-    if name not in FORMATS:
-        raise BadOption(f"{name!r} is no format of datasets (known: {', '.join(FORMATS)})")
-    found = FORMATS[name]
+    found = format_named(name)
     shapes = label_kind(kind).shapes
     if not shapes <= found.shapes:
         able = [each.name for each in FORMATS.values() if shapes <= each.shapes]

@@ -49,7 +49,7 @@ def test_what_is_written_is_read_again_by_split_and_class(
     assert result.notes == {"pictures without exactly one class, left out": 1}
     assert dict(result.labels) == dict.fromkeys(NAMES, 1)
     truth = read_truth(tmp_path / "out", "folders")
-    assert (truth.classes, truth.problems, truth.boxes) == (tuple(sorted(NAMES)), (), {})
+    assert (truth.classes, list(truth.problems), truth.boxes) == (tuple(sorted(NAMES)), [], {})
     assert {name.split("/")[0]: class_name for name, class_name in truth.wholes.items()} == dict(
         zip(SPLITS.values(), NAMES, strict=True)
     )
@@ -62,7 +62,7 @@ def test_folders_of_classes_alone_are_read_too_and_a_name_may_come_twice(tmp_pat
     truth = read_truth(tmp_path, "folders")
     assert truth.wholes == {"car/1.png": "car", "bus/1.png": "bus", "bus/by night/2.png": "bus"}
     assert truth.classes == ("bus", "car")
-    assert [problem.split(":")[0] for problem in truth.problems] == ["car/broken.png", "stray.png"]
+    assert [problem.file for problem in truth.problems] == ["car/broken.png", "stray.png"]
 
 
 def test_simulated_people_know_the_class_of_a_picture(tmp_path: Path) -> None:

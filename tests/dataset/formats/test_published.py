@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from blocks.errors import BadTruth
-from tasks.dataset.formats.published import TruthBox, read_truth
+from tasks.dataset.formats.published import Truth, TruthBox, read_truth
 
 
 def picture(path: Path, size_wh: tuple[int, int] = (100, 50)) -> Path:
@@ -31,6 +31,10 @@ def voc_object(name: str, *edges: object) -> str:
     return f"<object><name>{name}</name><bndbox>{tags}</bndbox></object>"
 
 
+def told(truth: Truth) -> list[str]:
+    return [problem.told() for problem in truth.problems]
+
+
 CAR = TruthBox("car", (10.0, 10.0, 30.0, 20.0))
 
 
@@ -44,7 +48,7 @@ def test_yolo_is_read_in_pixels_of_the_picture(tmp_path: Path, names: tuple[str,
     assert truth.boxes["a.png"][0].class_name == "car"
     assert truth.boxes["a.png"][0].box_xyxy_px == pytest.approx(CAR.box_xyxy_px)
     assert truth.classes == ("car", "bus")
-    assert truth.problems == ()
+    assert told(truth) == []
 
 
 def test_yolo_labels_may_lie_beside_their_pictures(tmp_path: Path) -> None:
@@ -61,7 +65,7 @@ def test_an_empty_label_file_is_empty_truth_and_a_missing_one_is_reported(tmp_pa
     text(tmp_path / "classes.txt", "car")
     truth = read_truth(tmp_path)
     assert truth.boxes == {"empty.png": ()}
-    assert any("missing.png: no labels" in problem for problem in truth.problems)
+    assert any("missing.png: no labels" in problem for problem in told(truth))
 
 
 @pytest.mark.parametrize(
@@ -86,7 +90,7 @@ def test_a_bad_yolo_line_is_reported_and_the_others_count(tmp_path: Path, line: 
     truth = read_truth(tmp_path)
     assert len(truth.boxes["a.png"]) == 1
     assert len(truth.problems) == 1
-    assert said in truth.problems[0]
+    assert said in told(truth)[0]
 
 
 def test_yolo_polygons_become_their_boxes(tmp_path: Path) -> None:
@@ -125,7 +129,7 @@ def test_a_degenerate_voc_box_is_reported_and_one_over_the_border_is_cut(tmp_pat
     text(tmp_path / "a.xml", voc(voc_object("car", 5, 5, 5, 9) + voc_object("car", 90, 40, 120, 60)))
     truth = read_truth(tmp_path)
     assert truth.boxes["a.png"] == (TruthBox("car", (90.0, 40.0, 100.0, 50.0)),)
-    assert "5, 5, 5, 9" in truth.problems[0]
+    assert "5, 5, 5, 9" in told(truth)[0]
 
 
 @pytest.mark.parametrize(
@@ -139,12 +143,12 @@ def test_a_degenerate_voc_box_is_reported_and_one_over_the_border_is_cut(tmp_pat
         (voc(voc_object("", 1, 1, 2, 3)), "no name"),
     ],
 )
-def test_bad_voc_is_reported(tmp_path: Path, xml: str, said: str) -> None:
+def test_bad_voc_is_reported_and_its_picture_is_not_known_to_be_empty(tmp_path: Path, xml: str, said: str) -> None:
     picture(tmp_path / "a.png")
     text(tmp_path / "a.xml", xml)
     truth = read_truth(tmp_path)
-    assert truth.boxes == {"a.png": ()}
-    assert said in truth.problems[0]
+    assert truth.boxes == {}, "nobody knows that it shows nothing"
+    assert said in told(truth)[0]
 
 
 def coco(**changes: object) -> str:
@@ -164,7 +168,7 @@ def test_coco_is_read_and_pictures_without_annotations_are_empty(tmp_path: Path)
     truth = read_truth(tmp_path)
     assert truth.boxes == {"a.png": (CAR,), "b.png": ()}
     assert truth.classes == ("car", "bus")
-    assert [problem.partition(":")[0] for problem in truth.problems] == ["c.png"]
+    assert [problem.file for problem in truth.problems] == ["images/c.png"]
 
 
 def test_odd_coco_annotations_are_reported(tmp_path: Path) -> None:
@@ -177,8 +181,8 @@ def test_odd_coco_annotations_are_reported(tmp_path: Path) -> None:
     ]
     text(tmp_path / "x.json", coco(annotations=odd))
     truth = read_truth(tmp_path)
-    assert truth.boxes == {"a.png": ()}
-    assert len(truth.problems) == 5  # and b.png, which is listed and not there
+    assert truth.boxes == {}, "its labels are there, and none can be used"
+    assert len(truth.problems) == 6  # b.png is listed and not there; what a.png shows is not known
 
 
 def test_broken_coco_is_refused(tmp_path: Path) -> None:
@@ -206,12 +210,23 @@ def test_an_empty_folder_a_missing_one_and_mixed_formats_are_refused(tmp_path: P
         read_truth(tmp_path)
 
 
-def test_pictures_of_one_name_are_refused(tmp_path: Path) -> None:
+def test_pictures_of_one_name_are_known_by_their_folders(tmp_path: Path) -> None:
+    for folder in ("x", "y", "z"):
+        picture(tmp_path / "JPEGImages" / folder / "a.png")
+    text(tmp_path / "Annotations" / "x" / "a.xml", voc(""))
+    text(tmp_path / "Annotations" / "y" / "a.xml", voc(voc_object("car", 10, 10, 30, 20)))
+    truth = read_truth(tmp_path)
+    assert truth.boxes == {"JPEGImages/x/a.png": (), "JPEGImages/y/a.png": (CAR,)}
+    assert [problem.file for problem in truth.problems] == ["JPEGImages/z/a.png"]
+
+
+def test_a_label_file_that_may_be_of_several_pictures_is_of_none(tmp_path: Path) -> None:
     for folder in ("x", "y"):
         picture(tmp_path / folder / "a.png")
     text(tmp_path / "a.xml", voc(""))
-    with pytest.raises(BadTruth, match=r"several pictures named a\.png"):
-        read_truth(tmp_path)
+    truth = read_truth(tmp_path)
+    assert truth.boxes == {}
+    assert "may be of x/a.png or y/a.png" in told(truth)[0]
 
 
 def test_a_broken_picture_is_reported(tmp_path: Path) -> None:
@@ -220,7 +235,7 @@ def test_a_broken_picture_is_reported(tmp_path: Path) -> None:
     text(tmp_path / "classes.txt", "car")
     truth = read_truth(tmp_path)
     assert truth.boxes == {}
-    assert "not a readable picture" in truth.problems[0]
+    assert "not a readable picture" in told(truth)[0]
 
 
 def test_a_coco_category_without_a_name_is_no_class_called_none(tmp_path: Path) -> None:
@@ -231,7 +246,7 @@ def test_a_coco_category_without_a_name_is_no_class_called_none(tmp_path: Path) 
     truth = read_truth(tmp_path)
     assert [box.class_name for box in truth.boxes["a.png"]] == ["car"]
     assert (truth.classes, len(truth.problems)) == (("car",), 1)
-    assert "unknown category 1" in truth.problems[0]
+    assert "unknown category 1" in told(truth)[0]
 
 
 @pytest.mark.parametrize(

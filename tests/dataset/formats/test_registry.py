@@ -57,7 +57,7 @@ def test_what_is_written_is_read_again(
         settled = sorted((row.class_name, row.x_min, row.y_min, row.x_max, row.y_max) for row in rows)
     result = take_along(engine, store, "lot", tmp_path / "out", name, "copy")
     truth = read_truth(tmp_path / "out", name)
-    assert truth.problems == () and len(truth.boxes) == sum(result.pictures.values()) == 6
+    assert list(truth.problems) == [] and len(truth.boxes) == sum(result.pictures.values()) == 6
     found = sorted((box.class_name, *box.box_xyxy_px) for boxes in truth.boxes.values() for box in boxes)
     assert [name for name, *_ in found] == [name for name, *_ in settled]
     for (_, *edges), (_, *true) in zip(found, settled, strict=True):

@@ -57,7 +57,7 @@ def test_trucks_and_only_trucks_have_an_exact_kind(scenes: DrawnScenes) -> None:
 def test_the_written_truth_reads_back_within_a_thousandth_of_a_pixel(scenes: DrawnScenes) -> None:
     truth = read_truth(scenes.folder, "auto")
     assert truth.classes == CLASSES
-    assert truth.problems == ()
+    assert not len(truth.problems)
     for name, boxes in scenes.truth.items():
         read = truth.boxes[name]
         assert [box.class_name for box in read] == [box.class_name for box in boxes]

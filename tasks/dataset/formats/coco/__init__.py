@@ -1,0 +1,1 @@
+"""COCO, read and written."""

@@ -1,0 +1,70 @@
+"""The one way in for labels from outside: a folder of any format that is known, opened and read picture by picture."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from blocks.errors import BadTruth
+from tasks.dataset.formats.reading.files import DatasetFiles
+from tasks.dataset.formats.reading.look import format_of
+from tasks.dataset.formats.reading.pictures import ReadPicture
+from tasks.dataset.formats.reading.problems import Problems
+from tasks.dataset.formats.reading.reading import Reading, SizeOf
+from tasks.dataset.formats.registry import format_named
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDataset:
+    """A dataset that can be read once.
+
+    Attributes:
+        format: Its format, by name.
+        unit: What `number` of its labels counts, such as "line".
+    """
+
+    format: str
+    unit: str
+    _reading: Reading
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """All class names: the dataset's own list in its order, then others; whole after all pictures have passed."""
+        listed = self._reading.classes
+        return (*listed, *sorted(self._reading.met - listed.keys()))
+
+    @property
+    def problems(self) -> Problems:
+        """What was odd so far."""
+        return self._reading.problems
+
+    def pictures(self) -> Iterator[ReadPicture]:
+        """Yield all pictures, each once, those without labels too.
+
+        Raises:
+            BadTruth: A file that all else stands on is missing or broken.
+        """
+        yield from format_named(self.format).read(self._reading)
+
+
+@contextmanager
+def open_dataset(path: Path, fmt: str = "auto", size_of: SizeOf | None = None) -> Iterator[OpenDataset]:
+    """Open a dataset for reading.
+
+    Args:
+        path: A folder in the usual layout of its format, or a label file; pictures may lie there too, or not.
+        fmt: The format; "auto" finds it out from the label files. Folders per class have none, and must be named.
+        size_of: Asked for the size of pictures that are not there, by the name that their labels have for them.
+
+    Raises:
+        BadTruth: There is no such place, or no label file of a known format, or of several.
+        BadOption: There is no such format.
+    """
+    if not path.exists():
+        raise BadTruth(f"{path} is not there: expected a folder of labels, with or without their pictures, or a file")
+    files = DatasetFiles(path) if path.is_dir() else DatasetFiles(path.parent, only=path.name)
+    reading = Reading(files) if size_of is None else Reading(files, size_of)
+    for folder in files.closed:
+        reading.problems.add(folder, "", "a folder that this user may not list")
+    form = format_named(format_of(files) if fmt == "auto" else fmt)
+    yield OpenDataset(form.name, form.unit, reading)

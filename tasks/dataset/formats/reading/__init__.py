@@ -1,0 +1,1 @@
+"""What all readers of label files share."""

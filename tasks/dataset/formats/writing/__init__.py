@@ -1,0 +1,1 @@
+"""What all writers of datasets share."""

@@ -1,0 +1,1 @@
+"""YOLO, read and written."""
