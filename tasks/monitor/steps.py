@@ -2,6 +2,7 @@
 
 import logging
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
 from prefect import get_client, task
@@ -44,6 +45,7 @@ from tasks.train.fitting.trainers.registry import recipe_for
 from tasks.train.naming import registry_name
 from tasks.train.options import TrainOptions
 from tasks.train.registry import champion_of
+from tasks.triage.active_learning.looks import looks_of
 
 log = logging.getLogger(__name__)
 
@@ -131,9 +133,11 @@ def scan_pool(
 def choose_batch(
     collection: str, detector: DetectorRef, recipe: str, selection: Selection, plugs: str = "local"
 ) -> BatchRef:
-    """Open the batch of a round with the items that tell most; `label` takes it up."""
-    batch = choose.choose_batch(open_catalog(plugs), collection, (detector.version, recipe), selection)
-    log.info("%s chose %d items of %s for %s", selection, batch.size, collection, batch.id)
+    """Open the batch of a round with the items that tell most, or that are unlike each other where no model tells."""
+    look = partial(looks_of, open_store(plugs)) if detector.is_nobody else None
+    batch = choose.choose_batch(open_catalog(plugs), collection, (detector.version, recipe), selection, look)
+    how = "being unlike each other" if look and not selection.is_random else str(selection)
+    log.info("%s chose %d items of %s for %s", how, batch.size, collection, batch.id)
     return batch
 
 
@@ -148,7 +152,7 @@ def lacking_for_training(collection: str, options: TrainOptions, plugs: str = "l
         champion = champion_of(open_experiments(plugs), registry_name(collection))
         base = champion.ref if champion else DetectorRef.nobody(collection)
         check_enough(manifest, options, recipe_for(manifest.kind, base))
-        if champion is not None:
+        if champion is not None and not options.base:
             check_trainable(champion.ref)
     except (NotEnoughData, BadWeights) as error:
         log.info("no training of %s yet: %s", collection, error)

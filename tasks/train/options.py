@@ -27,6 +27,13 @@ class TrainOptions(Frozen):
     steps: int | None = Field(
         default=None, ge=1, le=1_000_000, description="Steps instead of passes, a batch each; counts without `epochs`"
     )
+    base: str = Field(
+        default="",
+        max_length=4096,
+        description="Where there is no model yet, or one that cannot be trained: weights to begin with. The path of a "
+        ".pt file, a name under which ultralytics publishes some such as yolo11n.pt, or a version that the store "
+        "keeps; empty: a small network begins with random numbers",
+    )
     batch: int = Field(default=16, ge=1, le=512, description="Pictures per step")
     lr0: float | None = Field(
         default=None,
@@ -89,6 +96,7 @@ class TrainOptions(Frozen):
         fields = self.model_dump(mode="json")
         for name, former in FORMER_DEFAULTS.items():
             fields[name] = former if fields[name] is None else fields[name]
+        del fields["base"]  # what came of it is where the training begins
         if fields["steps"] is None:
             del fields["steps"]
         return to_json(fields).decode()

@@ -1,6 +1,8 @@
 """The train station as Prefect steps. Ids and references travel; weights, tiles and models stay where they are."""
 
 import logging
+import math
+import time
 from typing import Any
 
 import httpx
@@ -20,7 +22,7 @@ from tasks.train import evaluate, promotion, registry
 from tasks.train.evaluate import Comparison
 from tasks.train.fitting import training
 from tasks.train.fitting.training import TrainedRef
-from tasks.train.fitting.watch import EpochReport, Progress
+from tasks.train.fitting.watch import SAY_S, EpochReport, Progress
 from tasks.train.options import PromoteOptions, TrainOptions
 from tasks.train.promotion import PromotionReport
 
@@ -98,17 +100,20 @@ def promote(comparison: Comparison, options: PromoteOptions, plugs: str = "local
 
 
 def _progress_artifact(collection: str, snapshot_id: str) -> Progress:
-    """Return a callback that shows how far a training is; made at the first epoch, since most re-runs have none."""
+    """Return a callback that shows how far a training is; made at its first report, since most re-runs have none."""
     made: list[Any] = []
+    shown_at = [-math.inf]
 
     def show(report: EpochReport) -> None:
-        percent = min(100.0, 100.0 * report.epoch / report.epochs)
+        if report.share < 1 and time.monotonic() - shown_at[0] < SAY_S:
+            return  # epochs of few pictures take less than a request
+        shown_at[0] = time.monotonic()
+        percent, description = 100.0 * report.share, f"training on snapshot {snapshot_id[:12]}: {report}"
         try:
             with asking_prefect("artifact of this training's progress"):
                 if made:
-                    update_progress_artifact(made[0], percent)
+                    update_progress_artifact(made[0], percent, description)
                 else:
-                    description = f"training on snapshot {snapshot_id[:12]}, {report.seconds:.0f} s an epoch"
                     key = artifact_key("training", collection)
                     made.append(create_progress_artifact(percent, key=key, description=description))
         except PrefectLacks:

@@ -1,12 +1,12 @@
 """What people are asked first: a batch of the items from which the detector would learn most, by named strategies.
 
 The first batch also has items of the test split: without a holdout no round could be told from another. They are
-a random sample, never chosen by what a detector says of them.
+a random sample, never chosen by what a detector says of them. Where there is no model yet, the others are far apart.
 """
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -22,7 +22,9 @@ from tasks.detect.proposals import scanned_items
 from tasks.intake.batches import BatchRef
 from tasks.monitor.cost.spent import settled_items
 from tasks.settle.in_force import labels_in_force
+from tasks.triage.active_learning.diversity import Embeddings, k_center
 from tasks.triage.active_learning.order import (
+    MOST_CHOSEN,
     Mix,
     ProposedBox,
     candidates_of,
@@ -48,7 +50,10 @@ class Selection(Renamed):
         f"Known: {', '.join(known_strategies())}",
     )
     first: int = Field(default=50, ge=1, le=100_000, description="Items of the first round, beside the holdout")
-    per_round: int = Field(default=50, ge=1, le=100_000, description="Items of every later round")
+    per_round: int = Field(default=50, ge=1, le=100_000, description="Items of the second round")
+    growth: float = Field(
+        default=1.0, ge=1, le=10, description="Every later round has so many times the items of the one before it"
+    )
     holdout: int = Field(
         default=30, ge=1, le=100_000, description="Items of the test split that the first round has people label blind"
     )
@@ -61,6 +66,10 @@ class Selection(Renamed):
     def is_random(self) -> bool:
         """Whether nothing but the lot chooses."""
         return {name for name, weight in self.ask_first.items() if weight > 0} == {BY_LOT}
+
+    def size_of(self, round_: int) -> int:
+        """Return how many items a round takes, from 1 on; the first one beside the holdout."""
+        return self.first if round_ == 1 else min(100_000, round(self.per_round * self.growth ** (round_ - 2)))
 
     def __str__(self) -> str:
         """Return the strategies in words, such as `entropy` or `0.5 entropy + 0.5 far-apart`."""
@@ -75,7 +84,13 @@ def pool_of(engine: Engine, collection: str, selection: Selection) -> list[Item]
         return [item for part in in_shards(drawn) for item in _items(session, part)]
 
 
-def choose_batch(engine: Engine, collection: str, source: tuple[str, str], selection: Selection) -> BatchRef:
+Look = Callable[[Sequence[Item]], Embeddings]
+"""Looks at pictures, without a model."""
+
+
+def choose_batch(
+    engine: Engine, collection: str, source: tuple[str, str], selection: Selection, look: Look | None = None
+) -> BatchRef:
     """Open the batch of a round with the most telling items; one that was opened and never begun comes back.
 
     Args:
@@ -83,6 +98,7 @@ def choose_batch(engine: Engine, collection: str, source: tuple[str, str], selec
         collection: Whose items.
         source: Detector version and recipe whose proposals tell.
         selection: Strategies and sizes.
+        look: Where there is no model: items that no detector has seen are taken far apart by it.
 
     Returns:
         The batch; of size 0, and not written, where nothing is left to choose from.
@@ -94,9 +110,9 @@ def choose_batch(engine: Engine, collection: str, source: tuple[str, str], selec
     batch_id = waiting[0] if waiting else f"{_prefix(collection)}{len(rounds) + 1}"
     if waiting:
         return BatchRef(id=batch_id, collection=collection, size=_size(engine, batch_id))
-    ranked = rank(engine, _drawn(free, selection), source, selection, collection)
+    ranked = rank(engine, _drawn(free, selection), source, selection, collection, look)
     tests = _shuffled((item_id for item_id, split in free.items() if split == "test"), selection.seed)
-    item_ids = ranked[: selection.per_round] if rounds else tests[: selection.holdout] + ranked[: selection.first]
+    item_ids = [*([] if rounds else tests[: selection.holdout]), *ranked[: selection.size_of(len(rounds) + 1)]]
     if not item_ids:
         return BatchRef(id=batch_id, collection=collection, size=0)
     with writing(engine) as session:
@@ -110,12 +126,18 @@ def choose_batch(engine: Engine, collection: str, source: tuple[str, str], selec
 
 
 def rank(
-    engine: Engine, item_ids: Sequence[str], source: tuple[str, str], selection: Selection, collection: str
+    engine: Engine,
+    item_ids: Sequence[str],
+    source: tuple[str, str],
+    selection: Selection,
+    collection: str,
+    look: Look | None = None,
 ) -> list[str]:
     """Return items, the most telling first.
 
     Items in which the detector saw nothing are spread evenly among the others: only a look can tell whether all was
-    missed, but most may be empty. What it has not looked at comes last. Equal ones keep their order.
+    missed, but most may be empty. What it has not looked at comes last, each far from all before it where a `look`
+    tells how they look. Equal ones keep their order.
     """
     if selection.is_random:
         return _best_first(item_ids, random_order(Candidates.of(item_ids, [], [], [], seed=selection.seed)))
@@ -128,7 +150,15 @@ def rank(
     candidates = candidates_of(told, boxes, label_counts(engine, collection), selection.seed)
     told = _best_first(told, mixed_ranks(engine, source[0], selection.ask_first, candidates))
     places = [((at + 0.5) / len(part), item_id) for part in (told, silent) for at, item_id in enumerate(part)]
-    return [item_id for _, item_id in sorted(places, key=lambda place: place[0])] + unseen
+    apart = _far_apart(engine, unseen, look) if look else unseen
+    return [item_id for _, item_id in sorted(places, key=lambda place: place[0])] + apart
+
+
+def _far_apart(engine: Engine, item_ids: Sequence[str], look: Look) -> list[str]:
+    with reading(engine) as session:
+        items = [item for part in in_shards(item_ids) for item in _items(session, part)]
+    chosen = [item_ids[place] for place in k_center(look(items), MOST_CHOSEN).tolist()] if items else []
+    return chosen + [item_id for item_id in item_ids if item_id not in set(chosen)]
 
 
 def _best_first(item_ids: Sequence[str], worth: Floats) -> list[str]:

@@ -49,13 +49,19 @@ def check_trainable(base: DetectorRef) -> None:
     Raises:
         BadWeights: It is an ONNX, Darknet or Caffe model.
     """
-    if not base.weights_key.endswith(TRAINABLE):
+    if not is_trainable(base):
         kind = Path(base.weights_key).suffix
         raise BadWeights(
             f"detector {base.version} of {base.name!r} is a {kind} file, which labels images but cannot be trained "
             "here: only ultralytics weights (.pt) can. Train it with the tools that made it on the exported labels and "
-            "give the new file as detector, or begin `labelline label` with a .pt file."
+            "give the new file as detector, or name weights to train in its place (`base` of the training options, "
+            "`--begin-with`)."
         )
+
+
+def is_trainable(base: DetectorRef) -> bool:
+    """Say whether a model can be trained further; nobody cannot."""
+    return base.weights_key.endswith(TRAINABLE)
 
 
 def begin_with(weights: Path, classes: tuple[str, ...], task: Task = "detection") -> Beginning:

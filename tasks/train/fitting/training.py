@@ -20,7 +20,8 @@ from tasks.dataset.snapshots import manifest_key, read_snapshot
 from tasks.detect.backends.safe_weights import quiet_ultralytics, version_of
 from tasks.detect.options import TilingOptions
 from tasks.detect.refs import DetectorRef
-from tasks.train.fitting.beginnings import check_trainable
+from tasks.train.fitting.base_weights import keep_base
+from tasks.train.fitting.beginnings import check_trainable, is_trainable
 from tasks.train.fitting.curves import curves_png
 from tasks.train.fitting.enough import check_enough, chooses_epoch
 from tasks.train.fitting.trainers.protocol import Cut, Trainer, TrainingJob
@@ -77,7 +78,8 @@ def finetune(
         experiments: Where the run is kept.
         store: Where snapshot, items and weights are.
         snapshot_id: What to train on.
-        base: Whose weights to start from. Its classes need not be those of the snapshot: the head is rebuilt.
+        base: Whose weights to start from. Its classes need not be those of the snapshot: the head is rebuilt. Where
+            it is nobody, or cannot be trained, those that the options name, or random numbers.
         options: How to train.
         tiling: How the line cuts its images; the training pictures are cut the same way.
         progress: Called after each epoch.
@@ -93,6 +95,8 @@ def finetune(
     """
     manifest = read_snapshot(store, snapshot_id)
     name = registry_name(manifest.collection)
+    if options.base and not is_trainable(base):
+        base = keep_base(store, options.base, manifest.kind, manifest.classes)
     recipe = recipe_for(manifest.kind, base)
     job = options.job(snapshot_id, base.version, tiling, str(recipe) if base.is_nobody else "")
     done = experiments.finished_run(name, {JOB: job})

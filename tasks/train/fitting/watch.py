@@ -1,4 +1,7 @@
-"""What is said of a training while it runs: one report an epoch, to MLflow and to whoever waits, and its time limit."""
+"""What is said of a training while it runs, to MLflow and to whoever waits, and its time limit.
+
+An epoch of a large set takes many minutes, so who waits hears of its steps as well; MLflow has one point an epoch.
+"""
 
 import logging
 import math
@@ -12,16 +15,22 @@ from blocks.servers.experiments import OpenRun
 log = logging.getLogger(__name__)
 
 
+SAY_S = 3.0
+"""Between two reports of one epoch."""
+
+
 @dataclass(frozen=True, slots=True)
 class EpochReport:
-    """How one epoch went; the metrics are those of the tiles of the val split.
+    """How one epoch goes; the metrics are those of the tiles of the val split.
 
     Attributes:
         epoch: From 1.
         epochs: How many there will be, as planned now.
-        seconds: What this epoch took, validation included.
-        seconds_left: Estimate for the rest.
-        metrics: Losses, mAP, learning rate, memory; MLflow has them by their `grouped` names.
+        seconds: What this epoch took so far, validation included.
+        seconds_left: Estimate for the rest of the training.
+        metrics: Losses, mAP, learning rate, memory; MLflow has them by their `grouped` names. In the middle of an
+            epoch the losses of training alone.
+        done: Share of the epoch that is done, above 0; 1: it has ended.
     """
 
     epoch: int
@@ -29,6 +38,18 @@ class EpochReport:
     seconds: float
     seconds_left: float
     metrics: dict[str, float]
+    done: float = 1.0
+
+    @property
+    def share(self) -> float:
+        """Of the whole training that is done, 0 to 1."""
+        return min(1.0, (self.epoch - 1 + self.done) / self.epochs)
+
+    def __str__(self) -> str:
+        """Say it in one line: the epoch, the loss and the time left."""
+        losses = [value for name, value in self.metrics.items() if name.startswith("train_") and name.endswith("loss")]
+        loss = f"loss {sum(losses):.3f}, " if losses else ""
+        return f"epoch {self.epoch} of {self.epochs}, {loss}about {_in_minutes(self.seconds_left)} left"
 
 
 Progress = Callable[[EpochReport], None]
@@ -42,19 +63,32 @@ class TrainingWatch:
         self._run = run
         self._time_limit_s = time_limit_s
         self._progress = progress
-        self._started = self._epoch_started = time.monotonic()
+        self._started = self._epoch_started = self._said = time.monotonic()
+        self._steps = 0
 
     def attach(self, trainer: Any) -> None:
         """Listen to a training."""
         trainer.add_callback("on_train_start", self._start)
+        trainer.add_callback("on_train_batch_end", self._end_step)
         trainer.add_callback("on_fit_epoch_end", self._end_epoch)
 
     def _start(self, _trainer: Any) -> None:
         self._started = self._epoch_started = time.monotonic()
 
+    def _end_step(self, trainer: Any) -> None:
+        now, self._steps = time.monotonic(), self._steps + 1
+        if self._progress is None or now - self._said < SAY_S:
+            return
+        done = min(1.0, self._steps / max(1, len(trainer.train_loader)))
+        passed = trainer.epoch + done
+        left = (trainer.epochs - passed) * (now - self._started) / passed
+        losses = {_plain(name): float(value) for name, value in _losses_of(trainer).items()}
+        seconds, self._said = now - self._epoch_started, now
+        self._progress(EpochReport(trainer.epoch + 1, int(trainer.epochs), seconds, left, losses, done))
+
     def _end_epoch(self, trainer: Any) -> None:
-        now = time.monotonic()
-        seconds, self._epoch_started = now - self._epoch_started, now
+        now, self._steps = time.monotonic(), 0
+        seconds, self._epoch_started, self._said = now - self._epoch_started, now, now
         done = trainer.epoch + 1
         if self._time_limit_s is not None:
             self._plan(trainer, (now - self._started) / done, self._time_limit_s - (now - self._started))
@@ -100,11 +134,19 @@ def _group_of(name: str) -> str:
 
 
 def _metrics_of(trainer: Any) -> dict[str, float]:
-    losses = trainer.label_loss_items(trainer.tloss, prefix="train") if trainer.tloss is not None else {}
+    losses = _losses_of(trainer)
     rates = {"lr": max(trainer.lr.values(), default=math.nan)} if getattr(trainer, "lr", None) else {}
     raw = {**losses, **(trainer.metrics or {}), **rates, **_resources()}
     named = {_plain(name): float(value) for name, value in raw.items()}
     return {name: value for name, value in named.items() if math.isfinite(value)}  # what is no number was not measured
+
+
+def _losses_of(trainer: Any) -> dict[str, Any]:
+    return trainer.label_loss_items(trainer.tloss, prefix="train") if trainer.tloss is not None else {}
+
+
+def _in_minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 def _plain(name: str) -> str:

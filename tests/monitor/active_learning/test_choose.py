@@ -1,5 +1,7 @@
 """A round takes the items that tell most, never takes one twice, and begins with a holdout."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from sqlalchemy import Engine
@@ -8,7 +10,8 @@ from sqlmodel import select
 from blocks.database.engine import reading, upsert, writing
 from blocks.database.tables import Batch, BatchItem, Bookmark, Item, Source
 from tasks.audit.risk_control.drift import chosen_name
-from tasks.monitor.active_learning.choose import Selection, choose_batch, label_counts, pool_of, rank
+from tasks.monitor.active_learning.choose import Look, Selection, choose_batch, label_counts, pool_of, rank
+from tasks.triage.active_learning.diversity import Embeddings
 from tests.triage.rows import DETECTOR, RECIPE, add_scan, add_split, car, item_id_of
 
 SOURCE = (DETECTOR, RECIPE)
@@ -138,3 +141,41 @@ def test_the_pool_is_bounded_and_leaves_the_test_split_alone(engine: Engine) -> 
     pool = pool_of(engine, "lot", FEW.model_copy(update={"pool": 4}))
     assert [item.sequence for item in pool] == ["s"] * 4
     assert len(pool_of(engine, "lot", FEW)) == 9
+
+
+# --- without a model ---
+
+
+def far(*order: int) -> Look:
+    """Look at pictures so that these places come first, in this order."""
+
+    def look(items: Sequence[Item]) -> Embeddings:
+        rows = np.zeros((len(items), len(items) + 1))
+        rows[:, -1] = 1.0  # all are alike,
+        for rank_, at in enumerate(order):  # but for these
+            rows[at] = 0
+            rows[at, at] = 1 if rank_ else -1
+        return Embeddings.of(rows, ["m"] * len(items), "m")
+
+    return look
+
+
+def test_where_no_detector_has_looked_the_first_batch_is_of_items_unlike_each_other(engine: Engine) -> None:
+    add_items(engine, 6)
+    drawn = [item.id for item in pool_of(engine, "lot", FEW)]
+    batch = choose_batch(engine, "lot", SOURCE, FEW, far(4, 2))
+    assert set(members(engine, batch.id)) <= {drawn[0], drawn[2], drawn[4]}, "the first one, and one far from it"
+    by_lot = Selection(first=2, holdout=2, ask_first={"random": 1.0})
+    assert rank(engine, drawn, SOURCE, by_lot, "lot", far(4, 2)) != rank(engine, drawn, SOURCE, FEW, "lot", far(4, 2))
+
+
+def test_what_is_told_by_a_detector_comes_before_what_only_looks_different(engine: Engine) -> None:
+    ids = add_items(engine, 4)
+    add_scan(engine, ids[3], [car(0.5)])
+    assert rank(engine, ids, SOURCE, FEW, "lot", far(0, 1))[0] == ids[3]
+
+
+def test_rounds_grow_as_they_are_told_to() -> None:
+    growing = Selection(first=5, per_round=10, growth=2.0)
+    assert [growing.size_of(round_) for round_ in (1, 2, 3, 4, 99)] == [5, 10, 20, 40, 100_000]
+    assert [Selection().size_of(round_) for round_ in (1, 2, 3)] == [50, 50, 50]

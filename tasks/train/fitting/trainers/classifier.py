@@ -14,6 +14,7 @@ import cv2
 from blocks.errors import BadInput, ObjectMissing
 from blocks.storage.stores import Store
 from tasks.dataset.manifest import ManifestItem
+from tasks.detect.backends.safe_weights import Task
 from tasks.detect.options import TilingOptions
 from tasks.detect.proposers.classifier import classify, fit_square, open_classifier
 from tasks.detect.refs import DetectorRef
@@ -33,6 +34,7 @@ class ClassifierTraining:
     """Ultralytics classifiers."""
 
     name = "classifier"
+    task: Task = "classification"
     further = Recipe(100, 8, 50, lr0=0.001, least_train=20, least_val=100)
     from_nothing = Recipe(600, 8, 300, lr0=0.005, least_train=20, least_val=100)
 
@@ -40,7 +42,7 @@ class ClassifierTraining:
         """Open the first weights; see `begin_with`. Nobody brings nothing."""
         if base.is_nobody:
             return NOTHING
-        return begin_with(store.local_path(base.weights_key), classes, "classification")
+        return begin_with(store.local_path(base.weights_key), classes, self.task)
 
     def cut(self, job: TrainingJob) -> Cut:
         """Write each item as a square, in a folder of its class; an item that cannot be read is left out."""

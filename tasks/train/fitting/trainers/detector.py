@@ -14,6 +14,7 @@ import numpy as np
 from blocks.storage.stores import Store
 from tasks.dataset.formats.yolo_tiles import TileExport, export_tiles, fold_in_val
 from tasks.dataset.manifest import Manifest, ManifestItem
+from tasks.detect.backends.safe_weights import Task
 from tasks.detect.options import TilingOptions
 from tasks.detect.refs import DetectorRef
 from tasks.detect.tiling.read_ahead import stored_images
@@ -36,6 +37,7 @@ class DetectorTraining:
     """Ultralytics detectors."""
 
     name = "detector"
+    task: Task = "detection"
     further = Recipe(100, 8, 50, lr0=0.001, least_train=20, least_val=200)
     from_nothing = Recipe(600, 8, 300, lr0=0.002, least_train=100, least_val=200)
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from blocks.storage.stores import Store
 from tasks.dataset.manifest import Manifest, ManifestItem
+from tasks.detect.backends.safe_weights import Task
 from tasks.detect.options import TilingOptions
 from tasks.detect.refs import DetectorRef
 from tasks.train.fitting.beginnings import Beginning
@@ -66,6 +67,9 @@ class Trainer(Protocol):
 
     name: str
     """As kinds of labels call it."""
+
+    task: Task
+    """What its networks are for."""
 
     further: Recipe
     """Of a training that goes on from weights."""
