@@ -1,5 +1,6 @@
 """A store in a bucket of any S3 service, with a local read-through cache; split from `stores.py` for its length."""
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -111,6 +112,13 @@ class S3Store:
                 response.close()
                 response.release_conn()
         return path
+
+    def delete(self, key: str) -> None:
+        """Delete a key, and what this machine has kept of it; see `Store.delete`."""
+        check_key(key)
+        with contextlib.suppress(ObjectMissing), self._asking(f"delete {key!r}"):
+            self._client.remove_object(self.bucket, key)
+        self._cached(key).unlink(missing_ok=True)
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         """Yield all keys under a prefix, in order; what others put there under names that are no keys is left out."""

@@ -47,6 +47,14 @@ class Store(Protocol):
         """Return a local file with the bytes of a key, fetched once and kept (never to be written to)."""
         ...
 
+    def delete(self, key: str) -> None:
+        """Delete a key; one that is not there is deleted already.
+
+        Raises:
+            StoreUnavailable: The store cannot be reached or written.
+        """
+        ...
+
     def keys(self, prefix: str = "") -> Iterator[str]:
         """Yield all keys under a prefix, in order."""
         ...
@@ -133,6 +141,18 @@ class FolderStore:
         if not path.is_file():
             raise ObjectMissing(f"no object {key!r} in the folder {self.root}")
         return path
+
+    def delete(self, key: str) -> None:
+        """Delete a key; see `Store.delete`."""
+        path = self._path(key)
+        try:
+            path.unlink(missing_ok=True)
+        except NotADirectoryError:
+            return
+        except OSError as error:
+            raise StoreUnavailable(
+                f"cannot delete {path}: {error.strerror or error}. Check that this user may write there."
+            ) from error
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         """Yield all keys under a prefix, in order."""

@@ -1,67 +1,25 @@
 """What is wrong is said before anything is taken in, by every command that starts or ends a labelling."""
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import psutil
 import pytest
 from click.testing import Result
-from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
-from prefect.exceptions import ObjectAlreadyExists
-from pydantic import SecretStr
 from sqlalchemy import Engine
 from sqlmodel import select
 from typer.testing import CliRunner
 
-from blocks.catalog import Catalog
 from blocks.database.engine import reading
 from blocks.database.tables import Item, Source
-from blocks.object_store import ObjectStore
-from blocks.servers.experiments import Experiments
 from blocks.storage.stores import FolderStore
-from blocks.tracking import Tracking
 from infra.cli.main import app
-from infra.stack.secrets.credentials import ensure_credentials
-from infra.stack.servers.services import PLUGS, WORK_POOL, WORKER_NAME
-from infra.stack.state import ProcessRecord, ServiceName, StackState
 from tests.dataset.scenes import draw_scene, settle_scenes
+from tests.infra.homes import home
 from tests.train.conftest import empty_mlflow, experiments, tiny_weights
 
-__all__ = ["empty_mlflow", "experiments", "tiny_weights"]
+__all__ = ["empty_mlflow", "experiments", "home", "tiny_weights"]
 
 # Prefect 3.8 leaves sockets of its own clients to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
-
-@pytest.fixture
-def home(
-    tmp_path: Path, client: SyncPrefectClient, prefect_api: str, engine: Engine, experiments: Experiments
-) -> Iterator[Path]:
-    """A stack that can take runs: its Prefect is the session's, with a pool and a worker that was just heard of."""
-    home = tmp_path / ".home"
-    home.mkdir()
-    ensure_credentials(home)
-    blocks = (
-        ObjectStore(folder=str(tmp_path / "objects")),
-        Catalog(url=SecretStr(engine.url.render_as_string(hide_password=False))),
-        Tracking(uri=SecretStr(experiments.uri), artifact_root=str(tmp_path / "mlartifacts")),
-    )
-    for block in blocks:
-        block.save(PLUGS, overwrite=True)
-    try:
-        client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process"))
-    except ObjectAlreadyExists:
-        client.update_work_pool(WORK_POOL, WorkPoolUpdate(is_paused=False))
-    client._client.post(f"/work_pools/{WORK_POOL}/workers/heartbeat", json={"name": WORKER_NAME}).raise_for_status()
-    me = ProcessRecord(pid=os.getpid(), created=psutil.Process().create_time())
-    ports = dict.fromkeys(ServiceName, 9) | {ServiceName.PREFECT: urlsplit(prefect_api).port or 0}
-    StackState(home=home, ports=ports, processes=dict.fromkeys(ServiceName, me)).save()
-    yield home
-    for block in blocks:
-        type(block).delete(PLUGS)
 
 
 @pytest.fixture

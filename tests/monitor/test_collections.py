@@ -6,18 +6,11 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from blocks.database.engine import upsert, writing
-from blocks.database.tables import Answer, AnswerState, BatchItem, Question, Source, utc_now
+from blocks.database.tables import BatchItem, Source
 from blocks.storage.stores import FolderStore
 from tasks.monitor.collections import read_collections
 from tests.dataset.scenes import draw_scene, settle_scenes
-from tests.review.builders import make_batch, questions, write_missed
-
-
-def put_answer(engine: Engine, question: Question, version: str, seconds: float, person: str, annotation: int) -> None:
-    row = {"id": f"{annotation}-{version}", "question_id": question.id, "annotation_id": annotation, "person": person}
-    row |= {"seconds": seconds, "state": AnswerState.COUNTED.value, "raw": [], "answered_at": utc_now()}
-    with writing(engine) as session:
-        upsert(session, Answer, [row | {"heard_by": "poll"}])
+from tests.review.builders import make_batch, put_answer, questions, write_missed
 
 
 def sources(engine: Engine, collection: str, item_ids: list[str | None], folder: str) -> None:

@@ -12,6 +12,7 @@ from sqlmodel import select
 from blocks.database.engine import reading, upsert, writing
 from blocks.database.tables import (
     Answer,
+    AnswerState,
     Batch,
     BatchItem,
     Item,
@@ -21,6 +22,7 @@ from blocks.database.tables import (
     QuestionState,
     Route,
     Verdict,
+    utc_now,
 )
 from tasks.review.drafts.items_and_kinds import draft_missed, write_once
 from tasks.review.posting.outbox import note_posted
@@ -195,6 +197,14 @@ def post_slots(engine: Engine, queue: Queue) -> None:
             write_bookmarks(session, {queue_of_project(project_id): slot.model_dump_json()})
         mine = [one for one in waiting if one.queue == name]
         note_posted(engine, project_id, {one.id: 1 + zlib.crc32(one.id.encode()) % 2**30 for one in mine})
+
+
+def put_answer(engine: Engine, question: Question, version: str, seconds: float, person: str, annotation: int) -> None:
+    """Write one version of an annotation as it would have been read."""
+    row = {"id": f"{annotation}-{version}", "question_id": question.id, "annotation_id": annotation, "person": person}
+    row |= {"seconds": seconds, "state": AnswerState.COUNTED.value, "raw": [], "answered_at": utc_now()}
+    with writing(engine) as session:
+        upsert(session, Answer, [row | {"heard_by": "poll"}])
 
 
 class Speaker:

@@ -45,3 +45,14 @@ def export(
     from infra.cli.commands.export_command import export_collection
 
     export_collection(labelline_home(), collection, fmt.value, out.absolute(), images.value)
+
+
+@labels_app.command()
+def delete(
+    collection: Annotated[str, typer.Argument(help="Which goes for good.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete a collection: says what goes, asks, and writes all that people did to a file first."""
+    from infra.cli.commands.delete_command import delete_collection
+
+    delete_collection(labelline_home(), collection, sure=yes)

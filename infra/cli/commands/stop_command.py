@@ -2,7 +2,7 @@
 
 import shlex
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from rich.console import Console
 
@@ -14,6 +14,10 @@ from infra.cli.words import this_command
 from infra.stack.orchestration.cancelling import cancel_run, runs_of
 from infra.stack.orchestration.connection import connected
 from infra.stack.servers.services import PLUGS
+from infra.stack.state import StackState
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
 
 console = Console(soft_wrap=True, markup=False, emoji=False, highlight=False)
 
@@ -33,19 +37,13 @@ def stop_collection(home: Path, collection: str) -> None:
     with connected(state) as client:
         engine = open_catalog(PLUGS)
         collection = require_collection(engine, collection)
-        runs = runs_of(client, collection)
-        for run in runs:
-            cancel_run(client, run)
-            with console.status(f"cancelling {run.name} …"):
-                for _ in looks_at(client, state, client.read_flow_run(run.id)):
-                    pass
-            console.print(f"cancelled: {run.name}")
+        runs = stop_runs(client, state, collection)
         server = cast(LabelStudio, LabelStudio.load(PLUGS)).open()
         with console.status("taking questions back …") as line:
             stopped = stop_asking(
                 engine, server, collection, lambda done, of: line.update(f"taking questions back … {done:,} of {of:,}")
             )
-    console.print(f"{collection}: {len(runs)} runs cancelled, {stopped.taken_back:,} open questions taken back")
+    console.print(f"{collection}: {runs} runs cancelled, {stopped.taken_back:,} open questions taken back")
     if stopped.kept:
         console.print(
             f"{stopped.kept:,} questions stay open: somebody has begun them or has them open. Answers to them count "
@@ -53,3 +51,19 @@ def stop_collection(home: Path, collection: str) -> None:
         )
     command = f"{this_command()} show {shlex.quote(collection)}"
     console.print(f"nothing that people did is lost; `{command}` says how to go on")
+
+
+def stop_runs(client: "SyncPrefectClient", state: StackState, collection: str) -> int:
+    """Cancel the runs of a collection, and wait until they have ended; return how many there were.
+
+    Raises:
+        StackError: The worker is dead, and cannot end a run.
+    """
+    runs = runs_of(client, collection)
+    for run in runs:
+        cancel_run(client, run)
+        with console.status(f"cancelling {run.name} …"):
+            for _ in looks_at(client, state, client.read_flow_run(run.id)):
+                pass
+        console.print(f"cancelled: {run.name}")
+    return len(runs)

@@ -18,6 +18,7 @@ from blocks.database.engine import reading, writing
 from blocks.database.tables import Batch, Question, QuestionState, Waiting
 from blocks.servers.annotation_server import AnnotationServer
 from tasks.review.posting.duplicates import find_tasks
+from tasks.review.posting.gone import is_gone
 from tasks.review.posting.outbox import note_posted
 from tasks.review.posting.withdraw import take_back
 
@@ -108,3 +109,22 @@ def _take_back(engine: Engine, server: AnnotationServer, places: Sequence[tuple[
     with writing(engine) as session:
         session.exec(update(Question).where(*still_open).values(state=QuestionState.WRITTEN.value, **nowhere))
     return len(freed)
+
+
+def remove_projects(engine: Engine, server: AnnotationServer, collection: str) -> int:
+    """Delete the Label Studio projects in which only this collection was asked about; a second call finds them gone.
+
+    All that people did there goes with them: read it first.
+
+    Returns:
+        How many were there.
+    """
+    mine = select(Batch.id).where(Batch.collection == collection)
+    posted = select(Question.project_id).where(col(Question.project_id).is_not(None)).distinct()
+    with reading(engine) as session:
+        ours = set(session.exec(posted.where(col(Question.batch_id).in_(mine))))
+        others = set(session.exec(posted.where(col(Question.batch_id).not_in(mine))))
+    there = [id_ for id_ in sorted(filter(None, ours - others)) if not is_gone(server, id_)]
+    for project_id in there:
+        server.call("DELETE", f"api/projects/{project_id}/", absent_ok=True)
+    return len(there)

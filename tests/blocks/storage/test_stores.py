@@ -56,6 +56,18 @@ def test_no_bytes_are_bytes_too(store: Store) -> None:
     assert store.get("empty") == b""
 
 
+def test_what_is_deleted_is_gone_and_a_second_deletion_changes_nothing(store: Store) -> None:
+    store.delete("a/b")
+    for key in ("a/b", "a/c"):
+        store.put(key, b"bytes")
+        store.get(key)
+    store.delete("a/b")
+    store.delete("a/b")
+    assert list(store.keys()) == ["a/c"]
+    with pytest.raises(ObjectMissing):
+        store.get("a/b")
+
+
 def test_the_same_key_is_overwritten(store: Store) -> None:
     store.put("a/b", b"first")
     assert store.get("a/b") == b"first"

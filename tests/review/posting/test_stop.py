@@ -11,8 +11,9 @@ from blocks.database.engine import reading, writing
 from blocks.database.tables import AnswerState, Outcome, Question, QuestionState, Waiting, utc_now
 from blocks.servers.annotation_server import AnnotationServer
 from tasks.review.decide.until import Sleeper, Until, note_sleeper
+from tasks.review.posting.gone import is_gone
 from tasks.review.posting.outbox import post_questions
-from tasks.review.posting.stop import Stopped, stop_asking
+from tasks.review.posting.stop import Stopped, remove_projects, stop_asking
 from tasks.review.receiving.poll import read_all_changes
 from tests.review.builders import QUEUE, answers, make_batch, questions, region, write_missed
 from tests.review.posting.conftest import there
@@ -86,3 +87,13 @@ def test_a_collection_without_questions_has_nothing_to_take_back(
     engine: Engine, label_studio: AnnotationServer
 ) -> None:
     assert stop_asking(engine, label_studio, "nothing") == Stopped(0, 0)
+
+
+def test_projects_of_the_collection_alone_are_removed(
+    engine: Engine, label_studio: AnnotationServer, collection: str
+) -> None:
+    mine = {one.project_id for one in of_batch(engine, "b1")}
+    other = {one.project_id for one in of_batch(engine, "b2")}
+    assert (remove_projects(engine, label_studio, collection), mine & other) == (1, set())
+    assert [is_gone(label_studio, id_) for id_ in (*mine, *other) if id_] == [True, False]
+    assert remove_projects(engine, label_studio, collection) == 0
