@@ -31,6 +31,7 @@ from infra.stack.secrets.private_files import close_to_others, private_files
 from infra.stack.servers.health import outdated_services, wait_for
 from infra.stack.servers.label_studio import find_label_studio, seed_database
 from infra.stack.servers.ports import claim_ports
+from infra.stack.servers.prefect_tables import seed_tables
 from infra.stack.servers.processes import find_process, mark_of, start_detached, stop_marked, stop_trees
 from infra.stack.servers.services import WORK_POOL, describe_service, label_studio_home
 from infra.stack.state import ServiceName, StackState, read_state
@@ -119,9 +120,7 @@ def _stop_outdated(state: StackState, tell: Progress) -> None:
 
 
 def _bring_up(state: StackState, missing: list[ServiceName], tell: Progress) -> None:
-    if ServiceName.LABEL_STUDIO in missing:
-        seed_database(find_label_studio(), label_studio_home(state))
-        follow_account(state, find_label_studio(), label_studio_home(state), tell)
+    _prepare_databases(state, missing, tell)
     for name in _SELF_STANDING:
         if name in missing:
             _start(name, state)
@@ -154,6 +153,14 @@ def _bring_up(state: StackState, missing: list[ServiceName], tell: Progress) -> 
     _await(ServiceName.LABEL_STUDIO, state, tell)
     with connected(state):
         renew_what_is_posted(state, tell)
+
+
+def _prepare_databases(state: StackState, missing: list[ServiceName], tell: Progress) -> None:
+    if ServiceName.LABEL_STUDIO in missing:
+        seed_database(find_label_studio(), label_studio_home(state))
+        follow_account(state, find_label_studio(), label_studio_home(state), tell)
+    if ServiceName.PREFECT in missing:
+        seed_tables(state.home / "prefect")
 
 
 def _go_on(client: "SyncPrefectClient") -> int:

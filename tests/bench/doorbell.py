@@ -33,6 +33,7 @@ from blocks.errors import StackError
 from blocks.home import labelline_home
 from blocks.servers.annotation_server import AnnotationServer
 from infra.stack.servers.ports import FREE_RANGE, is_free
+from infra.stack.servers.prefect_tables import seed_tables
 from infra.stack.state import HOST
 from tasks.review.posting.outbox import post_questions
 from tasks.review.questions.kinds.regions import ShownBox, to_regions
@@ -185,6 +186,7 @@ def _gateway(catalog_url: str, server: AnnotationServer, folder: Path) -> Iterat
     """Start a gateway with blocks of its own, saved without a server; yields its port."""
     port = next(port for port in random.sample(FREE_RANGE, 200) if is_free(port))
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    seed_tables(folder / "prefect")
     environment = {
         **inherited,
         "PREFECT_HOME": str(folder / "prefect"),
