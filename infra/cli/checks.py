@@ -69,7 +69,7 @@ def check_folder_and_line(request: LabelRequest) -> FolderLook:
     return look_into(request.folder, request.sequence_pattern)
 
 
-def check_detector(experiments: "Experiments", store: "Store", request: LabelRequest) -> list[str]:
+def check_detector(engine: "Engine", experiments: "Experiments", store: "Store", request: LabelRequest) -> list[str]:
     """Check that the detector is there, can be used, and knows what is asked.
 
     Returns:
@@ -78,9 +78,15 @@ def check_detector(experiments: "Experiments", store: "Store", request: LabelReq
     Raises:
         BadInput: There is none, it cannot be used, or a class reads like a slip.
     """
-    from tasks.train.meant import find_meant
+    from tasks.detect.proposers.imported import classes_of_import, find_imported
+    from tasks.train.meant import MeantDetector, find_meant
 
-    meant = find_meant(experiments, store, request.collection, request.detector, request.label_kind)
+    imported = find_imported(engine, request.collection, request.detector)
+    meant = (
+        MeantDetector(imported.version, f"proposals of {imported.name}", classes_of_import(engine, imported.version))
+        if imported
+        else find_meant(experiments, store, request.collection, request.detector, request.label_kind)
+    )
     if meant.is_nobody:
         return [f"detector: {meant.told}, so people are asked about every image"]
     lacking = meant.lacking(request.classes, request.new_classes)

@@ -13,6 +13,10 @@ NOBODY = "0" * 12
 """In place of a version, where there is no model."""
 
 
+IMPORTED = "imports/"
+"""Where in the object store is what stands in a detector's place, if its proposals came in from elsewhere."""
+
+
 class DetectorRef(Frozen):
     """A detector as flows pass it on."""
 
@@ -29,6 +33,11 @@ class DetectorRef(Frozen):
     def is_nobody(self) -> bool:
         """Whether there is no model behind it."""
         return self.version == NOBODY and not self.weights_key
+
+    @property
+    def is_import(self) -> bool:
+        """Whether its proposals came in from elsewhere: there is no model, and it knows of some items only."""
+        return self.weights_key.startswith(IMPORTED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,9 +45,9 @@ def label_folder(home: Path, request: LabelRequest, *, wait: bool) -> None:
         console.print(look.about_sequences())
     state = running_stack(home, console.print)
     with connected(state) as client:
-        for line in check_detector(open_experiments(PLUGS), open_store(PLUGS), request):
-            console.print(line)
         engine = open_catalog(PLUGS)
+        for line in check_detector(engine, open_experiments(PLUGS), open_store(PLUGS), request):
+            console.print(line)
         elsewhere = folders_of(engine, request.collection, request.folder)
         if elsewhere:
             told = " and ".join(elsewhere)
