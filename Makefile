@@ -6,7 +6,7 @@ LABEL_STUDIO_VENV := .venv-label-studio
 PIP := pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-classes real test test-long lint format docs bench bench-tiles bench-effort bench-anomalies chaos screenshots \
+.PHONY: help setup demo demo-classes cold-start real test test-long lint format docs bench bench-tiles bench-effort bench-anomalies chaos screenshots \
 	up down clean browser s3
 
 help: ## Show this list
@@ -44,6 +44,10 @@ demo: setup ## Draw parking lots and run the whole line on them (KEEP=1 leaves t
 
 demo-classes: setup ## Give each of 300 drawn pictures one class: from no model to a champion that proposes (KEEP=1)
 	$(BIN)/python -m infra.demo.classes $(if $(KEEP),--keep)
+
+cold-start: setup ## Label 100 drawn lots from no weights at all, and by hand beside it (PICTURES=24 STEPS=100 for less; KEEP=1)
+	$(BIN)/python -m infra.demo.cold_start $(if $(PICTURES),--pictures $(PICTURES)) $(if $(STEPS),--steps $(STEPS)) \
+		$(if $(KEEP),--keep)
 
 real: setup ## The same on real aerial pictures (LABELLINE_DATA, or ../shared/data)
 	$(BIN)/python -m infra.demo.real $(if $(KEEP),--keep)

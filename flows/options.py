@@ -36,7 +36,10 @@ class LineOptions(Renamed):
     label_kind: LabelKindName = Field(
         default="boxes", description="What a label is: `boxes` around objects, or `classes`, one for a whole picture."
     )
-    detector: str = Field(default="champion", description="`champion`, a path to weights (.pt, .onnx), or a version.")
+    detector: str = Field(
+        default="champion",
+        description="`champion` (nobody, while there is none), a path to weights (.pt, .onnx), a version, or `nobody`.",
+    )
     kinds: dict[ClassName, ClassNames] = Field(
         default_factory=dict, description="Per class, the exact kinds that a second queue of other people names."
     )

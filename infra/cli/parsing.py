@@ -155,14 +155,43 @@ def parse_pattern(pattern: str | None) -> str | None:
     return pattern
 
 
+def parse_place(text: str) -> Path | None:
+    """Return the full path of a folder of pictures; None where none is there, so that a collection is meant.
+
+    Raises:
+        typer.BadParameter: It is a folder without pictures of ours, or reads like a path that is not there.
+    """
+    path = Path(text)
+    if path.is_dir():
+        return parse_folder(path)
+    if "/" in text or not text.strip():
+        raise typer.BadParameter(f"{shorten(text)!r} is no folder", param_hint="FOLDER|COLLECTION")
+    return None
+
+
+def parse_base(text: str) -> str:
+    """Return weights to begin with as trainings name them: a file by its full path, as the worker runs elsewhere.
+
+    Raises:
+        typer.BadParameter: It looks like a file that is not there.
+    """
+    path = Path(text)
+    if text and path.is_file():
+        return str(path.resolve())
+    if "/" in text or not text.isprintable() or len(text) > MOST_IN_VERSION:
+        raise typer.BadParameter(
+            f"{shorten(text)} is no file; expected the path of weights (.pt), or a name that ultralytics publishes",
+            param_hint="--begin-with",
+        )
+    return text
+
+
 def parse_detector(text: str) -> str:
     """Return a detector as flows name it: weights by their full path, as the worker runs elsewhere.
 
     Raises:
         typer.BadParameter: It looks like a file that is not there.
     """
-    if text.startswith("import:") and text.isprintable():
-        return text
     path = Path(text)
     try:
         is_file, is_folder = path.is_file(), path.is_dir()

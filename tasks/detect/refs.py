@@ -12,9 +12,8 @@ from tasks.intake.batches import BatchRef
 NOBODY = "0" * 12
 """In place of a version, where there is no model."""
 
-
-IMPORTED = "imports/"
-"""Where in the object store is what stands in a detector's place, if its proposals came in from elsewhere."""
+BY_HAND = "nobody"
+"""What a person calls it, who wants no proposals."""
 
 
 class DetectorRef(Frozen):
@@ -33,11 +32,6 @@ class DetectorRef(Frozen):
     def is_nobody(self) -> bool:
         """Whether there is no model behind it."""
         return self.version == NOBODY and not self.weights_key
-
-    @property
-    def is_import(self) -> bool:
-        """Whether its proposals came in from elsewhere: there is no model, and it knows of some items only."""
-        return self.weights_key.startswith(IMPORTED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ class FolderLook:
         files: Files looked at, `LOOK_AT_MOST` at most.
         pictures: Those of them that begin as a picture does.
         is_all: Whether there are no more files.
-        sequences: What a pattern makes of their paths; empty without a pattern.
+        sequences: What a pattern makes of their paths, or the rule without a pattern.
         unmatched: Files in whose path the pattern finds nothing.
     """
 
@@ -46,6 +46,21 @@ class FolderLook:
     is_all: bool
     sequences: tuple[str, ...] = ()
     unmatched: int = 0
+
+    def refuse_one_sequence(self) -> None:
+        """Refuse pictures of which none could be held out for testing.
+
+        Raises:
+            BadOption: All are one sequence.
+        """
+        if self.is_all and len(self.sequences) == 1 and not self.unmatched:
+            raise BadOption(
+                f"all {self.files} pictures are one sequence ({self.sequences[0]!r}: their path without its last "
+                "number), and pictures of one sequence never part between training and test. So none could be held out "
+                "for testing, and no detector would be trained. If no two of them belong together, as frames of a "
+                "video do, add --sequences '(.+)'; else say with it by which part of their paths they are told. "
+                "Without any model: --detector nobody."
+            )
 
     def about_sequences(self) -> str:
         """Say what the pattern finds, so that a slip is seen before thousands of pictures are split by it."""
@@ -77,12 +92,11 @@ def look_into(folder: Path, pattern: str | None = None) -> FolderLook:
         begins = _begins_as_picture(path)
         pictures += begins
         suffixes[path.suffix.lower() or "no suffix"] += not begins
-        if compiled is not None:
-            relative = path.relative_to(root)
-            if compiled.search(readable(relative.as_posix())) is None:
-                unmatched += 1
-            else:
-                sequences[readable(sequence_of(relative, pattern))] = None
+        relative = path.relative_to(root)
+        if compiled is not None and compiled.search(readable(relative.as_posix())) is None:
+            unmatched += 1
+        else:
+            sequences[readable(sequence_of(relative, pattern))] = None
     is_all = next(files, None) is None
     if is_all and not pictures:
         kinds = ", ".join(f"{number} {suffix}" for suffix, number in suffixes.most_common(SHOWN) if number)

@@ -6,6 +6,7 @@ down once, and never change: a test set that moves measures nothing.
 
 import os
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import Engine, func
 from sqlmodel import Session, col, select
 
-from blocks.database.engine import upsert, writing
+from blocks.database.engine import reading, upsert, writing
 from blocks.database.tables import Item, SequenceSplit, Source
 from blocks.errors import BadOption
 from blocks.naming.patterns import compile_pattern
@@ -102,6 +103,28 @@ def assign_splits(engine: Engine, collection: str, shares: tuple[float, float, f
         sequences={split: sum(1 for name in splits if splits[name] == split) for split in SPLITS},
         assigned=len(chosen),
     )
+
+
+def count_splits(engine: Engine, collection: str) -> dict[str, int]:
+    """Return how many items of a collection are in each split, all three names always there."""
+    counted = Counter(splits_of(engine, collection).values())
+    return {split: counted[split] for split in SPLITS}
+
+
+def splits_of(engine: Engine, collection: str) -> dict[str, str]:
+    """Return the split of every item of a collection that has one, by item id."""
+    query = (
+        select(Item.id, SequenceSplit.split)
+        .join(Source, col(Source.item_id) == col(Item.id))
+        .join(
+            SequenceSplit,
+            (col(SequenceSplit.collection) == Source.collection) & (col(SequenceSplit.sequence) == Item.sequence),
+        )
+        .where(Source.collection == collection)
+        .distinct()
+    )
+    with reading(engine) as session:
+        return dict(session.exec(query).all())
 
 
 def choose_splits(sizes: Mapping[str, int], known: Mapping[str, str], shares: Mapping[str, float]) -> dict[str, str]:

@@ -8,8 +8,11 @@ from uuid import UUID
 from prefect import get_client, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import TaskRun
+from prefect.exceptions import ObjectNotFound
+from prefect.runtime import flow_run
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
@@ -25,7 +28,7 @@ from tasks.dataset.snapshots import read_snapshot, take_snapshot
 from tasks.detect.options import TilingOptions
 from tasks.detect.proposals import ProposalCounts, propose
 from tasks.detect.refs import DetectorRef
-from tasks.intake.batches import BatchRef
+from tasks.intake.batches import BatchRef, hand_over, open_batch, unsettled
 from tasks.monitor import report
 from tasks.monitor.active_learning import choose, rounds
 from tasks.monitor.active_learning.choose import Selection
@@ -133,12 +136,45 @@ def scan_pool(
 def choose_batch(
     collection: str, detector: DetectorRef, recipe: str, selection: Selection, plugs: str = "local"
 ) -> BatchRef:
-    """Open the batch of a round with the items that tell most, or that are unlike each other where no model tells."""
+    """Open the batch of a round with the items that tell most, or that are unlike each other where no model tells.
+
+    What an earlier life of the loop has begun comes first.
+    """
+    left = take_up(open_catalog(plugs), collection, flow_run.id)
+    if left is not None:
+        log.info("%s of %s was begun before: it goes on", left.id, collection)
+        return left
     look = partial(looks_of, open_store(plugs)) if detector.is_nobody else None
     batch = choose.choose_batch(open_catalog(plugs), collection, (detector.version, recipe), selection, look)
     how = "being unlike each other" if look and not selection.is_random else str(selection)
     log.info("%s chose %d items of %s for %s", how, batch.size, collection, batch.id)
     return batch
+
+
+def take_up(engine: Engine, collection: str, run_id: str | None) -> BatchRef | None:
+    """Free a batch for the next labelling run whose own run was part of this loop, or ended before it had settled.
+
+    A process that dies leaves the runs of flows inside of it behind as running, and nobody would go on with them.
+    """
+    with get_client(sync_client=True) as client:
+        for batch_id, owner in unsettled(engine, collection).items():
+            if owner is not None and not _is_over(client, owner, run_id):
+                continue
+            hand_over(engine, batch_id, None)
+            return open_batch(engine, batch_id, collection, 1)  # it is there: it comes back as it is
+    return None
+
+
+def _is_over(client: SyncPrefectClient, owner: str, loop_id: str | None) -> bool:
+    try:
+        run = client.read_flow_run(UUID(owner))
+        parent = client.read_task_run(run.parent_task_run_id).flow_run_id if run.parent_task_run_id else None
+    except ObjectNotFound:
+        return True
+    if parent is not None and str(parent) == loop_id:
+        return True
+    # One that completed has left something open that another run would leave open again.
+    return run.state is not None and run.state.is_final() and not run.state.is_completed()
 
 
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)

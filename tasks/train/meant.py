@@ -13,7 +13,7 @@ from blocks.storage.stores import Store
 from tasks.detect.backends.safe_weights import version_of
 from tasks.detect.models import keys_of
 from tasks.detect.proposers.registry import proposer_of
-from tasks.detect.refs import NOBODY
+from tasks.detect.refs import BY_HAND, NOBODY
 from tasks.train.naming import registry_name
 from tasks.train.registry import (
     CHAMPION,
@@ -95,6 +95,8 @@ def find_meant(
         BadOption: There is no such version.
         ObjectMissing: The weights of the version are lost.
     """
+    if spec == BY_HAND:
+        return MeantDetector(NOBODY, "nobody, as you say", ())
     path = Path(spec)
     if spec != CHAMPION and (path.suffix or path.is_file()):
         version = version_of(path)

@@ -21,7 +21,7 @@ from blocks.storage.stores import Store
 from tasks.detect.backends.safe_weights import KINDS, files_of, version_of
 from tasks.detect.models import keys_of
 from tasks.detect.proposers.registry import proposer_of
-from tasks.detect.refs import NOBODY, DetectorRef
+from tasks.detect.refs import BY_HAND, NOBODY, DetectorRef
 from tasks.train.naming import CLASSES_FILE, list_classes, registry_name
 
 if TYPE_CHECKING:
@@ -60,9 +60,9 @@ def resolve_detector(experiments: Experiments, store: Store, name: str, spec: st
         experiments: Whose registry is asked.
         store: Where weights are kept.
         name: The collection.
-        spec: "champion"; the path of a weights file (.pt, .onnx, or Darknet and Caffe with their plan and names beside
-            them), which is then stored and registered, as champion if there is none yet; a version (12 hex digits); or
-            a version's number in the registry.
+        spec: "champion"; "nobody", who proposes nothing; the path of a weights file (.pt, .onnx, or Darknet and Caffe
+            with their plan and names beside them), which is then stored and registered, as champion if there is none
+            yet; a version (12 hex digits); or a version's number in the registry.
         kind: Of the labels of the collection. Nobody is the champion of a collection that has no model yet.
 
     Raises:
@@ -70,7 +70,7 @@ def resolve_detector(experiments: Experiments, store: Store, name: str, spec: st
         BadOption: There is no such version.
     """
     name = registry_name(name)
-    if spec == NOBODY:
+    if spec in (NOBODY, BY_HAND):
         return DetectorRef.nobody(name)
     if spec == CHAMPION:
         champion = champion_of(experiments, name)

@@ -25,6 +25,7 @@ from tasks.audit.label_errors.record import LookScope, look_id
 from tasks.audit.risk_control.options import RiskControlOptions, RiskControlRef
 from tasks.review.questions.queue import Queue, mark_missed_queue
 from tasks.review.questions.staffing import AnnotatorPool, GoldRule, OverlapRule
+from tasks.train.options import TrainOptions
 from tasks.triage.options import CertifiedThresholds, ScoreThresholds, TriageOptions
 
 POOL = AnnotatorPool(
@@ -49,6 +50,7 @@ LINE = LineOptions(
     annotator_pool=POOL,
     expert_pool=AnnotatorPool(annotators=("eve@example.org",)),
     risk_control=RISK_CONTROL,
+    retrain=TrainOptions(lr0=0.001, min_val_boxes=200, min_train_boxes=20),  # were defaults, and are left open today
 )
 LABEL_ERRORS = LabelErrorOptions(budget=0.2, expected_error_rate=0.1, outlier_z=6)
 REVIEW = LabelErrorReviewOptions(

@@ -31,7 +31,7 @@ from blocks.database.tables import (
     Source,
 )
 from blocks.errors import StackError
-from infra.cli.commands.line_commands import LabelRequest
+from infra.cli.label_request import LabelRequest
 from infra.cli.main import app
 from infra.cli.parsing import parse_classes, parse_detector, parse_kinds, people_of_line
 from infra.cli.progress.follow import LabelView
@@ -48,7 +48,7 @@ runner = CliRunner()
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 COMMANDS = [
     *("up", "down", "status", "doctor", "blocks", "people", "gold", "reinstate"),
-    *("label", "retrain", "export", "demo", "simulate"),
+    *("label", "loop", "retrain", "export", "demo", "simulate"),
 ]
 
 

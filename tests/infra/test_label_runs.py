@@ -11,7 +11,8 @@ from prefect.states import Completed, Failed, Running
 from sqlalchemy import Engine
 
 from infra.cli.commands import line_commands
-from infra.cli.commands.line_commands import LabelRequest, has_work, label_batches
+from infra.cli.commands.line_commands import has_work, label_batches
+from infra.cli.label_request import LabelRequest
 from infra.stack.state import ServiceName, StackState
 from tasks.intake import steps
 from tasks.intake.batches import open_batch

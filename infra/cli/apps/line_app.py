@@ -9,14 +9,26 @@ from blocks.home import labelline_home
 
 line_app = typer.Typer()
 
+DETECTOR = typer.Option(help="Weights (.pt, .onnx), a version, the champion, or nobody.")
+BEGIN_WITH = typer.Option(
+    help="Without a detector: weights that the first training begins with, a .pt file or a name such as yolo11n.pt."
+)
+KIND = typer.Option(help="What a label is: boxes, or classes of whole images.")
+NAME = typer.Option(help="Collection; the folder's name where it is not given.")
+ACCEPT = typer.Option(min=0, max=1, help="Boxes of this score or more need no person.")
+TILE = typer.Option(min=64, max=4096, help="Side of a tile in pixels, as the detector was trained; times 32.")
+SEQUENCES = typer.Option(help="Regular expression whose groups name a file's sequence: (flight[0-9]+)/.")
+BATCH_SIZE = typer.Option(min=1, max=100_000, help="Images in one run, at most.")
+
 
 @line_app.command()
 def label(
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Images, with all subfolders.")],
     *,
     classes: Annotated[str, typer.Option(help='What people may name a box: car,truck or car,"truck, large".')],
-    detector: Annotated[str, typer.Option(help="Weights (.pt, .onnx), a version, or the champion.")] = "champion",
-    label_kind: Annotated[str, typer.Option(help="What a label is: boxes, or classes of whole images.")] = "boxes",
+    detector: Annotated[str, DETECTOR] = "champion",
+    begin_with: Annotated[str, BEGIN_WITH] = "",
+    label_kind: Annotated[str, KIND] = "boxes",
     new_class: Annotated[
         list[str] | None,
         typer.Option(help="A class that the detector does not know, and people shall find. May be repeated."),
@@ -24,20 +36,19 @@ def label(
     kinds: Annotated[
         list[str] | None, typer.Option(help="Exact kinds of a class, such as truck=box,tanker. May be repeated.")
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Collection; the folder's name where it is not given.")] = None,
-    accept: Annotated[float, typer.Option(min=0, max=1, help="Boxes of this score or more need no person.")] = 0.6,
-    tile: Annotated[
-        int, typer.Option(min=64, max=4096, help="Side of a tile in pixels, as the detector was trained; times 32.")
-    ] = 640,
-    sequences: Annotated[
-        str | None, typer.Option(help="Regular expression whose groups name a file's sequence: (flight[0-9]+)/.")
-    ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, max=100_000, help="Images in one run, at most.")] = 1000,
+    name: Annotated[str | None, NAME] = None,
+    accept: Annotated[float, ACCEPT] = 0.6,
+    tile: Annotated[int, TILE] = 640,
+    sequences: Annotated[str | None, SEQUENCES] = None,
+    batch_size: Annotated[int, BATCH_SIZE] = 1000,
     wait: Annotated[bool, typer.Option(help="Stay and show the progress until all is settled.")] = True,
 ) -> None:
-    """Label a folder of images: machines first, people where machines are not sure."""
+    """Label a folder of images: machines first, people where machines are not sure.
+
+    Without a detector it is labelled in rounds, as by `loop`: people label a few, a model is trained and proposes.
+    """
     from infra.cli import parsing
-    from infra.cli.checks import LabelRequest
+    from infra.cli.label_request import LabelRequest
 
     known, place = parsing.parse_classes(classes), parsing.parse_folder(folder)
     request = LabelRequest(
@@ -52,8 +63,59 @@ def label(
         sequence_pattern=parsing.parse_pattern(sequences),
         batch_size=batch_size,
         new_classes=parsing.parse_new_classes(new_class or [], known),
+        begin_with=parsing.parse_base(begin_with),
     )
     from infra.cli.commands.line_commands import label_folder  # Prefect takes seconds: after what is wrong was said
+
+    label_folder(labelline_home(), request, wait=wait)
+
+
+@line_app.command()
+def loop(
+    place: Annotated[str, typer.Argument(metavar="FOLDER|COLLECTION", help="Images, or what was taken in before.")],
+    *,
+    classes: Annotated[str, typer.Option(help='What people may name a box: car,truck or car,"truck, large".')],
+    detector: Annotated[str, DETECTOR] = "champion",
+    begin_with: Annotated[str, BEGIN_WITH] = "",
+    label_kind: Annotated[str, KIND] = "boxes",
+    name: Annotated[str | None, NAME] = None,
+    first: Annotated[
+        int | None, typer.Option(min=1, help="Images of the first round; a tenth, 10 to 50, where it is not given.")
+    ] = None,
+    per_round: Annotated[
+        int | None, typer.Option(min=1, help="Of the second round, twice the first if not given; then doubled.")
+    ] = None,
+    goal: Annotated[float | None, typer.Option(min=0.01, max=1, help="Enough: the model's quality.")] = None,
+    hours: Annotated[float | None, typer.Option(min=0.01, help="Enough: what people have spent.")] = None,
+    rounds: Annotated[int | None, typer.Option(min=1, max=1000, help="Enough: so many rounds.")] = None,
+    rest: Annotated[bool, typer.Option(help="After the last round label all that is left.")] = True,
+    accept: Annotated[float, ACCEPT] = 0.6,
+    tile: Annotated[int, TILE] = 640,
+    sequences: Annotated[str | None, SEQUENCES] = None,
+    batch_size: Annotated[int, BATCH_SIZE] = 1000,
+    wait: Annotated[bool, typer.Option(help="Stay and show the progress until the goal is met.")] = True,
+) -> None:
+    """Label in rounds: people label a few images, a model is trained on them and proposes, until it is good enough."""
+    from infra.cli import parsing
+    from infra.cli.label_request import LabelRequest, RoundsRequest
+
+    folder = parsing.parse_place(place)
+    request = LabelRequest(
+        folder=folder,
+        collection=parsing.parse_collection(name, folder) if folder else place,
+        classes=parsing.parse_classes(classes),
+        detector=parsing.parse_detector(detector),
+        label_kind=label_kind,
+        kinds={},
+        accept=accept,
+        tile_px=parsing.parse_tile(tile),
+        sequence_pattern=parsing.parse_pattern(sequences),
+        batch_size=batch_size,
+        begin_with=parsing.parse_base(begin_with),
+        in_rounds=True,
+        rounds=RoundsRequest(first=first, per_round=per_round, quality=goal, hours=hours, most=rounds, rest=rest),
+    )
+    from infra.cli.commands.line_commands import label_folder
 
     label_folder(labelline_home(), request, wait=wait)
 

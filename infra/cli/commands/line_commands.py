@@ -1,6 +1,7 @@
-"""`label` and `retrain`: all is checked, then deployments are started through Prefect, and followed in a terminal."""
+"""`label`, `loop`, `retrain`: all is checked, then deployments are started through Prefect and followed here."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -9,62 +10,118 @@ from rich.console import Console
 from blocks.plugs import open_catalog, open_experiments, open_store
 from blocks.servers.annotation_server import AnnotationServer
 from blocks.servers.crashed_runs import restart_crashed_in
-from infra.cli.checks import LabelRequest, check_detector, check_folder_and_line, check_retraining
+from infra.cli.checks import check_detector, check_folder_and_line, check_retraining
 from infra.cli.collections import folders_of, require_collection
+from infra.cli.label_request import LabelRequest
 from infra.cli.progress.follow import follow_label, follow_run, has_ended
 from infra.cli.progress.label_report import tell_labels
 from infra.cli.progress.line_progress import count_intake, count_unbatched, describe_settled
+from infra.cli.progress.rounds_view import follow_rounds, follow_training
 from infra.cli.readiness import running_stack
+from infra.cli.rounds import check_can_learn, keep_first_weights, loop_parameters, rounds_in_words
 from infra.cli.words import this_command
+from infra.stack.orchestration.cancelling import runs_of
 from infra.stack.orchestration.connection import connected
 from infra.stack.orchestration.deployments import deployed_as
 from infra.stack.orchestration.runs import start_run
 from infra.stack.servers.services import PLUGS, WORK_POOL
 from infra.stack.state import StackState
+from tasks.detect.refs import BY_HAND
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import FlowRun
     from sqlalchemy import Engine
 
+    from tasks.train.meant import MeantDetector
+
 console = Console(soft_wrap=True, markup=False, emoji=False, highlight=False)
 
 
 def label_folder(home: Path, request: LabelRequest, *, wait: bool) -> None:
-    """Take a folder in and label it batch by batch; without waiting, start its first batch only.
+    """Take a folder in and label it batch by batch, or in rounds where there is no model yet.
 
-    Everything that can be checked is checked before the first picture is taken in.
+    Everything that can be checked is checked before the first picture is taken in. Without waiting only the first run
+    is started.
 
     Raises:
-        BadInput: The folder has no pictures, the line's options contradict each other, there is no such detector, or
-            it does not know the classes.
+        BadInput: The folder has no pictures, the line's options contradict each other, there is no such detector, it
+            does not know the classes, or the weights to begin with cannot be used.
         StackError: The stack cannot take runs, or a run failed.
     """
     look = check_folder_and_line(request)
-    if request.sequence_pattern:
+    if request.sequence_pattern and look:
         console.print(look.about_sequences())
     state = running_stack(home, console.print)
     with connected(state) as client:
-        engine = open_catalog(PLUGS)
-        for line in check_detector(engine, open_experiments(PLUGS), open_store(PLUGS), request):
+        engine, store = open_catalog(PLUGS), open_store(PLUGS)
+        if request.folder is None:
+            request = replace(request, collection=require_collection(engine, request.collection))
+        meant, told = check_detector(open_experiments(PLUGS), store, request)
+        for line in told:
             console.print(line)
-        elsewhere = folders_of(engine, request.collection, request.folder)
-        if elsewhere:
-            told = " and ".join(elsewhere)
-            console.print(f"{request.collection} has pictures of {told}: these are added to them (--name parts them)")
-        taken = start_run(
-            client,
-            deployed_as("intake"),
-            folder=str(request.folder),
-            collection=request.collection,
-            sequence_pattern=request.sequence_pattern,
-        )
-        follow_run(client, state, taken, f"taking in {request.folder}")
-        console.print(f"{request.collection}: {count_intake(engine, request.collection)}")
-        label_batches(client, state, engine, request, wait=wait)
+        in_rounds = request.in_rounds or (meant.is_nobody and request.detector != BY_HAND)
+        request = replace(request, begin_with=keep_first_weights(store, request))
+        if in_rounds:
+            check_can_learn(engine, request.collection, look)
+        if request.folder is not None:
+            _take_in(client, state, engine, request, request.folder)
+        if in_rounds:
+            label_in_rounds(client, state, engine, request, meant, wait=wait)
+        if not in_rounds or (wait and request.rounds.rest and has_work(engine, request.collection)):
+            label_batches(client, state, engine, request, wait=wait)
         if wait:
             for line in tell_labels(engine, request.collection, open_experiments(PLUGS), this_command()):
                 console.print(line)
+
+
+def _take_in(
+    client: "SyncPrefectClient", state: StackState, engine: "Engine", request: LabelRequest, folder: Path
+) -> None:
+    elsewhere = folders_of(engine, request.collection, folder)
+    if elsewhere:
+        told = " and ".join(elsewhere)
+        console.print(f"{request.collection} has pictures of {told}: these are added to them (--name parts them)")
+    taken = start_run(
+        client,
+        deployed_as("intake"),
+        folder=str(folder),
+        collection=request.collection,
+        sequence_pattern=request.sequence_pattern,
+    )
+    follow_run(client, state, taken, f"taking in {folder}")
+    console.print(f"{request.collection}: {count_intake(engine, request.collection)}")
+
+
+def label_in_rounds(
+    client: "SyncPrefectClient",
+    state: StackState,
+    engine: "Engine",
+    request: LabelRequest,
+    meant: "MeantDetector",
+    *,
+    wait: bool,
+) -> None:
+    """Follow the loop of a collection that is under way, or start one, which goes on after the rounds there were.
+
+    Raises:
+        StackError: The run failed. The next call goes on where it was.
+    """
+    restart_crashed_in(client, WORK_POOL)
+    going_on = [run for run in runs_of(client, request.collection) if "options" in run.parameters]
+    going_on = [run for run in going_on if "line" in run.parameters["options"]]
+    if going_on:
+        run = going_on[0]
+        console.print(f"a loop of {request.collection} is under way already: {run.name}, {run_address(state, run)}")
+    else:
+        for line in rounds_in_words(engine, request, meant):
+            console.print(line)
+        run = start_run(client, deployed_as("loop"), options=loop_parameters(engine, request))
+        console.print(f"the loop of {request.collection}: {run_address(state, run)}")
+    if wait:
+        follow_rounds(client, state, engine, run, request.collection)
+    else:
+        console.print(f"it goes on without you; people answer at {state.urls.label_studio}")
 
 
 def label_batches(
@@ -149,7 +206,7 @@ def retrain_collection(home: Path, collection: str, epochs: int | None, tile_px:
         run = start_run(client, deployed_as("retrain"), collection=collection, tiling={"tile_px": tile_px}, **options)
         console.print(f"training run of {collection}: {run_address(state, run)}")
         if wait:
-            follow_run(client, state, run, f"training on {collection}")
+            follow_training(client, state, run, collection)
             console.print(f"the comparison is in the run's artifacts, the detectors at {state.urls.mlflow}")
 
 

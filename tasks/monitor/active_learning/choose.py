@@ -7,7 +7,7 @@ a random sample, never chosen by what a detector says of them. Where there is no
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 from pydantic import Field
@@ -38,6 +38,10 @@ BY_LOT = "random"
 """The strategy whose batches are like what is left; batches that any other chose are no baseline for drift."""
 
 
+LEAST_FIRST, MOST_FIRST = 10, 50
+"""Items of a first round without a model: fewer are hardly varied, more are drawn by hand where a model could help."""
+
+
 class Selection(Renamed):
     """How the items of a round are chosen."""
 
@@ -66,6 +70,21 @@ class Selection(Renamed):
     def is_random(self) -> bool:
         """Whether nothing but the lot chooses."""
         return {name for name, weight in self.ask_first.items() if weight > 0} == {BY_LOT}
+
+    @classmethod
+    def growing(cls, pictures: int, first: int | None = None, per_round: int | None = None) -> Self:
+        """Return rounds for a collection without a model: a tenth of its pictures first, then twice as many each time.
+
+        A model that has seen little is worth little, so it is asked of again soon; each later one spares more of what
+        is left.
+
+        Args:
+            pictures: That may be learnt from.
+            first: Items of the first round; `LEAST_FIRST` to `MOST_FIRST` where it is left out.
+            per_round: Of the second one.
+        """
+        first = first or min(MOST_FIRST, max(LEAST_FIRST, pictures // 10))
+        return cls(first=first, per_round=per_round or 2 * first, growth=2.0)
 
     def size_of(self, round_: int) -> int:
         """Return how many items a round takes, from 1 on; the first one beside the holdout."""

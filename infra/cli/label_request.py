@@ -1,0 +1,71 @@
+"""What `labelline label` and `labelline loop` are asked for, as a flow takes it."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class RoundsRequest:
+    """How somebody wants the rounds; what is None is chosen by how many images there are.
+
+    Attributes:
+        first: Images of the first round, beside those to test on.
+        per_round: Of the second; each later one has twice as many.
+        quality: Of the champion on the test images, at which it is enough.
+        hours: That people may spend.
+        most: Rounds.
+        rest: Whether all that is left is labelled after the last round.
+    """
+
+    first: int | None = None
+    per_round: int | None = None
+    quality: float | None = None
+    hours: float | None = None
+    most: int | None = None
+    rest: bool = True
+
+    def goal(self) -> dict[str, Any]:
+        """Return when the rounds end, as the flow takes it."""
+        given = {"quality": self.quality, "human_hours": self.hours, "most_rounds": self.most}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRequest:
+    """What `labelline label` or `labelline loop` was asked for.
+
+    Attributes:
+        folder: What is taken in; None: only what is there already.
+        begin_with: Weights that a training begins with where there is no model, as `TrainOptions.base`.
+        in_rounds: Whether it shall be in rounds also where there is a detector.
+    """
+
+    folder: Path | None
+    collection: str
+    classes: tuple[str, ...]
+    detector: str
+    kinds: dict[str, tuple[str, ...]]
+    accept: float
+    tile_px: int
+    sequence_pattern: str | None
+    batch_size: int
+    new_classes: tuple[str, ...] = ()
+    label_kind: str = "boxes"
+    begin_with: str = ""
+    in_rounds: bool = False
+    rounds: RoundsRequest = field(default_factory=RoundsRequest)
+
+    def line(self) -> dict[str, Any]:
+        """Return the options of the line, as the flow takes them."""
+        return {
+            "collection": self.collection,
+            "classes": list(self.classes),
+            "label_kind": self.label_kind,
+            "detector": self.detector,
+            "kinds": {name: list(kinds) for name, kinds in self.kinds.items()},
+            "batch_size": self.batch_size,
+            "tiling": {"tile_px": self.tile_px},
+            "triage": {"accept": self.accept},
+            "retrain": {"base": self.begin_with},
+        }

@@ -1,0 +1,105 @@
+"""Labelling in rounds, for a collection without a model, or with one that is to get better: checked and said before."""
+
+from typing import TYPE_CHECKING, Any
+
+from infra.cli.label_request import LabelRequest
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from blocks.storage.stores import Store
+    from tasks.intake.preview import FolderLook
+    from tasks.monitor.active_learning.choose import Selection
+    from tasks.train.meant import MeantDetector
+
+
+def check_can_learn(engine: "Engine", collection: str, look: "FolderLook | None") -> None:
+    """Refuse rounds in which nothing could be tested, before any picture is taken in.
+
+    Raises:
+        BadOption: All pictures are one sequence, in the folder and in the collection.
+    """
+    from tasks.intake.sequences import count_splits
+
+    if look is not None and not sum(count_splits(engine, collection).values()):
+        look.refuse_one_sequence()
+
+
+def keep_first_weights(store: "Store", request: LabelRequest) -> str:
+    """Check the weights that trainings shall begin with, keep them, and return their version; empty without any.
+
+    Raises:
+        BadWeights: They are not there, cannot be fetched, or could not be trained.
+    """
+    from tasks.train.fitting.base_weights import keep_base
+
+    if not request.begin_with:
+        return ""
+    return keep_base(store, request.begin_with, request.label_kind, request.classes).version
+
+
+def loop_parameters(engine: "Engine", request: LabelRequest) -> dict[str, Any]:
+    """Return the options of a loop, as the flow takes them; its images are taken in already."""
+    selection = _selection_of(engine, request)
+    goal, rest = request.rounds.goal(), request.rounds.rest
+    return {"line": request.line(), "selection": selection.model_dump(), "goal": goal, "label_rest": rest}
+
+
+def rounds_in_words(engine: "Engine", request: LabelRequest, meant: "MeantDetector") -> list[str]:
+    """Say what will happen, how much is needed, and what a model begins with.
+
+    Args:
+        engine: The catalogue; the images are taken in already.
+        request: What was asked for; its weights to begin with are kept.
+        meant: What proposes in the first round.
+    """
+    from tasks.intake.sequences import count_splits
+
+    counts, selection = count_splits(engine, request.collection), _selection_of(engine, request)
+    to_learn = counts["train"] + counts["val"]
+    tested = min(selection.holdout, counts["test"])
+    how = "that look unlike each other" if meant.is_nobody else "from which the detector would learn most"
+    lines = [
+        f"{request.collection}: {to_learn} images to learn from, {counts['test']} to test on, never learnt from",
+        f"people first label {min(selection.first, to_learn)} images {how}, and {tested} to test on. "
+        + _training_in_words(request, meant),
+        f"it proposes for the next {selection.size_of(2)} images, people correct, it is trained again, and so on, each "
+        f"time with twice as many, {_end_in_words(request)}",
+    ]
+    if not counts["test"]:
+        lines.append("none is to test on, so nothing will be trained: add images of another place or time")
+    return lines
+
+
+def _training_in_words(request: LabelRequest, meant: "MeantDetector") -> str:
+    from tasks.train.fitting.trainers.registry import trainer_of
+    from tasks.train.options import TrainOptions
+
+    trainer, options = trainer_of(request.label_kind), TrainOptions()
+    anew = meant.is_nobody and not request.begin_with
+    recipe = trainer.from_nothing if anew else trainer.further
+    needed = f"{recipe.train_labels(options)} labels to learn from and {options.min_test_boxes} to test on"
+    if not anew:
+        begun = request.begin_with if meant.is_nobody else meant.version
+        return f"With {needed} a model is trained, beginning with the weights {begun}"
+    return (
+        f"With {needed} a small network is trained from random numbers. That is the slow way: fewer labels are needed "
+        "with --begin-with FILE.pt, or a name such as yolo11n.pt where this machine may fetch it from ultralytics"
+    )
+
+
+def _end_in_words(request: LabelRequest) -> str:
+    asked = request.rounds
+    ends = [f"the model is as good as {asked.quality:g}"] if asked.quality else []
+    ends += [f"people have spent {asked.hours:g} hours"] if asked.hours else []
+    ends += [f"{asked.most} rounds are over"] if asked.most else []
+    until = " or ".join([*ends, "three trainings in a row have brought nothing"])
+    return f"until {until}" + ("; then it proposes for all the rest" if asked.rest else "")
+
+
+def _selection_of(engine: "Engine", request: LabelRequest) -> "Selection":
+    from tasks.intake.sequences import count_splits
+    from tasks.monitor.active_learning.choose import Selection
+
+    counts, asked = count_splits(engine, request.collection), request.rounds
+    return Selection.growing(counts["train"] + counts["val"], asked.first, asked.per_round)

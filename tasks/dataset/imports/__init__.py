@@ -1,1 +1,0 @@
-"""Labels from elsewhere, brought into a collection as truth or as proposals."""
