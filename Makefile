@@ -52,14 +52,16 @@ cold-start: setup ## Label 100 drawn lots from no weights at all, and by hand be
 real: setup ## The same on real aerial pictures (LABELLINE_DATA, or ../shared/data)
 	$(BIN)/python -m infra.demo.real $(if $(KEEP),--keep)
 
-# Two at a time, as tests/work_units.py shares them out: many tests wait for servers.
+# More at a time than there are cores, as tests/work_units.py shares them out: many tests wait for servers.
+AT_ONCE ?= 4
+
 test: setup browser s3 ## Run all tests
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n $(AT_ONCE)
 
 # Repetition of what `make test` promises already, and changes to the code that its tests should notice.
 test-long: setup browser s3 ## The same with many more examples, and a sample of mutants (hours)
 	$(BIN)/$(PIP) --constraint constraints.txt --editable '.[mutants]'
-	LABELLINE_LONG=1 $(BIN)/pytest -n 2
+	LABELLINE_LONG=1 $(BIN)/pytest -n $(AT_ONCE)
 	$(BIN)/python -m tests.mutants
 
 lint: setup ## ruff, mypy --strict, and no outputs left in notebooks

@@ -36,8 +36,13 @@ __all__ = [
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give a process one thread for arithmetic: two that share two cores wait for each other's. Keep our order."""
+    """Give a process one thread for arithmetic: two that share two cores wait for each other's. Keep our order.
+
+    Compiled modules are kept, whatever the environment says: the tests start some hundred programs that import ours,
+    and what one test process has compiled the others need not.
+    """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     config.option.loadscopereorder = False  # xdist would begin with the units of most tests
     set_examples()
 

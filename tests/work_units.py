@@ -1,4 +1,4 @@
-"""What goes to one of the test processes as a whole, and in which order: `pytest -n 2` reads it here.
+"""What goes to one of the test processes as a whole, and in which order: `pytest -n 4` reads it here.
 
 A unit is a file, as the tests of a file may share a server, or all of `tests/running`, whose tests share a whole stack.
 The longest begin: started last, one of them would run on one core alone.
@@ -14,11 +14,15 @@ LONGEST = (
     "tests/running/",
     "tests/infra/test_real_stack.py",
     "tests/chaos/test_harness.py",
-    "tests/train/fitting/test_training.py",
-    "tests/flows/test_lines.py",
-    "tests/flows/test_loop.py",
     "tests/review/test_ask.py",
+    "tests/flows/test_people.py",
+    "tests/infra/test_doorbell_load.py",
+    "tests/test_notebooks.py",
+    "tests/flows/test_loop.py",
+    "tests/flows/test_lines.py",
     "tests/browser/test_skips.py",
+    "tests/train/fitting/test_training.py",
+    "tests/detect/test_large.py",
 )
 """Half a minute and more, the longest first."""
 
