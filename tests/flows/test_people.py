@@ -37,6 +37,7 @@ from tasks.settle.report import SettleReport
 from tasks.settle.steps import settle_batch, show_people
 from tests.bench.consensus import Said, of_majority, of_person, score
 from tests.bench.crowd import CLASSES, Crowd, draw_crowd, skill
+from tests.examples import examples
 from tests.label_studio import save_label_studio
 from tests.review.builders import item_id, make_batch, region
 from tests.scans import scan_of
@@ -47,7 +48,7 @@ pytestmark = [
     # Prefect 3.8 leaves sockets of its own clients to the garbage collector (seen in create_progress_artifact).
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-SCENES = 100
+SCENES = examples(60, 100)
 SKILLS = {
     "ada@example.org": skill(0.08, 0.2, 0.93, 0.02),
     "ben@example.org": skill(0.15, 0.3, 0.85, 0.04),
