@@ -4,6 +4,7 @@ What Label Studio does while SQLite is locked depends on how it was started: our
 the predictions of an import and says 201. Both are real here, and so are the locks.
 """
 
+import logging
 import sqlite3
 import threading
 import time
@@ -65,6 +66,34 @@ def locked(database: Path, seconds: float) -> Iterator[None]:
         yield
     finally:
         ends.join()
+        holder.close()
+
+
+@contextmanager
+def locked_until_said(database: Path, words: str) -> Iterator[None]:
+    """Hold the write lock from a second connection until our log says something, or for a minute."""
+    holder = sqlite3.connect(database, check_same_thread=False, isolation_level=None, timeout=30)
+    holder.execute("BEGIN IMMEDIATE")
+    said = threading.Event()
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if words in record.getMessage():
+                said.set()
+
+    def release() -> None:
+        said.wait(60)
+        holder.rollback()
+
+    listener, ends = Listener(), threading.Thread(target=release)
+    prefills.log.addHandler(listener)
+    ends.start()
+    try:
+        yield
+    finally:
+        said.set()
+        ends.join()
+        prefills.log.removeHandler(listener)
         holder.close()
 
 
@@ -146,7 +175,7 @@ def test_a_repair_that_fails_under_the_lock_is_repeated(
     assert project_id is not None
     rows = questions(engine)
     take_predictions(server, rows)
-    with locked(database, 6.5):  # as delivered, Label Studio gives up after 5 s
+    with locked_until_said(database, "posting proposals again"):  # as delivered, Label Studio gives up after 5 s
         tasks = {row.id: row.task_id for row in rows if row.task_id is not None}
         assert ensure_prefilled(engine, server, QUEUE, project_id, tasks) == ITEMS
     assert "posting proposals again" in caplog.text
