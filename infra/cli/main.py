@@ -36,7 +36,7 @@ app.add_typer(gold_app, name="gold", rich_help_panel="People")
 
 
 @app.callback()
-def options(
+def labelline(
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")] = False,
     home: Annotated[
         Path | None, typer.Option(help="State folder; LABELLINE_HOME, or .labelline, where it is not given.")
@@ -46,6 +46,15 @@ def options(
     del debug  # read from the context where an error arrives
     if home:
         os.environ["LABELLINE_HOME"] = str(home.resolve())
+
+
+@app.command(rich_help_panel="The line")
+def options() -> None:
+    """Print every option of a line with its default, as commented YAML to edit: `labelline options > line.yaml`."""
+    from flows.options import LineOptions
+    from infra.docs.options_file import options_file
+
+    typer.echo(options_file(LineOptions), nl=False)
 
 
 @app.command()
