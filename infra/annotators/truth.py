@@ -6,14 +6,13 @@ name has to travel through Label Studio.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from blocks.errors import BadTruth
 from blocks.shapes import Bounds
 from blocks.storage.outside_files import parse_json, read_bounded
 from tasks.dataset.formats.published import TruthBox, TruthFormat, read_truth
-from tasks.dataset.formats.reading.problems import Problems
 from tasks.intake.images import upright_size
 
 KINDS_FILE = "kinds.json"
@@ -44,11 +43,10 @@ class TruePicture:
 
 @dataclass(frozen=True, slots=True)
 class KnownWorld:
-    """Everything that simulated people know: pictures by the SHA-256 of their bytes, class names, what was odd."""
+    """Everything that simulated people know: pictures by the SHA-256 of their bytes, and the class names."""
 
     pictures: Mapping[str, TruePicture]
     classes: tuple[str, ...]
-    problems: Problems = field(default_factory=Problems)
 
 
 def read_world(folder: Path, fmt: TruthFormat = "auto") -> KnownWorld:
@@ -65,7 +63,7 @@ def read_world(folder: Path, fmt: TruthFormat = "auto") -> KnownWorld:
             item_id = hashlib.file_digest(file, "sha256").hexdigest()
         boxes = _with_kinds(name, truth.boxes.get(name, ()), kinds)
         pictures[item_id] = TruePicture(name, upright_size(path), boxes, truth.wholes.get(name))
-    return KnownWorld(pictures, truth.classes, truth.problems)
+    return KnownWorld(pictures, truth.classes)
 
 
 def _read_kinds(path: Path) -> dict[str, list[str | None]]:

@@ -41,7 +41,7 @@ def check_folder_and_line(request: LabelRequest) -> FolderLook | None:
 
 
 def check_detector(
-    experiments: "Experiments", store: "Store", request: LabelRequest
+    engine: "Engine", experiments: "Experiments", store: "Store", request: LabelRequest
 ) -> "tuple[MeantDetector, list[str]]":
     """Check that the detector is there, can be used, and knows what is asked.
 
@@ -51,10 +51,16 @@ def check_detector(
     Raises:
         BadInput: There is none, it cannot be used, or a class reads like a slip.
     """
+    from tasks.detect.proposers.imported import classes_of_import, find_imported
     from tasks.detect.refs import BY_HAND
-    from tasks.train.meant import find_meant
+    from tasks.train.meant import MeantDetector, find_meant
 
-    meant = find_meant(experiments, store, request.collection, request.detector, request.label_kind)
+    imported = find_imported(engine, request.collection, request.detector)
+    meant = (
+        MeantDetector(imported.version, f"proposals of {imported.name}", classes_of_import(engine, imported.version))
+        if imported
+        else find_meant(experiments, store, request.collection, request.detector, request.label_kind)
+    )
     if meant.is_nobody:
         by_hand = ", so people are asked about every image" * (request.detector == BY_HAND)
         return meant, [f"detector: {meant.told}{by_hand}"]

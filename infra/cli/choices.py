@@ -28,3 +28,10 @@ class ImagesName(enum.StrEnum):
     COPY = "copy"
     LINK = "link"
     NONE = "none"
+
+
+class PurposeName(enum.StrEnum):
+    """As what labels come in."""
+
+    TRUTH = "truth"
+    PROPOSALS = "proposals"

@@ -192,6 +192,8 @@ def parse_detector(text: str) -> str:
     Raises:
         typer.BadParameter: It looks like a file that is not there.
     """
+    if text.startswith("import:") and text.isprintable():
+        return text
     path = Path(text)
     try:
         is_file, is_folder = path.is_file(), path.is_dir()

@@ -20,7 +20,8 @@ from blocks.frozen import Frozen
 from blocks.storage.stores import Store
 from tasks.detect.calibration import Calibration, read_calibration, way_of_seeing
 from tasks.detect.options import TilingOptions
-from tasks.detect.proposers.protocol import Looked, UnreadItem
+from tasks.detect.proposers.imported import ImportedProposals, classes_of_import
+from tasks.detect.proposers.protocol import Looked, Looker, UnreadItem
 from tasks.detect.proposers.registry import proposer_of
 from tasks.detect.refs import DetectorRef
 from tasks.detect.unknown_classes import lacking_classes, note_classes
@@ -147,7 +148,7 @@ class _Scanner:
 
     def scan(self, items: Sequence[Item], classes: Sequence[str], kind: str) -> ProposalCounts:
         """Look at items and write what is found; return what happened now."""
-        looker = proposer_of(kind).open(self.store, self.ref, self.options)
+        looker = self._looker(kind)
         wanted = tuple(name for name in dict.fromkeys(classes) if name in looker.classes)
         note_classes(self.engine, self.ref.version, looker.classes, classes)
         if not wanted:
@@ -168,6 +169,11 @@ class _Scanner:
                 waiting.clear()
         self._write(waiting, calibration)
         return ProposalCounts(scanned_now=scanned, dropped=dropped, set_aside=tuple(unseen))
+
+    def _looker(self, kind: str) -> Looker:
+        if self.ref.is_import:
+            return ImportedProposals(self.engine, self.ref.version, classes_of_import(self.engine, self.ref.version))
+        return proposer_of(kind).open(self.store, self.ref, self.options)
 
     def _write(self, looked: Sequence[Looked], calibration: Calibration | None) -> None:
         key = {"detector": self.ref.version, "recipe": self.recipe}

@@ -16,6 +16,10 @@ BY_HAND = "nobody"
 """What a person calls it, who wants no proposals."""
 
 
+IMPORTED = "imports/"
+"""Where in the object store is what stands in a detector's place, if its proposals came in from elsewhere."""
+
+
 class DetectorRef(Frozen):
     """A detector as flows pass it on."""
 
@@ -32,6 +36,11 @@ class DetectorRef(Frozen):
     def is_nobody(self) -> bool:
         """Whether there is no model behind it."""
         return self.version == NOBODY and not self.weights_key
+
+    @property
+    def is_import(self) -> bool:
+        """Whether its proposals came in from elsewhere: there is no model, and it knows of some items only."""
+        return self.weights_key.startswith(IMPORTED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,13 +54,31 @@ def label_kind_of(engine: Engine, collection: str, shapes: set[str]) -> LabelKin
     return kind
 
 
+def noted_kind(engine: Engine, collection: str) -> LabelKind | None:
+    """Return the kind that a collection has, as written down, or as its labels tell; None for one that has neither.
+
+    Raises:
+        BadShape: Its labels have shapes of no kind.
+    """
+    with reading(engine) as session:
+        noted = session.get(Bookmark, _bookmark(collection))
+        found = set() if noted else _types_of_labels(session, collection)
+    if noted:
+        return label_kind(noted.value)
+    return kind_with_shapes(found) if found else None
+
+
 def _bookmark(collection: str) -> str:
     return f"label kind of {collection}"
 
 
 def _kind_of_labels(session: Session, collection: str, wanted: LabelKind) -> str:
     """Return the kind of the labels that a collection has from before; the wanted one where it may be that."""
+    found = _types_of_labels(session, collection)
+    return wanted.name if found <= wanted.shapes else kind_with_shapes(found).name
+
+
+def _types_of_labels(session: Session, collection: str) -> set[str]:
     batches = select(Batch.id).where(Batch.collection == collection)
     types = select(col(Label.shape)["type"].as_string()).where(col(Label.batch_id).in_(batches)).distinct()
-    found = {type_ or "box" for type_ in session.exec(types)}
-    return wanted.name if found <= wanted.shapes else kind_with_shapes(found).name
+    return {type_ or "box" for type_ in session.exec(types)}

@@ -95,7 +95,7 @@ def _settle_shard(
     session: Session, scope: Scope, home: Home, places: Sequence[BatchPlace], tally: SettleCounts
 ) -> None:
     evidence, broken = read_evidence(session, scope, places)
-    latest = _read_written(session, [place.item_id for place in places])
+    latest = newest_rows(session, [place.item_id for place in places])
     for item_id, error in broken.items():
         tally.set_aside(item_id, error)
     rows = []
@@ -166,7 +166,7 @@ def _without(session: Session, places: Sequence[BatchPlace], later: Sequence[str
     return [place for place in places if place.item_id not in newer]
 
 
-def _read_written(session: Session, item_ids: Sequence[str]) -> dict[str, list[LabelRow]]:
+def newest_rows(session: Session, item_ids: Sequence[str]) -> dict[str, list[LabelRow]]:
     """Return the rows of highest revision per region of some items, retracted ones included, by item id."""
     columns = [getattr(Label, name) for name in COLUMNS]
     query = select(*columns).where(col(Label.item_id).in_(item_ids)).order_by(col(Label.item_id), col(Label.region))

@@ -16,6 +16,7 @@ from blocks.plugs import open_catalog, open_experiments, open_store
 from blocks.retries import WAITS_S, only_for
 from blocks.servers.orchestrator import asking_prefect
 from tasks.detect.options import TilingOptions
+from tasks.detect.proposers.imported import find_imported
 from tasks.detect.refs import DetectorRef
 from tasks.intake.batches import BatchRef, detector_of, note_detector
 from tasks.train import evaluate, promotion, registry
@@ -36,7 +37,9 @@ def resolve_detector(
     collection: str, spec: str = "champion", plugs: str = "local", label_kind: str = "boxes"
 ) -> DetectorRef:
     """Find the model that a person means: the champion of this moment, a version, or a file; nobody where none is."""
-    ref = registry.resolve_detector(open_experiments(plugs), open_store(plugs), collection, spec, label_kind)
+    ref = find_imported(open_catalog(plugs), collection, spec) or registry.resolve_detector(
+        open_experiments(plugs), open_store(plugs), collection, spec, label_kind
+    )
     log.info("detector of %s: %s (%s)", collection, ref.version, spec)
     return ref
 
@@ -49,7 +52,8 @@ def choose_detector(
     engine = open_catalog(plugs)
     chosen = detector_of(engine, batch.id)
     plugged = (open_experiments(plugs), open_store(plugs))
-    ref = registry.resolve_detector(*plugged, batch.collection, chosen or spec, label_kind)
+    imported = find_imported(engine, batch.collection, chosen or spec)
+    ref = imported or registry.resolve_detector(*plugged, batch.collection, chosen or spec, label_kind)
     note_detector(engine, batch.id, ref.version)
     log.info("batch %s: detector %s (%s)", batch.id, ref.version, "as before" if chosen else spec)
     return ref

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from blocks.home import labelline_home
-from infra.cli.choices import ExportFormatName, ImagesName
+from infra.cli.choices import ExportFormatName, ImagesName, PurposeName
 
 labels_app = typer.Typer()
 
@@ -30,6 +30,38 @@ def show(
     from infra.cli.commands.collection_commands import show_one
 
     show_one(labelline_home(), collection, as_json=as_json)
+
+
+@labels_app.command("import")
+def import_labels(
+    path: Annotated[Path, typer.Argument(exists=True, help="A folder of labels, with or without pictures, or a file.")],
+    collection: Annotated[str, typer.Argument(help="Whose labels they become: an old collection, or a new one.")],
+    *,
+    purpose: Annotated[
+        PurposeName, typer.Option("--as", help="Truth, settled as it is; or proposals, which people are asked about.")
+    ],
+    fmt: Annotated[str, typer.Option("--format", help="Of the labels; found out where it is not given.")] = "auto",
+    classes: Annotated[str | None, typer.Option(help="Only these: car,truck. All where it is not given.")] = None,
+    name: Annotated[str | None, typer.Option(help="What it is called; the path's last part where not given.")] = None,
+    sequences: Annotated[
+        str | None, typer.Option(help="Regular expression whose groups name a file's sequence: (flight[0-9]+)/.")
+    ] = None,
+) -> None:
+    """Bring labels in that there are already: as truth, or as proposals that people are asked about."""
+    from infra.cli import parsing
+
+    asked = {
+        "path": str(path.resolve()),
+        "collection": parsing.parse_collection(collection),
+        "purpose": purpose.value,
+        "format": fmt,
+        "classes": parsing.parse_classes(classes) if classes else None,
+        "name": name,
+        "sequence_pattern": parsing.parse_pattern(sequences),
+    }
+    from infra.cli.commands.import_command import import_from
+
+    import_from(labelline_home(), asked)
 
 
 @labels_app.command()

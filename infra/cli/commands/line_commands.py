@@ -57,7 +57,7 @@ def label_folder(home: Path, request: LabelRequest, *, wait: bool) -> None:
         engine, store = open_catalog(PLUGS), open_store(PLUGS)
         if request.folder is None:
             request = replace(request, collection=require_collection(engine, request.collection))
-        meant, told = check_detector(open_experiments(PLUGS), store, request)
+        meant, told = check_detector(engine, open_experiments(PLUGS), store, request)
         for line in told:
             console.print(line)
         in_rounds = request.in_rounds or (meant.is_nobody and request.detector != BY_HAND)

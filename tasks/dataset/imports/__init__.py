@@ -1,0 +1,1 @@
+"""Labels from elsewhere, brought into a collection as truth or as proposals."""

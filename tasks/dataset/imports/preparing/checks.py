@@ -1,0 +1,104 @@
+"""Whether labels from elsewhere fit the collection that they are for: their shapes, and what they are called."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from sqlalchemy import Engine
+from sqlmodel import col, select
+
+from blocks.database.engine import reading
+from blocks.database.tables import Batch, Label
+from blocks.errors import BadOption
+from blocks.naming.names import check_class, check_classes
+from blocks.shapes import Box, Shape
+from tasks.intake.label_kinds import noted_kind
+from tasks.kinds.protocol import LabelKind
+from tasks.kinds.registry import KINDS, label_kind
+
+
+class KindChooser:
+    """Which kind of label comes in: that of the collection, or for a new one that of the first label."""
+
+    def __init__(self, engine: Engine, collection: str) -> None:
+        self._collection = collection
+        self._kind: LabelKind | None = noted_kind(engine, collection)
+        self._strange: Counter[str] = Counter()
+        self._fitting = 0
+
+    def fitted(self, shape: Shape) -> Shape | None:
+        """Return a shape as the kind has it: itself, or the box around it; None where it has none such."""
+        if self._kind is None:
+            self._kind = _kind_for(shape)
+        if shape.type in self._kind.shapes:
+            self._fitting += 1
+            return shape
+        edges = shape.bounds()
+        if edges is None or "box" not in self._kind.shapes:
+            self._strange[shape.type] += 1
+            return None
+        self._fitting += 1
+        x_min, y_min, x_max, y_max = edges
+        return Box(x_min=x_min, y_min=y_min, x_max=x_max, y_max=y_max)
+
+    def refusal(self, shape: Shape) -> str:
+        """Say why a shape is refused."""
+        name = self._kind.name if self._kind else "nothing yet"
+        return f"a label of type {shape.type}, and {self._collection!r} is labelled with {name}"
+
+    def check(self) -> str:
+        """Return the kind's name; that of boxes where nothing says which.
+
+        Raises:
+            BadOption: All labels are of another kind than the collection's.
+        """
+        if self._kind is None:
+            return "boxes"
+        if self._strange and not self._fitting:
+            types = " and ".join(sorted(self._strange))
+            raise BadOption(
+                f"the labels are of type {types}, and collection {self._collection!r} is labelled with "
+                f"{self._kind.name}: bring them into a collection of their own"
+            )
+        return self._kind.name
+
+
+def usable_class(name: str, wanted: Sequence[str] | None) -> str:
+    """Say why labels of a class cannot be used; empty where they can."""
+    if wanted is not None and name not in wanted:
+        return f"a label of class {name!r}, which was not asked for"
+    try:
+        taken = check_class(name)
+    except ValueError as error:
+        return f"{error}"
+    return "" if taken == name else f"the class {name!r} has blanks around it, or is written in another form of Unicode"
+
+
+def check_new_classes(engine: Engine, collection: str, names: Sequence[str]) -> None:
+    """Refuse classes that differ from each other, or from those of the collection, by what nobody sees.
+
+    Raises:
+        BadOption: Which, and what to do.
+    """
+    try:
+        check_classes([*dict.fromkeys([*known_classes(engine, collection), *names])])
+    except ValueError as error:
+        raise BadOption(
+            f"{error}. Mend the labels, or leave one of them out with the classes that you ask for"
+        ) from error
+
+
+def known_classes(engine: Engine, collection: str) -> list[str]:
+    """Return the classes of the labels that a collection has."""
+    batches = select(Batch.id).where(Batch.collection == collection)
+    query = select(Label.class_name).where(col(Label.batch_id).in_(batches)).distinct().order_by(col(Label.class_name))
+    with reading(engine) as session:
+        return list(session.exec(query).all())
+
+
+def _kind_for(shape: Shape) -> LabelKind:
+    for kind in KINDS.values():
+        if shape.type in kind.shapes:
+            return kind
+    if shape.bounds() is not None:
+        return label_kind("boxes")
+    raise BadOption(f"labels of type {shape.type} are of no kind that lines have (known: {', '.join(KINDS)})")

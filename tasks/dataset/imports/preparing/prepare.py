@@ -1,0 +1,234 @@
+"""Everything that can be known of an import before anything is taken in: read, checked, matched, written down.
+
+Nothing of the collection changes here. What cannot be used is a problem with its file and place; what contradicts the
+collection as a whole (its kind of label, its classes) is refused.
+"""
+
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import Engine
+
+from blocks.errors import BadOption
+from blocks.storage.stores import Store
+from tasks.dataset.formats.opened import OpenDataset, open_dataset
+from tasks.dataset.formats.reading.pictures import ReadLabel, ReadPicture
+from tasks.dataset.formats.reading.problems import Problems
+from tasks.dataset.imports.options import ImportOptions
+from tasks.dataset.imports.plan import (
+    PICTURES_IN_PART,
+    ImportPlan,
+    PartWriter,
+    PlannedLabel,
+    PlannedPicture,
+    keep_plan,
+    problems_key,
+)
+from tasks.dataset.imports.preparing.checks import KindChooser, check_new_classes, usable_class
+from tasks.dataset.imports.preparing.known_pictures import KnownPictures
+
+FIRST = 20
+"""Problems that travel with a plan in words."""
+
+Say = Callable[[int], None]
+"""Told how many pictures have been read, now and then."""
+
+SAY_EVERY = 500
+
+
+@dataclass(slots=True)
+class _Read:
+    """What was read so far, in a file: a picture a line."""
+
+    spool: Path
+    facts: Counter[str] = field(default_factory=Counter)
+    classes: dict[str, None] = field(default_factory=dict)
+    claims: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+    """By item: names that mean it, each with how much of its path agrees."""
+
+
+def prepare_import(
+    engine: Engine,
+    store: Store,
+    options: ImportOptions,
+    say: Say | None = None,
+    *,
+    pictures_in_part: int = PICTURES_IN_PART,
+) -> ImportPlan:
+    """Read and check labels, and write down what is to come in.
+
+    Args:
+        engine: The catalogue, which is only read.
+        store: Where the plan, its parts and the problems go.
+        options: What is asked for.
+        say: Told of the progress.
+        pictures_in_part: So many come in at once.
+
+    Raises:
+        BadTruth: There is nothing to read, or it is of no known format, or of several.
+        BadOption: There is no such format, no picture, another kind of label, or classes that nobody can tell apart.
+    """
+    path = Path(options.path).expanduser().resolve()
+    known = KnownPictures(engine, options.collection)
+    with (
+        tempfile.TemporaryDirectory(prefix="labelline-import-") as folder,
+        open_dataset(path, options.format, known.size_of) as dataset,
+    ):
+        chooser = KindChooser(engine, options.collection)
+        read = _Read(Path(folder, "all.jsonl"))
+        root = path if path.is_dir() else path.parent
+        _read_all(_Planner(options, known, chooser, dataset.problems, root, read), dataset, say)
+        if not read.facts["pictures"]:
+            raise BadOption(
+                f"{path} has no labels of pictures in the format {dataset.format}: name the folder that has"
+            )
+        kind = chooser.check()
+        check_new_classes(engine, options.collection, list(read.classes))
+        parts = _cut(read, dataset.problems, PartWriter(Path(folder), pictures_in_part))
+        plan = _plan(options, dataset, read, kind, parts, str(root))
+        return _kept(store, plan, parts, dataset.problems, Path(folder))
+
+
+@dataclass(frozen=True, slots=True)
+class _Planner:
+    """Turns what a reader yields into what is planned."""
+
+    options: ImportOptions
+    known: KnownPictures
+    kind: KindChooser
+    problems: Problems
+    root: Path
+    read: _Read
+
+    def planned(self, picture: ReadPicture) -> PlannedPicture | None:
+        """Return what is planned of a picture; None: it is nowhere."""
+        labels = None if picture.labels is None else tuple(self._labels(picture.labels))
+        given = picture.labels or ()
+        if given and not labels and not self.options.classes:
+            labels = None  # it shows something, and nothing of it can be used
+        facts: dict[str, Any] = {"name": picture.name, "labels": labels, "split": picture.split}
+        if picture.path is not None:
+            relative = picture.path.relative_to(self.root).as_posix()
+            return PlannedPicture(path=quote(relative.encode("utf-8", "surrogateescape")), **facts)
+        return self._matched(picture, facts)
+
+    def _matched(self, picture: ReadPicture, facts: dict[str, Any]) -> PlannedPicture | None:
+        found = self.known.find(picture.name)
+        if found.picture is None:
+            why = f"may be {' or '.join(found.candidates[:3])} of the collection; taken for none of them"
+            if not found.candidates:
+                why = "lies neither beside its labels nor in the collection"
+            self.problems.add(picture.name, "", f"a picture that {why}")
+            self.read.facts["pictures ambiguous" if found.candidates else "pictures missing"] += 1
+            return None
+        wide_high = found.picture.size_wh
+        if picture.size_wh and picture.size_wh != wide_high:
+            self.problems.add(
+                picture.name,
+                "",
+                f"labelled at {picture.size_wh[0]}×{picture.size_wh[1]}, and the collection's picture of that name is "
+                f"{wide_high[0]}×{wide_high[1]}: its labels may be of another picture",
+            )
+            self.read.facts["pictures of another size"] += 1
+            return None
+        self.read.claims.setdefault(found.picture.item_id, []).append((found.agreed, picture.name))
+        return PlannedPicture.model_validate({**facts, "item_id": found.picture.item_id})
+
+    def _labels(self, labels: tuple[ReadLabel, ...]) -> Iterator[PlannedLabel]:
+        for label in labels:
+            fault = usable_class(label.class_name, self.options.classes)
+            shape = self.kind.fitted(label.shape)
+            if fault or shape is None:
+                place = f"label {label.number}"
+                self.problems.add(label.file, place, fault or self.kind.refusal(label.shape))
+                self.read.facts["labels of no use"] += 1
+                continue
+            if shape is not label.shape:
+                self.read.facts["outlines taken as the boxes around them"] += 1
+            self.read.classes.setdefault(label.class_name)
+            yield PlannedLabel(
+                class_name=label.class_name,
+                shape=shape,
+                file=label.file,
+                line=label.number,
+                score=label.score,
+                kind=label.kind,
+            )
+
+
+def _read_all(planner: _Planner, dataset: OpenDataset, say: Say | None) -> None:
+    read = planner.read
+    with read.spool.open("w", encoding="utf-8") as out:
+        for number, picture in enumerate(dataset.pictures(), start=1):
+            if say and number % SAY_EVERY == 0:
+                say(number)
+            read.facts["pictures"] += 1
+            read.facts["labels"] += len(picture.labels or ())
+            planned = planner.planned(picture)
+            if planned is not None:
+                out.write(planned.model_dump_json(exclude_none=True) + "\n")
+
+
+def _cut(read: _Read, problems: Problems, parts: PartWriter) -> PartWriter:
+    """Cut what was read into parts, without names that mean a picture which another name means better."""
+    losers = dict(_losers(read.claims))
+    for name, others in losers.items():
+        problems.add(name, "", f"means the same picture of the collection as {others}; taken for none")
+        read.facts["pictures ambiguous"] += 1
+    with read.spool.open(encoding="utf-8") as lines:
+        for line in lines:
+            picture = PlannedPicture.model_validate_json(line)
+            if picture.path is None and picture.name in losers:
+                continue
+            read.facts["pictures with known labels"] += picture.labels is not None
+            read.facts["pictures known to be empty"] += picture.labels == ()
+            parts.add(picture)
+    parts.flush()
+    return parts
+
+
+def _losers(claims: dict[str, list[tuple[int, str]]]) -> Iterator[tuple[str, str]]:
+    for mine in claims.values():
+        most = max(agreed for agreed, _ in mine)
+        best = [name for agreed, name in mine if agreed == most]
+        winner = best[0] if len(best) == 1 else None
+        for _, name in mine:
+            if name != winner:
+                yield name, winner or " and ".join(other for other in best if other != name)
+
+
+def _plan(
+    options: ImportOptions, dataset: OpenDataset, read: _Read, kind: str, parts: PartWriter, root: str
+) -> ImportPlan:
+    facts = (options.collection, options.called, options.purpose, kind)
+    problems = dataset.problems
+    return ImportPlan(
+        id=parts.id_with(facts),
+        collection=options.collection,
+        name=options.called,
+        purpose=options.purpose,
+        format=dataset.format,
+        root=root,
+        kind=kind,
+        classes=tuple(sorted(read.classes)),
+        parts=(),
+        sequence_pattern=options.sequence_pattern,
+        facts={name: count for name, count in read.facts.items() if count},
+        problem_counts={str(name): count for name, count in problems.counts.items()},
+        first_problems=tuple(problem.told() for problem in problems.first[:FIRST]),
+    )
+
+
+def _kept(store: Store, plan: ImportPlan, parts: PartWriter, problems: Problems, folder: Path) -> ImportPlan:
+    keys = parts.keep(store, plan.id)
+    plan = plan.model_copy(update={"parts": keys, "part_size": parts.part_size})
+    table = folder / "problems.csv"
+    problems.write(table)
+    store.put(problems_key(plan.id, "read"), table, "text/csv")
+    keep_plan(store, plan)
+    return plan

@@ -1,0 +1,123 @@
+"""What became of an import, in numbers that add up and in words that people read."""
+
+import shlex
+from collections import Counter
+from collections.abc import Mapping
+
+from pydantic import Field
+
+from blocks.frozen import Frozen
+from tasks.dataset.imports.options import TRUTH, Purpose
+from tasks.triage.summary import escape_cell, table
+
+SETTLED = "settled as they came"
+UNCHANGED = "as they were: nothing to do"
+PROPOSED = "with proposals now"
+KEPT = "left as they are: people have labelled them"
+ASKED = "left to the people who are being asked about them"
+TO_LABEL = "without known labels: still to be labelled"
+NOT_TAKEN = "that could not be taken in"
+DOUBLED = "with the same bytes as another picture of the import"
+
+NEW, CHANGED, SAME, TAKEN_BACK = "new", "changed", "as they were", "taken back: not in these labels any more"
+
+SHOWN = 20
+
+
+class ImportCounts(Frozen):
+    """What became of pictures and labels, by what it was."""
+
+    pictures: dict[str, int] = Field(default_factory=dict)
+    labels: dict[str, int] = Field(default_factory=dict)
+    problems: dict[str, int] = Field(default_factory=dict)
+    first_problems: tuple[str, ...] = ()
+
+    def __add__(self, other: "ImportCounts") -> "ImportCounts":
+        """Return the counts of both."""
+        return ImportCounts(
+            pictures=_sum(self.pictures, other.pictures),
+            labels=_sum(self.labels, other.labels),
+            problems=_sum(self.problems, other.problems),
+            first_problems=(*self.first_problems, *other.first_problems)[:SHOWN],
+        )
+
+
+class ImportReport(Frozen):
+    """What an import came to."""
+
+    import_id: str
+    collection: str
+    name: str
+    purpose: Purpose
+    format: str
+    kind: str
+    classes: tuple[str, ...]
+    batch_id: str | None = Field(description="of the pictures whose truth came in; None: proposals have none")
+    read: dict[str, int] = Field(description="what was read, counted")
+    counts: ImportCounts
+    problems_at: str | None = Field(default=None, description="a table of all problems; None: there was none")
+
+    @property
+    def problems(self) -> int:
+        """How many problems there were, while reading and after."""
+        return sum(self.counts.problems.values())
+
+    def told(self) -> list[str]:
+        """Return what a person is told, line by line."""
+        pictures, labels = self.counts.pictures, self.counts.labels
+        lines = [
+            f"{self.name} ({self.format}): {self.read.get('labels', 0):,} labels of {len(self.classes)} classes on "
+            f"{self.read.get('pictures', 0):,} pictures were read for {self.collection}, as {self.purpose}"
+        ]
+        lines += [f"pictures {what}: {count:,}" for what, count in pictures.items()]
+        lines += [f"labels {what}: {count:,}" for what, count in labels.items()]
+        if self.problems:
+            kinds = ", ".join(f"{count:,} {what}" for what, count in self.counts.problems.items())
+            lines += [f"{self.problems:,} problems ({kinds}), all in {self.problems_at}; the first ones:"]
+            lines += [f"  {problem}" for problem in self.counts.first_problems[:SHOWN]]
+        if self.purpose == TRUTH and (labels.get(NEW) or labels.get(CHANGED)):
+            lines.append("nobody here has looked at these labels, and no certificate will say so")
+        return lines
+
+    def next_steps(self, command: str) -> list[str]:
+        """Return what a person may do next, as commands.
+
+        Args:
+            command: What starts our command line.
+        """
+        name = shlex.quote(self.collection)
+        if self.purpose == TRUTH:
+            out = shlex.quote(f"{self.collection}-coco")
+            return [
+                f"train on them: {command} retrain {name}",
+                f"take them along: {command} export {name} --format coco --out {out}",
+            ]
+        classes = shlex.quote(",".join(f'"{each}"' if "," in each else each for each in self.classes))
+        called = shlex.quote(f"import:{self.name}")
+        return [f"ask people about them: {command} label FOLDER --name {name} --classes {classes} --detector {called}"]
+
+
+def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return dict(Counter(one) + Counter(other))
+
+
+def import_page(report: ImportReport) -> str:
+    """Return the report as Markdown: counts, and the first problems in words."""
+    classes = ", ".join(escape_cell(name) for name in report.classes) or "no class"
+    parts = [
+        f"# Labels of {escape_cell(report.name)} for {escape_cell(report.collection)}, as {report.purpose}",
+        f"Read as {escape_cell(report.format)}: {classes}.",
+        table(("what was read", "number"), list(report.read.items())),
+        table(("pictures", "number"), list(report.counts.pictures.items())),
+        table(("labels", "number"), list(report.counts.labels.items())),
+    ]
+    if report.problems:
+        parts += [
+            f"## {report.problems:,} problems",
+            table(("what became of it", "number"), list(report.counts.problems.items())),
+            f"All of them: `{report.problems_at}`. The first ones:",
+            "\n".join(f"- {escape_cell(problem)}" for problem in report.counts.first_problems),
+        ]
+    if report.purpose == TRUTH:
+        parts.append("These labels stand as they came. Nobody here has looked at them, and no certificate says so.")
+    return "\n\n".join(parts)
