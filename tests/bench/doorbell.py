@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_hex
 
 import httpx
 import numpy as np
@@ -44,7 +45,6 @@ from tests.chaos.server import OwnLabelStudio
 ANNOTATORS = 100
 TARGET_MS = 20.0
 SPREADS_S = (0.0, 0.1, 1.0)
-PLUGS = "bench"
 
 SAVE_BLOCKS = """
 import os
@@ -109,18 +109,43 @@ def measure(rounds: int, boxes: int) -> list[Measured]:
     """
     with tempfile.TemporaryDirectory(prefix="labelline-doorbell-") as name:
         folder = Path(name)
-        ground = lay_ground(make_catalogue(folder), ANNOTATORS)
+        seed_tables(folder / "prefect")
+        environment = {
+            **_without_prefect(),
+            "PREFECT_HOME": str(folder / "prefect"),
+            "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
+            "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",  # 20 s are too few beside other work
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        }
         with OwnLabelStudio(folder / "label-studio", "http://127.0.0.1:9") as own:
-            server = own.server
-            post_questions(ground.engine, server, QUEUE, ground.batch_id)
-            _answer_all(ground, server, boxes)
-            return _measure_at(ground, server, folder, rounds, boxes)
+            return measure_beside(own.server, environment, folder, rounds, boxes)
 
 
-def _measure_at(ground: Ground, server: AnnotationServer, folder: Path, rounds: int, boxes: int) -> list[Measured]:
+def measure_with(server: AnnotationServer, prefect_api: str, folder: Path, rounds: int, boxes: int) -> list[Measured]:
+    """Measure the same beside a Label Studio and a Prefect server that run already."""
+    return measure_beside(server, {**_without_prefect(), "PREFECT_API_URL": prefect_api}, folder, rounds, boxes)
+
+
+def measure_beside(
+    server: AnnotationServer, environment: dict[str, str], folder: Path, rounds: int, boxes: int
+) -> list[Measured]:
+    """Post, answer and ring, with a gateway whose environment says where its blocks are."""
+    ground = lay_ground(make_catalogue(folder), ANNOTATORS)
+    post_questions(ground.engine, server, QUEUE, ground.batch_id)
+    _answer_all(ground, server, boxes)
+    return _measure_at(ground, server, environment, folder, rounds, boxes)
+
+
+def _without_prefect() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+
+
+def _measure_at(
+    ground: Ground, server: AnnotationServer, environment: dict[str, str], folder: Path, rounds: int, boxes: int
+) -> list[Measured]:
     secret = server.doorbell_secret
     bodies = _bodies(ground, boxes)
-    with _gateway(ground.url, server, folder) as port:
+    with _gateway(ground.url, server, environment, folder) as port:
         ring_all(port, secret, [next(bodies) for _ in range(ANNOTATORS)], [0.0] * ANNOTATORS)  # warm
         measured = []
         for spread_s in SPREADS_S:
@@ -182,22 +207,13 @@ def _answer_all(ground: Ground, server: AnnotationServer, boxes: int) -> None:
 
 
 @contextmanager
-def _gateway(catalog_url: str, server: AnnotationServer, folder: Path) -> Iterator[int]:
-    """Start a gateway with blocks of its own, saved without a server; yields its port."""
-    port = next(port for port in random.sample(FREE_RANGE, 200) if is_free(port))
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    seed_tables(folder / "prefect")
-    environment = {
-        **inherited,
-        "PREFECT_HOME": str(folder / "prefect"),
-        "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",  # 20 s are too few beside other work
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    }
-    save = [sys.executable, "-c", SAVE_BLOCKS, catalog_url, str(folder / "objects"), server.url, PLUGS]
+def _gateway(catalog_url: str, server: AnnotationServer, environment: dict[str, str], folder: Path) -> Iterator[int]:
+    """Start a gateway with blocks of its own; yields its port."""
+    port, plugs = next(port for port in random.sample(FREE_RANGE, 200) if is_free(port)), f"bench-{token_hex(4)}"
+    save = [sys.executable, "-c", SAVE_BLOCKS, catalog_url, str(folder / "objects"), server.url, plugs]
     known = {"BENCH_TOKEN": server.api_token, "BENCH_SECRET": server.doorbell_secret}
     subprocess.run(save, env={**environment, **known}, check=True, capture_output=True)
-    serve = [sys.executable, "-m", "infra.gateway", "--plugs", PLUGS, "--port", str(port)]
+    serve = [sys.executable, "-m", "infra.gateway", "--plugs", plugs, "--port", str(port)]
     with (folder / "gateway.log").open("w") as log:
         process = subprocess.Popen(serve, env=environment, stdout=log, stderr=subprocess.STDOUT)
     try:
