@@ -19,7 +19,7 @@ EXAMPLES: dict[str, Any] = {"collection": "photos", "classes": ["car", "truck"]}
 EMPTY: dict[str, Any] = {"object": {}, "array": []}
 """What stands in the schema for no entries: nothing."""
 
-WIDTH = 116
+WIDTH = 110
 
 
 def options_file(model: type[BaseModel]) -> str:
