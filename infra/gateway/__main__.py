@@ -4,19 +4,27 @@ It loads them once, at its start; afterwards it shows pictures whether Prefect a
 """
 
 import argparse
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
 import uvicorn
+from sqlalchemy import Engine
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp
 
 from blocks.catalog import Catalog
 from blocks.label_studio import LabelStudio
 from blocks.object_store import ObjectStore
+from blocks.servers.annotation_server import AnnotationServer
 from infra.gateway.app import GatewayParts, create_app
 from infra.gateway.back_room import BackRoom
+from infra.gateway.gallery.app import Gallery, gallery_app
 from infra.gateway.logs import log_to_stderr
 from infra.gateway.patience import Patience, configure, make_room
+from infra.gateway.pictures import ItemPictures
+from infra.stack.doors.arguments import LOGIN_VARIABLE
+from infra.stack.doors.guard import guard
 from infra.stack.doors.hosts import allowed_hosts
 
 
@@ -40,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         hear=room.hear,
         wake=room.wake,
         end=room.close,
+        gallery=behind_door(catalog.open(), server, os.environ.pop(LOGIN_VARIABLE, ""), options.public_host),
     )
     # Links to pictures may be opened from every page, but under the gateway's own names only.
     names = allowed_hosts([*options.public_host, urlsplit(server.gateway_url).hostname or ""])
@@ -47,6 +56,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     patience = Patience()
     make_room(patience)
     uvicorn.Server(configure(app, options.host, options.port, patience)).run()
+
+
+def behind_door(
+    engine: Engine, server: AnnotationServer, login: str, public_hosts: Sequence[str]
+) -> Callable[[ItemPictures], ASGIApp] | None:
+    """Return what makes the gallery behind its door; None without a login: nobody would be asked who they are."""
+    if not login:
+        return None
+    names = [*public_hosts, urlsplit(server.gateway_url).netloc]
+    return lambda pictures: guard(
+        gallery_app(Gallery(engine, pictures, server.link_secret, server.url)), names, login=login, open_paths=()
+    )
 
 
 def load_blocks(plugs: str) -> tuple[Catalog, ObjectStore, LabelStudio]:

@@ -28,6 +28,7 @@ class GatewayParts:
         hear: Notes in the catalogue what Label Studio says of the things that some webhooks' bodies ring for.
         wake: Wakes the runs whose rule is met; says whether one is due that does not sleep yet.
         end: Called at the gateway's end, after the last ring in hand.
+        gallery: Makes the pages for people who would rather look, behind their door; None: there are none.
     """
 
     engine: Engine
@@ -37,6 +38,7 @@ class GatewayParts:
     hear: Callable[[Sequence[bytes]], Hearing]
     wake: Callable[[], bool]
     end: Callable[[], None] = lambda: None
+    gallery: Callable[[ItemPictures], ASGIApp] | None = None
 
 
 class Gateway(FastAPI):
@@ -65,7 +67,10 @@ def create_app(parts: GatewayParts) -> FastAPI:
     app = Gateway(title="Labelline gateway", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.bell = bell
     app.doorbell = Doorbell(bell, parts.doorbell_secret)
-    app.include_router(image_routes(ItemPictures(parts.engine, parts.store), parts.link_secret))
+    pictures = ItemPictures(parts.engine, parts.store)
+    app.include_router(image_routes(pictures, parts.link_secret))
+    if parts.gallery is not None:
+        app.mount("/gallery", parts.gallery(pictures))
 
     @app.get("/health")
     async def health() -> dict[str, Any]:

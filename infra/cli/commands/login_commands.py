@@ -24,6 +24,8 @@ def logins(state: StackState) -> str:
             f"MLflow, detectors and trainings: {state.urls.mlflow}",
             f"  user      {user}",
             f"  password  {password}",
+            f"Gallery, pictures with their labels: {state.urls.gateway}/gallery/",
+            "  the same as for MLflow",
         ]
     )
 

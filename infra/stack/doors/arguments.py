@@ -3,8 +3,8 @@
 import argparse
 from collections.abc import Sequence
 
-LOGIN_VARIABLE = "LABELLINE_MLFLOW_LOGIN"
-"""The environment variable that carries `user:password` to MLflow's door."""
+LOGIN_VARIABLE = "LABELLINE_OWNER_LOGIN"
+"""The environment variable that carries `user:password` to the doors of MLflow and the gallery."""
 
 
 def parse_arguments(

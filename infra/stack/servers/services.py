@@ -128,7 +128,11 @@ def _gateway(state: StackState) -> Service:
     port = str(state.ports[ServiceName.GATEWAY])
     arguments = [sys.executable, "-m", "infra.gateway", "--plugs", PLUGS, *_listen(port, state)]
     # The gateway reads its secrets from a block: this alone makes it start anew when they have changed.
-    settings = {**stack_environment(state), "LABELLINE_SECRETS_OF": state.credentials.gateway_fingerprint}
+    settings = {
+        **stack_environment(state),
+        "LABELLINE_SECRETS_OF": state.credentials.gateway_fingerprint,
+        LOGIN_VARIABLE: state.credentials.prefect_login,
+    }
     return Service(ServiceName.GATEWAY, arguments, settings, f"{state.urls.gateway}/health", 60)
 
 

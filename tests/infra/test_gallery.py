@@ -1,0 +1,211 @@
+"""The gallery: behind its door, what a filter leaves in its order, one picture with its history, and names that lie."""
+
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import Engine
+from sqlmodel import select
+
+from blocks.database.engine import reading, upsert, writing
+from blocks.database.tables import Batch, BatchItem, Item, Label, Outcome, Proposal, Route
+from blocks.errors import BadOption
+from blocks.storage.stores import FolderStore
+from infra.gateway.gallery.app import Gallery, filter_of, gallery_app
+from infra.gateway.gallery.kept import Kept
+from infra.gateway.pictures import ItemPictures
+from infra.stack.doors.guard import guard
+from tasks.monitor.gallery.filters import Filter, pictures_of
+from tasks.monitor.gallery.shown import picture_page
+from tests.dataset.scenes import draw_scene, label_row, settle_scenes
+from tests.infra.test_gateway import Served, address
+from tests.review.builders import make_batch, put_answer, questions, write_missed
+
+__all__ = ["address"]
+
+NAME = "lots <b>& co</b>"
+LOGIN = ("owner", "secret")
+BOXES = [("car", 0.4, Outcome.ASK, (100.0, 200.0, 155.0, 244.0))]
+
+
+@pytest.fixture
+def ids(engine: Engine, store: FolderStore) -> list[str]:
+    """Three settled scenes (4, 2 and no squares), in two sequences, and two pictures that wait for people."""
+    scenes = [draw_scene(n, squares=squares, sequence=f"s{n % 2}") for n, squares in enumerate((4, 2, 0))]
+    found = settle_scenes(engine, store, scenes, {"s0": "train", "s1": "test"}, collection=NAME)
+    make_batch(engine, items=2, boxes=BOXES, batch_id="b2", collection=NAME, first=10)
+    write_missed(engine, "b2")
+    with writing(engine) as session:
+        proposal = session.exec(select(Proposal)).first()
+        assert proposal is not None
+        session.get_one(Batch, "b2").detector = proposal.detector
+    return found
+
+
+@pytest.fixture
+def client(engine: Engine, store: FolderStore, ids: list[str], address: tuple[Served, str]) -> Iterator[httpx.Client]:
+    gallery = Gallery(engine, ItemPictures(engine, store), "secret", "http://studio:1")
+    served, url = address
+    served.app = FastAPI()
+    served.app.mount("/gallery", guard(gallery_app(gallery), [], login=":".join(LOGIN), open_paths=()))
+    with httpx.Client(base_url=url) as client:
+        yield client
+
+
+def shown(client: httpx.Client, path: str, **query: str) -> str:
+    answer = client.get(f"/gallery/{path}", params=query, auth=LOGIN)
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+@pytest.mark.parametrize("path", ["", "pictures?collection=x", "picture?collection=x&item=y", "thumbs/" + "0" * 64])
+def test_nobody_is_let_in_without_the_login_or_from_a_foreign_page(client: httpx.Client, path: str) -> None:
+    assert client.get(f"/gallery/{path}").status_code == 401
+    assert client.get(f"/gallery/{path}", auth=("owner", "wrong")).status_code == 401
+    foreign = {"origin": "http://evil.example"}
+    assert client.get(f"/gallery/{path}", auth=LOGIN, headers=foreign).status_code == 403
+    assert client.get(f"/gallery/{path}", auth=LOGIN, headers={"host": "evil.example"}).status_code == 400
+
+
+def test_collections_are_listed_and_names_are_text_and_never_markup(client: httpx.Client) -> None:
+    page = shown(client, "")
+    assert "<b>" not in page
+    assert NAME in unescape(page)
+    assert 'href="/gallery/pictures?collection=lots' in page
+
+
+def test_a_grid_shows_each_picture_with_its_labels(client: httpx.Client, ids: list[str]) -> None:
+    page = shown(client, "pictures", collection=NAME)
+    assert page.count('class="card"') == 5
+    assert page.count("<rect x=") - page.count('<rect x="1" y="1"') == 6
+    assert "<b>" not in page
+    assert "4 labels" in page
+    assert "waits" in page
+
+
+def test_a_thumbnail_is_a_small_picture(client: httpx.Client, ids: list[str]) -> None:
+    answer = client.get(f"/gallery/thumbs/{ids[0]}", auth=LOGIN)
+    assert (answer.status_code, answer.headers["content-type"], answer.content[:2]) == (200, "image/jpeg", b"\xff\xd8")
+    assert client.get("/gallery/thumbs/" + "0" * 64, auth=LOGIN).status_code == 410
+    assert client.get("/gallery/thumbs/..%2F..%2Fetc", auth=LOGIN).status_code == 404
+
+
+def test_one_picture_has_proposals_truth_and_history_and_leads_to_its_question(
+    client: httpx.Client, engine: Engine
+) -> None:
+    question = questions(engine)[0]
+    put_answer(engine, question, "1", 7.5, "ann@example.org", 5)
+    with writing(engine) as session:
+        row = session.get_one(type(question), question.id)
+        row.project_id, row.task_id = 7, 12
+        session.add(row)
+    page = shown(client, "picture", collection=NAME, item=question.item_id)
+    assert "Proposals" in page
+    assert "Not settled yet" in page
+    assert 'href="http://studio:1/projects/7/data?task=12"' in page
+    assert "ann@example.org" in page
+    assert "7.5 s, counted" in page
+
+
+def test_what_is_not_there_and_what_is_no_filter_is_said(client: httpx.Client, ids: list[str]) -> None:
+    for path, query, said in (
+        ("pictures", {"collection": "nothing"}, "there is no collection"),
+        ("picture", {"collection": NAME, "item": "0" * 64}, "has no picture"),
+        ("pictures", {"collection": NAME, "min_score": "7"}, "min_score"),
+        ("pictures", {"collection": NAME, "order": "backwards"}, "order"),
+    ):
+        answer = client.get(f"/gallery/{path}", params=query, auth=LOGIN)
+        assert (answer.status_code, said in answer.text) == (404, True), answer.text
+
+
+def test_empty_fields_of_the_form_leave_all_in() -> None:
+    given = {"collection": "x", "class_name": "", "min_score": " ", "page": "3", "since": ""}
+    assert filter_of(given) == Filter()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "left"),
+    [
+        ({}, {0, 1, 2, 3, 4}),
+        ({"state": "settled"}, {0, 1, 2}),
+        ({"state": "waiting"}, {3, 4}),
+        ({"state": "set aside"}, set()),
+        ({"class_name": "red"}, {0, 1}),
+        ({"class_name": "car"}, set()),
+        ({"origin": "person"}, {0, 1}),
+        ({"origin": "machine"}, set()),
+        ({"split": "test"}, {1}),
+        ({"min_score": 0.3, "max_score": 0.5}, {3, 4}),
+        ({"min_score": 0.5}, set()),
+        ({"min_score": 0.3, "class_name": "red"}, set()),
+        ({"differs": "missed by the model"}, {0, 1}),
+        ({"differs": "wrong by the model"}, set()),
+        ({"since": "2020-01-01"}, {0, 1, 2}),
+        ({"until": "2020-01-01"}, set()),
+        ({"name": "0001"}, {1}),
+        ({"name": "%"}, set()),
+        ({"person": "ann@example.org"}, set()),
+        ({"outliers": True}, set()),
+    ],
+)
+def test_a_filter_leaves_what_it_says(
+    engine: Engine, ids: list[str], wanted: dict[str, object], left: set[int]
+) -> None:
+    known = [*ids, *(one.item_id for one in sorted(questions(engine), key=lambda one: one.item_id))]
+    found = pictures_of(engine, NAME, Filter.model_validate(wanted))
+    assert {known.index(id_) for id_ in found} == left
+    assert len(found) == len(left)
+
+
+def test_a_label_that_was_taken_back_or_corrected_does_not_count(engine: Engine, ids: list[str]) -> None:
+    with reading(engine) as session:
+        rows = session.exec(select(Label).where(Label.item_id == ids[1])).all()
+    for row in rows:
+        edges = (row.x_min, row.y_min, row.x_max, row.y_max)
+        change = {"revision": 1, "retracted": row.class_name == "red"}
+        with writing(engine) as session:
+            upsert(session, Label, [label_row(ids[1], row.region, "blue", edges, **change)])
+    assert pictures_of(engine, NAME, Filter(class_name="red")) == [ids[0]]
+    assert pictures_of(engine, NAME, Filter(class_name="blue", order="most labels")) == ids[:2]
+
+
+def test_the_doubtful_come_first_and_outliers_are_found_by_their_reasons(engine: Engine, ids: list[str]) -> None:
+    first, second = questions(engine)
+    with writing(engine) as session:
+        for one, priority in ((first, 0.1), (second, 0.9)):
+            session.get_one(type(one), one.id).priority = priority
+        place = session.exec(select(BatchItem).where(BatchItem.item_id == first.item_id)).one()
+        place.reasons, place.route = ["unusual image: 5.0 standard deviations"], Route.ASK.value
+    assert pictures_of(engine, NAME, Filter(order="doubt"))[:2] == [second.item_id, first.item_id]
+    assert pictures_of(engine, NAME, Filter(outliers=True)) == [first.item_id]
+
+
+def test_pages_of_another_collection_show_none_of_its_pictures(engine: Engine, ids: list[str]) -> None:
+    with pytest.raises(BadOption, match="has no picture"):
+        picture_page(engine, "other", ids[0])
+    assert pictures_of(engine, "other", Filter()) == []
+
+
+def test_a_picture_whose_bytes_are_gone_is_no_end_of_the_page(
+    client: httpx.Client, store: FolderStore, engine: Engine, ids: list[str], tmp_path: Path
+) -> None:
+    with reading(engine) as session:
+        store.delete(session.get_one(Item, ids[0]).key)
+    assert client.get(f"/gallery/thumbs/{ids[0]}", auth=LOGIN).status_code == 410
+    assert shown(client, "pictures", collection=NAME).count('class="card"') == 5
+
+
+def test_what_was_worked_out_is_kept_for_its_time_only() -> None:
+    asked: list[int] = []
+
+    def work() -> int:
+        asked.append(1)
+        return len(asked)
+
+    fresh, stale = Kept[int](most=2), Kept[int](fresh_s=0.0)
+    assert [fresh.get("a", work) for _ in range(3)] == [1, 1, 1]
+    assert [fresh.get(key, work) for key in "bca"] == [2, 3, 4], "the oldest made room"
+    assert stale.get("a", work) < stale.get("a", work)
