@@ -23,6 +23,7 @@ from blocks.errors import BadOption
 from blocks.frozen import Frozen
 from blocks.shapes import Bounds
 from tasks.detect.options import SHOW_SCORE
+from tasks.detect.refs import NOBODY
 from tasks.settle.in_force import labels_in_force
 
 
@@ -126,7 +127,7 @@ def picture_page(engine: Engine, collection: str, item_id: str) -> PicturePage:
             split=split.split if split else None,
             route=place.route if place else None,
             reasons=tuple(place.reasons) if place else (),
-            model=batch.detector if batch else None,
+            model=batch.detector if batch and batch.detector != NOBODY else None,
             proposals=_proposals(session, batch, item_id),
             history=_history(session, collection, item_id),
         )
@@ -170,7 +171,8 @@ def _batches(session: Session, collection: str, item_id: str) -> list[Event]:
     found = []
     for batch, place in rows:
         why = "; ".join(place.reasons)
-        model = f"looked at by {batch.detector}" if batch.detector else "no model looked at it"
+        no_model = batch.detector in (None, NOBODY)
+        model = "no model looked at it" if no_model else f"looked at by {batch.detector}"
         found.append(Event(at=batch.created_at, what="batch", who=batch.id, detail=model))
         if place.route:
             found.append(Event(at=batch.created_at, what=f"triage: {place.route}", detail=why))
