@@ -28,8 +28,9 @@ def server(tmp_path: Path, empty_mlflow: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", f"sqlite:///{tmp_path / 'server.sqlite'}"]
     command += ["--artifacts-destination", str(tmp_path / "server-files")]
+    settings = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # else eight more programs, for its judges
     with (tmp_path / "server.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path, start_new_session=True)
+        process = subprocess.Popen(command, env=settings, stdout=log, stderr=log, cwd=tmp_path, start_new_session=True)
     try:
         _wait_for(f"http://127.0.0.1:{port}/health", process, tmp_path / "server.log")
         yield f"http://127.0.0.1:{port}"
