@@ -15,7 +15,7 @@ from blocks.database.tables import Batch, BatchItem, Item, Label, Outcome, Propo
 from blocks.errors import BadOption
 from blocks.storage.stores import FolderStore
 from infra.gateway.gallery.app import Gallery, filter_of, gallery_app
-from infra.gateway.gallery.kept import Kept
+from infra.gateway.gallery.kept import Remembered
 from infra.gateway.pictures import ItemPictures
 from infra.stack.doors.guard import guard
 from tasks.monitor.gallery.filters import Filter, pictures_of
@@ -205,7 +205,7 @@ def test_what_was_worked_out_is_kept_for_its_time_only() -> None:
         asked.append(1)
         return len(asked)
 
-    fresh, stale = Kept[int](most=2), Kept[int](fresh_s=0.0)
+    fresh, stale = Remembered[int](most=2), Remembered[int](fresh_s=0.0)
     assert [fresh.get("a", work) for _ in range(3)] == [1, 1, 1]
     assert [fresh.get(key, work) for key in "bca"] == [2, 3, 4], "the oldest made room"
     assert stale.get("a", work) < stale.get("a", work)

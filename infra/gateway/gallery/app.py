@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 
 from blocks.errors import BadOption, CatalogUnavailable
 from blocks.storage.links import signature_of
-from infra.gateway.gallery.kept import Kept
+from infra.gateway.gallery.kept import Remembered
 from infra.gateway.gallery.thumbs import Thumbs
 from infra.gateway.images import ITEM_ID, OUT_OF_REACH
 from infra.gateway.pictures import ItemPictures
@@ -51,8 +51,8 @@ class Gallery:
     def __init__(self, engine: Engine, pictures: ItemPictures, link_secret: str, label_studio: str) -> None:
         self._engine, self._secret, self._label_studio = engine, link_secret, label_studio
         self.thumbs = Thumbs(pictures)
-        self._orders: Kept[list[str]] = Kept()
-        self._collections: Kept[list[CollectionProgress]] = Kept(most=1, fresh_s=10.0)
+        self._orders: Remembered[list[str]] = Remembered()
+        self._collections: Remembered[list[CollectionProgress]] = Remembered(most=1, fresh_s=10.0)
         self._pages = Environment(loader=PackageLoader("infra.gateway.gallery"), autoescape=True, trim_blocks=True)
 
     def index(self) -> str:

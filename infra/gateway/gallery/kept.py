@@ -12,7 +12,7 @@ FRESH_S = 60.0
 """A page may be so old: labels that come meanwhile are shown with the next look."""
 
 
-class Kept(Generic[Value]):
+class Remembered(Generic[Value]):
     """The last results of a slow question, each for a minute.
 
     Args:
