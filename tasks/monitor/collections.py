@@ -39,8 +39,9 @@ class CollectionProgress(Frozen):
 
     @property
     def seconds_per_label(self) -> float | None:
-        """Human seconds over labels in force; None without labels."""
-        return self.human_seconds / self.labels if self.labels else None
+        """Human seconds over labels in force that were made here; None without any."""
+        own = self.labels - self.by_origin.get("import", 0)
+        return self.human_seconds / own if own else None
 
 
 def read_collections(engine: Engine) -> list[CollectionProgress]:

@@ -9,16 +9,16 @@ from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from blocks.database.engine import reading
-from blocks.database.tables import Source
+from blocks.database.tables import Item, utc_now
 from blocks.errors import BadInput, UnreadableImage
 from blocks.storage.outside_files import read_bounded
 from blocks.storage.stores import Store
 from tasks.dataset.formats.reading.problems import Problems
 from tasks.dataset.imports.plan import ImportPlan, PlannedPicture
-from tasks.intake.files import uri_of
+from tasks.intake.files import Examined, uri_of
 from tasks.intake.folders import take_in
 from tasks.intake.images import MAX_FILE_BYTES
-from tasks.intake.sources import known_sources
+from tasks.intake.sources import known_sources, write_sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def place_pictures(
 
 
 def _linked_items(engine: Engine, collection: str, links: dict[str, Path]) -> dict[str, str]:
-    """Return the items of links whose bytes the collection has already, as an export with links leads to them.
+    """Return the items of links that lead to bytes which the catalogue has, as an export with links leads to them.
 
     Intake follows no link, so that a folder cannot pull in files from elsewhere; what is here already is not pulled in.
     """
@@ -78,7 +78,10 @@ def _linked_items(engine: Engine, collection: str, links: dict[str, Path]) -> di
             ids[name] = hashlib.sha256(read_bounded(link, UnreadableImage, MAX_FILE_BYTES)).hexdigest()
         except BadInput:
             continue  # intake says what is wrong with it
-    query = select(Source.item_id).where(Source.collection == collection, col(Source.item_id).in_(list(ids.values())))
     with reading(engine) as session:
-        known = set(session.exec(query).all())
-    return {name: item_id for name, item_id in ids.items() if item_id in known}
+        known = set(session.exec(select(Item.id).where(col(Item.id).in_(list(ids.values())))).all())
+    found = {name: item_id for name, item_id in ids.items() if item_id in known}
+    write_sources(
+        engine, collection, [Examined(uri_of(links[name]), item_id) for name, item_id in found.items()], utc_now()
+    )
+    return found
