@@ -5,7 +5,7 @@ from prefect import flow, unmapped
 from blocks.naming.run_names import named
 from tasks.dataset.imports.options import ImportOptions
 from tasks.dataset.imports.report import ImportReport
-from tasks.dataset.imports.steps import end_import, import_part, plan_import, show_import
+from tasks.dataset.imports.steps import end_import, import_part, keep_splits, plan_import, show_import
 from tasks.intake.steps import split_sequences
 
 
@@ -23,7 +23,8 @@ def import_labels(options: ImportOptions, prepared: str | None = None, plugs: st
     """
     plan = plan_import(options, prepared, plugs)
     parts = import_part.map(range(len(plan.parts)), unmapped(plan), unmapped(plugs)).result()
-    split_sequences(plan.collection, plugs)
+    keep_splits(plan, plugs)
+    split_sequences(plan.collection, plugs)  # what is left
     report = end_import(plan, parts, plugs)
     show_import(report, plugs)
     return report

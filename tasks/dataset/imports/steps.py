@@ -10,8 +10,8 @@ from blocks.errors import CatalogUnavailable, StoreUnavailable
 from blocks.naming.artifacts import artifact_key
 from blocks.plugs import open_catalog, open_store
 from blocks.retries import WAITS_S, only_for
-from tasks.dataset.imports import bring_in
-from tasks.dataset.imports.options import ImportOptions
+from tasks.dataset.imports import bring_in, splits
+from tasks.dataset.imports.options import TRUTH, ImportOptions
 from tasks.dataset.imports.pictures import import_pictures
 from tasks.dataset.imports.plan import ImportPlan, read_plan
 from tasks.dataset.imports.preparing.prepare import prepare_import
@@ -38,6 +38,14 @@ def import_part(number: int, plan: ImportPlan, plugs: str = "local") -> ImportCo
     counts = bring_in.bring_in_part(open_catalog(plugs), open_store(plugs), plan, number)
     log.info("part %d of %d: pictures %s, labels %s", number + 1, len(plan.parts), counts.pictures, counts.labels)
     return counts
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY)
+def keep_splits(plan: ImportPlan, plugs: str = "local") -> int:
+    """Keep the parts that a dataset of truth has itself, to train and to test on."""
+    kept = splits.keep_splits(open_catalog(plugs), open_store(plugs), plan) if plan.purpose == TRUTH else 0
+    log.info("%d sequences have the split of their dataset", kept)
+    return kept
 
 
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY)

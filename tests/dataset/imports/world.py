@@ -18,6 +18,7 @@ from tasks.dataset.imports.bring_in import begin, bring_in_part, end
 from tasks.dataset.imports.options import ImportOptions, Purpose
 from tasks.dataset.imports.preparing.prepare import prepare_import
 from tasks.dataset.imports.report import ImportReport
+from tasks.dataset.imports.splits import keep_splits
 from tasks.intake.folders import take_in
 from tasks.intake.sequences import assign_splits
 
@@ -85,6 +86,7 @@ def bring(
     plan = prepare_import(engine, store, options, pictures_in_part=pictures_in_part)
     begin(engine, plan)
     parts = [bring_in_part(engine, store, plan, number) for number in range(len(plan.parts))]
+    keep_splits(engine, store, plan)
     assign_splits(engine, plan.collection)
     return end(engine, store, plan, parts)
 

@@ -48,6 +48,7 @@ class _Read:
     spool: Path
     facts: Counter[str] = field(default_factory=Counter)
     classes: dict[str, None] = field(default_factory=dict)
+    splits: set[str] = field(default_factory=set)
     claims: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     """By item: names that mean it, each with how much of its path agrees."""
 
@@ -187,6 +188,7 @@ def _cut(read: _Read, problems: Problems, parts: PartWriter) -> PartWriter:
                 continue
             read.facts["pictures with known labels"] += picture.labels is not None
             read.facts["pictures known to be empty"] += picture.labels == ()
+            read.splits |= {picture.split} if picture.split else set()
             parts.add(picture)
     parts.flush()
     return parts
@@ -217,6 +219,7 @@ def _plan(
         kind=kind,
         classes=tuple(sorted(read.classes)),
         parts=(),
+        splits=tuple(sorted(read.splits)),
         sequence_pattern=options.sequence_pattern,
         facts={name: count for name, count in read.facts.items() if count},
         problem_counts={str(name): count for name, count in problems.counts.items()},
