@@ -7,9 +7,13 @@ class TruthFormatName(enum.StrEnum):
     """Formats of truth folders."""
 
     AUTO = "auto"
-    YOLO = "yolo"
     COCO = "coco"
+    YOLO = "yolo"
     VOC = "voc"
+    CVAT = "cvat"
+    LABEL_STUDIO = "label-studio"
+    CSV = "csv"
+    JSONL = "jsonl"
     FOLDERS = "folders"
 
 
@@ -19,6 +23,10 @@ class ExportFormatName(enum.StrEnum):
     COCO = "coco"
     YOLO = "yolo"
     VOC = "voc"
+    CVAT = "cvat"
+    LABEL_STUDIO = "label-studio"
+    CSV = "csv"
+    JSONL = "jsonl"
     FOLDERS = "folders"
 
 

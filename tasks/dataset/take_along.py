@@ -6,7 +6,7 @@ nothing holds a whole collection. Boxes are those of the upright picture, cut at
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -15,15 +15,24 @@ from sqlalchemy import Engine
 
 from blocks.errors import BadOption
 from blocks.storage.stores import FolderStore, Store
-from tasks.dataset.formats.registry import format_that_holds
+from tasks.dataset.formats.registry import able_to_hold, format_that_holds
+from tasks.dataset.formats.writing.holding import ROOMS, said_before
 from tasks.dataset.formats.writing.target import Images, TakenAlong, Target
 from tasks.dataset.left_out import count_left_out, kept_certificate
 from tasks.dataset.snapshots import draw_manifest
 
-Format = Literal["coco", "yolo", "voc", "folders"]
+Format = Literal["coco", "yolo", "voc", "cvat", "label-studio", "csv", "jsonl", "folders"]
 
 
-def take_along(engine: Engine, store: Store, collection: str, folder: Path, fmt: Format, images: Images) -> TakenAlong:
+def take_along(
+    engine: Engine,
+    store: Store,
+    collection: str,
+    folder: Path,
+    fmt: Format,
+    images: Images,
+    say: Callable[[str], None] = lambda _line: None,
+) -> TakenAlong:
     """Write the settled truth of a collection as a dataset.
 
     Args:
@@ -31,10 +40,12 @@ def take_along(engine: Engine, store: Store, collection: str, folder: Path, fmt:
         store: Where the pictures are.
         collection: Whose truth.
         folder: Where it goes; absent or empty.
-        fmt: COCO (`annotations/instances_<split>.json`) or YOLO (`labels/<split>/` and `data.yaml`); both with
-            `images/<split>/`; or VOC (`Annotations/`, `JPEGImages/` and `ImageSets/Main/`); for classes of whole
-            pictures, folders (`<split>/<class>/`).
+        fmt: COCO (`annotations/instances_<split>.json`), YOLO (`labels/<split>/` and `data.yaml`), CVAT
+            (`annotations.xml`), Label Studio (`tasks.json`), CSV (`labels.csv`) or JSON lines (`labels.jsonl`), each
+            with `images/<split>/`; VOC (`Annotations/`, `JPEGImages/` and `ImageSets/Main/`); for classes of whole pictures
+            folders (`<split>/<class>/`), too.
         images: Copy the pictures, link to those in the store (a folder), or leave them out.
+        say: Called with each thing that the format cannot hold or that will be mended, before anything is written.
 
     Raises:
         BadOption: The folder is not empty or cannot be written, the store's pictures cannot be linked to, or the format
@@ -47,8 +58,10 @@ def take_along(engine: Engine, store: Store, collection: str, folder: Path, fmt:
         ref, manifest = draw_manifest(engine, collection, Path(drawn))
         form = format_that_holds(fmt, manifest.kind)
         result = TakenAlong(folder, ref, left_out=count_left_out(engine, collection))
+        for line in said_before(manifest, fmt, form.rooms, {room: able_to_hold(room) for room in ROOMS}):
+            say(line)
         with _moved_whole(folder) as place:
-            form.write(Target(engine, store, manifest, place, images, result))
+            form.write(Target(engine, store, manifest, place, images, result, with_provenance="origin" in form.rooms))
             certificate = kept_certificate(engine, store, ref.id)
             result.has_certificate = certificate is not None
             for name, text in (certificate or {}).items():

@@ -14,6 +14,7 @@ from blocks.shapes import Whole
 from tasks.dataset.formats.reading.files import SPLIT_NAMES
 from tasks.dataset.formats.reading.pictures import RawLabel, ReadPicture
 from tasks.dataset.formats.reading.reading import Reading
+from tasks.dataset.formats.writing.holding import Room
 from tasks.dataset.formats.writing.target import Target
 
 PICTURE = "picture"
@@ -28,6 +29,7 @@ class FoldersFormat:
     name = "folders"
     shapes = frozenset({"whole"})
     unit = PICTURE
+    rooms: frozenset[Room] = frozenset()
 
     def read(self, reading: Reading) -> Iterator[ReadPicture]:
         """Take the class of each picture from the folder that it lies in, below that of a split if there is one."""
@@ -51,13 +53,14 @@ class FoldersFormat:
         """
         if target.images == "none":
             raise BadOption("folders per class hold nothing but pictures: take --images copy or link")
-        for picture in target.pictures():
-            item, name = picture.item, picture.name
-            if len(item.labels) != 1:
+        for written in target.pictures():
+            item, name = written.item, written.name
+            if len(written.labels) != 1:
                 target.result.notes["pictures without exactly one class, left out"] += 1
                 continue
-            target.put_image(item, target.place / item.split / folder_of(item.labels[0].class_name) / name)
-            target.count(picture, name, list(item.labels))
+            class_name = written.labels[0].label.class_name
+            target.put_image(item, target.place / item.split / folder_of(class_name) / name)
+            target.count(written, name)
 
 
 def folder_of(class_name: str) -> str:

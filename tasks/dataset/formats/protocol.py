@@ -5,6 +5,7 @@ from typing import Protocol
 
 from tasks.dataset.formats.reading.pictures import ReadPicture
 from tasks.dataset.formats.reading.reading import Reading
+from tasks.dataset.formats.writing.holding import Room
 from tasks.dataset.formats.writing.target import Target
 
 
@@ -16,6 +17,9 @@ class DatasetFormat(Protocol):
 
     shapes: frozenset[str]
     """`type` of the shapes of labels that it can hold."""
+
+    rooms: frozenset[Room]
+    """What it has room for beside class and shape; the rest is said before anything is written."""
 
     unit: str
     """What the numbers of labels count in its files, such as "line"."""

@@ -12,7 +12,7 @@ from tasks.dataset.formats.opened import open_dataset
 from tasks.dataset.formats.reading.pictures import ReadPicture
 from tasks.dataset.formats.reading.problems import Problems
 
-TruthFormat = Literal["auto", "yolo", "coco", "voc", "folders"]
+TruthFormat = Literal["auto", "coco", "yolo", "voc", "cvat", "label-studio", "csv", "jsonl", "folders"]
 
 
 @dataclass(frozen=True, slots=True)

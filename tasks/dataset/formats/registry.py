@@ -2,15 +2,34 @@
 
 from blocks.errors import BadOption
 from tasks.dataset.formats.coco.coco import CocoFormat
+from tasks.dataset.formats.csv_table import CsvFormat
+from tasks.dataset.formats.cvat import CvatFormat
 from tasks.dataset.formats.folders import FoldersFormat
+from tasks.dataset.formats.json_lines import JsonLinesFormat
+from tasks.dataset.formats.label_studio.tasks import LabelStudioFormat
 from tasks.dataset.formats.protocol import DatasetFormat
 from tasks.dataset.formats.voc import VocFormat
+from tasks.dataset.formats.writing.holding import Room
 from tasks.dataset.formats.yolo.yolo import YoloFormat
 from tasks.kinds.registry import label_kind
 
-FORMATS: dict[str, DatasetFormat] = {
-    each.name: each for each in (CocoFormat(), YoloFormat(), VocFormat(), FoldersFormat())
-}
+_ALL: tuple[DatasetFormat, ...] = (
+    CocoFormat(),
+    YoloFormat(),
+    VocFormat(),
+    CvatFormat(),
+    LabelStudioFormat(),
+    CsvFormat(),
+    JsonLinesFormat(),
+    FoldersFormat(),
+)
+
+FORMATS: dict[str, DatasetFormat] = {each.name: each for each in _ALL}
+
+
+def able_to_hold(room: Room) -> list[str]:
+    """Return the names of the formats that have room for something."""
+    return [each.name for each in FORMATS.values() if room in each.rooms]
 
 
 def format_named(name: str) -> DatasetFormat:

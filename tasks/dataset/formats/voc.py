@@ -13,6 +13,7 @@ from blocks.storage.outside_files import parse_xml, read_bounded
 from tasks.dataset.formats.reading.files import SPLIT_NAMES
 from tasks.dataset.formats.reading.pictures import RawLabel, ReadPicture
 from tasks.dataset.formats.reading.reading import MAX_LABEL_BYTES, Reading
+from tasks.dataset.formats.writing.holding import Room
 from tasks.dataset.formats.writing.target import SPLITS, Target
 from tasks.dataset.original_names import told_apart
 
@@ -25,6 +26,7 @@ class VocFormat:
     name = "voc"
     shapes = frozenset({"box"})
     unit = OBJECT
+    rooms: frozenset[Room] = frozenset()
 
     def read(self, reading: Reading) -> Iterator[ReadPicture]:
         """Read an XML file for each picture, found by the picture's name or by the name in the file."""
@@ -60,27 +62,26 @@ class VocFormat:
         for folder in (annotations, sets, target.place / "JPEGImages"):
             folder.mkdir(parents=True)
         stems: dict[str, list[str]] = {split: [] for split in SPLITS}
-        for picture in target.pictures():
-            item, name = picture.item, PurePosixPath(picture.name.name)
-            if (annotations / name).with_suffix(".xml").exists():
+        taken: set[str] = set()
+        for written in target.pictures():
+            item, name = written.item, PurePosixPath(written.name.name)
+            if name.stem.casefold() in taken:
                 name = told_apart(name, item)  # of another folder, or a.jpg and a.png
-            labels, found = target.usable(item)
+            taken.add(name.stem.casefold())
             root = ElementTree.Element("annotation")
             _add(root, {"folder": "JPEGImages", "filename": name.name})
             _add(ElementTree.SubElement(root, "size"), {"width": item.width, "height": item.height, "depth": 3})
-            for label, edges in zip(labels, found.xyxy.tolist(), strict=True):
+            for each in written.labels:
                 one = ElementTree.SubElement(root, "object")
-                _add(one, {"name": label.class_name, "pose": "Unspecified", "truncated": 0, "difficult": 0})
+                _add(one, {"name": each.label.class_name, "pose": "Unspecified", "truncated": 0, "difficult": 0})
+                edges = each.box_xyxy_px or each.label.box_xyxy_px
                 corners = {tag: f"{edge:.10g}" for tag, edge in zip(CORNERS, edges, strict=True)}
                 _add(ElementTree.SubElement(one, "bndbox"), corners)
             path = (annotations / name).with_suffix(".xml")
             ElementTree.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
             stems[item.split].append(name.stem)
             target.put_image(item, target.place / "JPEGImages" / name)
-            target.count(picture, name, labels)
-            kinds = sum(1 for label in labels if label.kind)
-            if kinds:
-                target.result.notes["labels with an exact kind, which VOC cannot hold (COCO does)"] += kinds
+            target.count(written, name)
         for split, names in stems.items():
             (sets / f"{split}.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
 

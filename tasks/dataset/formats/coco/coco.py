@@ -15,8 +15,8 @@ from tasks.dataset.formats.reading.look import look_at
 from tasks.dataset.formats.reading.pictures import RawLabel, ReadPicture
 from tasks.dataset.formats.reading.reading import Reading
 from tasks.dataset.formats.reading.table import ListedPicture, PictureTable
+from tasks.dataset.formats.writing.holding import Room
 from tasks.dataset.formats.writing.target import SPLITS, Target
-from tasks.dataset.original_names import told_apart
 
 ANNOTATION = "annotation"
 
@@ -27,6 +27,7 @@ class CocoFormat:
     name = "coco"
     shapes = frozenset({"box"})
     unit = ANNOTATION
+    rooms: frozenset[Room] = frozenset({"kind", "track", "origin", "score"})
 
     def read(self, reading: Reading) -> Iterator[ReadPicture]:
         """Read all JSON files with annotations; a picture they list without annotations shows nothing."""
@@ -55,14 +56,9 @@ class CocoFormat:
                 )
                 for split in SPLITS
             }
-            for picture in target.pictures():
-                item, name = picture.item, picture.name
-                labels, found = target.usable(item)
-                if (target.place / "images" / item.split / name).exists():
-                    name = told_apart(name, item)
-                by_split[item.split].add(name.as_posix(), (item.width, item.height), labels, found)
-                target.put_image(item, target.place / "images" / item.split / name)
-                target.count(picture, name, labels)
+            for written in target.pictures():
+                item, name = written.item, target.put_in_split(written)
+                by_split[item.split].add(name.as_posix(), (item.width, item.height), written.labels)
 
 
 def _take_in(file: str, table: PictureTable, reading: Reading) -> None:
@@ -95,8 +91,7 @@ def _list_pictures(file: str, table: PictureTable, reading: Reading, listed: dic
         if not said:
             reading.problems.add(file, place, "has no file_name")
             continue
-        picture = table.list(said, file, place, _size(row))
-        picture.split = picture.split or split
+        picture = table.list(said, file, place, _size(row), split)
         other = listed.setdefault(key, picture)
         if other is not picture:
             reading.problems.add(file, place, f"has the id {key} of {other.said}, too", "note")

@@ -1,14 +1,10 @@
-"""A COCO file of any number of pictures, written as a stream: supervision says what an annotation looks like."""
+"""A COCO file of any number of pictures, written as a stream."""
 
 import json
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
-import supervision as sv
-from supervision.dataset.formats.coco import classes_to_coco_categories, detections_to_coco_annotations
-
-from tasks.dataset.manifest import ManifestLabel
+from tasks.dataset.formats.writing.target import WrittenLabel
 
 
 class CocoFile:
@@ -24,38 +20,46 @@ class CocoFile:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._rest = path.with_suffix(".part")
-        self._classes = classes
+        self._numbers = {name: number for number, name in enumerate(classes, start=1)}
         self._facts = facts
-        self._pictures = 0
-        self._next_id = 1
+        self._pictures = self._labels = 0
 
     def __enter__(self) -> "CocoFile":
         """Begin the file."""
         self._out: IO[str] = self._path.open("w", encoding="utf-8")
         self._later: IO[str] = self._rest.open("w", encoding="utf-8")
-        categories = classes_to_coco_categories(list(self._classes))
+        categories = [{"id": number, "name": name, "supercategory": ""} for name, number in self._numbers.items()]
         head = {"info": self._facts, "licenses": [], "categories": categories}
         self._out.write(json.dumps(head, ensure_ascii=False)[:-1] + ',\n"images": [\n')
         return self
 
-    def add(self, name: str, size_wh: tuple[int, int], labels: list[ManifestLabel], found: sv.Detections) -> None:
+    def add(self, name: str, size_wh: tuple[int, int], labels: tuple[WrittenLabel, ...]) -> None:
         """Write one picture with its labels.
 
         Args:
             name: Path of its file, as COCO's `file_name`.
             size_wh: Pixels, upright.
             labels: What is on it; may be none.
-            found: The same as detections, in the same order.
         """
         picture = {"id": self._pictures + 1, "file_name": name, "width": size_wh[0], "height": size_wh[1]}
         self._out.write((",\n" if self._pictures else "") + json.dumps(picture, ensure_ascii=False))
         self._pictures += 1
-        rows, following = detections_to_coco_annotations(found, self._pictures, self._next_id)
-        for row, label in zip(rows, labels, strict=True):
-            kind = {"kind": label.kind} if label.kind else {}
-            text = json.dumps({**row, **kind}, ensure_ascii=False, default=_plain)
-            self._later.write((",\n" if row["id"] > 1 else "") + text)
-        self._next_id = following
+        for each in labels:
+            self._later.write((",\n" if self._labels else "") + json.dumps(self._row(each), ensure_ascii=False))
+            self._labels += 1
+
+    def _row(self, each: WrittenLabel) -> dict[str, Any]:
+        label = each.label
+        left, top, right, bottom = each.box_xyxy_px or label.box_xyxy_px
+        box = [left, top, right - left, bottom - top]
+        row: dict[str, Any] = {
+            "id": self._labels + 1,
+            "image_id": self._pictures,
+            "category_id": self._numbers[label.class_name],
+        }
+        row |= {"bbox": box, "area": box[2] * box[3], "iscrowd": 0, "segmentation": [], "origin": label.origin}
+        own = {"kind": label.kind, "track": label.track, "score": each.origin.score}
+        return row | {name: value for name, value in own.items() if value is not None}
 
     def __exit__(self, *_: object) -> None:
         """End the file."""
@@ -67,10 +71,3 @@ class CocoFile:
         self._out.write("\n]}\n")
         self._out.close()
         self._rest.unlink()
-
-
-def _plain(value: Any) -> float | int:
-    if isinstance(value, np.generic):
-        plain: float | int = value.item()
-        return plain
-    raise TypeError(f"{type(value).__name__} has no place in a COCO file")

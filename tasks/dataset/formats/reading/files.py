@@ -68,21 +68,29 @@ class DatasetFiles:
         """Whether there is such a file, by its path below the folder."""
         return name in self._by_name.get(name.rpartition("/")[2], ())
 
-    def meant_by(self, said: str) -> list[str]:
+    def meant_by(self, said: str, beside: str = "", split: str | None = None) -> list[str]:
         r"""Return the files that a label file may mean by a path that was true somewhere else.
 
         Args:
             said: Such as `a.jpg`, `train/a.jpg`, `..\images\a.jpg` or `/home/somebody/photos/a.jpg`.
+            beside: The folder of the label file.
+            split: The picture's part of the dataset, where that is known.
 
         Returns:
-            Those of the same name whose path agrees with most of the said one's end; several where that does not tell
-            them apart, none where there is no such file.
+            The one that lies under that path in a usual folder, else those of the same name whose path agrees with most
+            of the said one's end: several where that does not tell them apart, none where there is no such file.
         """
-        parts = PurePosixPath(said.replace("\\", "/")).parts
+        parts = [part for part in said.replace("\\", "/").split("/") if part not in ("", ".", "..")]
         if not parts:
             return []
+        path = "/".join(parts)
+        of_split = (f"images/{split}", f"{split}/images", split) if split else ()
+        for folder in (*of_split, beside, f"{beside}/images", "", "images", "JPEGImages"):
+            name = f"{folder}/{path}".lstrip("/")
+            if self.has(name):
+                return [name]
         found = self._by_name.get(parts[-1], [])
-        agreed = [_common_end(PurePosixPath(name).parts, parts) for name in found]
+        agreed = [_common_end(name.split("/"), parts) for name in found]
         return [name for name, count in zip(found, agreed, strict=True) if count == max(agreed)]
 
 
@@ -92,7 +100,7 @@ def split_of(name: str) -> str | None:
     return next((SPLIT_NAMES[part] for part in parts if part in SPLIT_NAMES), None)
 
 
-def _common_end(one: tuple[str, ...], other: tuple[str, ...]) -> int:
+def _common_end(one: list[str], other: list[str]) -> int:
     count = 0
     for left, right in zip(reversed(one), reversed(other), strict=False):
         if left != right:

@@ -54,15 +54,16 @@ class Reading:
     met: set[str] = field(default_factory=set)
     problems: Problems = field(default_factory=Problems)
 
-    def find(self, said: str, file: str, place: str = "") -> str | None:
+    def find(self, said: str, file: str, place: str = "", split: str | None = None) -> str | None:
         """Return the picture that a label file means, by its path in the dataset; None: it is not there.
 
         Args:
             said: How the label file calls it.
             file: The label file.
             place: Where in it, for the problem where several pictures may be meant: then the said name stands.
+            split: Its part of the dataset, where the label file says so.
         """
-        found = self.files.meant_by(said)
+        found = self.files.meant_by(said, file.rpartition("/")[0], split)
         if len(found) > 1:
             self.problems.add(file, place, f"{said!r} may be {' or '.join(found[:3])}; taken for neither", "note")
         return found[0] if len(found) == 1 else None

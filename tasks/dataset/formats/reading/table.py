@@ -47,33 +47,44 @@ class PictureTable:
         self._by_name: dict[str, ListedPicture] = {}
         self._by_said: dict[str, ListedPicture] = {}
 
-    def list(self, said: str, file: str, place: str = "", said_wh: tuple[int, int] | None = None) -> ListedPicture:
+    def list(
+        self,
+        said: str,
+        file: str,
+        place: str = "",
+        said_wh: tuple[int, int] | None = None,
+        split: str | None = None,
+    ) -> ListedPicture:
         """Return the picture of a name, which is new or was listed before.
 
         Args:
             said: What the label file calls it.
             file: The label file.
             place: Where in it.
-            said_wh: Its size by that file.
+            said_wh: Its size by that file; of sides of 0: none.
+            split: Its part of the dataset by that file.
         """
-        said = said.replace("\\", "/")
-        picture = self._by_said.get(said)
-        if picture is None:
-            name = self._reading.find(said, file, place) or said
-            picture = self._by_name.get(name)
-            if picture is not None and not _may_be_one(said, picture.said):
-                name = self._told_apart(said, picture, file, place)
-                picture = self._by_name.get(name)
-            if picture is None:
-                picture = ListedPicture(len(self._pictures), name, said, file, said_wh)
-                self._pictures.append(picture)
-                self._by_name[name] = picture
-            self._by_said[said] = picture
+        said, said_wh = said.replace("\\", "/"), said_wh if said_wh and min(said_wh) > 0 else None
+        picture = self._by_said.get(said) or self._new(said, file, place, split)
         if said_wh and picture.said_wh and said_wh != picture.said_wh:
             picture.why_unknown = picture.why_unknown or (
                 f"{picture.said_in} says {picture.said_wh[0]}×{picture.said_wh[1]}, {file} {said_wh[0]}×{said_wh[1]}"
             )
         picture.said_wh = picture.said_wh or said_wh
+        picture.split = picture.split or split
+        return picture
+
+    def _new(self, said: str, file: str, place: str, split: str | None) -> ListedPicture:
+        name = self._reading.find(said, file, place, split) or said
+        picture = self._by_name.get(name)
+        if picture is not None and not _may_be_one(said, picture.said):
+            name = self._told_apart(said, picture, file, place)
+            picture = self._by_name.get(name)
+        if picture is None:
+            picture = ListedPicture(len(self._pictures), name, said, file)
+            self._pictures.append(picture)
+            self._by_name[name] = picture
+        self._by_said[said] = picture
         return picture
 
     def add(self, picture: ListedPicture, label: RawLabel) -> None:

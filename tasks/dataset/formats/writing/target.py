@@ -2,25 +2,28 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-import numpy as np
 from sqlalchemy import Engine
 
+from blocks.shapes import Bounds
 from blocks.storage.stores import FolderStore, Store
+from tasks.dataset.formats.writing.fitting import Fitted, fit_labels
+from tasks.dataset.formats.writing.provenance import NOWHERE, Provenance, provenance_of
 from tasks.dataset.manifest import Manifest, ManifestItem, ManifestLabel
-from tasks.dataset.original_names import Picture, named_pictures
+from tasks.dataset.original_names import Picture, named_pictures, told_apart
 from tasks.dataset.snapshots import SnapshotRef
-
-if TYPE_CHECKING:
-    import supervision as sv
 
 Images = Literal["copy", "link", "none"]
 
 SPLITS = ("train", "val", "test")
+
+AT_ONCE = 200
+"""Pictures whose labels are looked up together."""
 
 
 @dataclass(slots=True)
@@ -47,6 +50,25 @@ class TakenAlong:
 
 
 @dataclass(frozen=True, slots=True)
+class WrittenLabel:
+    """A label as it is written: what the snapshot says, its box cut at the border, and where it comes from."""
+
+    label: ManifestLabel
+    box_xyxy_px: Bounds | None
+    origin: Provenance = NOWHERE
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenPicture:
+    """A picture with what is written of it, and under which name."""
+
+    item: ManifestItem
+    name: PurePosixPath
+    labels: tuple[WrittenLabel, ...]
+    picture: Picture
+
+
+@dataclass(slots=True)
 class Target:
     """A folder that is being written, and what goes there."""
 
@@ -56,26 +78,31 @@ class Target:
     place: Path
     images: Images
     result: TakenAlong
+    with_provenance: bool = False
+    _put: set[str] = field(default_factory=set)
 
-    def pictures(self) -> Iterator[Picture]:
-        """Yield the pictures under the names that they had, one at a time."""
-        return named_pictures(self.engine, self.manifest)
+    def pictures(self) -> Iterator[WrittenPicture]:
+        """Yield the pictures under the names that they had, one at a time, with the labels that can be written."""
+        found = named_pictures(self.engine, self.manifest)
+        while chunk := list(islice(found, AT_ONCE)):
+            fitted = [fit_labels(picture.item) for picture in chunk]
+            origins: Mapping[str, Provenance] = {}
+            if self.with_provenance:
+                origins = provenance_of(self.engine, [label for each in fitted for label, _ in each.labels])
+            for picture, each in zip(chunk, fitted, strict=True):
+                self._note(each)
+                labels = (WrittenLabel(label, box, origins.get(label.id, NOWHERE)) for label, box in each.labels)
+                yield WrittenPicture(picture.item, picture.name, tuple(labels), picture)
 
-    def usable(self, item: ManifestItem) -> tuple[list[ManifestLabel], "sv.Detections"]:
-        """Return the labels of an item that have an area inside it, and the same as detections, cut at its border."""
-        import supervision as sv
-
-        boxes = np.array([label.box_xyxy_px for label in item.labels], dtype=np.float64).reshape(-1, 4)
-        boxes[:, ::2] = boxes[:, ::2].clip(0.0, item.width)
-        boxes[:, 1::2] = boxes[:, 1::2].clip(0.0, item.height)
-        kept = [n for n, (left, top, right, bottom) in enumerate(boxes) if right > left and bottom > top]
-        if len(kept) < len(boxes):
-            self.result.notes["labels without an area inside their picture, left out"] += len(boxes) - len(kept)
-        labels = [item.labels[n] for n in kept]
-        if not labels:
-            return [], sv.Detections.empty()
-        numbers = np.array([self.manifest.classes.index(label.class_name) for label in labels])
-        return labels, sv.Detections(xyxy=boxes[kept], class_id=numbers)
+    def put_in_split(self, written: WrittenPicture) -> PurePosixPath:
+        """Put a picture into `images/<split>/` under its own name and count it; return the name that it got there."""
+        item, name = written.item, written.name
+        if f"{item.split}/{name}".casefold() in self._put:
+            name = told_apart(name, item)
+        self._put.add(f"{item.split}/{name}".casefold())
+        self.put_image(item, self.place / "images" / item.split / name)
+        self.count(written, name)
+        return name
 
     def put_image(self, item: ManifestItem, path: Path) -> None:
         """Put a picture where it belongs, as `images` says."""
@@ -89,11 +116,15 @@ class Target:
         else:
             shutil.copyfile(self.store.local_path(item.key), path)
 
-    def count(self, picture: Picture, name: PurePosixPath, labels: list[ManifestLabel]) -> None:
+    def count(self, written: WrittenPicture, name: PurePosixPath) -> None:
         """Count a picture that is written, and what is not as one may expect of it."""
-        self.result.pictures[picture.item.split] += 1
-        self.result.labels.update(label.class_name for label in labels)
-        if name != picture.name:
+        self.result.pictures[written.item.split] += 1
+        self.result.labels.update(each.label.class_name for each in written.labels)
+        if name != written.name:
             self.result.notes["pictures with another name than their file, so that none is lost"] += 1
-        if picture.is_turned:
+        if written.picture.is_turned:
             self.result.notes["pictures whose EXIF turns them upright (boxes are for the upright picture)"] += 1
+
+    def _note(self, fitted: Fitted) -> None:
+        for what, count in fitted.notes.items():
+            self.result.notes[what] += count

@@ -4,16 +4,18 @@ Source:
     https://docs.ultralytics.com/datasets/detect
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
 import yaml
 
 from tasks.dataset.formats.reading.pictures import ReadPicture
 from tasks.dataset.formats.reading.reading import Reading
-from tasks.dataset.formats.writing.target import SPLITS, Target
+from tasks.dataset.formats.writing.holding import Room
+from tasks.dataset.formats.writing.target import SPLITS, Target, WrittenLabel, WrittenPicture
 from tasks.dataset.formats.yolo.label_files import LINE, is_label_file, label_file_of, picture_of, picture_with
 from tasks.dataset.formats.yolo.names import read_facts
+from tasks.dataset.manifest import ManifestItem
 from tasks.dataset.original_names import MOST_NAME_BYTES, told_apart
 
 ULTRALYTICS_READS = frozenset({".bmp", ".jpeg", ".jpg", ".mpo", ".png", ".tif", ".tiff", ".webp"})
@@ -26,6 +28,7 @@ class YoloFormat:
     name = "yolo"
     shapes = frozenset({"box"})
     unit = LINE
+    rooms: frozenset[Room] = frozenset()
 
     def read(self, reading: Reading) -> Iterator[ReadPicture]:
         """Read a text file for each picture; files of pictures that are not there, too, where their size is known."""
@@ -47,33 +50,43 @@ class YoloFormat:
 
     def write(self, target: Target) -> None:
         """Write pictures and labels, and the list of names."""
-        from supervision.dataset.formats.yolo import detections_to_yolo_annotations
-
         for split in SPLITS:
             for kind in ("images", "labels"):
                 (target.place / kind / split).mkdir(parents=True)
-        for picture in target.pictures():
-            item, name = picture.item, picture.name
-            if name.suffix.lower() not in ULTRALYTICS_READS:
-                name = name.with_name(f"{name.name}{PurePosixPath(item.key).suffix}")
-            if len(name.name.encode()) > MOST_NAME_BYTES:  # with the suffix that was put to it
-                name = told_apart(name, item)
-            if name.suffix.lower() not in ULTRALYTICS_READS:
-                target.result.notes["pictures of a format that ultralytics does not read (convert them)"] += 1
-            if (target.place / "labels" / item.split / name).with_suffix(".txt").exists():
-                name = told_apart(name, item)  # a.jpg and a.png would share a.txt
-            labels, found = target.usable(item)
-            text = "".join(f"{line}\n" for line in detections_to_yolo_annotations(found, (item.height, item.width)))
+        numbers = {name: number for number, name in enumerate(target.manifest.classes)}
+        taken: set[str] = set()
+        for written in target.pictures():
+            item, name = written.item, _name_for(written, target, taken)
             path = (target.place / "labels" / item.split / name).with_suffix(".txt")
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            path.write_text("".join(_line(each, item, numbers) for each in written.labels), encoding="utf-8")
             target.put_image(item, target.place / "images" / item.split / name)
-            target.count(picture, name, labels)
-            kinds = sum(1 for label in labels if label.kind)
-            if kinds:
-                target.result.notes["labels with an exact kind, which YOLO cannot hold (COCO does)"] += kinds
+            target.count(written, name)
         # Without `path` ultralytics looks beside the file, so the folder can be moved.
         data = {**{split: f"images/{split}" for split in SPLITS}, "names": dict(enumerate(target.manifest.classes))}
         (target.place / "data.yaml").write_text(
             yaml.safe_dump(data, sort_keys=False, allow_unicode=True), encoding="utf-8"
         )
+
+
+def _name_for(written: WrittenPicture, target: Target, taken: set[str]) -> PurePosixPath:
+    """Return a name that ultralytics sees, and whose label file is no other picture's."""
+    item, name = written.item, written.name
+    if name.suffix.lower() not in ULTRALYTICS_READS:
+        name = name.with_name(f"{name.name}{PurePosixPath(item.key).suffix}")
+    if len(name.name.encode()) > MOST_NAME_BYTES:  # with the suffix that was put to it
+        name = told_apart(name, item)
+    if name.suffix.lower() not in ULTRALYTICS_READS:
+        target.result.notes["pictures of a format that ultralytics does not read (convert them)"] += 1
+    if f"{item.split}/{name.with_suffix('')}".casefold() in taken:
+        name = told_apart(name, item)  # a.jpg and a.png would share a.txt
+    taken.add(f"{item.split}/{name.with_suffix('')}".casefold())
+    return name
+
+
+def _line(each: WrittenLabel, item: ManifestItem, numbers: Mapping[str, int]) -> str:
+    left, top, right, bottom = each.box_xyxy_px or each.label.box_xyxy_px
+    x, y = (left + right) / 2 / item.width, (top + bottom) / 2 / item.height
+    width, height = (right - left) / item.width, (bottom - top) / item.height
+    # Eight digits: a thousandth of a pixel in the widest picture.
+    return f"{numbers[each.label.class_name]} {x:.8f} {y:.8f} {width:.8f} {height:.8f}\n"

@@ -1,0 +1,148 @@
+"""JSON lines with all that is known: a head, then one line for each picture with its labels and where they come from.
+
+Every line is a JSON table of its own, so the file is read and written as a stream, and by `jq` and the like.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from blocks.errors import BadShape, BadTruth
+from blocks.shapes import Box, read_shape
+from blocks.storage.outside_files import open_regular
+from tasks.dataset.formats.reading.files import SPLIT_NAMES
+from tasks.dataset.formats.reading.pictures import RawLabel, ReadPicture
+from tasks.dataset.formats.reading.reading import Reading
+from tasks.dataset.formats.reading.table import ListedPicture, PictureTable
+from tasks.dataset.formats.writing.holding import Room
+from tasks.dataset.formats.writing.target import Target, WrittenLabel, WrittenPicture
+
+LINE = "line"
+
+FORMAT = "labelline-labels-1"
+
+MOST_BYTES = 16 << 30
+
+MOST_LINE_BYTES = 64 << 20
+"""Of one picture with all its labels."""
+
+KEPT = ("origin", "model", "person", "seconds", "answered_at", "queue", "imported_from", "imported_line")
+"""What becomes attributes of a label that is read."""
+
+
+class JsonLinesFormat:
+    """`labels.jsonl` and `images/<split>/`."""
+
+    name = "jsonl"
+    shapes = frozenset({"box", "whole", "polygon", "mask", "span"})
+    unit = LINE
+    rooms: frozenset[Room] = frozenset({"kind", "track", "origin", "score", "sequence"})
+
+    def read(self, reading: Reading) -> Iterator[ReadPicture]:
+        """Read all files of lines; a line that is broken is left out, with its picture."""
+        table = PictureTable(reading, LINE)
+        names = reading.files.with_suffix(".jsonl", ".ndjson")
+        if not names:
+            raise BadTruth(f"{reading.files.root} has no .jsonl file")
+        for name in names:
+            for number, row in _rows(name, reading):
+                if number == 1 and row.get("format") == FORMAT:
+                    reading.classes.update(dict.fromkeys(str(each) for each in row.get("classes") or ()))
+                else:
+                    _take_in(row, name, number, table, reading)
+        yield from table.pictures()
+
+    def write(self, target: Target) -> None:
+        """Write one line after the other."""
+        manifest = target.manifest
+        head = {"format": FORMAT, "collection": manifest.collection, "snapshot": manifest.id, "kind": manifest.kind}
+        with (target.place / "labels.jsonl").open("w", encoding="utf-8") as out:
+            out.write(_line({**head, "classes": list(manifest.classes)}))
+            for written in target.pictures():
+                out.write(_line(_picture(written, target.put_in_split(written).as_posix())))
+
+
+def _line(value: dict[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _picture(written: WrittenPicture, name: str) -> dict[str, Any]:
+    item = written.item
+    facts = {"picture": name, "split": item.split, "width": item.width, "height": item.height, "item": item.id}
+    labels = [_label(each) for each in written.labels]
+    return {**facts, "sequence": item.sequence, "labels": labels}
+
+
+def _label(each: WrittenLabel) -> dict[str, Any]:
+    label, origin = each.label, each.origin
+    shape = label.shape or Box(**dict(zip(("x_min", "y_min", "x_max", "y_max"), each.box_xyxy_px or (), strict=True)))
+    facts: dict[str, Any] = {"class": label.class_name, "shape": shape.model_dump(mode="json"), "origin": label.origin}
+    rest = {
+        "kind": label.kind,
+        "track": label.track,
+        "score": origin.score,
+        "model": origin.model,
+        "person": origin.person,
+        "seconds": origin.seconds,
+        "answered_at": origin.answered_at.isoformat() if origin.answered_at else None,
+        "queue": origin.queue,
+        "imported_from": origin.imported_from,
+        "imported_line": origin.imported_line,
+        "batch": label.batch_id,
+        "proposal": label.proposal_id,
+        "answer": label.answer_id,
+    }
+    known = {name: value for name, value in rest.items() if value is not None}
+    return {"id": label.id, "region": label.region, "revision": label.revision, **facts, **known}
+
+
+def _rows(name: str, reading: Reading) -> Iterator[tuple[int, dict[str, Any]]]:
+    with open_regular(reading.files.path(name), BadTruth, MOST_BYTES) as file:
+        number = 0
+        while line := file.readline(MOST_LINE_BYTES):
+            number += 1
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+            except (ValueError, RecursionError) as error:
+                reading.problems.add(name, f"{LINE} {number}", f"is no JSON ({str(error)[:100]})")
+                continue
+            if isinstance(row, dict):
+                yield number, row
+            else:
+                reading.problems.add(name, f"{LINE} {number}", "is no table")
+
+
+def _take_in(row: dict[str, Any], name: str, number: int, table: PictureTable, reading: Reading) -> None:
+    place, said, labels = f"{LINE} {number}", row.get("picture"), row.get("labels")
+    if not isinstance(said, str) or not said or not isinstance(labels, list):
+        reading.problems.add(name, place, "expected a 'picture' and a list of 'labels'")
+        return
+    sides = row.get("width"), row.get("height")
+    size = (int(sides[0]), int(sides[1])) if all(type(side) is int for side in sides) else None  # type: ignore[arg-type]
+    picture = table.list(said, name, place, size, SPLIT_NAMES.get(str(row.get("split")).lower()))
+    for each in labels:
+        _add(each, name, number, picture, table, reading)
+
+
+def _add(row: Any, name: str, number: int, picture: ListedPicture, table: PictureTable, reading: Reading) -> None:
+    try:
+        if not isinstance(row, dict) or not isinstance(row.get("class"), str):
+            raise BadShape("a label without a class")
+        score, kind, track = row.get("score"), row.get("kind"), row.get("track")
+        label = RawLabel(
+            row["class"],
+            read_shape(row.get("shape")),
+            name,
+            number,
+            score=float(score) if isinstance(score, int | float) else None,
+            kind=str(kind) if kind else None,
+            track=str(track) if track else None,
+            attributes={key: row[key] for key in KEPT if row.get(key) is not None},
+        )
+    except BadShape as error:
+        reading.problems.add(name, f"{LINE} {number}", str(error))
+        picture.lost += 1
+        return
+    table.add(picture, label)

@@ -1,0 +1,1 @@
+"""Label Studio, read and written."""

@@ -1,0 +1,121 @@
+"""Regions of Label Studio: in percent of the picture, to and from labels in pixels."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from blocks.shapes import Bounds, Polygon, Shape, Whole
+from tasks.dataset.formats.reading.pictures import RawLabel
+from tasks.dataset.formats.reading.problems import Problems
+from tasks.dataset.formats.writing.target import WrittenLabel
+
+NAMES = ("rectanglelabels", "polygonlabels", "labels", "choices")
+"""Where the class stands in a region's value."""
+
+
+def region_of(each: WrittenLabel, size_wh: tuple[int, int]) -> dict[str, Any]:
+    """Return a label as a region of a task."""
+    label, box = each.label, each.box_xyxy_px
+    width, height = size_wh
+    region: dict[str, Any] = {
+        "id": label.region,
+        "to_name": "image",
+        "original_width": width,
+        "original_height": height,
+    }
+    meta = {"origin": label.origin, **({"kind": label.kind} if label.kind else {})}
+    score = {} if each.origin.score is None else {"score": each.origin.score}
+    if box is None:
+        value: dict[str, Any] = {"choices": [label.class_name]}
+        return {**region, "from_name": "choice", "type": "choices", "value": value, "meta": meta, **score}
+    left, top, right, bottom = box
+    value = {"x": left / width * 100, "y": top / height * 100, "rotation": 0, "rectanglelabels": [label.class_name]}
+    value |= {"width": (right - left) / width * 100, "height": (bottom - top) / height * 100}
+    rest = {"from_name": "label", "type": "rectanglelabels", "image_rotation": 0}
+    return {**region, **rest, "value": value, "meta": meta, **score}
+
+
+def labels_of(
+    annotation: dict[str, Any], file: str, number: int, place: str, problems: Problems
+) -> tuple[list[RawLabel], int, tuple[int, int] | None]:
+    """Return the labels of an annotation or prediction, how many could not be made sense of, and the picture's size."""
+    result = annotation.get("result")
+    regions = [each for each in result if isinstance(each, dict)] if isinstance(result, list) else []
+    labels, lost, size = [], 0, None
+    for region in _joined(regions):
+        size = size or _size(region)
+        try:
+            labels.append(_label(region, file, number))
+        except (ValueError, TypeError, OverflowError) as error:
+            problems.add(file, place, f"region {region.get('id')}: {str(error).splitlines()[0]}")
+            lost += 1
+    return labels, lost, size
+
+
+def _joined(regions: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Join the shape and the name of a region, which some label configs give as two with one id; relations fall out."""
+    by_id: dict[Any, dict[str, Any]] = {}
+    for at, region in enumerate(regions):
+        value = region.get("value")
+        if not isinstance(value, dict):
+            continue
+        joined = by_id.setdefault(str(region.get("id", at)), {**region, "value": {}})
+        joined["value"] |= value
+        for name in ("meta", "score", "original_width", "original_height"):
+            if region.get(name) is not None:
+                joined[name] = region[name]
+    return list(by_id.values())
+
+
+def _size(region: dict[str, Any]) -> tuple[int, int] | None:
+    sides = region.get("original_width"), region.get("original_height")
+    if not all(isinstance(side, int | float) and 0 < side < 1e6 for side in sides):
+        return None
+    return int(sides[0]), int(sides[1])  # type: ignore[arg-type]
+
+
+def _label(region: dict[str, Any], file: str, number: int) -> RawLabel:
+    value, meta, score = region["value"], region.get("meta"), region.get("score")
+    names = next((value[key] for key in NAMES if isinstance(value.get(key), list) and value[key]), None)
+    if not names:
+        raise ValueError("has no name of a class")
+    if len(names) > 1:
+        raise ValueError(f"has {len(names)} names, and a label has one")
+    known = {str(key): text for key, text in meta.items() if isinstance(text, str)} if isinstance(meta, dict) else {}
+    return RawLabel(
+        str(names[0]),
+        _place(region, value),
+        file,
+        number,
+        score=float(score) if isinstance(score, int | float) else None,
+        kind=known.pop("kind", None),
+        attributes=known,
+    )
+
+
+def _place(region: dict[str, Any], value: dict[str, Any]) -> Bounds | Shape:
+    if "choices" in value:
+        return Whole()
+    size = _size(region)
+    if size is None:
+        raise ValueError("does not say how large its picture is (original_width, original_height)")
+    width, height = size
+    if isinstance(value.get("points"), list):
+        return Polygon(points=tuple((float(x) * width / 100, float(y) * height / 100) for x, y in value["points"]))
+    if "rle" in value:
+        raise ValueError("a brush mask, which is not read")
+    left, top = (
+        float(value["x"]) * width / 100 if "x" in value else math.nan,
+        float(value.get("y", "nan")) * height / 100,
+    )
+    across, down = float(value.get("width", "nan")) * width / 100, float(value.get("height", "nan")) * height / 100
+    turn = float(value.get("rotation") or 0)
+    if not turn:
+        return left, top, left + across, top + down
+    cos, sin = math.cos(math.radians(turn)), math.sin(math.radians(turn))  # about the first corner, clockwise
+    corners = ((0.0, 0.0), (across, 0.0), (across, down), (0.0, down))
+    return Polygon(points=tuple((left + x * cos - y * sin, top + x * sin + y * cos) for x, y in corners))
+
+
+def _percent(value: dict[str, Any], name: str) -> float:
+    return float(value.get(name, math.nan)) / 100

@@ -1,0 +1,114 @@
+"""Label Studio's JSON: a list of tasks with their annotations, as its export gives it and its import takes it.
+
+Source:
+    https://labelstud.io/guide/export#Label-Studio-JSON-format-of-annotated-tasks
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from blocks.errors import BadTruth
+from tasks.dataset.formats.label_studio.regions import labels_of, region_of
+from tasks.dataset.formats.reading.files import SPLIT_NAMES
+from tasks.dataset.formats.reading.json_stream import entries
+from tasks.dataset.formats.reading.look import look_at
+from tasks.dataset.formats.reading.pictures import ReadPicture
+from tasks.dataset.formats.reading.reading import Reading
+from tasks.dataset.formats.reading.table import PictureTable
+from tasks.dataset.formats.writing.holding import Room
+from tasks.dataset.formats.writing.target import Target, WrittenPicture
+
+TASK = "task"
+
+LOCAL_FILES = "/data/local-files/?d="
+"""How Label Studio's local storage calls a file, below the folder that it is told to serve."""
+
+UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")
+"""What Label Studio puts before the name of a file that was uploaded."""
+
+
+class LabelStudioFormat:
+    """`tasks.json` and `images/<split>/`."""
+
+    name = "label-studio"
+    shapes = frozenset({"box", "whole"})
+    unit = TASK
+    rooms: frozenset[Room] = frozenset({"kind", "origin", "score"})
+
+    def read(self, reading: Reading) -> Iterator[ReadPicture]:
+        """Read rectangles, outlines and choices of each task; of several annotations the last one counts."""
+        table, refused = PictureTable(reading, TASK), list[BadTruth]()
+        names = [name for name in reading.files.with_suffix(".json") if look_at(reading.files.path(name)) == self.name]
+        for name in names:
+            try:
+                for number, task in entries(reading.files.path(name), None):
+                    _take_in(task, name, number, table, reading)
+            except BadTruth as error:
+                refused.append(error)
+                reading.problems.add(name, "", str(error))
+        if len(refused) == len(names):
+            raise refused[0] if refused else BadTruth(f"{reading.files.root} has no tasks of Label Studio (.json)")
+        yield from table.pictures()
+
+    def write(self, target: Target) -> None:
+        """Write one task after the other."""
+        with (target.place / "tasks.json").open("w", encoding="utf-8") as out:
+            for number, written in enumerate(target.pictures(), start=1):
+                name = target.put_in_split(written).as_posix()
+                task = _task(number, written, name, target.manifest.id)
+                out.write(("[\n" if number == 1 else ",\n") + json.dumps(task, ensure_ascii=False, allow_nan=False))
+            out.write("\n]\n")
+
+
+def _task(number: int, written: WrittenPicture, name: str, snapshot: str) -> dict[str, Any]:
+    item = written.item
+    link = LOCAL_FILES + quote(f"images/{item.split}/{name}")
+    result = [region_of(each, (item.width, item.height)) for each in written.labels]
+    data = {"image": link, "name": name, "split": item.split, "item": item.id, "snapshot": snapshot}
+    return {"id": number, "data": data, "annotations": [{"id": number, "result": result, "was_cancelled": False}]}
+
+
+def _take_in(task: Any, file: str, number: int, table: PictureTable, reading: Reading) -> None:
+    place = f"{TASK} {number}"
+    data = task.get("data") if isinstance(task, dict) else None
+    said = _picture_of(data, reading) if isinstance(data, dict) else ""
+    if not said or not isinstance(data, dict):
+        reading.problems.add(file, place, "names no picture in its 'data'")
+        return
+    annotations = [each for each in task.get("annotations") or () if isinstance(each, dict)]
+    given = [each for each in annotations if not each.get("was_cancelled")]
+    picture = table.list(said, file, place, None, SPLIT_NAMES.get(str(data.get("split")).lower()))
+    if not given:
+        guesses = [each for each in task.get("predictions") or () if isinstance(each, dict)]
+        if annotations or not guesses:
+            picture.why_unknown = f"{place} of {file} was {'skipped' if annotations else 'not answered'}"
+            return
+        reading.problems.add(file, place, "has no annotation; its predictions are taken", "note")
+        given = guesses
+    if len(given) > 1:
+        reading.problems.add(file, place, f"has {len(given)} answers; the last one counts", "note")
+    labels, lost, size = labels_of(given[-1], file, number, place, reading.problems)
+    picture.said_wh = picture.said_wh or size
+    picture.lost += lost
+    for label in labels:
+        table.add(picture, label)
+
+
+def _picture_of(data: dict[str, Any], reading: Reading) -> str:
+    """Return how a task calls its picture: the path in its address, without what Label Studio has put before it."""
+    links = [data.get("image"), *(value for value in data.values() if isinstance(value, str) and "/" in value)]
+    link = next((each for each in links if isinstance(each, str) and each), "")
+    if isinstance(data.get("name"), str) and link.startswith(LOCAL_FILES):
+        return str(data["name"])  # as we write it
+    try:
+        parts = urlsplit(link)
+    except ValueError:
+        return ""
+    local = parse_qs(parts.query).get("d")
+    path = local[0] if local else unquote(parts.path)
+    name = path.rpartition("/")[2]
+    plain = UPLOADED.sub("", name)
+    return plain if plain != name and not reading.files.meant_by(name) else path.lstrip("/")
