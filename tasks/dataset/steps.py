@@ -1,4 +1,4 @@
-"""The dataset station as Prefect steps: settled truth becomes an immutable version, and the version is certified."""
+"""The dataset station as Prefect steps: settled truth becomes an immutable version, is certified, is taken along."""
 
 import logging
 
@@ -12,7 +12,11 @@ from blocks.retries import WAITS_S, only_for
 from tasks.audit.certificate.certificate import Certificate
 from tasks.dataset import certificates, snapshots
 from tasks.dataset.certificate_page import certificate_page
+from tasks.dataset.exporting import DatasetOptions, ExportReport, export_dataset
 from tasks.dataset.snapshots import SnapshotRef, read_snapshot
+
+MOST_SAID = 20
+"""So many lines go to the log; the report has all."""
 
 log = logging.getLogger(__name__)
 
@@ -40,3 +44,13 @@ def issue_certificate(snapshot_id: str, plugs: str = "local") -> Certificate:
     key = artifact_key("certificate", certificate.collection)
     create_markdown_artifact(page, key=key, description="What the snapshot holds, and how wrong it may be")
     return certificate
+
+
+@task
+def export_labels(collection: str, folder: str, options: DatasetOptions, plugs: str = "local") -> ExportReport:
+    """Write the settled labels of a collection as a dataset; nothing is left there if it fails."""
+    report = export_dataset(open_catalog(plugs), open_store(plugs), collection, folder, options)
+    for line in report.said[:MOST_SAID]:
+        log.warning("%s", line)
+    log.info("%d labels of %s are in %s (%s)", sum(report.labels.values()), collection, report.folder, options.format)
+    return report

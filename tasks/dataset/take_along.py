@@ -1,10 +1,14 @@
 """Labels to take along: settled truth as a folder in a format of `formats/`, with the pictures under their names.
 
-Written beside its place and moved there whole, so a crash leaves no half dataset. Pictures and labels pass one by one:
-nothing holds a whole collection. Boxes are those of the upright picture, cut at its border.
+Written beside its place and moved there whole, so a crash leaves no half dataset; called again it begins anew. Pictures
+and labels pass one by one: nothing holds a whole collection. Boxes are those of the upright picture, cut at its border.
 """
 
+import fcntl
 import json
+import os
+import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,9 +18,11 @@ from typing import Literal
 from sqlalchemy import Engine
 
 from blocks.errors import BadOption
+from blocks.naming.names import hash_of
 from blocks.storage.stores import FolderStore, Store
 from tasks.dataset.formats.registry import able_to_hold, format_that_holds
 from tasks.dataset.formats.writing.holding import ROOMS, said_before
+from tasks.dataset.formats.writing.space import check_space
 from tasks.dataset.formats.writing.target import Images, TakenAlong, Target
 from tasks.dataset.left_out import count_left_out, kept_certificate
 from tasks.dataset.snapshots import draw_manifest
@@ -42,8 +48,8 @@ def take_along(
         folder: Where it goes; absent or empty.
         fmt: COCO (`annotations/instances_<split>.json`), YOLO (`labels/<split>/` and `data.yaml`), CVAT
             (`annotations.xml`), Label Studio (`tasks.json`), CSV (`labels.csv`) or JSON lines (`labels.jsonl`), each
-            with `images/<split>/`; VOC (`Annotations/`, `JPEGImages/` and `ImageSets/Main/`); for classes of whole pictures
-            folders (`<split>/<class>/`), too.
+            with `images/<split>/`; VOC (`Annotations/`, `JPEGImages/` and `ImageSets/Main/`); for classes of whole
+            pictures folders (`<split>/<class>/`), too.
         images: Copy the pictures, link to those in the store (a folder), or leave them out.
         say: Called with each thing that the format cannot hold or that will be mended, before anything is written.
 
@@ -60,6 +66,8 @@ def take_along(
         result = TakenAlong(folder, ref, left_out=count_left_out(engine, collection))
         for line in said_before(manifest, fmt, form.rooms, {room: able_to_hold(room) for room in ROOMS}):
             say(line)
+        if images == "copy":
+            check_space(engine, manifest, folder)
         with _moved_whole(folder) as place:
             form.write(Target(engine, store, manifest, place, images, result, with_provenance="origin" in form.rooms))
             certificate = kept_certificate(engine, store, ref.id)
@@ -70,6 +78,17 @@ def take_along(
             facts |= {"pictures": dict(result.pictures), "left_out": result.left_out}
             (place / "snapshot.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False), encoding="utf-8")
     return result
+
+
+def place_of(folder: str) -> Path:
+    """Return the folder that somebody named.
+
+    Raises:
+        BadOption: It is no name of a folder.
+    """
+    if not folder.strip() or "\0" in folder:
+        raise BadOption(f"{folder!r} is no name of a folder: name one that does not exist yet, or an empty one")
+    return Path(folder).absolute()
 
 
 def check_target(folder: Path, store: Store, images: Images) -> None:
@@ -92,13 +111,35 @@ def check_target(folder: Path, store: Store, images: Images) -> None:
 
 @contextmanager
 def _moved_whole(folder: Path) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix=".labelline-", dir=folder.parent) as room:
-        place = Path(room) / "dataset"
-        place.mkdir()
+    """Yield a folder beside the target, which is moved there at the end; whatever goes wrong, nothing is left.
+
+    The room is called by the target's name, so what a killed export left is found, and begun anew; two at once are told
+    apart by a lock, which goes with its process.
+    """
+    room = folder.parent / f".labelline-{hash_of(str(folder.absolute()), 16)}"
+    try:
+        with _locked(room, folder):
+            place = room / "dataset"
+            shutil.rmtree(place, ignore_errors=True)
+            place.mkdir()
+            try:
+                yield place
+                place.replace(folder)
+            finally:
+                shutil.rmtree(room)
+    except OSError as error:
+        raise BadOption(f"{folder} cannot be written: {error.strerror or error}. Nothing was left there.") from error
+
+
+@contextmanager
+def _locked(room: Path, folder: Path) -> Iterator[None]:
+    room.mkdir(mode=0o700, exist_ok=True)
+    found = room.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise BadOption(f"{room} is not a folder of this user: remove it, or name another place than {folder}")
+    with (room / "lock").open("w") as lock:
         try:
-            yield place
-            place.replace(folder)
-        except OSError as error:
-            raise BadOption(
-                f"{folder} cannot be written: {error.strerror or error}. Nothing was left there."
-            ) from error
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BadOption(f"another export is writing {folder}: wait for it, or name another folder") from error
+        yield

@@ -1,6 +1,10 @@
 """Labels to take along: what pycocotools and ultralytics read is what was settled, under the files' own names."""
 
+import fcntl
 import json
+import signal
+import subprocess
+import sys
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -14,10 +18,22 @@ from sqlalchemy import Engine
 from sqlmodel import select, update
 
 from blocks.database.engine import reading, upsert, writing
-from blocks.database.tables import Batch, BatchItem, Item, Label, Snapshot, Source
+from blocks.database.tables import (
+    Answer,
+    Batch,
+    BatchItem,
+    Item,
+    Label,
+    Proposal,
+    Question,
+    Snapshot,
+    Source,
+    utc_now,
+)
 from blocks.errors import BadOption, NotEnoughData
 from blocks.storage.stores import FolderStore, Store
 from tasks.dataset.certificates import issue_certificate
+from tasks.dataset.formats.opened import open_dataset
 from tasks.dataset.snapshots import take_snapshot
 from tasks.dataset.take_along import take_along
 from tasks.detect.backends.safe_weights import quiet_ultralytics
@@ -231,3 +247,91 @@ def test_names_as_long_as_a_file_system_takes_end_no_export(engine: Engine, stor
     )
     assert images == labels
     assert len(labels) == 4
+
+
+def test_what_a_killed_export_left_is_begun_anew_and_two_at_once_are_refused(
+    engine: Engine, store: FolderStore, ids: list[str], tmp_path: Path
+) -> None:
+    place = tmp_path / "new" / "out"
+
+    def parts() -> list[str]:
+        return sorted(path.name for path in place.parent.iterdir())
+
+    killed = """
+import os, sys
+from pathlib import Path
+from blocks.database.engine import open_engine
+from blocks.storage.stores import FolderStore
+from tasks.dataset import take_along as ours
+from tasks.dataset.formats.writing.target import Target
+Target.count = lambda *_: os.kill(os.getpid(), 9)  # after the first picture was put there
+ours.take_along(open_engine(sys.argv[1]), FolderStore(Path(sys.argv[2])), "lot", Path(sys.argv[3]), "yolo", "copy")
+"""
+    command = [sys.executable, "-c", killed, str(engine.url), str(store.root), str(place)]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    (room,) = parts()
+    with (place.parent / room / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(BadOption, match="another export is writing"):
+            take_along(engine, store, "lot", place, "yolo", "copy")
+    take_along(engine, store, "lot", place, "yolo", "copy")
+    assert parts() == ["out"]
+    assert len([path for path in (place / "images").rglob("*") if path.is_file()]) == 6
+
+
+def test_pictures_that_do_not_fit_the_disk_are_refused_before_one_is_written(
+    engine: Engine, store: Store, ids: list[str], tmp_path: Path
+) -> None:
+    with writing(engine) as session:
+        session.exec(update(Item).values(size_bytes=1 << 50))
+    with pytest.raises(BadOption, match=r"the pictures take 6755399\.44 GB, and .* GB are free"):
+        take_along(engine, store, "lot", tmp_path / "out", "coco", "copy")
+    assert not (tmp_path / "out").exists()
+    take_along(engine, store, "lot", tmp_path / "out", "coco", "link")
+
+
+def test_what_other_readers_choke_on_is_said_before_and_mended(engine: Engine, store: Store, tmp_path: Path) -> None:
+    (item_id,) = settle_scenes(engine, store, [draw_scene(1, squares=0)], SPLITS)
+    take_in(engine, {"a.png": item_id})
+    boxes = [(10, 10, 30, 20), (10, 10, 30, 20), (150, 80, 170, 90), (200, 10, 220, 20)]
+    with writing(engine) as session:
+        upsert(session, Label, [label_row(item_id, f"r{n}", "red", box) for n, box in enumerate(boxes)])
+    said: list[str] = []
+
+    def note(line: str) -> None:
+        assert list(tmp_path.glob("*out*")) == [], "nothing is written yet"
+        said.append(line)
+
+    result = take_along(engine, store, "lot", tmp_path / "out", "yolo", "copy", note)
+    assert said[0].startswith("4 labels with who or what made them (origin): yolo has no room for that (coco, cvat")
+    assert sorted(said[1:]) == [
+        "1 boxes beyond the border of their picture, cut at it",
+        "1 labels that another one says already (same class, kind and place), left out",
+        "1 labels without an area inside their picture, left out",
+    ]
+    assert dict(result.labels) == {"red": 2}
+    rows = (tmp_path / "out" / "labels" / "train" / "a.txt").read_text().splitlines()
+    assert rows == ["0 0.12500000 0.15625000 0.12500000 0.10416667", "0 0.96875000 0.88541667 0.06250000 0.10416667"]
+
+
+def test_json_lines_hold_where_a_label_comes_from(engine: Engine, store: Store, ids: list[str], tmp_path: Path) -> None:
+    asked = {"id": "q1", "queue": "mark-missed", "batch_id": "b1", "item_id": ids[1], "payload": {}}
+    said = {"id": "a1", "question_id": "q1", "annotation_id": 1, "person": "ada@example.org", "seconds": 12.5}
+    said |= {"state": "counted", "raw": [], "answered_at": utc_now(), "heard_by": "poll"}
+    seen = {"id": "p1", "item_id": ids[1], "detector": "v7", "recipe": "r", "class_name": "red", "score": 0.75}
+    seen |= dict(zip(("x_min", "y_min", "x_max", "y_max"), (1, 1, 9, 9), strict=True)) | {"view": "tile"}
+    with writing(engine) as session:
+        upsert(session, Question, [asked])
+        upsert(session, Answer, [said])
+        upsert(session, Proposal, [seen])
+        chain = {"proposal_id": "p1", "answer_id": "a1", "kind": "crimson"}
+        upsert(session, Label, [label_row(ids[1], "p1", "red", (1, 1, 9, 9), **chain)])
+    take_along(engine, store, "lot", tmp_path / "out", "jsonl", "none")
+    head, *rows = map(json.loads, (tmp_path / "out" / "labels.jsonl").read_text().splitlines())
+    assert (head["collection"], head["classes"], len(rows)) == ("lot", ["blue", "red"], 6)
+    (found,) = [label for row in rows for label in row["labels"] if label["region"] == "p1"]
+    known = {"score": 0.75, "model": "v7", "person": "ada@example.org", "seconds": 12.5, "kind": "crimson"}
+    assert found.items() >= {**known, "queue": "mark-missed", "origin": "person", "proposal": "p1"}.items()
+    with open_dataset(tmp_path / "out") as dataset:
+        (back,) = [label for each in dataset.pictures() for label in each.labels or () if label.kind]
+    assert (back.kind, back.score, back.attributes["person"]) == ("crimson", 0.75, "ada@example.org")

@@ -73,7 +73,7 @@ def export(
         ImagesName, typer.Option(help="Copy the pictures, link to those in the object store, or none.")
     ] = ImagesName.COPY,
 ) -> None:
-    """Take the settled labels of a collection along, as a dataset: COCO, YOLO, VOC, or folders per class."""
+    """Take the settled labels of a collection along, as a dataset in a format that other programs read."""
     from infra.cli.commands.export_command import export_collection
 
     export_collection(labelline_home(), collection, fmt.value, out.absolute(), images.value)

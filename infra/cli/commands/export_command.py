@@ -44,7 +44,7 @@ def export_collection(home: Path, collection: str, fmt: "Format", folder: Path, 
         engine, store = open_catalog(PLUGS), open_store(PLUGS)
         collection = require_collection(engine, collection)
         with console.status(f"writing {escape(str(folder))} …"):
-            result = take_along(engine, store, collection, folder, fmt, images)
+            result = take_along(engine, store, collection, folder, fmt, images, console.print)
     for line in told(result, fmt, images):
         console.print(line)
 
