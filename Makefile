@@ -6,7 +6,8 @@ LABEL_STUDIO_VENV := .venv-label-studio
 PIP := pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-classes cold-start real test test-long lint format docs bench bench-tiles bench-effort bench-anomalies chaos screenshots \
+.PHONY: help setup demo demo-classes cold-start real test test-long lint format docs bench bench-tiles bench-effort bench-anomalies \
+	bench-formats chaos screenshots \
 	up down clean browser s3
 
 help: ## Show this list
@@ -102,6 +103,15 @@ bench-effort: setup ## Human seconds against by hand and random order (QUICK=1 o
 bench-anomalies: setup .venv-anomalib/installed ## Flawed surfaces beside anomalib, and planted label faults (15 minutes)
 	$(BIN)/python -m tests.bench.anomalies
 
+# datumaro, to compare with: it wants other versions of much that stands here.
+.venv-datumaro/installed: constraints-datumaro.txt
+	$(PYTHON) -m venv .venv-datumaro
+	.venv-datumaro/bin/$(PIP) --requirement constraints-datumaro.txt
+	@touch $@
+
+bench-formats: setup .venv-datumaro/installed ## Round trips of 100,000 labels in every format, and what others read of it
+	$(BIN)/python -m tests.bench.formats
+
 chaos: setup ## Kill, lose and double everything; nothing may be lost or doubled
 	$(BIN)/python -m tests.chaos
 
@@ -115,4 +125,4 @@ down: ## Stop the local stack
 	$(BIN)/labelline down
 
 clean: down ## Remove environments and state
-	rm -rf $(VENV) $(LABEL_STUDIO_VENV) .venv-s3 .venv-anomalib .labelline build/site .cache
+	rm -rf $(VENV) $(LABEL_STUDIO_VENV) .venv-s3 .venv-anomalib .venv-datumaro .labelline build/site .cache

@@ -15,6 +15,9 @@ class TruthFormatName(enum.StrEnum):
     CSV = "csv"
     JSONL = "jsonl"
     FOLDERS = "folders"
+    LABELME = "labelme"
+    KITTI = "kitti"
+    OPENIMAGES = "openimages"
 
 
 class ExportFormatName(enum.StrEnum):

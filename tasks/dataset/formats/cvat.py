@@ -16,7 +16,7 @@ from tasks.dataset.formats.reading.reading import Reading
 from tasks.dataset.formats.reading.table import ListedPicture, PictureTable
 from tasks.dataset.formats.reading.xml_stream import Element, elements
 from tasks.dataset.formats.writing.holding import Room
-from tasks.dataset.formats.writing.target import Target, WrittenLabel, WrittenPicture
+from tasks.dataset.formats.writing.target import SPLITS, Target, WrittenLabel, WrittenPicture
 
 SHAPE = "shape"
 
@@ -41,14 +41,11 @@ class CvatFormat:
         table, refused = PictureTable(reading, SHAPE), list[BadTruth]()
         names = [name for name in reading.files.with_suffix(".xml") if look_at(reading.files.path(name)) == self.name]
         for name in names:
-            listed: list[ListedPicture] = []
             try:
-                _take_in(name, table, reading, listed)
+                _take_in(name, table, reading)
             except BadTruth as error:
                 refused.append(error)
                 reading.problems.add(name, "", str(error))
-                for picture in listed[-1:]:
-                    picture.why_unknown = f"{name} ends in the middle of it"
         if len(refused) == len(names):
             raise refused[0] if refused else BadTruth(f"{reading.files.root} has no annotations of CVAT (.xml)")
         yield from table.pictures()
@@ -74,7 +71,8 @@ def _meta(target: Target) -> str:
         for name in target.manifest.classes
     )
     name = escape(f"{target.manifest.collection} {target.manifest.id[:12]}")
-    return f"<meta><task><name>{name}</name><labels>\n{labels}</labels></task></meta>\n"
+    tasks = "".join(f"<task><name>{split}</name><subset>{split}</subset></task>" for split in SPLITS)
+    return f"<meta><project><name>{name}</name><labels>\n{labels}</labels><tasks>{tasks}</tasks></project></meta>\n"
 
 
 def _image(number: int, written: WrittenPicture, name: str) -> str:
@@ -104,7 +102,7 @@ def _attributes(facts: Mapping[str, object]) -> str:
     return "".join(f" {name}={quoteattr(str(value))}" for name, value in facts.items())
 
 
-def _take_in(name: str, table: PictureTable, reading: Reading, listed: list[ListedPicture]) -> None:
+def _take_in(name: str, table: PictureTable, reading: Reading) -> None:
     shapes = tracks = 0
     for element in elements(reading.files.path(name), ("image", "track", "label")):
         if element.tag == "label":
@@ -117,7 +115,6 @@ def _take_in(name: str, table: PictureTable, reading: Reading, listed: list[List
             picture = _listed(element, name, table, reading)
             if picture is None:
                 continue
-            listed.append(picture)
             for each in element.inside:
                 shapes += 1
                 _add(each, name, shapes, picture, table, reading)

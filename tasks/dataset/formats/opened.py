@@ -1,5 +1,7 @@
 """The one way in for labels from outside: a folder of any format that is known, opened and read picture by picture."""
 
+import tarfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +13,7 @@ from tasks.dataset.formats.reading.look import format_of
 from tasks.dataset.formats.reading.pictures import ReadPicture
 from tasks.dataset.formats.reading.problems import Problems
 from tasks.dataset.formats.reading.reading import Reading, SizeOf
-from tasks.dataset.formats.registry import format_named
+from tasks.dataset.formats.registry import reader_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class OpenDataset:
         Raises:
             BadTruth: A file that all else stands on is missing or broken.
         """
-        yield from format_named(self.format).read(self._reading)
+        yield from reader_named(self.format).read(self._reading)
 
 
 @contextmanager
@@ -57,14 +59,16 @@ def open_dataset(path: Path, fmt: str = "auto", size_of: SizeOf | None = None) -
         size_of: Asked for the size of pictures that are not there, by the name that their labels have for them.
 
     Raises:
-        BadTruth: There is no such place, or no label file of a known format, or of several.
+        BadTruth: There is no such place, it is an archive, or it has no label file of a known format, or of several.
         BadOption: There is no such format.
     """
     if not path.exists():
         raise BadTruth(f"{path} is not there: expected a folder of labels, with or without their pictures, or a file")
+    if path.is_file() and (zipfile.is_zipfile(path) or tarfile.is_tarfile(path)):
+        raise BadTruth(f"{path} is an archive, whose names may lead anywhere: unpack it, and name the folder")
     files = DatasetFiles(path) if path.is_dir() else DatasetFiles(path.parent, only=path.name)
     reading = Reading(files) if size_of is None else Reading(files, size_of)
     for folder in files.closed:
         reading.problems.add(folder, "", "a folder that this user may not list")
-    form = format_named(format_of(files) if fmt == "auto" else fmt)
+    form = reader_named(format_of(files) if fmt == "auto" else fmt)
     yield OpenDataset(form.name, form.unit, reading)

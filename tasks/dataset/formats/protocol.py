@@ -9,17 +9,11 @@ from tasks.dataset.formats.writing.holding import Room
 from tasks.dataset.formats.writing.target import Target
 
 
-class DatasetFormat(Protocol):
-    """A format that is read and written."""
+class DatasetReader(Protocol):
+    """A format that is read."""
 
     name: str
     """As the command line calls it."""
-
-    shapes: frozenset[str]
-    """`type` of the shapes of labels that it can hold."""
-
-    rooms: frozenset[Room]
-    """What it has room for beside class and shape; the rest is said before anything is written."""
 
     unit: str
     """What the numbers of labels count in its files, such as "line"."""
@@ -31,6 +25,16 @@ class DatasetFormat(Protocol):
             BadTruth: A file that all else stands on is missing or broken.
         """
         ...
+
+
+class DatasetFormat(DatasetReader, Protocol):
+    """A format that is read and written."""
+
+    shapes: frozenset[str]
+    """`type` of the shapes of labels that it can hold."""
+
+    rooms: frozenset[Room]
+    """What it has room for beside class and shape; the rest is said before anything is written."""
 
     def write(self, target: Target) -> None:
         """Write all of a manifest into an empty folder."""

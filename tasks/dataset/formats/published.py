@@ -12,7 +12,9 @@ from tasks.dataset.formats.opened import open_dataset
 from tasks.dataset.formats.reading.pictures import ReadPicture
 from tasks.dataset.formats.reading.problems import Problems
 
-TruthFormat = Literal["auto", "coco", "yolo", "voc", "cvat", "label-studio", "csv", "jsonl", "folders"]
+TruthFormat = Literal[
+    "auto", "coco", "yolo", "voc", "cvat", "label-studio", "csv", "jsonl", "folders", "labelme", "kitti", "openimages"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,7 @@ def read_truth(folder: Path, fmt: TruthFormat = "auto") -> Truth:
             (names, JSON) is missing or broken.
     """
     if not folder.is_dir():
-        raise BadTruth(
-            f"{folder} is not a folder: expected one with pictures and label files in YOLO, COCO or VOC format"
-        )
+        raise BadTruth(f"{folder} is not a folder: expected one with pictures and label files")
     known: list[ReadPicture] = []
     with open_dataset(folder, fmt) as dataset:
         for picture in dataset.pictures():

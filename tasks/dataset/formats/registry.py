@@ -5,9 +5,12 @@ from tasks.dataset.formats.coco.coco import CocoFormat
 from tasks.dataset.formats.csv_table import CsvFormat
 from tasks.dataset.formats.cvat import CvatFormat
 from tasks.dataset.formats.folders import FoldersFormat
+from tasks.dataset.formats.foreign.kitti import KittiReader
+from tasks.dataset.formats.foreign.labelme import LabelMeReader
+from tasks.dataset.formats.foreign.open_images import OpenImagesReader
 from tasks.dataset.formats.json_lines import JsonLinesFormat
 from tasks.dataset.formats.label_studio.tasks import LabelStudioFormat
-from tasks.dataset.formats.protocol import DatasetFormat
+from tasks.dataset.formats.protocol import DatasetFormat, DatasetReader
 from tasks.dataset.formats.voc import VocFormat
 from tasks.dataset.formats.writing.holding import Room
 from tasks.dataset.formats.yolo.yolo import YoloFormat
@@ -25,11 +28,28 @@ _ALL: tuple[DatasetFormat, ...] = (
 )
 
 FORMATS: dict[str, DatasetFormat] = {each.name: each for each in _ALL}
+"""What is read and written."""
+
+_FOREIGN: tuple[DatasetReader, ...] = (LabelMeReader(), KittiReader(), OpenImagesReader())
+
+READERS: dict[str, DatasetReader] = {each.name: each for each in (*_ALL, *_FOREIGN)}
+"""What is read."""
 
 
 def able_to_hold(room: Room) -> list[str]:
     """Return the names of the formats that have room for something."""
     return [each.name for each in FORMATS.values() if room in each.rooms]
+
+
+def reader_named(name: str) -> DatasetReader:
+    """Return a format that is read by its name.
+
+    Raises:
+        BadOption: There is none of this name.
+    """
+    if name not in READERS:
+        raise BadOption(f"{name!r} is no format of datasets (known: {', '.join(READERS)})")
+    return READERS[name]
 
 
 def format_named(name: str) -> DatasetFormat:
@@ -39,7 +59,7 @@ def format_named(name: str) -> DatasetFormat:
         BadOption: There is none of this name.
     """
     if name not in FORMATS:
-        raise BadOption(f"{name!r} is no format of datasets (known: {', '.join(FORMATS)})")
+        raise BadOption(f"{name!r} is no format that datasets are written in (known: {', '.join(FORMATS)})")
     return FORMATS[name]
 
 

@@ -82,11 +82,27 @@ class VocFormat:
             stems[item.split].append(name.stem)
             target.put_image(item, target.place / "JPEGImages" / name)
             target.count(written, name)
+        _write_label_map(target)
         for split, names in stems.items():
             (sets / f"{split}.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
 
 
 ATTRIBUTES = ("pose", "truncated", "difficult", "occluded")
+
+
+def _write_label_map(target: Target) -> None:
+    """Write the list of classes, without which CVAT and datumaro know only Pascal's own twenty.
+
+    Source:
+        https://docs.cvat.ai/docs/manual/advanced/formats/format-voc/
+    """
+    names = target.manifest.classes
+    parted = [name for name in names if ":" in name or name.startswith("#")]
+    if parted:
+        target.result.notes["classes whose names labelmap.txt cannot hold (CVAT will not know them)"] += len(parted)
+    lines = "".join(f"{name}:::\n" for name in names if name not in parted)
+    (target.place / "labelmap.txt").write_text(f"# label:color_rgb:parts:actions\n{lines}", encoding="utf-8")
+
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 

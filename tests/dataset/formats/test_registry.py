@@ -13,7 +13,7 @@ from blocks.errors import BadOption
 from blocks.storage.stores import Store
 from infra.cli.choices import ExportFormatName, TruthFormatName
 from tasks.dataset.formats.published import TruthFormat, read_truth
-from tasks.dataset.formats.registry import FORMATS, format_that_holds
+from tasks.dataset.formats.registry import FORMATS, READERS, format_that_holds
 from tasks.dataset.take_along import Format, take_along
 from tasks.kinds.registry import KINDS
 from tests.dataset.scenes import draw_scene, label_row, settle_scenes
@@ -28,7 +28,7 @@ def ids(engine: Engine, store: Store) -> list[str]:
 
 def test_the_command_line_offers_what_the_registry_has() -> None:
     assert {each.value for each in ExportFormatName} == set(get_args(Format)) == set(FORMATS)
-    assert {each.value for each in TruthFormatName} == set(get_args(TruthFormat)) == {"auto", *FORMATS}
+    assert {each.value for each in TruthFormatName} == set(get_args(TruthFormat)) == {"auto", *READERS}
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -45,7 +45,7 @@ def test_what_a_format_cannot_hold_is_said_with_those_that_can() -> None:
         match=r"folders cannot hold boxes \(formats that can: coco, yolo, .*, jsonl\)",
     ):
         format_that_holds("folders", "boxes")
-    with pytest.raises(BadOption, match=r"'dota' is no format of datasets"):
+    with pytest.raises(BadOption, match=r"'dota' is no format that datasets are written in"):
         format_that_holds("dota", "boxes")
 
 

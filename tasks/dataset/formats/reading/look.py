@@ -31,6 +31,12 @@ ALIASES = {
 }
 """What a column is called, here and elsewhere; compared without capitals."""
 
+OF_NAME = {b'"data"': "label-studio", b'"annotations"': "coco", b'"imagePath"': "labelme"}
+"""Formats of JSON files by a name that they have anywhere."""
+
+LOOKED_AT = 20
+"""Text files whose first line is looked at."""
+
 FIRST_TAG = re.compile(r"<([A-Za-z_][\w.-]*)")
 """Declarations and comments begin with other signs."""
 
@@ -40,7 +46,8 @@ OF_ROOT = {"annotation": "voc", "annotations": "cvat"}
 MOST_BYTES = 8 << 30
 
 EXPECTED = (
-    "YOLO (.txt), COCO (.json with 'annotations'), VOC (.xml), CVAT (.xml), Label Studio (.json), CSV or JSON lines"
+    "YOLO or KITTI (.txt), COCO, LabelMe or Label Studio (.json), VOC or CVAT (.xml), CSV, OpenImages (.csv) or JSON "
+    "lines (.jsonl)"
 )
 
 
@@ -56,8 +63,9 @@ def format_of(files: DatasetFiles) -> str:
     found.pop("", None)
     if len(found) > 1:
         found.pop("csv", None)  # a table beside the labels: bccd, for one, has its test set as one, too
-    if not found and files.with_suffix(".txt"):
-        found["yolo"] = files.with_suffix(".txt")
+    texts = files.with_suffix(".txt")
+    if not found and texts:
+        found["kitti" if any(_looks_like_kitti(files.path(name)) for name in texts[:LOOKED_AT]) else "yolo"] = texts
     elif not found and files.with_suffix(".xml"):
         found["voc"] = files.with_suffix(".xml")  # broken ones: their reader says how
     if len(found) == 1:
@@ -82,7 +90,7 @@ def look_at(path: Path) -> str:
                 tag = FIRST_TAG.search(_text(start))
                 return OF_ROOT.get(tag[1], "") if tag else ""
             if suffix == ".csv":
-                return "csv" if _is_table_of_labels(_text(start)) else ""
+                return _of_table(_text(start))
             return _of_json(start, file)
     except (BadTruth, OSError, ValueError):
         return ""
@@ -93,9 +101,8 @@ def _of_json(start: bytes, file: BinaryIO) -> str:
     if sign not in (b"{", b"["):
         return ""
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
-        if sign == b"[":
-            return "label-studio" if whole.find(b'"data"') >= 0 else ""
-        return "coco" if whole.find(b'"annotations"') >= 0 else ""
+        names = (b'"data"',) if sign == b"[" else (b'"annotations"', b'"imagePath"')
+        return next((OF_NAME[name] for name in names if whole.find(name) >= 0), "")
 
 
 def columns_of(head: list[str]) -> dict[str, int]:
@@ -108,10 +115,22 @@ def columns_of(head: list[str]) -> dict[str, int]:
     return places if all(name in places for name in NEEDED) else {}
 
 
-def _is_table_of_labels(start: str) -> bool:
-    return bool(columns_of(next(csv.reader(start.splitlines()), [])))
+def _of_table(start: str) -> str:
+    head = next(csv.reader(start.splitlines()), [])
+    if {"ImageID", "LabelName", "XMin"} <= set(head):
+        return "openimages"
+    return "csv" if columns_of(head) else ""
+
+
+def _looks_like_kitti(path: Path) -> bool:
+    try:
+        with open_regular(path, BadTruth, MOST_BYTES) as file:
+            words = _text(file.read(PEEK_BYTES)).split("\n", maxsplit=1)[0].split()
+        return len(words) in (15, 16) and not words[0][:1].isdigit() and bool([float(word) for word in words[1:]])
+    except (BadTruth, ValueError):
+        return False
 
 
 def _text(start: bytes) -> str:
-    codec = "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in start[:4] else "utf-8"
+    codec = "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in start[:4] else "utf-8-sig"
     return start.decode(codec, "replace")

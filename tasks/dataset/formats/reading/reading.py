@@ -68,6 +68,15 @@ class Reading:
             self.problems.add(file, place, f"{said!r} may be {' or '.join(found[:3])}; taken for neither", "note")
         return found[0] if len(found) == 1 else None
 
+    def size(self, name: str) -> tuple[int, int] | None:
+        """Return the size of a picture, upright, and note nothing; None: it is unknown, or cannot be read."""
+        if not self.files.has(name):
+            return self.size_of(name)
+        try:
+            return upright_size(self.files.path(name))
+        except BadInput:
+            return None
+
     def see(self, name: str, said_wh: tuple[int, int] | None = None, said_in: str = "") -> Sight | None:
         """Look at a picture; None: it is there and cannot be read, which is noted.
 

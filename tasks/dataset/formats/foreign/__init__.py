@@ -1,0 +1,1 @@
+"""Formats that are read only: others write them."""
