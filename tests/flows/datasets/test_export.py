@@ -11,7 +11,7 @@ from blocks.catalog import Catalog
 from blocks.errors import BadOption
 from blocks.object_store import ObjectStore
 from blocks.storage.stores import FolderStore
-from flows.export import export
+from flows.datasets.export import export
 from tasks.dataset.exporting import DatasetOptions
 from tasks.dataset.formats.published import read_truth
 from tests.dataset.scenes import draw_scene, settle_scenes

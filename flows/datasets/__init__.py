@@ -1,0 +1,1 @@
+"""Flows between a collection and datasets of other programs."""
