@@ -35,7 +35,8 @@ def fit_labels(item: ManifestItem) -> Fitted:
             if not (cut[2] > cut[0] and cut[3] > cut[1]):
                 notes[WITHOUT_AREA] += 1
                 continue
-            notes[CUT] += max(abs(after - before) for after, before in zip(cut, edges, strict=True)) > HALF_PX
+            if cut != edges:
+                notes[CUT] += max(abs(after - before) for after, before in zip(cut, edges, strict=True)) > HALF_PX
             edges = cut
         same = (label.class_name, label.kind, label.track, edges, label.shape)
         if same in seen:
