@@ -8,12 +8,17 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from blocks.home import labelline_home
+from blocks.naming.names import key_of
 from blocks.servers.annotation_server import AnnotationServer
 from infra.annotators.people import People
 from infra.annotators.simulate import Simulation, SimulationReport
 from infra.annotators.truth import read_world
 from tasks.dataset.formats.published import TruthFormat
 from tasks.review.questions.queue import MARK_MISSED, NAME_KIND
+
+MOST_IN_NAME = 100
+"""Characters of a collection's name in a file's."""
 
 
 def simulate_in_terminal(
@@ -40,6 +45,8 @@ def simulate_in_terminal(
     world = read_world(truth, fmt)
     console = Console(soft_wrap=True)
     console.print(f"{_who(people)} know {len(world.pictures)} pictures of {truth}")
+    for line in world.problems.report(problems_file(labelline_home(), collection)):
+        console.print(line, markup=False, highlight=False)
     if people.referees:  # nobody is asked to decide in a line that names no referees
         console.print(f"a line asks them with these options: {staff_options(people)}", markup=False, highlight=False)
     simulation = Simulation(server, world, collection, people)
@@ -54,6 +61,11 @@ def simulate_in_terminal(
             f"{simulation.report.unknown_pictures} questions stay open: the truth does not know their pictures"
         )
     return simulation.report
+
+
+def problems_file(home: Path, collection: str) -> Path:
+    """Return where all that is odd in the truth of a collection is written down."""
+    return home / "problems" / f"simulate-{key_of(collection, 'A-Za-z0-9._-', MOST_IN_NAME)}.csv"
 
 
 def staff_options(people: People) -> str:

@@ -6,13 +6,14 @@ name has to travel through Label Studio.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from blocks.errors import BadTruth
 from blocks.shapes import Bounds
 from blocks.storage.outside_files import parse_json, read_bounded
 from tasks.dataset.formats.published import TruthBox, TruthFormat, read_truth
+from tasks.dataset.formats.reading.problems import Problems
 from tasks.intake.images import upright_size
 
 KINDS_FILE = "kinds.json"
@@ -43,10 +44,11 @@ class TruePicture:
 
 @dataclass(frozen=True, slots=True)
 class KnownWorld:
-    """Everything that simulated people know: pictures by the SHA-256 of their bytes, and the class names."""
+    """Everything that simulated people know: pictures by the SHA-256 of their bytes, class names, what was odd."""
 
     pictures: Mapping[str, TruePicture]
     classes: tuple[str, ...]
+    problems: Problems = field(default_factory=Problems)
 
 
 def read_world(folder: Path, fmt: TruthFormat = "auto") -> KnownWorld:
@@ -63,7 +65,7 @@ def read_world(folder: Path, fmt: TruthFormat = "auto") -> KnownWorld:
             item_id = hashlib.file_digest(file, "sha256").hexdigest()
         boxes = _with_kinds(name, truth.boxes.get(name, ()), kinds)
         pictures[item_id] = TruePicture(name, upright_size(path), boxes, truth.wholes.get(name))
-    return KnownWorld(pictures, truth.classes)
+    return KnownWorld(pictures, truth.classes, truth.problems)
 
 
 def _read_kinds(path: Path) -> dict[str, list[str | None]]:

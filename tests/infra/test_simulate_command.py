@@ -45,6 +45,8 @@ def truth(tmp_path: Path) -> Path:
         noise = np.random.default_rng(number).integers(0, 255, (SIZE_WH[1], SIZE_WH[0], 3), np.uint8)
         Image.fromarray(noise).save(folder / f"{number}.png")
         (folder / f"{number}.txt").write_text("".join(f"0 {0.15 + 0.23 * n} 0.5 0.15 0.4\n" for n in range(4)))
+    with (folder / "0.txt").open("a") as rows:
+        rows.write("7 0.5 0.5 0.1 0.1\n")
     return folder
 
 
@@ -96,8 +98,9 @@ def states(engine: Engine, *, for_referees: bool = False) -> set[str]:
 @pytest.mark.label_studio
 @pytest.mark.timeout(180)
 def test_referees_finish_what_a_crowd_without_them_leaves_open(
-    engine: Engine, label_studio: AnnotationServer, truth: Path, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, label_studio: AnnotationServer, truth: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("LABELLINE_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(
         "infra.cli.commands.line_commands.annotation_server", lambda *_: label_studio
     )  # no stack runs here
@@ -109,6 +112,8 @@ def test_referees_finish_what_a_crowd_without_them_leaves_open(
     shown = let_work(engine, label_studio, queue, truth, "--referees", "1")
     assert "2 people of skill 0.5 and 1 referee of skill 1 know 4 pictures" in shown
     assert queue.referees[0] in shown
+    assert "0.txt, line 5: class number 7, but there are 1 names; it is left out" in shown
+    assert len(list((tmp_path / "home" / "problems").iterdir())) == 1
     assert states(engine) == {QuestionState.ANSWERED}
     with reading(engine) as session:
         decided = session.exec(select(Decision)).all()

@@ -2,6 +2,7 @@
 
 import csv
 import tempfile
+import weakref
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, fields
@@ -58,6 +59,7 @@ class Problems:
             return
         if self._file is None:
             self._file = _unnamed_file()
+            weakref.finalize(self, self._file.close)
         csv.writer(self._file).writerow(astuple(problem))
 
     def __iter__(self) -> Iterator[Problem]:
@@ -77,6 +79,21 @@ class Problems:
             table = csv.writer(out)
             table.writerow([field.name for field in fields(Problem)])
             table.writerows(astuple(problem) for problem in self)
+
+    def report(self, path: Path) -> list[str]:
+        """Write all of them to a file, if there are any, and return what a person is told.
+
+        Args:
+            path: The file; what is there is replaced, folders above it are made.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
+        if not len(self):
+            return []
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.write(path)
+        return [*self.told(), f"all of them are in {path}"]
 
     def told(self, most: int = 5) -> list[str]:
         """Return what a person is told: how many there are, by what became of them, and the first in words."""
