@@ -53,8 +53,9 @@ cold-start: setup ## Label 100 drawn lots from no weights at all, and by hand be
 real: setup ## The same on real aerial pictures (LABELLINE_DATA, or ../shared/data)
 	$(BIN)/python -m infra.demo.real $(if $(KEEP),--keep)
 
-# More at a time than there are cores, as tests/work_units.py shares them out: many tests wait for servers.
-AT_ONCE ?= 4
+# Three processes on two cores, as tests/work_units.py shares the tests out: many tests wait for servers. Each takes up to
+# 2 GB, and its servers 1 GB.
+AT_ONCE ?= 3
 
 test: setup browser s3 ## Run all tests
 	$(BIN)/pytest -n $(AT_ONCE)

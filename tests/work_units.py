@@ -1,4 +1,4 @@
-"""What goes to one of the test processes as a whole, and in which order: `pytest -n 4` reads it here.
+"""What goes to one of the test processes as a whole, and in which order: `pytest -n 3` reads it here.
 
 A unit is a file, as the tests of a file may share a server, or all of `tests/running`, whose tests share a whole stack.
 The longest begin: started last, one of them would run on one core alone.
