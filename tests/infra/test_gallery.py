@@ -198,14 +198,19 @@ def test_a_picture_whose_bytes_are_gone_is_no_end_of_the_page(
     assert shown(client, "pictures", collection=NAME).count('class="card"') == 5
 
 
-def test_what_was_worked_out_is_kept_for_its_time_only() -> None:
+def test_what_was_worked_out_is_kept_and_renewed_beside_whoever_looks() -> None:
     asked: list[int] = []
 
     def work() -> int:
         asked.append(1)
         return len(asked)
 
-    fresh, stale = Remembered[int](most=2), Remembered[int](fresh_s=0.0)
+    fresh = Remembered[int](most=2)
     assert [fresh.get("a", work) for _ in range(3)] == [1, 1, 1]
     assert [fresh.get(key, work) for key in "bca"] == [2, 3, 4], "the oldest made room"
-    assert stale.get("a", work) < stale.get("a", work)
+    gone = Remembered[int](fresh_s=0.0, stale_s=0.0)
+    assert [gone.get("a", work), gone.get("a", work)] == [5, 6], "what is too old is waited for"
+    stale = Remembered[int](fresh_s=0.0)
+    assert [stale.get("a", work), stale.get("a", work)] == [7, 7], "what is old is shown once more"
+    stale._beside.shutdown(wait=True)
+    assert len(asked) == 8, "and worked out beside"
