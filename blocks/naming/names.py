@@ -152,7 +152,7 @@ def check_folder(folder: str) -> str:
     return folder
 
 
-OWN_FOLDERS = frozenset({"objects", "label-studio", "prefect", "mlruns", "logs", "cache"})
+OWN_FOLDERS = frozenset({"objects", "label-studio", "prefect", "mlruns", "logs", "cache", "imports"})
 """What the stack keeps in its state folder, where pictures of its own lie as well."""
 
 

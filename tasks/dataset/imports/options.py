@@ -17,7 +17,7 @@ class ImportOptions(Frozen):
     """Which labels come in, for which collection, and as what."""
 
     path: Annotated[str, AfterValidator(check_folder)] = Field(
-        description="A folder of labels on the worker's machine, with or without their pictures, or one label file."
+        description="A folder of labels on the worker's machine, with or without pictures, a label file, or an archive."
     )
     collection: CollectionName = Field(description="Whose labels they become: an old collection, or a new one.")
     purpose: Purpose = Field(

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from blocks.shapes import WHOLE, Bounds, Whole, shape_columns
 from tasks.dataset.imports.plan import PlannedLabel
 from tasks.kinds.matching import ALONE, match_best_first
@@ -75,10 +77,9 @@ def _regions(kind: LabelKind, item_id: str, labels: Sequence[PlannedLabel], befo
 
 def _worth(kind: LabelKind, new: Sequence[_New], before: Sequence[LabelRow]) -> Any:
     worth = kind.similarity(new, before) - SAME_FROM
-    for row, one in enumerate(new):
-        for column, other in enumerate(before):
-            if worth[row, column] >= 0 and one.class_name == other.class_name:
-                worth[row, column] += 1.0  # what kept its class comes before what was renamed
+    names = [np.array([one.class_name for one in some], dtype=object) for some in (new, before)]
+    same_class = names[0][:, None] == names[1][None, :]
+    worth[(worth >= 0) & same_class] += 1.0  # what kept its class comes before what was renamed
     return worth
 
 

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from sqlalchemy import Engine
 
 from blocks.errors import BadOption
+from blocks.home import labelline_home
 from blocks.storage.stores import Store
 from tasks.dataset.formats.opened import OpenDataset, open_dataset
 from tasks.dataset.formats.reading.pictures import ReadLabel, ReadPicture
@@ -29,8 +30,12 @@ from tasks.dataset.imports.plan import (
     keep_plan,
     problems_key,
 )
+from tasks.dataset.imports.preparing.archives import is_archive, unpack
 from tasks.dataset.imports.preparing.checks import KindChooser, check_new_classes, usable_class
 from tasks.dataset.imports.preparing.known_pictures import KnownPictures
+
+UNPACKED = "imports"
+"""Where in the state folder archives are unpacked."""
 
 FIRST = 20
 """Problems that travel with a plan in words."""
@@ -74,12 +79,16 @@ def prepare_import(
         BadTruth: There is nothing to read, or it is of no known format, or of several.
         BadOption: There is no such format, no picture, another kind of label, or classes that nobody can tell apart.
     """
-    path = Path(options.path).expanduser().resolve()
+    path, unpacking = Path(options.path).expanduser().resolve(), Problems()
+    if is_archive(path):
+        path = unpack(path, labelline_home() / UNPACKED, unpacking)
     known = KnownPictures(engine, options.collection)
     with (
         tempfile.TemporaryDirectory(prefix="labelline-import-") as folder,
         open_dataset(path, options.format, known.size_of) as dataset,
     ):
+        for problem in unpacking:
+            dataset.problems.add(problem.file, problem.place, problem.what)
         chooser = KindChooser(engine, options.collection)
         read = _Read(Path(folder, "all.jsonl"))
         root = path if path.is_dir() else path.parent
