@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from infra.cli.line_file import merged
+
 
 @dataclass(frozen=True, slots=True)
 class RoundsRequest:
@@ -39,6 +41,7 @@ class LabelRequest:
         folder: What is taken in; None: only what is there already.
         begin_with: Weights that a training begins with where there is no model, as `TrainOptions.base`.
         in_rounds: Whether it shall be in rounds also where there is a detector.
+        file: All options of the line as its file has them, which hold where the others say nothing; empty: no file.
     """
 
     folder: Path | None
@@ -55,10 +58,11 @@ class LabelRequest:
     begin_with: str = ""
     in_rounds: bool = False
     rounds: RoundsRequest = field(default_factory=RoundsRequest)
+    file: dict[str, Any] = field(default_factory=dict)
 
     def line(self) -> dict[str, Any]:
         """Return the options of the line, as the flow takes them."""
-        return {
+        typed = {
             "collection": self.collection,
             "classes": list(self.classes),
             "label_kind": self.label_kind,
@@ -69,3 +73,4 @@ class LabelRequest:
             "triage": {"accept": self.accept},
             "retrain": {"base": self.begin_with},
         }
+        return merged(self.file, typed)

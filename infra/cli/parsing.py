@@ -10,13 +10,10 @@ import typer
 from blocks.errors import BadOption
 from blocks.naming.names import check_class, check_classes, check_collection, check_folder
 from blocks.naming.patterns import compile_pattern
-from blocks.storage.outside_files import decode_text, read_bounded
 from infra.cli.words import shorten
 
 TILE_STEP = 32
 """Networks halve a picture five times."""
-
-MAX_OPTIONS_BYTES = 1_000_000
 
 MOST_IN_VERSION = 100
 """Characters; versions of models are numbers, and aliases a word."""
@@ -26,22 +23,14 @@ def people_of_line(path: Path) -> list[str]:
     """Return the e-mails of all whom a line's options name: who finds, who knows kinds, and their referees.
 
     Args:
-        path: A JSON file of `LineOptions`, as a run of `label` takes them.
+        path: A file of `LineOptions`, YAML or JSON, as `labelline options` prints them.
 
     Raises:
         typer.BadParameter: The file holds no such options.
     """
-    from pydantic import ValidationError
+    from infra.cli.line_file import read_line_file
 
-    from flows.options import LineOptions
-    from infra.cli.words import in_words
-
-    try:
-        text = decode_text(read_bounded(path, BadOption, MAX_OPTIONS_BYTES), path.name, BadOption)
-        line = LineOptions.model_validate_json(text)
-    except (ValidationError, BadOption) as error:
-        told = in_words(error) if isinstance(error, ValidationError) else str(error)
-        raise typer.BadParameter(f"{path} holds no line options: {told}", param_hint="--line") from error
+    line = read_line_file(path)
     return sorted(
         {email for staff in (line.annotator_pool, line.expert_pool) for email in (*staff.annotators, *staff.referees)}
     )

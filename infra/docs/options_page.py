@@ -32,7 +32,8 @@ BOUNDS = {
 INTRODUCTION = """# All options
 
 What a run of each of the [flows](flows.md) can be given: in Prefect's run form, and as parameters of a deployment. The
-options of a line are `LineOptions`; `labelline people --line` reads them as a JSON file. What is not named keeps its
+options of a line are `LineOptions`; `labelline options` prints them as a file to edit, which
+`labelline label --line` and `labelline people --line` read. What is not named keeps its
 default, and an unknown name is refused. `make docs` writes this page from the models.
 """
 

@@ -19,13 +19,22 @@ ACCEPT = typer.Option(min=0, max=1, help="Boxes of this score or more need no pe
 TILE = typer.Option(min=64, max=4096, help="Side of a tile in pixels, as the detector was trained; times 32.")
 SEQUENCES = typer.Option(help="Regular expression whose groups name a file's sequence: (flight[0-9]+)/.")
 BATCH_SIZE = typer.Option(min=1, max=100_000, help="Images in one run, at most.")
+LINE = typer.Option(
+    exists=True,
+    dir_okay=False,
+    help="A file of the line's options, as `labelline options` prints it; what is typed wins.",
+)
 
 
 @line_app.command()
 def label(
+    context: typer.Context,
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Images, with all subfolders.")],
     *,
-    classes: Annotated[str, typer.Option(help='What people may name a box: car,truck or car,"truck, large".')],
+    classes: Annotated[
+        str | None, typer.Option(help='What people may name a box: car,truck or car,"truck, large".')
+    ] = None,
+    line: Annotated[Path | None, LINE] = None,
     detector: Annotated[str, DETECTOR] = "champion",
     begin_with: Annotated[str, BEGIN_WITH] = "",
     label_kind: Annotated[str, KIND] = "boxes",
@@ -49,21 +58,30 @@ def label(
     """
     from infra.cli import parsing
     from infra.cli.label_request import LabelRequest
+    from infra.cli.line_file import Chosen, read_line_file
 
-    known, place = parsing.parse_classes(classes), parsing.parse_folder(folder)
+    place = parsing.parse_folder(folder)
+    if classes is None and line is None:
+        raise typer.BadParameter(
+            "name what people look for, or give --line with a file of options", param_hint="--classes"
+        )
+    file = read_line_file(line) if line else None
+    chosen = Chosen(context, file)
+    known = chosen.of("classes", parsing.parse_classes(classes) if classes else (), lambda one: one.classes)
     request = LabelRequest(
         folder=place,
-        collection=parsing.parse_collection(name, place),
+        collection=chosen.of("name", parsing.parse_collection(name, place), lambda one: one.collection),
         classes=known,
-        detector=parsing.parse_detector(detector),
-        label_kind=label_kind,
-        kinds=parsing.parse_kinds(kinds or [], known),
-        accept=accept,
-        tile_px=parsing.parse_tile(tile),
+        detector=parsing.parse_detector(chosen.of("detector", detector, lambda one: one.detector)),
+        label_kind=chosen.of("label_kind", label_kind, lambda one: one.label_kind),
+        kinds=chosen.of("kinds", parsing.parse_kinds(kinds or [], known), lambda one: one.kinds),
+        accept=chosen.of("accept", accept, lambda one: one.triage.accept),
+        tile_px=parsing.parse_tile(chosen.of("tile", tile, lambda one: one.tiling.tile_px)),
         sequence_pattern=parsing.parse_pattern(sequences),
-        batch_size=batch_size,
+        batch_size=chosen.of("batch_size", batch_size, lambda one: one.batch_size),
         new_classes=parsing.parse_new_classes(new_class or [], known),
-        begin_with=parsing.parse_base(begin_with),
+        begin_with=parsing.parse_base(chosen.of("begin_with", begin_with, lambda one: one.retrain.base)),
+        file=file.model_dump(mode="json") if file else {},
     )
     from infra.cli.commands.line_commands import label_folder  # Prefect takes seconds: after what is wrong was said
 

@@ -15,7 +15,7 @@ people_app = typer.Typer()
 def people(
     emails: Annotated[list[str] | None, typer.Argument(help="E-mails of people who shall have an account.")] = None,
     line: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="A line's options (JSON): all whom it names.")
+        Path | None, typer.Option(exists=True, dir_okay=False, help="A line's options (YAML, JSON): all whom it names.")
     ] = None,
 ) -> None:
     """Make accounts in Label Studio for people, and say where their first passwords are."""
