@@ -38,7 +38,7 @@ def read_line_file(path: Path) -> "LineOptions":
         ) from error
 
 
-class Chosen:
+class OptionsGiven:
     """What holds of an option: what was typed, else what the file of a line says, else the default.
 
     Args:

@@ -58,7 +58,7 @@ def label(
     """
     from infra.cli import parsing
     from infra.cli.label_request import LabelRequest
-    from infra.cli.line_file import Chosen, read_line_file
+    from infra.cli.line_file import OptionsGiven, read_line_file
 
     place = parsing.parse_folder(folder)
     if classes is None and line is None:
@@ -66,7 +66,7 @@ def label(
             "name what people look for, or give --line with a file of options", param_hint="--classes"
         )
     file = read_line_file(line) if line else None
-    chosen = Chosen(context, file)
+    chosen = OptionsGiven(context, file)
     known = chosen.of("classes", parsing.parse_classes(classes) if classes else (), lambda one: one.classes)
     request = LabelRequest(
         folder=place,
