@@ -180,3 +180,34 @@ def test_plain_files_are_read(tmp_path: Path) -> None:
     assert parse_json(b"\xef\xbb\xbf[1]", "j", BadTruth) == [1]
     assert parse_yaml(b"names: {0: car}", "y", BadTruth) == {"names": {0: "car"}}
     assert parse_xml("<a>ü</a>".encode("utf-16"), "x", BadTruth).text == "ü"
+
+
+OTHERS = [
+    ("labels.jsonl", b"[" * 200_000),
+    ("labels.jsonl", b'{"picture": "a.jpg", "labels": [{"class": "car", "shape": ' + b"[" * 100_000),
+    ("labels.jsonl", b'{"picture": "a.jpg", "labels": [5, {"class": 5}, {"class": "car", "shape": {"type": "x"}}]}'),
+    ("labels.jsonl", b'{"picture": "a.jpg", "width": 1e999, "height": [], "labels": {}}\n\xff\xfe\n5\n{}'),
+    ("tasks.json", b'[{"data": ' + b"[" * 200_000),
+    ("tasks.json", b'[5, {"data": 5}, {"data": {"image": 5}}, {"data": {"image": "//[/a"}}, {"data": {"image": '
+     b'"/a.jpg"}, "annotations": [{"result": [5, {"value": {"x": "1e999", "rectanglelabels": ["car"]}, "original_width": 4, '
+     b'"original_height": 4}, {"value": {"points": 5, "labels": ["a"]}}]}]}]'),
+    ("annotations.xml", f"<?xml version='1.0'?>{BOMB}]><annotations>&i;</annotations>".encode()),
+    ("annotations.xml", f"<?xml version='1.0' encoding='utf-16'?>{BOMB}]><annotations/>".encode("utf-16")),
+    ("annotations.xml", b"<annotations>" + b"<image>" * 100_000),
+    ("annotations.xml", b"<annotations><image name='a.jpg' width='1e999'><mask rle='9999999999' left='0' top='0' "
+     b"width='99999' height='99999'/><polygon points='1,x;'/><box xtl='nan'/><box/></image></annotations>"),
+    ("labels.csv", b'filename,class\n"' + b"x" * 2_000_000),
+    ("labels.csv", b"filename,class,xmin,ymin,xmax,ymax\na.jpg,car,nan,1e999,-1e999,0\na.jpg\n\0,\0\n"),
+    ("labels.csv", b"ImageID,LabelName,XMin\na,b,c\n"),
+    ("a.json", b'{"imagePath": "a.jpg", "shapes": [5, {"points": 5}, {"label": "x", "points": [[1]]}]}'),
+    ("a.json", b'{"imagePath": ' + b"[" * 200_000),
+    ("a.txt", b"Car 0 0 0 nan 1e999 -1e999 1 0 0 0 0 0 0 0\nCar\n\0"),
+]  # fmt: skip
+"""One of each kind of fault for the formats that are read as streams."""
+
+
+def test_other_hostile_files_are_read_or_refused_and_nothing_is_known_to_be_empty(tmp_path: Path) -> None:
+    said = read([folder_with(tmp_path, number, {name: content}) for number, (name, content) in enumerate(OTHERS)])
+    for (outcome, *words), (name, content) in zip(said, OTHERS, strict=True):
+        assert outcome in ("read", "refused")
+        assert words, (name, content[:60])

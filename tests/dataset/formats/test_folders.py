@@ -14,7 +14,7 @@ from blocks.storage.stores import Store
 from infra.annotators.truth import read_world
 from tasks.dataset.formats.folders import folder_of
 from tasks.dataset.formats.published import read_truth
-from tasks.dataset.take_along import take_along
+from tasks.dataset.take_along import Format, take_along
 from tests.dataset.scenes import draw_scene, label_row, settle_scenes
 
 SPLITS = {"s0": "train", "s1": "val", "s2": "test"}
@@ -82,3 +82,14 @@ def test_without_pictures_there_is_nothing_to_write(
 @pytest.mark.parametrize(("name", "folder"), [("car", "car"), ("a/b", "a%2Fb"), ("..", "%2E."), ("50 %", "50 %25")])
 def test_a_class_becomes_a_folder_that_no_file_system_minds(name: str, folder: str) -> None:
     assert folder_of(name) == folder
+
+
+@pytest.mark.parametrize("fmt", ["cvat", "label-studio", "csv", "jsonl"])
+def test_classes_of_whole_pictures_come_back_from_other_formats(
+    engine: Engine, store: Store, ids: list[str], tmp_path: Path, fmt: Format
+) -> None:
+    take_along(engine, store, "lot", tmp_path / "out", fmt, "copy")
+    truth = read_truth(tmp_path / "out", fmt)
+    assert sorted(truth.wholes.values()) == sorted(NAMES)
+    assert list(truth.boxes.values()) == [()], "the fourth picture has no class, and is known to have none"
+    assert not len(truth.problems)
