@@ -8,7 +8,7 @@ import hashlib
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +149,7 @@ def _assemble(manifest: Path, head: str, body: Path) -> str:
     # The head names the classes, which are known only once all items are written: hence two files.
     digest = hashlib.sha256()
     with manifest.open("wb") as out, body.open("rb") as items:
-        for chunk in (head.encode(), *iter(lambda: items.read(1 << 20), b""), tail_line().encode()):
+        for chunk in chain([head.encode()], iter(lambda: items.read(1 << 20), b""), [tail_line().encode()]):
             digest.update(chunk)
             out.write(chunk)
     return digest.hexdigest()

@@ -188,9 +188,9 @@ OTHERS = [
     ("labels.jsonl", b'{"picture": "a.jpg", "labels": [5, {"class": 5}, {"class": "car", "shape": {"type": "x"}}]}'),
     ("labels.jsonl", b'{"picture": "a.jpg", "width": 1e999, "height": [], "labels": {}}\n\xff\xfe\n5\n{}'),
     ("tasks.json", b'[{"data": ' + b"[" * 200_000),
-    ("tasks.json", b'[5, {"data": 5}, {"data": {"image": 5}}, {"data": {"image": "//[/a"}}, {"data": {"image": '
-     b'"/a.jpg"}, "annotations": [{"result": [5, {"value": {"x": "1e999", "rectanglelabels": ["car"]}, "original_width": 4, '
-     b'"original_height": 4}, {"value": {"points": 5, "labels": ["a"]}}]}]}]'),
+    ("tasks.json", b'[5, {"data": 5}, {"data": {"image": 5}}, {"data": {"image": "//[/a"}}, {"data": '
+     b'{"image": "/a.jpg"}, "annotations": [{"result": [5, {"value": {"x": "1e999", "rectanglelabels": ["car"]}, '
+     b'"original_width": 4, "original_height": 4}, {"value": {"points": 5, "labels": ["a"]}}]}]}]'),
     ("annotations.xml", f"<?xml version='1.0'?>{BOMB}]><annotations>&i;</annotations>".encode()),
     ("annotations.xml", f"<?xml version='1.0' encoding='utf-16'?>{BOMB}]><annotations/>".encode("utf-16")),
     ("annotations.xml", b"<annotations>" + b"<image>" * 100_000),
