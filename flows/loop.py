@@ -55,11 +55,21 @@ def loop(options: LoopOptions, plugs: str = "local") -> LoopReport:
         plugs: Leave it as it is: the name under which the connections of this stack are saved.
     """
     collection = options.line.collection
-    verdict = judge_rounds(read_rounds(collection, plugs), options.goal)
+    rounds = read_rounds(collection, plugs)
+    if not rounds:
+        train_on_known(options, plugs)
+    verdict = judge_rounds(rounds, options.goal)
     while not verdict.met:
         verdict = run_round(options, plugs)
     rest = label_rest(options, plugs) if options.label_rest else None
     return LoopReport(collection=collection, rounds=read_rounds(collection, plugs), ended=verdict, rest=rest)
+
+
+def train_on_known(options: LoopOptions, plugs: str) -> None:
+    """Begin with a model where there is none, and labels enough for one: imported, or of an earlier line."""
+    line = options.line_of(is_first=True)
+    if resolve_detector(line.collection, line.detector, plugs, line.label_kind).is_nobody:
+        train(options, line, plugs)
 
 
 def run_round(options: LoopOptions, plugs: str) -> LoopVerdict:

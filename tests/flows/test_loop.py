@@ -9,6 +9,7 @@ from blocks.database.tables import Batch, Question
 from blocks.naming.artifacts import artifact_key
 from blocks.plugs import open_catalog
 from flows.intake import intake
+from flows.label import label
 from flows.loop import LoopOptions, loop
 from tasks.detect.refs import NOBODY
 from tasks.monitor.active_learning.choose import Selection
@@ -82,26 +83,28 @@ def test_a_detector_that_knows_none_of_the_classes_lets_people_begin_without_box
 
 
 @pytest.mark.timeout(600)
-def test_boxes_begin_with_nobody_and_the_model_that_was_trained_proposes_without_being_told(
+def test_what_nobody_proposed_on_is_trained_on_and_the_new_model_proposes_without_being_told(
     engine: Engine, world: World
 ) -> None:
     options = options_of(world)
     retrain = options.line.retrain.model_copy(update={"epochs": 2, "lr0": 0.004, "mosaic": 0.0})
-    line = options.line.model_copy(update={"detector": "champion", "retrain": retrain})
+    line = options.line.model_copy(update={"detector": "champion", "retrain": retrain, "batch_size": 7})
     # Whatever it has learnt is enough here: what is under test is who proposes.
-    gate = PromoteOptions(min_gain=0.0)
-    options = options.model_copy(update={"line": line, "goal": Goal(most_rounds=1), "gate": gate})
+    goal, gate = Goal(most_rounds=1), PromoteOptions(min_gain=0.0)
+    options = options.model_copy(update={"line": line, "goal": goal, "gate": gate, "label_rest": False})
     intake(str(world.folder), line.collection, plugs=world.plugs)
     with people_at_work(world) as people:
+        drawn = label(line, world.plugs)
         report = loop(options, world.plugs)
-    (first,) = report.rounds
-    assert (first.items, first.labels, first.promoted) == (4, 16, True)
-    assert report.rest is not None and report.rest.batch is not None
+    assert drawn.batch and drawn.detector and drawn.settled
+    assert (drawn.detector.is_nobody, drawn.settled.labels) == (True, 28)
     with reading(engine) as session:
         by = {batch.id: batch.detector for batch in session.exec(select(Batch)).all()}
-        asked = session.exec(select(Question).where(Question.batch_id == first.batch_id)).all()
-    assert by == {first.batch_id: NOBODY, report.rest.batch.id: first.detector}
-    assert [one.payload["boxes"] for one in asked] == [[]] * 4, "people draw everything"
-    assert people.report.answers_by_queue["mark-missed"] == 8
-    key = artifact_key("triage", first.batch_id)
+        asked = session.exec(select(Question).where(Question.batch_id == drawn.batch.id)).all()
+    assert [one.payload["boxes"] for one in asked] == [[]] * 7, "people draw everything"
+    (first,) = report.rounds
+    assert by[drawn.batch.id] == NOBODY
+    assert by[first.batch_id] not in (NOBODY, None), "its labels were enough for a model before anybody was asked"
+    assert people.report.answers_by_queue["mark-missed"] == 7 + 1
+    key = artifact_key("triage", drawn.batch.id)
     assert "no model yet" in shown(key)[key]

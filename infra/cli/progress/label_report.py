@@ -11,6 +11,7 @@ from blocks.database.engine import reading
 from blocks.database.tables import Batch, BatchItem, Item, Source
 from blocks.servers.experiments import Experiments
 from infra.cli.words import shorten
+from tasks.detect.refs import NOBODY
 from tasks.settle.annotators.skipped import in_pictures, skipped_of
 from tasks.settle.in_force import count_labels
 from tasks.train.naming import registry_name
@@ -71,6 +72,8 @@ def tell_labels(engine: Engine, collection: str, experiments: Experiments, comma
 
 
 def _weights_in_words(version: str, registered: RegisteredModel | None) -> str:
+    if version == NOBODY:
+        return "nobody, where there was no model yet"
     if registered is None:
         return f"weights {version}"
     origin = registered.tags.get("origin", "").removeprefix("given: ") or "trained here"

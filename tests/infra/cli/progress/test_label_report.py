@@ -12,6 +12,7 @@ from blocks.database.tables import Answer, Batch, BatchItem, Question, QuestionS
 from blocks.servers.experiments import Experiments
 from blocks.storage.stores import FolderStore
 from infra.cli.progress.label_report import tell_labels
+from tasks.detect.refs import NOBODY
 from tasks.train.registry import resolve_detector
 from tests.dataset.scenes import draw_scene, settle_scenes
 from tests.train.conftest import empty_mlflow, experiments, tiny_weights
@@ -70,3 +71,9 @@ def experiments_name() -> str:
 def test_without_settled_labels_no_export_is_offered(engine: Engine, experiments: Experiments) -> None:
     (told,) = tell_labels(engine, "empty", experiments)
     assert told.startswith("empty: 0 labels on 0 pictures")
+
+
+def test_where_no_model_proposed_it_says_so(engine: Engine, experiments: Experiments, lots: str) -> None:
+    with writing(engine) as session:
+        session.exec(update(Batch).values(detector=NOBODY))
+    assert "proposed by nobody, where there was no model yet" in tell_labels(engine, NAME, experiments)
