@@ -16,6 +16,7 @@ import pytest
 from pydantic import SecretStr
 
 from blocks.servers.annotation_server import AnnotationServer
+from blocks.servers.certificates import trusted_certificates
 from infra.stack.servers.label_studio import label_studio_command, seed_database, without_our_settings
 
 EMAIL = "admin@example.com"
@@ -51,12 +52,12 @@ def start(executable: Path, home: Path, port: int, *, as_delivered: bool = False
         process = subprocess.Popen(
             arguments, env=environment, cwd=home, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
-    deadline = time.monotonic() + START_S
+    address, deadline = f"http://127.0.0.1:{port}/health", time.monotonic() + START_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break
         try:
-            if httpx.get(f"http://127.0.0.1:{port}/health", timeout=2).status_code == 200:
+            if httpx.get(address, timeout=2, verify=trusted_certificates()).status_code == 200:
                 return process
         except httpx.HTTPError:
             time.sleep(0.5)

@@ -14,6 +14,7 @@ from blocks.errors import (
     PlugError,
     TokenRefused,
 )
+from blocks.servers.certificates import trusted_certificates
 from blocks.storage.links import Box, image_link
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ class AnnotationServer:
         from label_studio_sdk.core.api_error import ApiError
 
         limits = httpx.Limits(max_keepalive_connections=0)
-        connection = httpx.Client(limits=limits, timeout=CALL_TIMEOUT_S, follow_redirects=True)
+        certificates = trusted_certificates()
+        connection = httpx.Client(limits=limits, timeout=CALL_TIMEOUT_S, follow_redirects=True, verify=certificates)
         try:
             return Client(base_url=self.url, api_key=self.api_token, httpx_client=connection)
         except ApiError:
@@ -133,7 +135,8 @@ class AnnotationServer:
         import httpx
 
         try:
-            return httpx.get(f"{self.url}/health", timeout=LOOK_TIMEOUT_S).status_code == httpx.codes.OK
+            answer = httpx.get(f"{self.url}/health", timeout=LOOK_TIMEOUT_S, verify=trusted_certificates())
+            return answer.status_code == httpx.codes.OK
         except httpx.HTTPError:
             return False
 

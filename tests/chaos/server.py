@@ -10,6 +10,7 @@ import psutil
 
 from blocks.errors import StackError
 from blocks.servers.annotation_server import AnnotationServer
+from blocks.servers.certificates import trusted_certificates
 from infra.stack.servers.label_studio import (
     DATABASE,
     find_label_studio,
@@ -76,10 +77,10 @@ class OwnLabelStudio:
         if self.as_delivered:
             environment = without_our_settings(environment)
         self._record = start_detached(arguments, environment, log, self._home)
-        deadline = time.monotonic() + START_S
+        address, deadline = f"http://{HOST}:{self._port}/health", time.monotonic() + START_S
         while find_process(self._record) is not None and wait_until(deadline):
             try:
-                if httpx.get(f"http://{HOST}:{self._port}/health", timeout=2).status_code == 200:
+                if httpx.get(address, timeout=2, verify=trusted_certificates()).status_code == 200:
                     return
             except httpx.HTTPError:
                 continue

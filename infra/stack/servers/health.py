@@ -6,6 +6,7 @@ from enum import StrEnum
 import httpx
 
 from blocks.errors import StackError
+from blocks.servers.certificates import trusted_certificates
 from infra.stack.servers.processes import find_process, tail_of, wait_until
 from infra.stack.servers.services import WORK_POOL, WORKER_NAME, Service, describe_service
 from infra.stack.state import ServiceName, StackState
@@ -32,7 +33,8 @@ def health_of(service: Service, state: StackState, timeout_s: float = 3.0) -> He
     if service.health_url is None:
         return Health.WELL if worker_is_online(state, timeout_s) else Health.SILENT
     try:
-        return Health.WELL if httpx.get(service.health_url, timeout=timeout_s).status_code == 200 else Health.SILENT
+        answer = httpx.get(service.health_url, timeout=timeout_s, verify=trusted_certificates())
+        return Health.WELL if answer.status_code == 200 else Health.SILENT
     except httpx.TimeoutException:
         return Health.SLOW
     except httpx.HTTPError:
@@ -43,7 +45,8 @@ def worker_is_online(state: StackState, timeout_s: float = 3.0) -> bool:
     """Say whether Prefect hears the worker."""
     address = f"{state.urls.prefect_api}/work_pools/{WORK_POOL}/workers/filter"
     try:
-        answer = httpx.post(address, json={}, headers=state.credentials.prefect_headers, timeout=timeout_s)
+        headers, certificates = state.credentials.prefect_headers, trusted_certificates()
+        answer = httpx.post(address, json={}, headers=headers, timeout=timeout_s, verify=certificates)
         workers = answer.json() if answer.status_code == 200 else []
     except (httpx.HTTPError, ValueError):
         return False
