@@ -8,6 +8,7 @@ from sqlalchemy import Engine, distinct, func
 from sqlmodel import Session, col, select
 
 from blocks.database.engine import reading
+from blocks.database.import_tables import LabelImport
 from blocks.database.tables import Batch, BatchItem, Item, Source
 from blocks.servers.experiments import Experiments
 from infra.cli.words import shorten
@@ -59,7 +60,10 @@ def tell_labels(engine: Engine, collection: str, experiments: Experiments, comma
     lines = [f"{collection}: {labels} labels on {pictures} pictures, in the catalogue {where}"]
     if versions:
         known = {one.ref.version: one for one in versions_of(experiments, registry_name(collection))}
-        told = ", ".join(_weights_in_words(version, known.get(version)) for version in versions if version)
+        came_in = _imports(engine, collection)
+        told = ", ".join(
+            came_in.get(version) or _weights_in_words(version, known.get(version)) for version in versions if version
+        )
         lines.append(f"proposed by {told}")
     lines += [f"{one.what}, {one.count}: {'; '.join(one.examples)}{'; …' * (one.count > SHOWN)}" for one in left]
     name = shlex.quote(collection)
@@ -69,6 +73,13 @@ def tell_labels(engine: Engine, collection: str, experiments: Experiments, comma
         folder = shlex.quote(f"{collection}-coco")
         lines.append(f"take the labels along: {command} export {name} --format coco --out {folder}")
     return lines
+
+
+def _imports(engine: Engine, collection: str) -> dict[str, str]:
+    """Return the imports that stood in a detector's place, in words, by version."""
+    query = select(LabelImport.id, LabelImport.name).where(LabelImport.collection == collection)
+    with reading(engine) as session:
+        return {version: f"the import {name} ({version})" for version, name in session.exec(query).all()}
 
 
 def _weights_in_words(version: str, registered: RegisteredModel | None) -> str:

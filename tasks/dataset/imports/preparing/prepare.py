@@ -33,6 +33,7 @@ from tasks.dataset.imports.plan import (
 from tasks.dataset.imports.preparing.archives import is_archive, unpack
 from tasks.dataset.imports.preparing.checks import KindChooser, check_new_classes, usable_class
 from tasks.dataset.imports.preparing.known_pictures import KnownPictures
+from tasks.intake.sequences import readable
 
 UNPACKED = "imports"
 """Where in the state folder archives are unpacked."""
@@ -121,7 +122,7 @@ class _Planner:
         given = picture.labels or ()
         if given and not labels and not self.options.classes:
             labels = None  # it shows something, and nothing of it can be used
-        facts: dict[str, Any] = {"name": picture.name, "labels": labels, "split": picture.split}
+        facts: dict[str, Any] = {"name": readable(picture.name), "labels": labels, "split": picture.split}
         if picture.path is not None:
             relative = picture.path.relative_to(self.root).as_posix()
             return PlannedPicture(path=quote(relative.encode("utf-8", "surrogateescape")), **facts)
@@ -164,7 +165,7 @@ class _Planner:
             yield PlannedLabel(
                 class_name=label.class_name,
                 shape=shape,
-                file=label.file,
+                file=readable(label.file),  # names may be no UTF-8
                 line=label.number,
                 score=label.score,
                 kind=label.kind,
