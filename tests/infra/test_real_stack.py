@@ -185,6 +185,8 @@ def only_new_secrets_work(before: StackState, after: StackState) -> None:
         urls = after.urls
         assert httpx.get(f"{urls.label_studio}/api/current-user/whoami", headers=token).status_code == expected
         assert httpx.get(f"{urls.prefect_api}/admin/version", headers=known.prefect_headers).status_code == expected
+        login = httpx.BasicAuth(*known.prefect_login.split(":", 1))
+        assert httpx.get(f"{urls.gateway}/gallery/", auth=login).status_code == expected
         rung = httpx.post(
             f"{urls.gateway}/webhooks/label-studio",
             json={"action": "?"},

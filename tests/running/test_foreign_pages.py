@@ -169,6 +169,7 @@ def attempts(found: dict[str, Any], marker: Path) -> list[tuple[ServiceName, str
         (label_studio, "/api/current-user/token", {}),
         (ServiceName.GATEWAY, "/webhooks/label-studio", as_plain_text({"action": "ANNOTATION_CREATED"})),
         (ServiceName.GATEWAY, f"/images/{'a' * 64}", {}),
+        (ServiceName.GATEWAY, "/gallery/", {}),
     ]
 
 
