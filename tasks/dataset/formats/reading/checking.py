@@ -69,10 +69,9 @@ def _fitted(raw: RawLabel, size_wh: tuple[int, int] | None) -> tuple[Shape, bool
         cut = (max(edges[0], 0.0), max(edges[1], 0.0), min(edges[2], wide), min(edges[3], high))
     if not (cut[2] > cut[0] and cut[3] > cut[1]):  # also false for NaN
         raise BadShape(_without_area(raw, edges, size_wh))
-    moved = max(abs(after - before) for after, before in zip(cut, edges, strict=True))
-    return read_shape(dict(zip(("x_min", "y_min", "x_max", "y_max"), cut, strict=True)) | {"type": "box"}), (
-        moved > HALF_PX
-    )
+    moved = 0.0 if cut == edges else max(abs(after - before) for after, before in zip(cut, edges, strict=True))
+    corners = dict(zip(("x_min", "y_min", "x_max", "y_max"), cut, strict=True))
+    return read_shape({"type": "box", **corners}), moved > HALF_PX
 
 
 def _cut_polygon(raw: RawLabel, polygon: Polygon, size_wh: tuple[int, int] | None) -> tuple[Shape, bool]:
