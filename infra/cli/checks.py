@@ -74,8 +74,11 @@ def check_detector(
     return meant, told
 
 
-def check_retraining(engine: "Engine", experiments: "Experiments", store: "Store", collection: str) -> None:
+def check_retraining(engine: "Engine", experiments: "Experiments", store: "Store", collection: str) -> str:
     """Check that a collection has enough labels to train and test on, and weights that can be trained.
+
+    Returns:
+        What a training begins with, and how much it learns from, in words.
 
     Raises:
         NotEnoughData: With how many labels are missing, and where.
@@ -100,6 +103,9 @@ def check_retraining(engine: "Engine", experiments: "Experiments", store: "Store
     refuse_too_few(repr(collection), items, labels, TrainOptions(), recipe_for(kind, base))
     if not base.is_nobody:
         check_trainable(base)
+    begins = "a small network begins with random numbers" if base.is_nobody else f"champion {base.version} goes on"
+    learnt = f"{labels.get('train', 0)} labels on {items.get('train', 0)} images"
+    return f"{begins}: {learnt} to learn from, {labels['test']} on {items['test']} to test on"
 
 
 def _settled_by_split(engine: "Engine", collection: str) -> tuple[dict[str, int], dict[str, int]]:

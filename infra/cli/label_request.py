@@ -62,7 +62,7 @@ class LabelRequest:
 
     def line(self) -> dict[str, Any]:
         """Return the options of the line, as the flow takes them."""
-        typed = {
+        typed: dict[str, Any] = {
             "collection": self.collection,
             "classes": list(self.classes),
             "label_kind": self.label_kind,
@@ -71,6 +71,7 @@ class LabelRequest:
             "batch_size": self.batch_size,
             "tiling": {"tile_px": self.tile_px},
             "triage": {"accept": self.accept},
-            "retrain": {"base": self.begin_with},
         }
+        if self.begin_with:
+            typed["retrain"] = {"base": self.begin_with}
         return merged(self.file, typed)

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Engine, func
+from sqlalchemy import Engine, func, or_
 from sqlmodel import Session, col, select
 
 from blocks.database.engine import reading, upsert, writing
-from blocks.database.tables import Item, SequenceSplit, Source
+from blocks.database.tables import Batch, BatchItem, Item, SequenceSplit, Source
 from blocks.errors import BadOption
 from blocks.naming.patterns import compile_pattern
 
@@ -113,15 +113,17 @@ def count_splits(engine: Engine, collection: str) -> dict[str, int]:
 
 def splits_of(engine: Engine, collection: str) -> dict[str, str]:
     """Return the split of every item of a collection that has one, by item id."""
+    taken = select(Source.item_id).where(Source.collection == collection, col(Source.item_id).is_not(None))
+    batched = (
+        select(BatchItem.item_id)
+        .join(Batch, col(Batch.id) == col(BatchItem.batch_id))
+        .where(Batch.collection == collection)
+    )
     query = (
         select(Item.id, SequenceSplit.split)
-        .join(Source, col(Source.item_id) == col(Item.id))
-        .join(
-            SequenceSplit,
-            (col(SequenceSplit.collection) == Source.collection) & (col(SequenceSplit.sequence) == Item.sequence),
-        )
-        .where(Source.collection == collection)
-        .distinct()
+        .join(SequenceSplit, col(SequenceSplit.sequence) == col(Item.sequence))
+        .where(SequenceSplit.collection == collection)
+        .where(or_(col(Item.id).in_(taken), col(Item.id).in_(batched)))
     )
     with reading(engine) as session:
         return dict(session.exec(query).all())

@@ -86,6 +86,19 @@ def test_a_collection_that_is_not_there_is_said_with_the_one_that_was_meant(
 def test_retraining_without_labels_is_refused_in_the_terminal(home: Path, engine: Engine, store: FolderStore) -> None:
     settle_scenes(engine, store, [draw_scene(1, squares=0)], {"s0": "train"}, collection="bare", batch_id="b2")
     assert "has no settled labels to train on" in labelline(home, "retrain", "bare").output
+    few = [draw_scene(number, sequence=f"s{number % 2}") for number in range(2, 8)]
+    settle_scenes(engine, store, few, {"s0": "train", "s1": "test"}, collection="few", batch_id="b3")
+    missing = "'few' has 12 labels on 3 items to train on, and 100 are needed: settle 88 more (on about 22 more items"
+    assert missing in labelline(home, "retrain", "few").output
+
+
+def test_retraining_says_what_it_begins_with_and_learns_from(home: Path, engine: Engine, store: FolderStore) -> None:
+    many = [draw_scene(number, squares=10, sequence=f"s{number % 3}") for number in range(18)]
+    settle_scenes(engine, store, many, {"s0": "train", "s1": "train", "s2": "test"}, collection="many")
+    shown = labelline(home, "retrain", "many").output
+    told = "a small network begins with random numbers: 120 labels on 12 images to learn from, 60 on 6 to test on"
+    assert told in shown
+    assert "is not deployed: run `labelline up`" in shown, "all that was checked is well"
 
 
 def test_labels_are_taken_along_from_what_the_blocks_name(

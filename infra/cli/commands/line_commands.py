@@ -194,7 +194,7 @@ def retrain_collection(home: Path, collection: str, epochs: int | None, tile_px:
     """Train a challenger on a collection's truth, cut into the line's tiles.
 
     Raises:
-        BadInput: There is no such collection, it has no settled labels, or no detector to begin with.
+        BadInput: There is no such collection, it has too few labels, or a champion that cannot be trained.
         StackError: The stack cannot take runs, or the run failed.
     """
     state = running_stack(home, console.print)
@@ -202,7 +202,7 @@ def retrain_collection(home: Path, collection: str, epochs: int | None, tile_px:
     with connected(state) as client:
         engine = open_catalog(PLUGS)
         collection = require_collection(engine, collection)
-        check_retraining(engine, open_experiments(PLUGS), open_store(PLUGS), collection)
+        console.print(check_retraining(engine, open_experiments(PLUGS), open_store(PLUGS), collection))
         run = start_run(client, deployed_as("retrain"), collection=collection, tiling={"tile_px": tile_px}, **options)
         console.print(f"training run of {collection}: {run_address(state, run)}")
         if wait:
