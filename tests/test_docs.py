@@ -105,7 +105,7 @@ def test_every_command_is_told_of() -> None:
 
 
 def test_every_flow_is_told_of() -> None:
-    flows = {path.stem for path in (ROOT / "flows").glob("*.py") if "@flow" in path.read_text()}
+    flows = {path.stem for path in (ROOT / "flows").rglob("*.py") if "@flow" in path.read_text()}
     for page in ("README.md", "docs/flows.md"):
         assert flows <= set(re.findall(r"^\| \[?`(\w+)`", PAGES[page], re.M)), page
 

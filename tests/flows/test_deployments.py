@@ -136,10 +136,10 @@ def test_every_parameter_is_described_on_the_run_form(deployment: dict[str, Any]
 
 
 def test_every_flow_file_is_deployed() -> None:
-    files = {path.stem for path in (ROOT / "flows").glob("*.py")} - {"__init__", "options", "reports", "risk_control"}
-    assert files == {deployment["entrypoint"].split(".")[1] for deployment in DEPLOYMENTS}
+    files = {path.stem for path in (ROOT / "flows").rglob("*.py")} - {"__init__", "options", "reports", "risk_control"}
+    assert files == {deployment["entrypoint"].split(".")[-2] for deployment in DEPLOYMENTS}
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "flows").glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted((ROOT / "flows").rglob("*.py")), ids=lambda path: path.name)
 def test_a_flow_file_is_read_in_a_minute(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 120

@@ -95,7 +95,7 @@ def registry_fingerprint() -> str:
     """Return a hash of everything a deployment is made from: the registry, the flows and their option models."""
     digest = hashlib.sha256(version("prefect").encode())
     root = REGISTRY.parent
-    for path in [REGISTRY, *sorted((root / "flows").glob("*.py")), *sorted((root / "tasks").rglob("*.py"))]:
+    for path in [REGISTRY, *sorted((root / "flows").rglob("*.py")), *sorted((root / "tasks").rglob("*.py"))]:
         digest.update(path.relative_to(root).as_posix().encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
