@@ -1,7 +1,7 @@
 """Labels from elsewhere as proposals: what a line triages and asks about, in the place of a detector's.
 
-They wait under a recipe of their own. A label without a score counts as score 1: it is somebody's word, and what a line
-accepts without a look is for its own accept score and risk control to say.
+They wait under a recipe of their own. A label without a score gets one below what lines accept unseen (0.6 where the
+line says nothing else): who brings labels as proposals wants people to see them.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ from tasks.dataset.imports.report import NEW, PROPOSED, SAME, TO_LABEL, UNCHANGE
 from tasks.detect.proposals import proposal_id
 from tasks.detect.proposers.imported import RECIPE
 
-WITHOUT_SCORE = 1.0
+WITHOUT_SCORE = 0.5
 
 
 def bring_in_proposals(engine: Engine, plan: ImportPlan, placed: Sequence[PlacedPicture]) -> ImportCounts:

@@ -89,12 +89,17 @@ def test_people_look_at_all_pictures_for_a_class_that_the_import_does_not_know(
     assert report.items_by_route["sure"] == 0
 
 
-def test_a_label_without_a_score_counts_as_certain(engine: Engine, store: Store, tmp_path: Path) -> None:
+def test_people_are_asked_about_a_label_without_a_score(engine: Engine, store: Store, tmp_path: Path) -> None:
     draw(tmp_path / "set" / "a.png")
     coco(tmp_path / "set" / "labels.json", {"a.png": [CAR]})
     bring(engine, store, tmp_path / "set", "proposals")
     with reading(engine) as session:
-        assert [row.score for row in session.exec(select(Proposal))] == [1.0]
+        assert [row.score for row in session.exec(select(Proposal))] == [0.5]
+    batch = open_batch(engine, "b1", COLLECTION, 10)
+    ref, recipe = imported(engine), TILING.recipe(("car",))
+    propose(engine, store, items_of(engine, batch.id), ref, ("car",), TILING)
+    report = decide(engine, batch.id, TriageOptions(), ref.version, recipe, classes=("car",))
+    assert report.boxes_by_outcome["accept"] == 0
 
 
 def test_changed_labels_are_proposals_of_another_version_and_the_newest_is_meant(
