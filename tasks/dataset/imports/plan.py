@@ -66,6 +66,9 @@ class ImportPlan(Frozen):
     root: str = Field(description="below which pictures lie")
     kind: str = Field(description="of the labels")
     classes: tuple[str, ...]
+    speaks_of: tuple[str, ...] = Field(
+        default=(), description="classes that the dataset names, those that no picture shows as well; empty: all"
+    )
     parts: tuple[str, ...] = Field(description="keys in the object store")
     part_size: int = Field(default=PICTURES_IN_PART, description="pictures in each part but the last")
     splits: tuple[str, ...] = Field(default=(), description="parts that the dataset has itself")

@@ -22,10 +22,11 @@ from blocks.database.tables import (
     Route,
     utc_now,
 )
+from blocks.shapes import PLACED
 from tasks.dataset.formats.reading.problems import Problems
 from tasks.dataset.imports.placing import PlacedPicture
 from tasks.dataset.imports.plan import ImportPlan
-from tasks.dataset.imports.regions import as_true_labels
+from tasks.dataset.imports.regions import as_it_was, as_true_labels
 from tasks.dataset.imports.report import (
     ASKED,
     CHANGED,
@@ -188,7 +189,13 @@ def _revisions(plan: ImportPlan, one: PlacedPicture, home: Home, latest: Sequenc
         for row in latest
         if row.origin == IMPORT and not row.retracted and row.batch_id in home.batches_of_collection
     ]
-    labels = as_true_labels(label_kind(plan.kind), plan.id, one.item_id, one.planned.labels or (), before)
+    kind = label_kind(plan.kind)
+    labels = as_true_labels(kind, plan.id, one.item_id, one.planned.labels or (), before)
+    if kind.shapes & PLACED and plan.speaks_of:
+        taken = {label.region for label in labels}
+        labels += tuple(
+            as_it_was(row) for row in before if row.class_name not in plan.speaks_of and row.region not in taken
+        )
     return new_revisions(home, one.item_id, Settlement(TruthStatus.SETTLED, labels), latest)
 
 

@@ -1,5 +1,6 @@
 """Truth from elsewhere: settled as it came, with file and line; again it changes nothing; a person's word stands."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,23 @@ def test_an_empty_picture_is_settled_and_an_unknown_one_stays_to_be_labelled(
     assert report.counts.labels == {told.NEW: 3}
     assert settled(engine) == {item_called(engine, name) for name in ("a.png", "b.png", "empty.png")}
     assert open_batch(engine, "next", COLLECTION, 10).size == 1, "the line asks about the unknown one alone"
+
+
+def test_an_import_speaks_of_its_own_classes_and_takes_no_other_back(
+    engine: Engine, store: Store, folder: Path, tmp_path: Path
+) -> None:
+    bring(engine, store, folder)
+    trucks = tmp_path / "trucks"
+    trucks.mkdir()
+    shutil.copy(folder / "a.png", trucks)
+    truck = ("truck", (60.0, 25.0, 80.0, 40.0))
+    report = bring(engine, store, yolo(trucks, {"a.png": [truck]}, names=("truck",)))
+    assert report.counts.labels == {told.NEW: 1}
+    item = item_called(engine, "a.png")
+    assert sorted(row.class_name for row in labels_in_force(engine, [item])[item]) == ["bus", "car", "truck"]
+    report = bring(engine, store, yolo(trucks, {"a.png": []}, names=("truck",)))
+    assert report.counts.labels == {told.TAKEN_BACK: 1}
+    assert sorted(row.class_name for row in labels_in_force(engine, [item])[item]) == ["bus", "car"]
 
 
 def test_the_same_import_again_changes_nothing(engine: Engine, store: Store, folder: Path) -> None:

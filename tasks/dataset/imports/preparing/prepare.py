@@ -228,6 +228,7 @@ def _plan(
         root=root,
         kind=kind,
         classes=tuple(sorted(read.classes)),
+        speaks_of=tuple(sorted({*(options.classes or dataset.classes), *read.classes})),
         parts=(),
         splits=tuple(sorted(read.splits)),
         sequence_pattern=options.sequence_pattern,
