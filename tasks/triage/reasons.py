@@ -79,6 +79,13 @@ _PATTERNS: tuple[tuple[Why, re.Pattern[str]], ...] = (
     (Why.REMOVED, re.compile(r"a person removed")),
 )
 
+ODD_PICTURES = {
+    Why.ODD_IMAGE: "%times as far from its nearest images%",
+    Why.ODD_SURFACE: "%oddest patch %times as far%",
+    Why.ODD_COUNT: "%of % where % is usual%",
+}
+"""The reasons that say a whole picture is an outlier, as patterns of SQL's LIKE: by them the catalogue finds them."""
+
 
 TELLING = frozenset(
     (Why.NO_SCORE, Why.SIZE, Why.SHAPE, Why.NO_AREA, Why.ODD_IMAGE, Why.ODD_SURFACE, Why.ODD_PLACE, Why.ODD_COLOUR,

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from blocks.database.engine import reading, upsert, writing
-from blocks.database.tables import Batch, BatchItem, Item, Label, Outcome, Proposal, Route
+from blocks.database.tables import Batch, BatchItem, Item, Label, Outcome, Proposal
 from blocks.errors import BadOption
 from blocks.storage.stores import FolderStore
 from infra.gateway.gallery.app import Gallery, filter_of, gallery_app
@@ -20,6 +20,8 @@ from infra.gateway.pictures import ItemPictures
 from infra.stack.doors.guard import guard
 from tasks.monitor.gallery.filters import Filter, pictures_of
 from tasks.monitor.gallery.shown import picture_page
+from tasks.triage import reasons
+from tasks.triage.reasons import ODD_PICTURES, Why, why_of
 from tests.dataset.scenes import draw_scene, label_row, settle_scenes
 from tests.infra.test_gateway import Served, address
 from tests.review.builders import make_batch, put_answer, questions, write_missed
@@ -172,15 +174,33 @@ def test_a_label_that_was_taken_back_or_corrected_does_not_count(engine: Engine,
     assert pictures_of(engine, NAME, Filter(class_name="blue", order="most labels")) == ids[:2]
 
 
-def test_the_doubtful_come_first_and_outliers_are_found_by_their_reasons(engine: Engine, ids: list[str]) -> None:
+def test_the_doubtful_come_first(engine: Engine, ids: list[str]) -> None:
     first, second = questions(engine)
     with writing(engine) as session:
         for one, priority in ((first, 0.1), (second, 0.9)):
             session.get_one(type(one), one.id).priority = priority
-        place = session.exec(select(BatchItem).where(BatchItem.item_id == first.item_id)).one()
-        place.reasons, place.route = ["unusual image: 5.0 standard deviations"], Route.ASK.value
     assert pictures_of(engine, NAME, Filter(order="doubt"))[:2] == [second.item_id, first.item_id]
-    assert pictures_of(engine, NAME, Filter(outliers=True)) == [first.item_id]
+
+
+@pytest.mark.parametrize(
+    ("reason", "why"),
+    [
+        (reasons.odd_image(3.2), Why.ODD_IMAGE),
+        (reasons.odd_surface(4.0), Why.ODD_SURFACE),
+        (reasons.odd_count(120, 14, "car"), Why.ODD_COUNT),
+        (reasons.odd_place("above", "car"), Why.ODD_PLACE),
+        (reasons.boxes_in_doubt(7, 90), Why.BOXES_IN_DOUBT),
+    ],
+)
+def test_outliers_are_found_by_the_reasons_that_triage_gives(
+    engine: Engine, ids: list[str], reason: str, why: Why
+) -> None:
+    assert why_of(reason) is why
+    first = questions(engine)[0]
+    with writing(engine) as session:
+        place = session.exec(select(BatchItem).where(BatchItem.item_id == first.item_id)).one()
+        place.reasons = ["nothing found", reason]
+    assert pictures_of(engine, NAME, Filter(outliers=True)) == [first.item_id] * (why in ODD_PICTURES)
 
 
 def test_pages_of_another_collection_show_none_of_its_pictures(engine: Engine, ids: list[str]) -> None:

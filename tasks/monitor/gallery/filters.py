@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
 
 from pydantic import Field
-from sqlalchemy import ColumnElement, Engine, Text, cast, exists, func
+from sqlalchemy import ColumnElement, Engine, Text, cast, exists, func, or_
 from sqlalchemy import select as select_columns
 from sqlalchemy.orm import aliased
 from sqlmodel import col, select
@@ -29,14 +29,11 @@ from blocks.database.tables import (
 )
 from blocks.frozen import Frozen
 from tasks.settle.truth import PERSON
-from tasks.triage.reasons import Why
+from tasks.triage.reasons import ODD_PICTURES
 
 State = Literal["any", "settled", "waiting", "set aside"]
 Differs = Literal["", "missed by the model", "wrong by the model", "any"]
 Order = Literal["first taken in", "newest settled", "doubt", "most labels"]
-
-ODD = (Why.ODD_IMAGE, Why.ODD_SURFACE, Why.ODD_COUNT)
-"""Reasons of a whole picture: what triage calls an outlier."""
 
 
 class Filter(Frozen):
@@ -108,8 +105,8 @@ def _conditions(collection: str, wanted: Filter) -> list[ColumnElement[bool]]:
     if wanted.differs:
         found.append(_differs(collection, wanted.differs))
     if wanted.outliers:
-        reasons = func.lower(cast(col(BatchItem.reasons), Text))
-        found.append(reasons.contains(ODD[0].value) | reasons.contains(ODD[1].value) | reasons.contains(ODD[2].value))
+        reasons = cast(col(BatchItem.reasons), Text)
+        found.append(or_(*(reasons.like(pattern) for pattern in ODD_PICTURES.values())))
     if wanted.since:
         found.append(col(BatchItem.settled_at) >= datetime.combine(wanted.since, time(), _UTC))
     if wanted.until:
