@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from blocks.home import labelline_home
+from infra.cli.choices import ExportFormatName
 
 line_app = typer.Typer()
 
@@ -136,6 +137,31 @@ def loop(
     from infra.cli.commands.line_commands import label_folder
 
     label_folder(labelline_home(), request, wait=wait)
+
+
+@line_app.command()
+def predict(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Images, with all subfolders.")],
+    out: Annotated[Path, typer.Option(help="The folder to write: absent, or empty.")],
+    *,
+    detector: Annotated[str, typer.Option(help="Weights (.pt, .onnx); or champion, or a version, of --collection.")],
+    collection: Annotated[str, typer.Option(help="Whose detector, where it is no file.")] = "",
+    classes: Annotated[str | None, typer.Option(help="Only these: car,truck. All that it knows if not given.")] = None,
+    fmt: Annotated[ExportFormatName, typer.Option("--format", help="Of the files.")] = ExportFormatName.COCO,
+    score: Annotated[float, typer.Option(min=0.001, max=1, help="What scores less is not written.")] = 0.25,
+    label_kind: Annotated[str, KIND] = "boxes",
+    tile: Annotated[int, TILE] = 640,
+) -> None:
+    """Write what a detector finds in a folder as files: nobody is asked, and no collection is touched."""
+    from infra.cli import parsing
+
+    named, side_px = parsing.parse_classes(classes) if classes else (), parsing.parse_tile(tile)
+    known = parsing.parse_detector(detector)
+    from infra.cli.commands.predict_command import PredictRequest
+    from infra.cli.commands.predict_command import predict as look
+
+    places = (parsing.parse_folder(folder), out.absolute())
+    look(labelline_home(), PredictRequest(*places, known, collection, named, fmt.value, score, side_px, label_kind))
 
 
 @line_app.command()

@@ -1,0 +1,144 @@
+"""`predict`: what a detector finds in a folder, as files; nobody is asked, and no collection is touched."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from blocks.errors import BadOption, UnknownClass
+from blocks.plugs import open_experiments, open_store
+from blocks.storage.stores import FolderStore, Store
+from infra.cli.readiness import running_stack
+from infra.cli.words import did_you_mean
+from infra.stack.orchestration.connection import connected
+from infra.stack.servers.services import PLUGS
+from tasks.dataset.predicting import Predicted, Wanted, predict_folder
+from tasks.detect.backends.safe_weights import files_of, version_of
+from tasks.detect.models import keys_of
+from tasks.detect.options import TilingOptions
+from tasks.detect.proposers.registry import proposer_of
+from tasks.detect.refs import DetectorRef
+
+if TYPE_CHECKING:
+    from tasks.dataset.take_along import Format
+
+console = Console(soft_wrap=True, markup=False, emoji=False, highlight=False)
+
+SHOWN = 5
+"""Files that could not be looked at and are named in the terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class PredictRequest:
+    """What `labelline predict` was asked for.
+
+    Attributes:
+        folder: Pictures.
+        out: Where the files go.
+        detector: The path of weights, or a version or `champion` of the collection.
+        collection: Whose detector, where it is no path.
+        classes: Which are written; empty: all that it knows.
+        fmt: Of the files.
+        least_score: What scores less is not written.
+        tile_px: Side of a tile.
+        label_kind: What a label is.
+    """
+
+    folder: Path
+    out: Path
+    detector: str
+    collection: str
+    classes: tuple[str, ...]
+    fmt: "Format"
+    least_score: float
+    tile_px: int
+    label_kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A detector, where its weights are, and what it knows."""
+
+    ref: DetectorRef
+    store: Store
+    classes: tuple[str, ...]
+
+
+def predict(home: Path, request: PredictRequest) -> None:
+    """Look at a folder, write what is found, and say what it is.
+
+    Raises:
+        BadInput: There is no such detector, it does not know the classes, or a folder cannot be used.
+        StackError: The detector is no file, and the stack that knows of it does not run.
+    """
+    with _detector_of(home, request) as opened:
+        unknown = [name for name in request.classes if name not in opened.classes]
+        if unknown:
+            meant = did_you_mean(unknown[0], opened.classes, "classes")
+            raise UnknownClass(f"the detector does not know {', '.join(unknown)}. {meant}")
+        options = TilingOptions(tile_px=request.tile_px, min_score=min(request.least_score, TilingOptions().min_score))
+        classes = request.classes or opened.classes
+        wanted = Wanted(opened.ref, classes, options, request.label_kind, request.least_score)
+        with console.status("looking …") as line:
+            found = predict_folder(
+                request.folder,
+                request.out,
+                opened.store,
+                wanted,
+                request.fmt,
+                lambda done, of: line.update(f"looking … {done:,} of {of:,} pictures"),
+            )
+    for text in told(found, request):
+        console.print(text)
+
+
+def told(found: Predicted, request: PredictRequest) -> Iterator[str]:
+    """Yield the lines that say what was found."""
+    count = sum(found.scores.values())
+    where = f"{request.out}, in the format of {request.fmt.upper()}"
+    yield f"{count:,} labels on {found.pictures:,} pictures are in {where}"
+    by_class = sorted({name for name, _ in found.scores})
+    for name in by_class:
+        tenths = {tenth: number for (one, tenth), number in sorted(found.scores.items()) if one == name}
+        spread = ", ".join(f"from {tenth / 10:.1f}: {number:,}" for tenth, number in tenths.items())
+        yield f"  {name}: {sum(tenths.values()):,} by score {spread}"
+    yield "nobody has looked at them: `labelline label` asks people where the detector is not sure"
+    if found.export is not None:
+        yield from (f"{note}: {number}" for note, number in found.export.notes.items())
+    rows = list(found.set_aside.items())
+    if rows:
+        named = "; ".join(f"{name} ({why})" for name, why in rows[:SHOWN])
+        yield f"could not be looked at, {len(rows):,}: {named}{'; …' if len(rows) > SHOWN else ''}"
+
+
+@contextmanager
+def _detector_of(home: Path, request: PredictRequest) -> Iterator[_Opened]:
+    path, proposer = Path(request.detector), proposer_of(request.label_kind)
+    if path.is_file():
+        with tempfile.TemporaryDirectory(prefix="labelline-weights-") as place:
+            version, kept = version_of(path), FolderStore(Path(place))
+            classes = proposer.check(path, version)
+            ref = DetectorRef(version=version, weights_key=f"weights/{version}{path.suffix}", name=path.stem)
+            for key, part in zip(keys_of(ref.weights_key), files_of(path), strict=True):
+                kept.put(key, part)
+            yield _Opened(ref, kept, classes)
+        return
+    from tasks.train.meant import find_meant
+    from tasks.train.registry import resolve_detector
+
+    if not request.collection:
+        raise BadOption(
+            f"{request.detector!r} is a detector of a collection: name that with --collection, or give the path of "
+            "weights"
+        )
+    with connected(running_stack(home, console.print)):
+        experiments, store = open_experiments(PLUGS), open_store(PLUGS)
+        asked = (request.collection, request.detector, request.label_kind)
+        meant = find_meant(experiments, store, *asked)
+        if meant.is_nobody:
+            raise BadOption(f"{request.collection} has no detector yet: train one with `labelline label` or `retrain`")
+        yield _Opened(resolve_detector(experiments, store, *asked), store, meant.classes)

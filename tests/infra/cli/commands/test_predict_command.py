@@ -1,0 +1,99 @@
+"""`labelline predict`: what a detector finds as files, without a stack, people or a collection; refusals come first."""
+
+import json
+from pathlib import Path
+
+import cv2
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from infra.cli.main import app
+from infra.demo.run import STARTER
+from infra.demo.scenes.drawing import draw_scenes
+from tests.train.conftest import save_weights
+
+
+@pytest.fixture(scope="module")
+def lots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two parts of a drawn lot, one in a subfolder, and a file that is no picture."""
+    folder = tmp_path_factory.mktemp("lots")
+    drawn = draw_scenes(folder / "drawn", count=1, seed=3)
+    picture = cv2.imread(str(next(drawn.folder.rglob("*.jpg"))))
+    assert picture is not None
+    place = folder / "photos (1)"
+    (place / "sub").mkdir(parents=True)
+    cv2.imwrite(str(place / "a.png"), picture[:640, :960])
+    cv2.imwrite(str(place / "sub" / "b.png"), picture[400:1040, 700:1660])
+    (place / "broken.jpg").write_bytes(b"\xff\xd8\xff no picture")
+    return place
+
+
+def predict(folder: Path, out: Path, *typed: str) -> Result:
+    command = ["predict", str(folder), "--out", str(out), "--tile", "320", *typed]
+    return CliRunner().invoke(app, command, env={"COLUMNS": "300", "LABELLINE_HOME": str(out.parent / "nowhere")})
+
+
+def test_boxes_are_written_with_scores_and_the_folder_is_left_alone(lots: Path, tmp_path: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in lots.rglob("*")}
+    shown = predict(lots, tmp_path / "out", "--detector", str(STARTER))
+    assert shown.exit_code == 0, shown.output
+    assert "on 2 pictures" in shown.output
+    assert "could not be looked at, 1: broken.jpg" in shown.output
+    assert {path: path.stat().st_mtime_ns for path in lots.rglob("*")} == before
+    (file,) = [path for path in (tmp_path / "out").rglob("*.json") if path.name.startswith("instances_train")]
+    document = json.loads(file.read_text())
+    assert {image["file_name"] for image in document["images"]} == {"a.png", "sub/b.png"}
+    scores = [one["score"] for one in document["annotations"]]
+    assert len(scores) > 20
+    assert min(scores) >= 0.25
+    assert not list((tmp_path / "out").rglob("*.png")), "pictures stay where they are"
+
+
+def test_only_what_is_asked_for_is_written_in_the_format_asked_for(lots: Path, tmp_path: Path) -> None:
+    typed = ("--detector", str(STARTER), "--classes", "car", "--score", "0.6", "--format", "csv")
+    shown = predict(lots, tmp_path / "out", *typed)
+    assert shown.exit_code == 0, shown.output
+    lines = (tmp_path / "out" / "labels.csv").read_text().splitlines()
+    assert len(lines) > 5
+    assert "truck" not in "".join(lines[1:])
+    assert "car: " in shown.output
+    assert "from 0.5" not in shown.output
+
+
+def test_the_same_folder_twice_gives_the_same_boxes(lots: Path, tmp_path: Path) -> None:
+    for out in ("one", "two"):
+        assert predict(lots, tmp_path / out, "--detector", str(STARTER), "--format", "yolo").exit_code == 0
+    texts = [
+        {path.name: path.read_text() for path in sorted((tmp_path / out / "labels").rglob("*.txt"))}
+        for out in ("one", "two")
+    ]
+    assert texts[0] == texts[1]
+    assert len(texts[0]) == 2
+
+
+def test_what_cannot_be_done_is_said_before_anything_is_loaded(lots: Path, tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("keep")
+    (tmp_path / "empty").mkdir()
+    starter = ("--detector", str(STARTER))
+    for folder, out, typed, said in (
+        (lots, "full", starter, "not empty"),
+        (tmp_path / "empty", "out", starter, "holds no images"),
+        (lots, "out", (*starter, "--classes", "carr"), "Did you mean 'car'?"),
+        (lots, "out", ("--detector", "champion"), "--collection"),
+        (lots, "out", ("--detector", "7", "--collection", "lots"), "labelline up"),
+        (lots, "out", ("--detector", str(lots / "broken.jpg")), "broken.jpg"),
+    ):
+        shown = predict(folder, tmp_path / out, *typed)
+        assert shown.exit_code != 0, said
+        assert said in shown.output, shown.output
+        assert not (tmp_path / "out").exists()
+    assert (tmp_path / "full" / "mine.txt").read_text() == "keep"
+
+
+def test_a_folder_in_which_nothing_is_found_has_pictures_without_labels(lots: Path, tmp_path: Path) -> None:
+    weights = save_weights(tmp_path / "tiny.pt", ("red", "blue"))
+    shown = predict(lots, tmp_path / "out", "--detector", str(weights), "--score", "1", "--format", "yolo")
+    assert shown.exit_code == 0, shown.output
+    assert "0 labels on 2 pictures" in shown.output
