@@ -48,7 +48,7 @@ class KnownWorld:
 
     pictures: Mapping[str, TruePicture]
     classes: tuple[str, ...]
-    problems: Problems = field(default_factory=Problems)
+    problems: Problems = field(default_factory=Problems, compare=False)
 
 
 def read_world(folder: Path, fmt: TruthFormat = "auto") -> KnownWorld:

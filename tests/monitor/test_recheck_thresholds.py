@@ -6,6 +6,7 @@ from sqlmodel import select
 
 from blocks.database.audit_tables import IssuedCertificate, Said
 from blocks.database.engine import reading
+from blocks.servers.experiments import Experiments
 from blocks.storage.stores import Store
 from tasks.audit.certificate.certificate import Certificate, from_json
 from tasks.dataset.certificates import issue_certificate
@@ -14,9 +15,10 @@ from tasks.monitor import steps
 from tasks.train.options import TrainOptions
 from tests.audit.lot import Lot
 from tests.audit.risk_control.test_recheck_changed import change, lot
+from tests.train.conftest import empty_mlflow, experiments
 from tests.triage.rows import BATCH, add_split
 
-__all__ = ["lot"]
+__all__ = ["empty_mlflow", "experiments", "lot"]
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +51,10 @@ def test_a_certificate_is_written_anew_where_a_threshold_has_ended_since(lot: Lo
     assert any("withdrawn" in remark for remark in after.remarks)
 
 
-def test_a_snapshot_with_too_little_to_train_on_carries_its_certificate_too(lot: Lot, store: Store) -> None:
+def test_a_snapshot_with_too_little_to_train_on_carries_its_certificate_too(
+    lot: Lot, store: Store, experiments: Experiments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "open_experiments", lambda _plugs: experiments)
     add_split(lot.engine, "seq-0", "train")
     assert "no label to test on" in steps.lacking_for_training.fn("lot", TrainOptions())
     (certificate,) = issued(lot.engine, store)
