@@ -104,13 +104,14 @@ def page(browser: Browser, stack: StackState) -> Page:
     """A page in a browser in which the owner is logged in to everything."""
     credentials = stack.credentials
     user, _, password = credentials.prefect_login.partition(":")
-    context = browser.new_context(
-        http_credentials={"username": user, "password": password, "origin": stack.urls.mlflow, "send": "unauthorized"}
-    )
+    # For MLflow and the gallery, whoever asks: no other server here does.
+    context = browser.new_context(http_credentials={"username": user, "password": password, "send": "unauthorized"})
     page = context.new_page()
     log_in(page, stack.urls.label_studio, credentials.email, credentials.password.get_secret_value())
     log_in_to_prefect(page, stack.urls.prefect_ui, credentials.prefect_login)
     page.goto(stack.urls.mlflow)
+    page.goto(f"{stack.urls.gateway}/gallery/")
+    assert page.title() == "Collections · Labelline"
     context.route(f"http://{REBOUND}:*/stranger.html", strangers_page)
     return page
 
