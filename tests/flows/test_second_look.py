@@ -131,9 +131,9 @@ def test_planted_faults_are_sent_back_mended_and_counted_once(
     world: World, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     intake(str(world.folder), world.line.collection, plugs=world.plugs)
-    # Which items are audited, one at least, and which are of the control group, one in fifty, is drawn by the run's own id.
-    # A fault is planted on the others, and half of these are looked at again: drawn by the item alone they are the same
-    # in every run.
+    # Which items are audited, one at least, and which are of the control group, one in fifty, is drawn by the run's own
+    # id. A fault is planted on the others, and half of these are looked at again: drawn by the item alone they are the
+    # same in every run.
     monkeypatch.setattr(audit, "_lot", lambda _seed, _batch, item_id: hashlib.sha256(item_id.encode()).digest())
     triage = world.line.triage.model_copy(update={"audit_share": 1e-9})
     line = world.line.model_copy(update={"kinds": {}, "triage": triage})
