@@ -14,6 +14,7 @@ from infra.cli.apps.line_app import line_app
 from infra.cli.apps.people_app import people_app
 from infra.cli.apps.stack_app import stack_app
 from infra.cli.clear_errors import ClearErrors
+from infra.cli.words import typed_home
 
 app = typer.Typer(
     name="labelline",
@@ -44,6 +45,7 @@ def labelline(
 ) -> None:
     """An assembly line for labels: machines first, people where machines are not sure."""
     del debug  # read from the context where an error arrives
+    typed_home.set(home)
     if home:
         os.environ["LABELLINE_HOME"] = str(home.resolve())
 

@@ -3,11 +3,15 @@
 import difflib
 import shlex
 from collections.abc import Iterable
+from contextvars import ContextVar
+from pathlib import Path
 
-import click
 from pydantic import ValidationError
 
 SHOWN_AT_MOST = 5
+
+typed_home: ContextVar[Path | None] = ContextVar("typed_home", default=None)
+"""The state folder that was typed behind `--home`, as it was typed."""
 
 
 def in_words(error: ValidationError) -> str:
@@ -48,6 +52,5 @@ def shorten(text: str, most: int = 80) -> str:
 
 def this_command() -> str:
     """Return what a person types to run our command line on the same state folder."""
-    context = click.get_current_context(silent=True)
-    home = context.find_root().params.get("home") if context else None
+    home = typed_home.get()
     return f"labelline --home {shlex.quote(str(home))}" if home else "labelline"

@@ -41,6 +41,14 @@ def print_summary(console: Console, title: str, outcome: DemoReport, state: Stac
         f"MLflow:       {state.urls.mlflow}\nwhat to type there: labelline --home {home} login",
         soft_wrap=True,
     )
+    here = f"labelline --home {home}"
+    console.print(
+        "Next, with the servers up:\n"
+        f"  {here} export {outcome.collection} --format coco --out DIR   # takes the labels along\n"
+        f"  {here} show {outcome.collection}   # how it stands\n"
+        f"  {state.urls.gateway}/gallery/   # every picture with its labels",
+        soft_wrap=True,
+    )
     if stays_up:
         console.print(f"To end them: labelline --home {home} down", soft_wrap=True)
         return

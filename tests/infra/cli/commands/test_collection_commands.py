@@ -76,3 +76,10 @@ def test_one_is_shown_with_its_classes_and_queues_and_as_json(home: Path, catalo
     assert told["labels_by_class"] == {"blue": {"person": 1}, "red": {"person": 2}}
     assert told["queues"] == [{"queue": "mark-missed", "open": 2, "answered": 0, "skipped": 0, "urls": []}]
     assert [one["name"] for one in json.loads(labelline(home, "collections", "--json").stdout)] == [NAME]
+
+
+def test_the_next_command_names_the_home_that_was_typed(home: Path, catalog: Engine, store: FolderStore) -> None:
+    settle_scenes(catalog, store, [draw_scene(0)], {"s0": "train"}, collection="lots")
+    typed = CliRunner().invoke(app, ["--home", str(home), "show", "lots"])
+    assert f"next: labelline --home {shlex.quote(str(home))} " in typed.output.replace("\n", " ")
+    assert "next: labelline label" in labelline(home, "show", "lots").output
