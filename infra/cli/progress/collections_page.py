@@ -33,9 +33,7 @@ def next_step(one: CollectionProgress, command: str) -> str:
 
 def show_collections(rows: Sequence[CollectionProgress], console: Console, command: str) -> None:
     """Print a line for each collection, and under it what comes next."""
-    table = Table(
-        "collection", "pictures", "settled", "left out", "open questions", "labels", "human time", "s per label"
-    )
+    table = Table("collection", "pictures", "settled", "left out", "asked", "labels", "human time", "s/label")
     for one in rows:
         left_out = one.files_set_aside + one.set_aside + one.skipped
         numbers = (one.pictures, one.settled, left_out, one.open_questions, one.labels)
