@@ -38,6 +38,11 @@ OUT_OF_REACH: dict[type[Exception], tuple[int, str]] = {
 """What is said where a link is good and its picture cannot be shown."""
 
 
+def told_of(error: Exception) -> tuple[int, str]:
+    """Return the HTTP status and the words for an error of `OUT_OF_REACH`."""
+    return next(said for kind, said in OUT_OF_REACH.items() if isinstance(error, kind))
+
+
 class LinkRefused(BadInput):
     """A link that shows nothing.
 
@@ -72,7 +77,7 @@ def image_routes(pictures: ItemPictures, link_secret: str) -> APIRouter:
         except CropOutsideImage as error:
             return _refuse(400, str(error))
         except tuple(OUT_OF_REACH) as error:
-            return _refuse(*next(said for kind, said in OUT_OF_REACH.items() if isinstance(error, kind)))
+            return _refuse(*told_of(error))
 
     return router
 

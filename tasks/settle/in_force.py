@@ -67,7 +67,7 @@ def _on_settled(batch_id: str, columns: Any) -> Any:
         .join(BatchItem, col(BatchItem.item_id) == Label.item_id)
         .where(BatchItem.batch_id == batch_id, col(BatchItem.settled_at).is_not(None))
         .where(col(Label.batch_id).in_(select(Batch.id).where(Batch.collection == collection)))
-        .where(*_is_in_force())
+        .where(*is_in_force())
     )
 
 
@@ -98,7 +98,7 @@ def count_by_class(session: Session, collection: str = "") -> dict[str, dict[str
         select(Batch.collection, Label.class_name, Label.origin, func.count())
         .join(Batch, col(Batch.id) == Label.batch_id)
         .join(BatchItem, (col(BatchItem.batch_id) == Label.batch_id) & (col(BatchItem.item_id) == Label.item_id))
-        .where(col(BatchItem.settled_at).is_not(None), *_is_in_force())
+        .where(col(BatchItem.settled_at).is_not(None), *is_in_force())
         .group_by(Batch.collection, Label.class_name, Label.origin)
         .order_by(Label.class_name, Label.origin)
     )
@@ -117,11 +117,12 @@ def _in_force_of(collection: str) -> SelectOfScalar[int]:
         .join(Batch, col(Batch.id) == Label.batch_id)
         .join(BatchItem, (col(BatchItem.batch_id) == Label.batch_id) & (col(BatchItem.item_id) == Label.item_id))
         .where(Batch.collection == collection, col(BatchItem.settled_at).is_not(None))
-        .where(*_is_in_force())
+        .where(*is_in_force())
     )
 
 
-def _is_in_force() -> tuple[ColumnElement[bool], ...]:
+def is_in_force() -> tuple[ColumnElement[bool], ...]:
+    """Return what makes a row of `Label` one that is true now: not retracted, and of its region's highest revision."""
     later: Any = aliased(Label)
     corrections = select(later.id).where(
         later.item_id == Label.item_id, later.region == Label.region, later.revision > col(Label.revision)

@@ -3,7 +3,7 @@
 import shlex
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
@@ -16,6 +16,7 @@ from infra.cli.progress.collections_page import spell_time
 from infra.cli.readiness import running_stack
 from infra.cli.words import this_command
 from infra.stack.orchestration.connection import connected
+from infra.stack.orchestration.documents import load_server
 from infra.stack.servers.services import PLUGS
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ def delete_collection(home: Path, collection: str, *, sure: bool) -> None:
         BadOption: There is no such collection.
         LabelStudioUnavailable: Label Studio does not answer: run again, nothing of the catalogue is gone.
     """
-    from blocks.label_studio import LabelStudio
     from tasks.review.posting.stop import remove_projects
     from tasks.review.receiving.poll import read_all_changes
 
@@ -45,7 +45,7 @@ def delete_collection(home: Path, collection: str, *, sure: bool) -> None:
             console.print("nothing was deleted")
             raise typer.Exit(1)
         stop_runs(client, state, collection)
-        server = cast(LabelStudio, LabelStudio.load(PLUGS)).open()
+        server = load_server()
         read_all_changes(engine, server)  # answers that nobody has read yet go into the file as well
         kept = _keep(engine, home, collection)
         projects = remove_projects(engine, server, collection)

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -23,6 +23,7 @@ from infra.cli.words import this_command
 from infra.stack.orchestration.cancelling import runs_of
 from infra.stack.orchestration.connection import connected
 from infra.stack.orchestration.deployments import deployed_as
+from infra.stack.orchestration.documents import load_server
 from infra.stack.orchestration.runs import start_run
 from infra.stack.servers.services import PLUGS, WORK_POOL
 from infra.stack.state import StackState
@@ -217,11 +218,9 @@ def annotation_server(home: Path, collection: str) -> AnnotationServer:
         StackError: The stack does not run.
         BadOption: There is no such collection.
     """
-    from blocks.label_studio import LabelStudio
-
     with connected(running_stack(home, console.print)):
         require_collection(open_catalog(PLUGS), collection)
-        return cast(LabelStudio, LabelStudio.load(PLUGS)).open()
+        return load_server()
 
 
 def run_address(state: StackState, run: "FlowRun") -> str:

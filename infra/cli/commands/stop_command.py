@@ -2,7 +2,7 @@
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -13,6 +13,7 @@ from infra.cli.readiness import running_stack
 from infra.cli.words import this_command
 from infra.stack.orchestration.cancelling import cancel_run, runs_of
 from infra.stack.orchestration.connection import connected
+from infra.stack.orchestration.documents import load_server
 from infra.stack.servers.services import PLUGS
 from infra.stack.state import StackState
 
@@ -30,7 +31,6 @@ def stop_collection(home: Path, collection: str) -> None:
         BadOption: There is no such collection.
         LabelStudioUnavailable: Label Studio does not answer: run again, what is done stays done.
     """
-    from blocks.label_studio import LabelStudio
     from tasks.review.posting.stop import stop_asking
 
     state = running_stack(home, console.print)
@@ -38,7 +38,7 @@ def stop_collection(home: Path, collection: str) -> None:
         engine = open_catalog(PLUGS)
         collection = require_collection(engine, collection)
         runs = stop_runs(client, state, collection)
-        server = cast(LabelStudio, LabelStudio.load(PLUGS)).open()
+        server = load_server()
         with console.status("taking questions back …") as line:
             stopped = stop_asking(
                 engine, server, collection, lambda done, of: line.update(f"taking questions back … {done:,} of {of:,}")

@@ -4,6 +4,7 @@ It has no session and changes nothing. Who may see it is the door's business (`i
 """
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -19,7 +20,7 @@ from blocks.errors import BadOption, CatalogUnavailable
 from blocks.storage.links import signature_of
 from infra.gateway.gallery.kept import Remembered
 from infra.gateway.gallery.thumbs import Thumbs
-from infra.gateway.images import ITEM_ID, OUT_OF_REACH
+from infra.gateway.images import ITEM_ID, OUT_OF_REACH, told_of
 from infra.gateway.pictures import ItemPictures
 from tasks.monitor.collections import CollectionProgress, read_collections
 from tasks.monitor.gallery.filters import Filter, pictures_of
@@ -53,7 +54,6 @@ class Gallery:
         self.thumbs = Thumbs(pictures)
         self._orders: Remembered[list[str]] = Remembered()
         self._collections: Remembered[list[CollectionProgress]] = Remembered(most=1, fresh_s=10.0)
-        self._pages = Environment(loader=PackageLoader("infra.gateway.gallery"), autoescape=True, trim_blocks=True)
 
     def index(self) -> str:
         """Return the page of all collections."""
@@ -129,7 +129,7 @@ class Gallery:
         return {name: COLOURS[number % len(COLOURS)] for number, name in enumerate(sorted(progress.by_class))}
 
     def _render(self, template: str, **values: Any) -> str:
-        return self._pages.get_template(template).render(**values)
+        return _templates().get_template(template).render(**values)
 
 
 def gallery_app(gallery: Gallery) -> FastAPI:
@@ -155,7 +155,7 @@ def gallery_app(gallery: Gallery) -> FastAPI:
         try:
             data = gallery.thumbs.render(item_id)
         except tuple(OUT_OF_REACH) as error:
-            status, reason = next(said for kind, said in OUT_OF_REACH.items() if isinstance(error, kind))
+            status, reason = told_of(error)
             return HTMLResponse(reason, status, headers=HEADERS)
         kept = {"Cache-Control": "private, max-age=86400, immutable"}
         return Response(data, media_type="image/jpeg", headers={**HEADERS, **kept})
@@ -188,5 +188,10 @@ def _page(make: Any) -> Response:
 
 
 def _refusal(reason: str, status: int) -> Response:
-    page = Environment(loader=PackageLoader("infra.gateway.gallery"), autoescape=True)
-    return HTMLResponse(page.get_template("refusal.html").render(reason=reason), status, headers=HEADERS)
+    return HTMLResponse(_templates().get_template("refusal.html").render(reason=reason), status, headers=HEADERS)
+
+
+@cache
+def _templates() -> Environment:
+    """Return the pages' templates; every value in them is text, never markup."""
+    return Environment(loader=PackageLoader("infra.gateway.gallery"), autoescape=True, trim_blocks=True)

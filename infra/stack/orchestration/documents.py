@@ -66,12 +66,21 @@ def open_saved_catalog() -> "Engine | None":
         return None
 
 
-def saved_server() -> AnnotationServer | None:
-    """Return the Label Studio that the saved document names; None where none is saved. Inside `connected`."""
+def load_server() -> AnnotationServer:
+    """Return the Label Studio that the saved document names. Inside `connected`.
+
+    Raises:
+        ValueError: None is saved.
+    """
     from blocks.label_studio import LabelStudio
 
+    return cast(LabelStudio, LabelStudio.load(PLUGS)).open()
+
+
+def saved_server() -> AnnotationServer | None:
+    """Return the Label Studio that the saved document names; None where none is saved. Inside `connected`."""
     try:
-        return cast(LabelStudio, LabelStudio.load(PLUGS)).open()
+        return load_server()
     except ValueError:  # Prefect's word for "no such document"
         return None
 

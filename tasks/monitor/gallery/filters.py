@@ -10,7 +10,6 @@ from typing import Any, Literal
 from pydantic import Field
 from sqlalchemy import ColumnElement, Engine, Text, cast, exists, func, or_
 from sqlalchemy import select as select_columns
-from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 
 from blocks.database.engine import reading
@@ -28,6 +27,7 @@ from blocks.database.tables import (
     Verdict,
 )
 from blocks.frozen import Frozen
+from tasks.settle.in_force import is_in_force
 from tasks.settle.truth import PERSON
 from tasks.triage.reasons import ODD_PICTURES
 
@@ -116,18 +116,9 @@ def _conditions(collection: str, wanted: Filter) -> list[ColumnElement[bool]]:
     return found
 
 
-def in_force() -> list[ColumnElement[bool]]:
-    """Return what makes a label one that is true now: not retracted, and of the highest revision."""
-    later: Any = aliased(Label)
-    corrected = exists().where(
-        later.item_id == Label.item_id, later.region == Label.region, later.revision > col(Label.revision)
-    )
-    return [~col(Label.retracted), ~corrected]
-
-
 def _labels(collection: str) -> list[ColumnElement[bool]]:
     mine = select(Batch.id).where(Batch.collection == collection)
-    return [col(Label.item_id) == col(Item.id), col(Label.batch_id).in_(mine), *in_force()]
+    return [col(Label.item_id) == col(Item.id), col(Label.batch_id).in_(mine), *is_in_force()]
 
 
 def _labelled(collection: str, wanted: Filter) -> ColumnElement[bool]:
@@ -179,7 +170,7 @@ def _differs(collection: str, how: Differs) -> ColumnElement[bool]:
         *_labels(collection), col(Label.origin) == PERSON, col(Label.proposal_id).is_(None), col(Label.shape).is_(None)
     )
     became: Any = exists().where(
-        col(Label.item_id) == col(Item.id), col(Label.proposal_id) == col(Proposal.id), *in_force()
+        col(Label.item_id) == col(Item.id), col(Label.proposal_id) == col(Proposal.id), *is_in_force()
     )
     refused = exists().where(
         *_of_model(),
@@ -207,7 +198,7 @@ def _label_counts(collection: str) -> Any:
     mine = select(Batch.id).where(Batch.collection == collection)
     return (
         select_columns(col(Label.item_id), func.count().label("labels"))
-        .where(col(Label.batch_id).in_(mine), *in_force())
+        .where(col(Label.batch_id).in_(mine), *is_in_force())
         .group_by(col(Label.item_id))
         .subquery()
     )
