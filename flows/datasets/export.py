@@ -12,13 +12,13 @@ from tasks.dataset.steps import export_labels
 def export(
     collection: CollectionName, folder: str, options: DatasetOptions | None = None, plugs: str = "local"
 ) -> ExportReport:
-    """Write the settled labels of a collection as a dataset; a folder that holds anything is refused.
+    """Write the settled labels of a collection as a dataset; a folder that holds anything else is refused.
 
     Args:
         collection: Whose labels.
         folder: Where the dataset goes on the worker's machine: absent, or empty. A relative one is below the state
             folder.
-        options: Its format, and what becomes of the pictures.
+        options: Its format, what becomes of the pictures, and whether an earlier export is replaced.
         plugs: Leave it as it is: the name under which the connections of this stack are saved.
     """
     return export_labels(collection, folder, options or DatasetOptions(), plugs)

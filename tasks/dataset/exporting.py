@@ -5,8 +5,9 @@ from sqlalchemy import Engine
 
 from blocks.frozen import Frozen
 from blocks.storage.stores import Store
+from tasks.dataset.formats.writing.place import place_of
 from tasks.dataset.formats.writing.target import Images
-from tasks.dataset.take_along import Format, place_of, take_along
+from tasks.dataset.take_along import Format, take_along
 
 
 class DatasetOptions(Frozen):
@@ -15,6 +16,9 @@ class DatasetOptions(Frozen):
     format: Format = Field(default="coco", description="Of the dataset")
     images: Images = Field(
         default="copy", description="Copy the pictures, link to those in the object store (a folder), or none"
+    )
+    overwrite: bool = Field(
+        default=False, description="Replace an earlier export in the folder; what no export wrote is never deleted"
     )
 
 
@@ -35,7 +39,9 @@ def export_dataset(engine: Engine, store: Store, collection: str, folder: str, o
     """Write the settled truth of a collection as a dataset; see `take_along` for what is raised."""
     said: list[str] = []
     place = place_of(folder)
-    result = take_along(engine, store, collection, place, options.format, options.images, said.append)
+    result = take_along(
+        engine, store, collection, place, options.format, options.images, said.append, overwrite=options.overwrite
+    )
     return ExportReport(
         folder=str(place),
         snapshot=result.snapshot.id,

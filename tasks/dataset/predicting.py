@@ -18,8 +18,9 @@ from blocks.database.engine import open_engine, reading, upsert, writing
 from blocks.database.tables import Batch, BatchItem, Item, Label, Proposal, Route, Source, utc_now
 from blocks.errors import BadOption
 from blocks.storage.stores import FolderStore, Store
+from tasks.dataset.formats.writing.place import check_target
 from tasks.dataset.formats.writing.target import TakenAlong
-from tasks.dataset.take_along import Format, check_target, take_along
+from tasks.dataset.take_along import Format, take_along
 from tasks.detect.models import keys_of
 from tasks.detect.options import TilingOptions
 from tasks.detect.proposals import proposals_of, propose

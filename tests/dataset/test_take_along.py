@@ -209,7 +209,7 @@ def test_a_place_that_is_taken_or_closed_is_refused_and_left_as_it_is(
     else:
         place = Path("/proc/out")  # nobody may write there
     before = sorted(tmp_path.iterdir())
-    with pytest.raises(BadOption, match=r"not empty|cannot be written"):
+    with pytest.raises(BadOption, match=r"no folder|not empty|cannot be written"):
         take_along(engine, store, "lot", place, "coco", "copy")
     assert sorted(tmp_path.iterdir()) == before
 
@@ -335,3 +335,88 @@ def test_json_lines_hold_where_a_label_comes_from(engine: Engine, store: Store, 
     with open_dataset(tmp_path / "out") as dataset:
         (back,) = [label for each in dataset.pictures() for label in each.labels or () if label.kind]
     assert (back.kind, back.score, back.attributes["person"]) == ("crimson", 0.75, "ada@example.org")
+
+
+def below(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_an_earlier_export_is_replaced_only_when_asked_and_said_before(
+    engine: Engine, store: Store, ids: list[str], tmp_path: Path
+) -> None:
+    place = tmp_path / "out"
+    take_along(engine, store, "lot", place, "coco", "copy")
+    before = below(place)
+    with pytest.raises(BadOption, match=r"not empty.*--overwrite replaces"):
+        take_along(engine, store, "lot", place, "yolo", "none")
+    assert below(place) == before
+    said: list[str] = []
+    take_along(engine, store, "lot", place, "yolo", "none", said.append, overwrite=True)
+    assert "holds an export of 'lot'" in said[0]
+    assert (place / "data.yaml").is_file()
+    assert not (place / "annotations").exists()
+    assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".labelline")]
+
+
+@pytest.mark.parametrize("mine", ["notes.txt", "images/train/mine.png", "link"])
+def test_what_no_export_wrote_is_never_replaced(
+    engine: Engine, store: Store, ids: list[str], tmp_path: Path, mine: str
+) -> None:
+    place = tmp_path / "out"
+    take_along(engine, store, "lot", place, "coco", "copy")
+    if mine == "link":
+        (place / mine).symlink_to(tmp_path)
+    else:
+        (place / mine).write_text("mine")
+    before = below(place)
+    with pytest.raises(BadOption, match=rf"what no export wrote \({mine}\).*Nothing was changed"):
+        take_along(engine, store, "lot", place, "coco", "copy", overwrite=True)
+    assert below(place) == before
+
+
+@pytest.mark.parametrize("facts", ["", "{", "[]", '{"snapshot": "abc"}'])
+def test_a_folder_without_an_export_is_not_overwritten(
+    engine: Engine, store: Store, ids: list[str], tmp_path: Path, facts: str
+) -> None:
+    place = tmp_path / "out"
+    place.mkdir()
+    (place / "mine.txt").write_text("mine")
+    if facts:
+        (place / "snapshot.json").write_text(facts)
+    before = below(place)
+    with pytest.raises(BadOption, match="holds no export that could be replaced"):
+        take_along(engine, store, "lot", place, "coco", "copy", overwrite=True)
+    assert below(place) == before
+
+
+def test_a_replacement_that_fails_or_is_killed_leaves_the_earlier_export(
+    engine: Engine, store: FolderStore, ids: list[str], tmp_path: Path
+) -> None:
+    place = tmp_path / "out"
+    take_along(engine, store, "lot", place, "coco", "none")
+    before = below(place)
+    killed = """
+import os, sys
+from pathlib import Path
+from blocks.database.engine import open_engine
+from blocks.storage.stores import FolderStore
+from tasks.dataset import take_along as ours
+move = Path.replace
+def die(self, target):  # once the earlier export has left its place
+    move(self, target)
+    os.kill(os.getpid(), 9)
+Path.replace = die
+engine, store = open_engine(sys.argv[1]), FolderStore(Path(sys.argv[2]))
+ours.take_along(engine, store, "lot", Path(sys.argv[3]), "yolo", "none", overwrite=True)
+"""
+    command = [sys.executable, "-c", killed, str(engine.url), str(store.root), str(place)]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    assert not place.exists()
+    lost = next(store.root.rglob("*.png"))
+    kept = lost.rename(tmp_path / "kept.png")
+    with pytest.raises(Exception, match="no object"):
+        take_along(engine, store, "lot", place, "yolo", "copy", overwrite=True)
+    assert below(place) == before
+    kept.rename(lost)
+    take_along(engine, store, "lot", place, "yolo", "copy", overwrite=True)
+    assert (place / "data.yaml").is_file()

@@ -67,16 +67,19 @@ def import_labels(
 @labels_app.command()
 def export(
     collection: Annotated[str, typer.Argument(help="Whose settled labels.")],
-    out: Annotated[Path, typer.Option(help="The folder to write: absent, or empty.")],
+    out: Annotated[Path, typer.Option(help="The folder to write: absent, empty, or with --overwrite an export.")],
     fmt: Annotated[ExportFormatName, typer.Option("--format", help="Of the dataset.")] = ExportFormatName.COCO,
     images: Annotated[
         ImagesName, typer.Option(help="Copy the pictures, link to those in the object store, or none.")
     ] = ImagesName.COPY,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an earlier export in the folder, and nothing else.")
+    ] = False,
 ) -> None:
     """Take the settled labels of a collection along, as a dataset in a format that other programs read."""
     from infra.cli.commands.export_command import export_collection
 
-    export_collection(labelline_home(), collection, fmt.value, out.absolute(), images.value)
+    export_collection(labelline_home(), collection, fmt.value, out.absolute(), images.value, overwrite=overwrite)
 
 
 @labels_app.command()

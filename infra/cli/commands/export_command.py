@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 console = Console(soft_wrap=True, markup=False, emoji=False, highlight=False)
 
 
-def export_collection(home: Path, collection: str, fmt: "Format", folder: Path, images: "Images") -> None:
+def export_collection(
+    home: Path, collection: str, fmt: "Format", folder: Path, images: "Images", *, overwrite: bool = False
+) -> None:
     """Write the settled labels of a collection into a folder, and say what is in it and what is not.
 
     Raises:
@@ -44,7 +46,7 @@ def export_collection(home: Path, collection: str, fmt: "Format", folder: Path, 
         engine, store = open_catalog(PLUGS), open_store(PLUGS)
         collection = require_collection(engine, collection)
         with console.status(f"writing {escape(str(folder))} …"):
-            result = take_along(engine, store, collection, folder, fmt, images, console.print)
+            result = take_along(engine, store, collection, folder, fmt, images, console.print, overwrite=overwrite)
     for line in told(result, fmt, images):
         console.print(line)
 
