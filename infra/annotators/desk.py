@@ -104,7 +104,7 @@ def find_desks(server: AnnotationServer, collection: str) -> list[Desk]:
         _, separator, numbered = project["title"].rpartition(": ")
         queue = plain_queue(numbered)
         if separator and project["title"] == project_title(numbered, collection):
-            slot = int(queue.partition("~")[2].removeprefix(REFEREE) or 0)
+            slot = slot_of(queue)
             try:
                 kind = _kind_of(project["label_config"])
             except UnknownQuestionKind as error:  # the others go on
@@ -113,6 +113,11 @@ def find_desks(server: AnnotationServer, collection: str) -> list[Desk]:
             classes = _classes_of(project["label_config"])
             desks.append(Desk(int(project["id"]), asked_queue(queue), classes, kind, slot, is_for_referees(queue)))
     return desks
+
+
+def slot_of(queue: str) -> int:
+    """Return which slot of its queue a name means, among people's or among referees'; 0: the queue itself."""
+    return int(queue.partition("~")[2].removeprefix(REFEREE) or 0)
 
 
 def _kind_of(label_config: str) -> str:
@@ -149,11 +154,12 @@ def open_questions(server: AnnotationServer, desk: Desk, passed_over: Collection
         tasks = list_tasks(server, desk.project_id, UNANSWERED, include=include, page=page, page_size=PAGE_SIZE)
         ours = [task for task in tasks if "question_id" in task["data"] and task["id"] not in passed_over]
         if ours or len(tasks) < PAGE_SIZE:
-            return [_question_of(task, desk) for task in ours]
+            return [question_of(task, desk) for task in ours]
     raise AssertionError("pages never end")
 
 
-def _question_of(task: dict[str, Any], desk: Desk) -> OpenQuestion:
+def question_of(task: dict[str, Any], desk: Desk) -> OpenQuestion:
+    """Return what a person sees of a task, as Label Studio lists it: with its id, and that of its prediction."""
     data = task["data"]
     page = crops_in(data)
     shown: dict[str, Any] = task["predictions"][0] if task.get("predictions") else {"id": None, "result": []}

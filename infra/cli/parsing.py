@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -12,8 +13,14 @@ from blocks.naming.names import check_class, check_classes, check_collection, ch
 from blocks.naming.patterns import compile_pattern
 from infra.cli.words import shorten
 
+if TYPE_CHECKING:
+    from infra.forecast.result import Pay
+
 TILE_STEP = 32
 """Networks halve a picture five times."""
+
+MOST_IN_CURRENCY = 12
+"""Characters."""
 
 MOST_IN_VERSION = 100
 """Characters; versions of models are numbers, and aliases a word."""
@@ -198,6 +205,21 @@ def parse_detector(text: str) -> str:
             param_hint="--detector",
         )
     return text
+
+
+def parse_pay(wage: float | None, currency: str) -> "Pay":
+    """Return what people are paid for an hour, as typed.
+
+    Raises:
+        typer.BadParameter: It is a currency without an amount, or no word.
+    """
+    from infra.forecast.result import Pay
+
+    if currency and wage is None:
+        raise typer.BadParameter("it says nothing without --wage, the money for an hour", param_hint="--currency")
+    if not currency.isprintable() or len(currency) > MOST_IN_CURRENCY:
+        raise typer.BadParameter(f"{shorten(repr(currency))}: expected a word such as EUR", param_hint="--currency")
+    return Pay(wage=wage, currency=currency)
 
 
 @contextmanager

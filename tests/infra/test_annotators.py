@@ -23,10 +23,10 @@ from infra.annotators.desk import (
     OpenQuestion,
     _classes_of,
     _kind_of,
-    _question_of,
     boxes_result,
     find_desks,
     kind_result,
+    question_of,
 )
 from infra.annotators.kinds import answer_kind
 from infra.annotators.matching import match
@@ -293,7 +293,7 @@ def test_regions_go_out_as_a_browser_sends_them_and_are_read_as_they_were_meant(
 def test_an_open_question_is_read_from_a_task() -> None:
     link = "http://127.0.0.1:1/images/abc123?crop=1%2C2%2C30%2C40&signature=f00"
     data = {"image": link, "question_id": "q", "choices": [{"value": "tanker"}, {"value": "cannot tell"}]}
-    read = _question_of({"id": 3, "data": data, "predictions": []}, Desk(1, "name-kind", (), "kind"))
+    read = question_of({"id": 3, "data": data, "predictions": []}, Desk(1, "name-kind", (), "kind"))
     assert (read.item_id, read.crop, read.choices, read.regions) == (
         "abc123",
         (1, 2, 30, 40),

@@ -10,6 +10,9 @@ from infra.cli.choices import TruthFormatName
 
 people_app = typer.Typer()
 
+DETECTOR = typer.Option(help="Weights (.pt, .onnx), a version, the champion, or nobody.")
+TRUTH = typer.Option(exists=True, file_okay=False, help="Images with true labels to try, as for `simulate`.")
+
 
 @people_app.command()
 def people(
@@ -63,3 +66,65 @@ def simulate(
     server = annotation_server(labelline_home(), collection)
     who = People(count=people, skill=skill, referees=referees, referee_skill=referee_skill, seed=seed)
     simulate_in_terminal(server, truth.resolve(), collection, who, fmt=fmt.value, once=once)
+
+
+@people_app.command()
+def forecast(
+    context: typer.Context,
+    place: Annotated[str, typer.Argument(metavar="FOLDER|COLLECTION", help="Images, or what was taken in before.")],
+    *,
+    classes: Annotated[str | None, typer.Option(help="As for `label`; those of its labels if not given.")] = None,
+    line: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="A file of the line's options, as for `label`.")
+    ] = None,
+    detector: Annotated[
+        str, typer.Option(help="Weights (.pt, .onnx), a version, the champion, or nobody.")
+    ] = "champion",
+    label_kind: Annotated[str, typer.Option(help="What a label is: boxes, or classes of whole images.")] = "boxes",
+    kinds: Annotated[
+        list[str] | None, typer.Option(help="Exact kinds of a class, such as truck=box,tanker. May be repeated.")
+    ] = None,
+    accept: Annotated[float, typer.Option(min=0, max=1, help="Boxes of this score or more need no person.")] = 0.6,
+    tile: Annotated[int, typer.Option(min=64, max=4096, help="Side of a tile in pixels.")] = 640,
+    sample: Annotated[int, typer.Option(min=5, max=10_000, help="Images that are tried.")] = 50,
+    truth: Annotated[Path | None, TRUTH] = None,
+    objects: Annotated[
+        float | None, typer.Option(min=0, max=10_000, help="On an image, on average, where no label tells.")
+    ] = None,
+    people: Annotated[int, typer.Option(min=1, max=12, help="Simulated people for each queue.")] = 3,
+    skill: Annotated[float, typer.Option(min=0, max=1, help="Share of objects that come out right.")] = 0.97,
+    wage: Annotated[float | None, typer.Option(min=0, max=1e9, help="Money for an hour of a person.")] = None,
+    currency: Annotated[str, typer.Option(help="Of the wage, such as EUR: written behind it.")] = "",
+    seed: Annotated[int, typer.Option(min=0, help="Draws another sample, and other mistakes.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="All of it as JSON, for other programs.")] = False,
+) -> None:
+    """Foretell what labelling would take, before anybody is hired: hours, money, errors and questions, by queue.
+
+    The line runs on a sample with simulated people, in a catalogue of its own: nothing is asked or written.
+    """
+    from infra.annotators.people import People
+    from infra.cli import parsing
+    from infra.cli.commands.forecast_command import ForecastRequest, forecast_place
+    from infra.cli.label_request import LabelRequest
+    from infra.cli.line_file import OptionsGiven, read_line_file
+
+    folder = parsing.parse_place(place)
+    file = read_line_file(line) if line else None
+    chosen = OptionsGiven(context, file)
+    known = chosen.of("classes", parsing.parse_classes(classes) if classes else (), lambda one: one.classes)
+    request = LabelRequest(
+        folder=folder,
+        collection=parsing.parse_collection(None, folder) if folder else place,
+        classes=known,
+        detector=parsing.parse_detector(chosen.of("detector", detector, lambda one: one.detector)),
+        label_kind=chosen.of("label_kind", label_kind, lambda one: one.label_kind),
+        kinds=chosen.of("kinds", parsing.parse_kinds(kinds or [], known), lambda one: one.kinds),
+        accept=chosen.of("accept", accept, lambda one: one.triage.accept),
+        tile_px=parsing.parse_tile(chosen.of("tile", tile, lambda one: one.tiling.tile_px)),
+        sequence_pattern=None,
+        batch_size=sample,
+        file=file.model_dump(mode="json") if file else {},
+    )
+    who = People(count=people, skill=skill, seed=seed)
+    asked = ForecastRequest(request, sample, who, parsing.parse_pay(wage, currency), objects, truth)
+    forecast_place(labelline_home(), asked, as_json=as_json)

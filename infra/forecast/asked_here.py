@@ -1,0 +1,129 @@
+"""A queue's questions answered on the spot: simulated people get what Label Studio would show, and answer its way.
+
+Nothing is sent anywhere: each question becomes the very task that a project would import, the person's result is read
+as an annotation that Label Studio told of, and consensus asks the next person as in a line. So this is the line's own
+code on both sides of Label Studio, without Label Studio.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlmodel import col, select
+
+from blocks.database.engine import reading, writing
+from blocks.database.tables import Question, QuestionState, utc_now
+from blocks.servers.annotation_server import AnnotationServer
+from infra.annotators.answers import answer_as
+from infra.annotators.desk import Desk, OpenQuestion, question_of, slot_of
+from infra.annotators.people import People, Person
+from infra.annotators.times import Stopwatch
+from infra.annotators.truth import TruePicture
+from tasks.review.decide.aggregate import weigh_answers
+from tasks.review.posting.outbox import note_posted
+from tasks.review.questions.asked import queue_as_asked
+from tasks.review.questions.bookmarks import queue_of_project, write_bookmarks
+from tasks.review.questions.queue import Queue
+from tasks.review.questions.slots import asked_queue, is_for_referees, unsent_queues
+from tasks.review.questions.task import to_task
+from tasks.review.receiving.annotations import HeardTask
+from tasks.review.receiving.record import record_annotations
+
+NOWHERE = AnnotationServer(
+    url="http://label-studio.invalid",
+    api_token="",
+    gateway_url="http://gateway.invalid",
+    link_secret="",
+    doorbell_secret="",
+)
+"""Links to pictures must name a server; nobody follows these (RFC 2606 reserves the name)."""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenTime:
+    """What one person's answer to one question took."""
+
+    queue: str
+    item_id: str
+    seconds: float
+
+
+@dataclass(slots=True)
+class PeopleHere:
+    """Simulated people in the same process as the catalogue whose questions they answer.
+
+    Attributes:
+        engine: The catalogue of the dry run.
+        pictures: What is true, by item id; of every item that is asked about.
+        people: Who they are.
+        say: Told how many answers there are so far.
+        times: What each answer took.
+    """
+
+    engine: Engine
+    pictures: Mapping[str, TruePicture]
+    people: People
+    say: Callable[[int], None] = lambda _done: None
+    times: list[GivenTime] = field(default_factory=list)
+    _projects: dict[str, int] = field(default_factory=dict)
+
+    def answer(self, queue: Queue, batch_id: str) -> None:
+        """Answer what a batch asks in a queue, until nobody more is to be asked."""
+        while True:
+            for part in unsent_queues(self.engine, queue, batch_id, 0):
+                self._answer_part(part, batch_id)
+            if not weigh_answers(self.engine, queue, batch_id).opened:
+                break
+        weigh_answers(self.engine, queue, batch_id, is_last=True)
+
+    def _answer_part(self, part: Queue, batch_id: str) -> None:
+        part = queue_as_asked(self.engine, part, batch_id, 0).model_copy(update={"name": part.name})
+        project_id = self._projects.setdefault(part.name, len(self._projects) + 1)
+        with writing(self.engine) as session:
+            write_bookmarks(session, {queue_of_project(project_id): part.model_dump_json()})
+        mine = (Question.queue == part.name, Question.batch_id == batch_id)
+        unsent = select(Question).where(*mine, Question.state == QuestionState.WRITTEN.value)
+        with reading(self.engine) as session:
+            rows = session.exec(unsent.order_by(col(Question.priority).desc(), col(Question.id))).all()
+        first = len(self.times) + 1
+        note_posted(self.engine, project_id, {row.id: first + number for number, row in enumerate(rows)})
+        desk = Desk(
+            project_id, asked_queue(part.name), part.classes, part.kind, slot_of(part.name), is_for_referees(part.name)
+        )
+        record_annotations(self.engine, [self._answered(part, desk, row) for row in rows], "forecast")
+
+    def _answered(self, queue: Queue, desk: Desk, row: Question) -> HeardTask:
+        number = len(self.times) + 1
+        task = to_task(NOWHERE, queue, row.id, row.item_id, row.payload, row.priority)
+        shown = [{"id": number, **prediction} for prediction in task["predictions"]]
+        question = question_of({"id": number, "data": task["data"], "predictions": shown}, desk)
+        person = self.people.for_question(desk.queue, question.key, desk.slot, as_referee=desk.is_for_referees)
+        watch = Stopwatch(person.chance(f"{question.key}|seconds"), person.habits.drawing)
+        result, _ = answer_as(person, question, self.pictures, watch)
+        self.times.append(GivenTime(desk.queue, row.item_id, watch.seconds))
+        self.say(number)
+        return _heard(question, person, result, watch.seconds)
+
+
+def _heard(question: OpenQuestion, person: Person, result: list[dict[str, Any]], seconds: float) -> HeardTask:
+    """Return an answer as Label Studio would tell of it."""
+    now = utc_now()
+    annotation = {
+        "id": question.task_id,
+        "created_at": now,
+        "updated_at": now + timedelta(microseconds=question.task_id),
+        "result": result,
+        "lead_time": seconds,
+        "parent_prediction": question.prediction_id,
+        "created_username": f"{person.name} {person.email}, {question.task_id}",
+    }
+    return HeardTask.model_validate(
+        {
+            "id": question.task_id,
+            "project_id": question.desk.project_id,
+            "data": {"question_id": question.question_id},
+            "annotations": [annotation],
+        }
+    )
