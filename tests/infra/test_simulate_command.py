@@ -112,8 +112,9 @@ def test_referees_finish_what_a_crowd_without_them_leaves_open(
     shown = let_work(engine, label_studio, queue, truth, "--referees", "1")
     assert "2 people of skill 0.5 and 1 referee of skill 1 know 4 pictures" in shown
     assert queue.referees[0] in shown
+    assert "unknown-class" in shown
     assert "0.txt, line 5: class number 7, but there are 1 names; it is left out" in shown
-    assert len(list((tmp_path / "home" / "problems").iterdir())) == 1
+    assert len(list((tmp_path / "home" / "problems").iterdir())) == 2
     assert states(engine) == {QuestionState.ANSWERED}
     with reading(engine) as session:
         decided = session.exec(select(Decision)).all()

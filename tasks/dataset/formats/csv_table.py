@@ -12,6 +12,7 @@ from pathlib import Path
 from blocks.errors import BadTruth
 from blocks.shapes import Bounds, Whole
 from blocks.storage.outside_files import open_regular
+from tasks.dataset.formats.reading.faults import Oddity, fault_of
 from tasks.dataset.formats.reading.files import SPLIT_NAMES
 from tasks.dataset.formats.reading.look import columns_of, look_at
 from tasks.dataset.formats.reading.pictures import RawLabel, ReadPicture
@@ -87,7 +88,7 @@ def _take_in(name: str, table: PictureTable, reading: Reading) -> None:
             row = {thing: cells[at].strip() for thing, at in places.items() if at < len(cells)}
             said = row.get("picture", "")
             if not said:
-                reading.problems.add(name, f"{ROW} {number}", "names no picture")
+                reading.problems.add(Oddity.MISSING_PICTURE, name, f"{ROW} {number}", "names no picture")
                 continue
             picture = table.list(
                 said, name, f"{ROW} {number}", _size(row), SPLIT_NAMES.get(row.get("split", "").lower())
@@ -97,7 +98,7 @@ def _take_in(name: str, table: PictureTable, reading: Reading) -> None:
             try:
                 table.add(picture, RawLabel(row["class"], _place(row), name, number, **_rest(row)))  # type: ignore[arg-type]
             except ValueError as error:
-                reading.problems.add(name, f"{ROW} {number}", str(error))
+                reading.problems.add(fault_of(error), name, f"{ROW} {number}", str(error))
                 picture.lost += 1
 
 

@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from blocks.errors import BadTruth
 from blocks.shapes import Bounds, Mask, Polygon, Shape, Whole
+from tasks.dataset.formats.reading.faults import FaultyLabel, Oddity, fault_of
 from tasks.dataset.formats.reading.files import SPLIT_NAMES
 from tasks.dataset.formats.reading.look import look_at
 from tasks.dataset.formats.reading.pictures import RawLabel, ReadPicture
@@ -45,7 +46,7 @@ class CvatFormat:
                 _take_in(name, table, reading)
             except BadTruth as error:
                 refused.append(error)
-                reading.problems.add(name, "", str(error))
+                reading.problems.add(Oddity.UNREADABLE_FILE, name, "", str(error))
         if len(refused) == len(names):
             raise refused[0] if refused else BadTruth(f"{reading.files.root} has no annotations of CVAT (.xml)")
         yield from table.pictures()
@@ -103,14 +104,14 @@ def _attributes(facts: Mapping[str, object]) -> str:
 
 
 def _take_in(name: str, table: PictureTable, reading: Reading) -> None:
-    shapes = tracks = 0
+    shapes = 0
     for element in elements(reading.files.path(name), ("image", "track", "label")):
         if element.tag == "label":
             said = next((each.text for each in element.inside if each.tag == "name"), "")
             if said:
                 reading.classes.setdefault(said)
         elif element.tag == "track":
-            tracks += 1
+            _refuse_track(element, name, reading)
         else:
             picture = _listed(element, name, table, reading)
             if picture is None:
@@ -118,17 +119,24 @@ def _take_in(name: str, table: PictureTable, reading: Reading) -> None:
             for each in element.inside:
                 shapes += 1
                 _add(each, name, shapes, picture, table, reading)
-    if tracks:
-        reading.problems.add(
-            name, "", f"{tracks} tracks of a video are not read: export the frames as 'CVAT for images'"
-        )
+
+
+def _refuse_track(track: Element, file: str, reading: Reading) -> None:
+    places = sum(each.facts.get("outside") != "1" for each in track.inside)
+    reading.problems.add(
+        Oddity.TRACK,
+        file,
+        f"track {track.facts.get('id', '?')}",
+        f"a {track.facts.get('label', '?')} at {places} places of a video is not read: export the frames as 'CVAT for "
+        "images'",
+    )
 
 
 def _listed(element: Element, file: str, table: PictureTable, reading: Reading) -> ListedPicture | None:
     said = element.facts.get("name", "")
     place = f"image {element.facts.get('id', '?')}"
     if not said:
-        reading.problems.add(file, place, "has no name")
+        reading.problems.add(Oddity.MISSING_PICTURE, file, place, "has no name")
         return None
     try:
         size = int(float(element.facts.get("width", 0))), int(float(element.facts.get("height", 0)))
@@ -152,7 +160,7 @@ def _add(each: Element, file: str, number: int, picture: ListedPicture, table: P
             attributes={name: text for name, text in attributes.items() if text},
         )
     except (ValueError, OverflowError) as error:
-        reading.problems.add(file, f"{SHAPE} {number}", " ".join(str(error).splitlines()[:2]))
+        reading.problems.add(fault_of(error), file, f"{SHAPE} {number}", " ".join(str(error).splitlines()[:2]))
         picture.lost += 1
         return
     table.add(picture, label)
@@ -163,7 +171,7 @@ def _place(each: Element) -> Bounds | Shape:
     if each.tag == "tag":
         return Whole()
     if float(facts.get("rotation") or 0):
-        raise ValueError(f"a {each.tag} turned by {facts['rotation']} degrees, which is not read")
+        raise FaultyLabel(Oddity.UNREAD_SHAPE, f"a {each.tag} turned by {facts['rotation']} degrees, which is not read")
     if each.tag == "box":
         left, top, right, bottom = (float(facts.get(name, "nan")) for name in CORNERS)
         return left, top, right, bottom
@@ -174,4 +182,4 @@ def _place(each: Element) -> Bounds | Shape:
         left, top, width, height = (int(float(facts.get(name, "nan"))) for name in ("left", "top", "width", "height"))
         runs = tuple(int(run) for run in facts.get("rle", "").split(",") if run.strip())
         return Mask(left=left, top=top, width=width, height=height, runs=runs)
-    raise ValueError(f"a {each.tag}, which is not read")
+    raise FaultyLabel(Oddity.UNREAD_SHAPE, f"a {each.tag}, which is not read")

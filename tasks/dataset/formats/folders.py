@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote
 
 from blocks.errors import BadOption
 from blocks.shapes import Whole
+from tasks.dataset.formats.reading.faults import Oddity
 from tasks.dataset.formats.reading.files import SPLIT_NAMES
 from tasks.dataset.formats.reading.pictures import RawLabel, ReadPicture
 from tasks.dataset.formats.reading.reading import Reading
@@ -39,7 +40,7 @@ class FoldersFormat:
         for name in names:
             parts = PurePosixPath(name).parts[has_splits:-1]
             if not parts:
-                reading.problems.add(name, "", "lies in no folder of a class")
+                reading.problems.add(Oddity.UNKNOWN_CLASS, name, "", "lies in no folder of a class")
             elif (sight := reading.see(name)) is not None:
                 label = RawLabel(unquote(parts[0]), Whole(), sight.name, 1)
                 split = SPLIT_NAMES[PurePosixPath(name).parts[0]] if has_splits else None

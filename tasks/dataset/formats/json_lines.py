@@ -10,6 +10,7 @@ from typing import Any
 from blocks.errors import BadShape, BadTruth
 from blocks.shapes import Box, read_shape
 from blocks.storage.outside_files import open_regular
+from tasks.dataset.formats.reading.faults import Oddity, fault_of
 from tasks.dataset.formats.reading.files import SPLIT_NAMES
 from tasks.dataset.formats.reading.pictures import RawLabel, ReadPicture
 from tasks.dataset.formats.reading.reading import Reading
@@ -106,18 +107,18 @@ def _rows(name: str, reading: Reading) -> Iterator[tuple[int, dict[str, Any]]]:
             try:
                 row = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
             except (ValueError, RecursionError) as error:
-                reading.problems.add(name, f"{LINE} {number}", f"is no JSON ({str(error)[:100]})")
+                reading.problems.add(Oddity.BROKEN_LABEL, name, f"{LINE} {number}", f"is no JSON ({str(error)[:100]})")
                 continue
             if isinstance(row, dict):
                 yield number, row
             else:
-                reading.problems.add(name, f"{LINE} {number}", "is no table")
+                reading.problems.add(Oddity.BROKEN_LABEL, name, f"{LINE} {number}", "is no table")
 
 
 def _take_in(row: dict[str, Any], name: str, number: int, table: PictureTable, reading: Reading) -> None:
     place, said, labels = f"{LINE} {number}", row.get("picture"), row.get("labels")
     if not isinstance(said, str) or not said or not isinstance(labels, list):
-        reading.problems.add(name, place, "expected a 'picture' and a list of 'labels'")
+        reading.problems.add(Oddity.BROKEN_LABEL, name, place, "expected a 'picture' and a list of 'labels'")
         return
     sides = row.get("width"), row.get("height")
     size = (int(sides[0]), int(sides[1])) if all(type(side) is int for side in sides) else None  # type: ignore[arg-type]
@@ -142,7 +143,7 @@ def _add(row: Any, name: str, number: int, picture: ListedPicture, table: Pictur
             attributes={key: row[key] for key in KEPT if row.get(key) is not None},
         )
     except BadShape as error:
-        reading.problems.add(name, f"{LINE} {number}", str(error))
+        reading.problems.add(fault_of(error), name, f"{LINE} {number}", str(error))
         picture.lost += 1
         return
     table.add(picture, label)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blocks.errors import BadTruth
+from tasks.dataset.formats.reading.faults import Oddity
 from tasks.dataset.formats.reading.files import DatasetFiles
 from tasks.dataset.formats.reading.look import format_of
 from tasks.dataset.formats.reading.pictures import ReadPicture
@@ -69,6 +70,6 @@ def open_dataset(path: Path, fmt: str = "auto", size_of: SizeOf | None = None) -
     files = DatasetFiles(path) if path.is_dir() else DatasetFiles(path.parent, only=path.name)
     reading = Reading(files) if size_of is None else Reading(files, size_of)
     for folder in files.closed:
-        reading.problems.add(folder, "", "a folder that this user may not list")
+        reading.problems.add(Oddity.UNREADABLE_FILE, folder, "", "a folder that this user may not list")
     form = reader_named(format_of(files) if fmt == "auto" else fmt)
     yield OpenDataset(form.name, form.unit, reading)

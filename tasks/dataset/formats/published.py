@@ -9,6 +9,7 @@ from typing import Literal
 from blocks.errors import BadTruth
 from blocks.shapes import Whole
 from tasks.dataset.formats.opened import open_dataset
+from tasks.dataset.formats.reading.faults import Oddity
 from tasks.dataset.formats.reading.pictures import ReadPicture
 from tasks.dataset.formats.reading.problems import Problems
 
@@ -67,7 +68,9 @@ def read_truth(folder: Path, fmt: TruthFormat = "auto") -> Truth:
     with open_dataset(folder, fmt) as dataset:
         for picture in dataset.pictures():
             if picture.path is None:
-                dataset.problems.add(picture.name, "", "has labels, but there is no such picture")
+                dataset.problems.add(
+                    Oddity.MISSING_PICTURE, picture.name, "", "has labels, but there is no such picture"
+                )
             elif picture.labels is not None:
                 known.append(picture)
     known.sort(key=lambda picture: picture.name)

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 from blocks.errors import BadTruth
 from blocks.storage.outside_files import parse_xml, read_bounded
+from tasks.dataset.formats.reading.faults import Oddity, fault_of
 from tasks.dataset.formats.reading.files import SPLIT_NAMES
 from tasks.dataset.formats.reading.pictures import RawLabel, ReadPicture
 from tasks.dataset.formats.reading.reading import MAX_LABEL_BYTES, Reading
@@ -37,11 +38,13 @@ class VocFormat:
         for xml in reading.files.with_suffix(".xml"):
             root = _root_of(xml, reading)
             if root is not None and root.tag != "annotation":
-                reading.problems.add(xml, "", f"is no Pascal VOC ({root.tag!r}, not 'annotation')", "note")
+                reading.problems.add(
+                    Oddity.NOT_LABELS, xml, "", f"is no Pascal VOC ({root.tag!r}, not 'annotation')", "note"
+                )
                 continue
             name = _picture_of(xml, root, stems, reading)
             if name in told:
-                reading.problems.add(xml, "", f"a second file for {name}; the first one counts")
+                reading.problems.add(Oddity.DOUBLED_PICTURE, xml, "", f"a second file for {name}; the first one counts")
                 continue
             told.add(name)
             sight = reading.see(name, _said_size(root), xml)
@@ -116,7 +119,7 @@ def _root_of(xml: str, reading: Reading) -> ElementTree.Element | None:
     try:
         return parse_xml(read_bounded(reading.files.path(xml), BadTruth, MAX_LABEL_BYTES), "it", BadTruth)
     except BadTruth as error:
-        reading.problems.add(xml, "", f"{error}; so what its picture shows is not known")
+        reading.problems.add(Oddity.UNREADABLE_FILE, xml, "", f"{error}; so what its picture shows is not known")
         return None
 
 
@@ -132,7 +135,9 @@ def _picture_of(xml: str, root: ElementTree.Element | None, stems: Mapping[str, 
     if len(found) == 1:
         return found[0]
     if found:
-        reading.problems.add(xml, "", f"may be of {' or '.join(found[:3])}; taken for none of them")
+        reading.problems.add(
+            Oddity.AMBIGUOUS_PICTURE, xml, "", f"may be of {' or '.join(found[:3])}; taken for none of them"
+        )
         return stem
     return reading.find(said, xml) or said if said else stem
 
@@ -167,7 +172,7 @@ def _voc_labels(root: ElementTree.Element, xml: str, reading: Reading) -> tuple[
                 raise ValueError("no name or no bndbox")
             left, top, right, bottom = (float(box.findtext(tag) or "nan") for tag in CORNERS)
         except ValueError as error:
-            reading.problems.add(xml, f"{OBJECT} {number}", str(error))
+            reading.problems.add(fault_of(error), xml, f"{OBJECT} {number}", str(error))
             lost += 1
             continue
         said = {tag: (found.findtext(tag) or "").strip() for tag in ATTRIBUTES}

@@ -14,7 +14,7 @@ from blocks.database.engine import upsert, writing
 from blocks.database.import_tables import LabelImport
 from blocks.database.tables import utc_now
 from blocks.storage.stores import Store
-from tasks.dataset.formats.reading.problems import Problem, Problems
+from tasks.dataset.formats.reading.problems import Problem, Problems, write_tallies
 from tasks.dataset.imports.options import TRUTH
 from tasks.dataset.imports.placing import place_pictures
 from tasks.dataset.imports.plan import (
@@ -81,21 +81,17 @@ def bring_in_part(engine: Engine, store: Store, plan: ImportPlan, number: int) -
         start += len(pictures)
     store.put(problems_key(plan.id, f"{number:04d}"), _table(problems), "text/csv")
     told = tuple(problem.told() for problem in problems.first[:FIRST])
-    return counts + ImportCounts(problems={str(name): n for name, n in problems.counts.items()}, first_problems=told)
+    met = {str(name): count for name, count in problems.counts.items()}
+    return counts + ImportCounts(problems=met, kinds=problems.tallies, first_problems=told)
 
 
 def end(engine: Engine, store: Store, plan: ImportPlan, parts: Sequence[ImportCounts]) -> ImportReport:
     """Add the parts up, put all problems into one table, and note that the import is whole."""
-    read = ImportCounts(problems=plan.problem_counts, first_problems=plan.first_problems)
+    read = ImportCounts(problems=plan.problem_counts, kinds=plan.problem_kinds, first_problems=plan.first_problems)
     counts = sum(parts, read)
     key = problems_key(plan.id, "all") if counts.problems else None
     if key:
-        with tempfile.TemporaryDirectory(prefix="labelline-problems-") as folder:
-            table = Path(folder, "problems.csv")
-            with table.open("wb") as out:
-                for at, text in enumerate(_tables(store, plan)):
-                    out.write(text if at == 0 else text.partition(b"\n")[2])
-            store.put(key, table, "text/csv")
+        _keep_tables(store, plan, counts, key)
     report = ImportReport(
         import_id=plan.id,
         collection=plan.collection,
@@ -117,6 +113,19 @@ def end(engine: Engine, store: Store, plan: ImportPlan, parts: Sequence[ImportCo
         session.add(known)
     store.put(_report_key(plan.id), report.model_dump_json().encode(), "application/json")
     return report
+
+
+def _keep_tables(store: Store, plan: ImportPlan, counts: ImportCounts, key: str) -> None:
+    """Put all problems into one table, and how many there are of each kind into another one."""
+    with tempfile.TemporaryDirectory(prefix="labelline-problems-") as folder:
+        table = Path(folder, "problems.csv")
+        with table.open("wb") as out:
+            for at, text in enumerate(_tables(store, plan)):
+                out.write(text if at == 0 else text.partition(b"\n")[2])
+        store.put(key, table, "text/csv")
+        kinds = Path(folder, "kinds.csv")
+        write_tallies(kinds, counts.kinds)
+        store.put(problems_key(plan.id, "by-kind"), kinds, "text/csv")
 
 
 def read_report(store: Store, import_id: str) -> ImportReport:

@@ -13,6 +13,7 @@ from blocks.database.tables import Item, utc_now
 from blocks.errors import BadInput, UnreadableImage
 from blocks.storage.outside_files import read_bounded
 from blocks.storage.stores import Store
+from tasks.dataset.formats.reading.faults import Oddity
 from tasks.dataset.formats.reading.problems import Problems
 from tasks.dataset.imports.plan import ImportPlan, PlannedPicture
 from tasks.intake.files import Examined, uri_of
@@ -61,7 +62,7 @@ def place_pictures(
             item_id = found.item_id if found else None
         if item_id is None:
             why = reasons.get(uris.get(picture.name, ""), "it is gone")
-            problems.add(picture.name, "", f"a picture that cannot be taken in: {why}")
+            problems.add(Oddity.UNREADABLE_PICTURE, picture.name, "", f"a picture that cannot be taken in: {why}")
             continue
         placed.append(PlacedPicture(item_id, position, picture))
     return placed

@@ -16,6 +16,7 @@ from pydantic import Field
 from blocks.frozen import Frozen
 from blocks.shapes import Shape
 from blocks.storage.stores import Store
+from tasks.dataset.formats.reading.problems import KindTally
 from tasks.dataset.imports.options import Purpose
 
 ID_DIGITS = 12
@@ -74,7 +75,8 @@ class ImportPlan(Frozen):
     splits: tuple[str, ...] = Field(default=(), description="parts that the dataset has itself")
     sequence_pattern: str | None = None
     facts: dict[str, int] = Field(default_factory=dict, description="what was read, counted")
-    problem_counts: dict[str, int] = Field(default_factory=dict, description="found while reading, by kind")
+    problem_counts: dict[str, int] = Field(default_factory=dict, description="found while reading, by what came of it")
+    problem_kinds: dict[str, KindTally] = Field(default_factory=dict, description="the same, by kind")
     first_problems: tuple[str, ...] = ()
 
     @property

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pydantic import Field
 
 from blocks.frozen import Frozen
+from tasks.dataset.formats.reading.problems import KindTally, Tallies, added_up, tally_lines, tally_rows
 from tasks.dataset.imports.options import TRUTH, Purpose
 from tasks.triage.summary import escape_cell, table
 
@@ -30,6 +31,7 @@ class ImportCounts(Frozen):
     pictures: dict[str, int] = Field(default_factory=dict)
     labels: dict[str, int] = Field(default_factory=dict)
     problems: dict[str, int] = Field(default_factory=dict)
+    kinds: dict[str, KindTally] = Field(default_factory=dict)
     first_problems: tuple[str, ...] = ()
 
     def __add__(self, other: "ImportCounts") -> "ImportCounts":
@@ -38,6 +40,7 @@ class ImportCounts(Frozen):
             pictures=_sum(self.pictures, other.pictures),
             labels=_sum(self.labels, other.labels),
             problems=_sum(self.problems, other.problems),
+            kinds=added_up(self.kinds, other.kinds),
             first_problems=(*self.first_problems, *other.first_problems)[:SHOWN],
         )
 
@@ -72,9 +75,9 @@ class ImportReport(Frozen):
         lines += [f"pictures {what}: {count:,}" for what, count in pictures.items()]
         lines += [f"labels {what}: {count:,}" for what, count in labels.items()]
         if self.problems:
-            kinds = ", ".join(f"{count:,} {what}" for what, count in self.counts.problems.items())
-            lines += [f"{self.problems:,} problems ({kinds}), all in {self.problems_at}; the first ones:"]
-            lines += [f"  {problem}" for problem in self.counts.first_problems[:SHOWN]]
+            became = ", ".join(f"{count:,} {what}" for what, count in self.counts.problems.items())
+            lines += [f"{self.problems:,} problems ({became}), all in {self.problems_at}; by kind:"]
+            lines += tally_lines(self.counts.kinds)
         if self.purpose == TRUTH and (labels.get(NEW) or labels.get(CHANGED)):
             lines.append("nobody here has looked at these labels, and no certificate will say so")
         return lines
@@ -101,6 +104,10 @@ def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
     return dict(Counter(one) + Counter(other))
 
 
+def _rows(tallies: Tallies) -> list[tuple[str, int, str]]:
+    return [(kind, count, escape_cell(first)) for kind, count, first in tally_rows(tallies)]
+
+
 def import_page(report: ImportReport) -> str:
     """Return the report as Markdown: counts, and the first problems in words."""
     classes = ", ".join(escape_cell(name) for name in report.classes) or "no class"
@@ -115,6 +122,7 @@ def import_page(report: ImportReport) -> str:
         parts += [
             f"## {report.problems:,} problems",
             table(("what became of it", "number"), list(report.counts.problems.items())),
+            table(("kind", "count", "the first one"), _rows(report.counts.kinds)),
             f"All of them: `{report.problems_at}`. The first ones:",
             "\n".join(f"- {escape_cell(problem)}" for problem in report.counts.first_problems),
         ]

@@ -23,6 +23,7 @@ from blocks.database.tables import (
     utc_now,
 )
 from blocks.shapes import PLACED
+from tasks.dataset.formats.reading.faults import Oddity
 from tasks.dataset.formats.reading.problems import Problems
 from tasks.dataset.imports.placing import PlacedPicture
 from tasks.dataset.imports.plan import ImportPlan
@@ -172,13 +173,20 @@ def _refusal(one: PlacedPicture, standing: _Standing, problems: Problems) -> str
     if one.planned.labels is None:
         return TO_LABEL
     if one.item_id in standing.people:
-        problems.add(one.planned.name, "", "people have labelled it: their word stands", "note")
+        problems.add(Oddity.OF_PEOPLE, one.planned.name, "", "people have labelled it: their word stands", "note")
         return KEPT
     if one.item_id in standing.asked:
-        problems.add(one.planned.name, "", "people are being asked about it: import again once that is over")
+        problems.add(
+            Oddity.BEING_ASKED, one.planned.name, "", "people are being asked about it: import again once that is over"
+        )
         return ASKED
     if standing.places[one.item_id] != one.position:
-        problems.add(one.planned.name, "", "the same bytes as another picture of the import, whose labels stand")
+        problems.add(
+            Oddity.DOUBLED_PICTURE,
+            one.planned.name,
+            "",
+            "the same bytes as another picture of the import, whose labels stand",
+        )
         return DOUBLED
     return None
 

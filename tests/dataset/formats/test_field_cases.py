@@ -262,13 +262,27 @@ def test_truth_takes_the_suffixes_of_all_formats_that_intake_decodes() -> None:
 def test_all_problems_are_counted_told_and_written_down(tmp_path: Path) -> None:
     truth = yolo(tmp_path / "in", "0 .5 .5 .1 .2\n" + "9 .5 .5 .1 .2\n" * 3_000 + "0 1 .5 .1 .2\n")
     report = truth.problems.report(tmp_path / "out" / "problems.csv")
-    assert report[0] == "3001 problems in the labels (3000 left out, 1 changed)"
-    assert report[1].startswith("a.txt, line 2: class number 9, but there are 1 names")
-    assert report[-2:] == ["… and 2996 more", f"all of them are in {tmp_path / 'out' / 'problems.csv'}"]
+    assert report[:2] == [
+        "3001 problems in the labels (3000 left out, 1 changed), by kind:",
+        "  kind              count  the first one",
+    ]
+    unknown = "a.txt, line 2: class number 9, but there are 1 names; it is left out"
+    assert report[2] == f"  unknown-class     3,000  {unknown}"
+    assert report[3].startswith("  box-beyond-frame      1  a.txt, line 3002: ")
+    kinds = tmp_path / "out" / "problems-by-kind.csv"
+    assert report[4:] == [f"all of them are in {tmp_path / 'out' / 'problems.csv'}, their kinds in {kinds}"]
+    table = list(csv.reader(kinds.read_text(encoding="utf-8").splitlines()))
+    assert table[:2] == [["kind", "count", "first"], ["unknown-class", "3000", unknown]]
     rows = list(csv.reader((tmp_path / "out" / "problems.csv").read_text(encoding="utf-8").splitlines()))
-    assert rows[0] == ["file", "place", "what", "severity"]
+    assert rows[0] == ["fault", "file", "place", "what", "severity"]
     assert len(rows) == 3_002
-    assert rows[-1] == ["a.txt", "line 3002", "a car beyond the border of its picture is cut", "changed"]
+    assert rows[-1] == [
+        "box-beyond-frame",
+        "a.txt",
+        "line 3002",
+        "a car beyond the border of its picture is cut",
+        "changed",
+    ]
 
 
 # --- labels without their pictures, and the reverse ---

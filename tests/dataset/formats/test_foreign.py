@@ -133,7 +133,7 @@ def test_what_cvat_has_beyond_boxes_is_read_or_said(tmp_path: Path) -> None:
     assert edges(truth, "a.png") == [*CAR, [200, 50, 220, 70], [1, 1, 3, 3]]
     assert "shape 2: a box turned by 30 degrees, which is not read" in told(truth)
     assert "shape 4: a polyline, which is not read" in told(truth)
-    assert "1 tracks of a video are not read" in told(truth)
+    assert "track 0: a car at 1 places of a video is not read" in told(truth)
 
 
 def test_a_cvat_file_that_was_cut_keeps_its_whole_pictures(tmp_path: Path) -> None:

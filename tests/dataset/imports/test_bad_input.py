@@ -121,3 +121,34 @@ def test_a_class_that_no_line_could_ask_for_is_left_out(engine: Engine, store: S
 def test_options_are_checked_before_anything_is_read(asked: dict[str, object], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         ImportOptions.model_validate({"path": "/data/set", "collection": "lot", **asked})
+
+
+def test_problems_of_reading_and_of_bringing_in_are_one_table_by_kind(
+    engine: Engine, store: Store, tmp_path: Path
+) -> None:
+    draw(tmp_path / "set" / "a.png")
+    half = draw(tmp_path / "set" / "half.png")
+    half.write_bytes(half.read_bytes()[:-2000])
+    yolo(
+        tmp_path / "set", {"a.png": [CAR, CAR, ("car", (90.0, 10.0, 120.0, 20.0))], "half.png": [CAR], "no.png": [CAR]}
+    )
+    report = bring(engine, store, tmp_path / "set", pictures_in_part=1)
+    kinds = {"doubled-box": 1, "box-beyond-frame": 1, "missing-picture": 1, "unreadable-picture": 1}
+    assert {kind: each.count for kind, each in report.counts.kinds.items()} == kinds
+    assert sum(report.counts.problems.values()) == 4
+    lines = report.told()
+    assert next(line.split()[:2] for line in lines if line.startswith("  ")) == ["kind", "count"]
+    assert any(line.startswith("  doubled-box") and "the same car as" in line for line in lines)
+    assert "| doubled-box | 1 | a.txt, line 2: " in told.import_page(report)
+    table = Path(report.problems_at or "").with_name("problems-by-kind.csv").read_text(encoding="utf-8")
+    assert table.splitlines()[0] == "kind,count,first"
+    assert len(table.splitlines()) == 5
+
+
+def test_a_track_that_no_label_can_keep_is_told_of(engine: Engine, store: Store, tmp_path: Path) -> None:
+    draw(tmp_path / "set" / "a.png")
+    write(tmp_path / "set" / "t.csv", "picture,class,x_min,y_min,x_max,y_max,track\na.png,car,10,10,30,20,7\n")
+    report = bring(engine, store, tmp_path / "set")
+    assert report.counts.labels == {told.NEW: 1}
+    assert report.counts.kinds["track"].count == 1
+    assert report.counts.problems == {"changed": 1}

@@ -10,6 +10,7 @@ from typing import Any
 
 from blocks.errors import BadTruth
 from blocks.shapes import FARTHEST_PX
+from tasks.dataset.formats.reading.faults import FaultyLabel, Oddity, fault_of
 from tasks.dataset.formats.reading.json_stream import entries
 from tasks.dataset.formats.reading.look import look_at
 from tasks.dataset.formats.reading.pictures import RawLabel, ReadPicture
@@ -41,7 +42,7 @@ class CocoFormat:
         if refused and len(refused) == len(names):
             raise refused[0][1]
         for name, why in refused:
-            reading.problems.add(name, "", str(why))
+            reading.problems.add(Oddity.UNREADABLE_FILE, name, "", str(why))
         yield from table.pictures()
 
     def write(self, target: Target) -> None:
@@ -64,7 +65,7 @@ class CocoFormat:
 def _take_in(file: str, table: PictureTable, reading: Reading) -> None:
     _, first = next(entries(reading.files.path(file), "annotations"), (0, None))
     if isinstance(first, dict) and "caption" in first and "bbox" not in first:
-        reading.problems.add(file, "", "holds captions, not places: nothing of it is read", "note")
+        reading.problems.add(Oddity.NOT_LABELS, file, "", "holds captions, not places: nothing of it is read", "note")
         return
     listed: dict[str, ListedPicture] = {}
     try:
@@ -73,7 +74,7 @@ def _take_in(file: str, table: PictureTable, reading: Reading) -> None:
         _add_annotations(file, table, reading, classes, listed)
     except BadTruth:
         for picture in listed.values():
-            picture.why_unknown = f"{file} cannot be read to its end"
+            picture.why_unknown, picture.fault = f"{file} cannot be read to its end", Oddity.UNREADABLE_FILE
         raise
 
 
@@ -89,14 +90,16 @@ def _list_pictures(file: str, table: PictureTable, reading: Reading, listed: dic
     for number, row in _rows(reading, file, "images"):
         place, said, key = f"image {number}", str(row.get("file_name") or ""), _key(row.get("id"))
         if not said:
-            reading.problems.add(file, place, "has no file_name")
+            reading.problems.add(Oddity.MISSING_PICTURE, file, place, "has no file_name")
             continue
         picture = table.list(said, file, place, _size(row), split)
         other = listed.setdefault(key, picture)
         if other is not picture:
-            reading.problems.add(file, place, f"has the id {key} of {other.said}, too", "note")
+            reading.problems.add(
+                Oddity.AMBIGUOUS_PICTURE, file, place, f"has the id {key} of {other.said}, too", "note"
+            )
             for each in (other, picture):
-                each.why_unknown = f"two pictures of {file} have one id"
+                each.why_unknown, each.fault = f"two pictures of {file} have one id", Oddity.AMBIGUOUS_PICTURE
 
 
 def _rows(reading: Reading, file: str, key: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -122,20 +125,22 @@ def _add_annotations(
     for number, row in _rows(reading, file, "annotations"):
         place, picture = f"{ANNOTATION} {number}", listed.get(_key(row.get("image_id")))
         if picture is None:
-            reading.problems.add(file, place, f"of a picture {row.get('image_id')!r} that is not listed")
+            reading.problems.add(
+                Oddity.MISSING_PICTURE, file, place, f"of a picture {row.get('image_id')!r} that is not listed"
+            )
             unlisted += 1
             continue
         try:
             label = _label(row, classes, file, number)
         except ValueError as error:
-            reading.problems.add(file, place, str(error))
+            reading.problems.add(fault_of(error), file, place, str(error))
             picture.lost += 1
             continue
         outlines += bool(row.get("segmentation"))
         table.add(picture, label)
     if outlines:
         what = f"{outlines} outlines are read as their boxes: labels of a line are boxes, or classes of whole pictures"
-        reading.problems.add(file, "", what, "note")
+        reading.problems.add(Oddity.OUTLINE_AS_BOX, file, "", what, "note")
     for picture in listed.values() if unlisted else ():
         picture.why_not_empty = f"{file} has labels of pictures that it does not list"
 
@@ -147,10 +152,10 @@ def _label(row: dict[str, Any], classes: dict[str, str], file: str, number: int)
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError("no 'bbox' of four numbers") from error
     if name is None:
-        raise ValueError(f"unknown category {row.get('category_id')!r}")
+        raise FaultyLabel(Oddity.UNKNOWN_CLASS, f"unknown category {row.get('category_id')!r}")
     if row.get("iscrowd"):
-        raise ValueError("a crowd, not one object")
-    score, kind = row.get("score"), row.get("kind")
+        raise FaultyLabel(Oddity.CROWD, "a crowd, not one object")
+    score, kind, track = row.get("score"), row.get("kind"), row.get("track")
     return RawLabel(
         name,
         (x, y, x + width, y + height),
@@ -158,6 +163,7 @@ def _label(row: dict[str, Any], classes: dict[str, str], file: str, number: int)
         number,
         score=float(score) if isinstance(score, int | float) else None,
         kind=str(kind) if kind else None,
+        track=None if track is None else str(track),
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 from blocks.errors import BadTruth
 from blocks.storage.outside_files import read_bounded
+from tasks.dataset.formats.reading.faults import Oddity, fault_of
 from tasks.dataset.formats.reading.pictures import RawLabel, ReadPicture
 from tasks.dataset.formats.reading.reading import MAX_LABEL_BYTES, Reading
 
@@ -39,7 +40,9 @@ class KittiReader:
             if not near and "label" not in path.parent.name.lower():
                 continue  # a readme, or a list of pictures
             if len(near) > 1:
-                reading.problems.add(name, "", f"may be of {' or '.join(near[:3])}; taken for none of them")
+                reading.problems.add(
+                    Oddity.AMBIGUOUS_PICTURE, name, "", f"may be of {' or '.join(near[:3])}; taken for none of them"
+                )
                 continue
             labelled.update(near)
             sight = reading.see(near[0] if near else path.stem)
@@ -48,7 +51,9 @@ class KittiReader:
             try:
                 text = read_bounded(reading.files.path(name), BadTruth, MAX_LABEL_BYTES).decode("utf-8-sig", "replace")
             except BadTruth as error:
-                reading.problems.add(name, "", f"{error}; so what {sight.name} shows is not known")
+                reading.problems.add(
+                    Oddity.UNREADABLE_FILE, name, "", f"{error}; so what {sight.name} shows is not known"
+                )
                 yield ReadPicture(sight.name, sight.path, sight.size_wh, None)
                 continue
             raw, lost = _labels(text, name, reading)
@@ -80,13 +85,17 @@ def _labels(text: str, name: str, reading: Reading) -> tuple[list[RawLabel], int
             if score is not None and not 0 <= score <= 1:
                 score = None  # KITTI's own results have scores without bounds
         except ValueError as error:
-            reading.problems.add(name, f"{LINE} {number}", str(error))
+            reading.problems.add(fault_of(error), name, f"{LINE} {number}", str(error))
             lost += 1
             continue
         attributes = dict(zip(ATTRIBUTES, words[1:4], strict=True))
         labels.append(RawLabel(words[0], (left, top, right, bottom), name, number, score, attributes=attributes))
     if ignored:
         reading.problems.add(
-            name, "", f"{ignored} regions where nothing was labelled ({DONT_CARE}) are not kept", "note"
+            Oddity.IGNORED_REGION,
+            name,
+            "",
+            f"{ignored} regions where nothing was labelled ({DONT_CARE}) are not kept",
+            "note",
         )
     return labels, lost

@@ -11,6 +11,7 @@ from typing import Any
 from blocks.errors import BadTruth
 from blocks.shapes import Bounds, Polygon
 from blocks.storage.outside_files import parse_json, read_bounded
+from tasks.dataset.formats.reading.faults import FaultyLabel, Oddity, fault_of
 from tasks.dataset.formats.reading.look import look_at
 from tasks.dataset.formats.reading.pictures import RawLabel, ReadPicture
 from tasks.dataset.formats.reading.reading import Reading
@@ -37,7 +38,8 @@ class LabelMeReader:
             try:
                 document = parse_json(read_bounded(reading.files.path(name), BadTruth, MOST_BYTES), "it", BadTruth)
             except BadTruth as error:
-                table.list(_beside(name, reading), name).why_unknown = str(error)
+                broken = table.list(_beside(name, reading), name)
+                broken.why_unknown, broken.fault = str(error), Oddity.UNREADABLE_FILE
                 continue
             _take_in(document, name, table, reading)
         yield from table.pictures()
@@ -68,7 +70,7 @@ def _add(shape: Any, name: str, number: int, picture: ListedPicture, table: Pict
             raise ValueError("is no table")
         label = RawLabel(str(shape.get("label") or ""), _place(shape), name, number, attributes=_attributes(shape))
     except (ValueError, TypeError, OverflowError) as error:
-        reading.problems.add(name, f"{SHAPE} {number}", str(error).splitlines()[0])
+        reading.problems.add(fault_of(error), name, f"{SHAPE} {number}", str(error).splitlines()[0])
         picture.lost += 1
         return
     table.add(picture, label)
@@ -93,4 +95,4 @@ def _place(shape: dict[str, Any]) -> Bounds | Polygon:
         return x - radius, y - radius, x + radius, y + radius
     if kind == "polygon":
         return Polygon(points=tuple(points))
-    raise ValueError(f"a {kind} of {len(points)} points, which is not read")
+    raise FaultyLabel(Oddity.UNREAD_SHAPE, f"a {kind} of {len(points)} points, which is not read")

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from blocks.errors import BadTruth
 from blocks.shapes import Bounds
 from tasks.dataset.formats.csv_table import opened_table
+from tasks.dataset.formats.reading.faults import Oddity, fault_of
 from tasks.dataset.formats.reading.files import SPLIT_NAMES
 from tasks.dataset.formats.reading.look import look_at
 from tasks.dataset.formats.reading.pictures import RawLabel, ReadPicture
@@ -85,18 +86,20 @@ def _add(
 ) -> None:
     place, reading = f"{ROW} {number}", sizes.reading
     if row.get("IsGroupOf") == "1":
-        reading.problems.add(name, place, "a group, not one object")
+        reading.problems.add(Oddity.CROWD, name, place, "a group, not one object")
         picture.lost += 1
         return
     size = sizes.of(picture.name)
     if size is None:
-        reading.problems.add(name, place, "its picture is not there, and shares say nothing without its size")
+        reading.problems.add(
+            Oddity.MISSING_PICTURE, name, place, "its picture is not there, and shares say nothing without its size"
+        )
         picture.lost += 1
         return
     try:
         edges = _edges(row, size)
     except ValueError as error:
-        reading.problems.add(name, place, str(error))
+        reading.problems.add(fault_of(error), name, place, str(error))
         picture.lost += 1
         return
     code = row.get("LabelName", "")

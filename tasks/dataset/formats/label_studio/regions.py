@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from blocks.shapes import Bounds, Polygon, Shape, Whole
+from tasks.dataset.formats.reading.faults import FaultyLabel, Oddity, fault_of
 from tasks.dataset.formats.reading.pictures import RawLabel
 from tasks.dataset.formats.reading.problems import Problems
 from tasks.dataset.formats.writing.target import WrittenLabel
@@ -47,7 +48,7 @@ def labels_of(
         try:
             labels.append(_label(region, file, number))
         except (ValueError, TypeError, OverflowError) as error:
-            problems.add(file, place, f"region {region.get('id')}: {str(error).splitlines()[0]}")
+            problems.add(fault_of(error), file, place, f"region {region.get('id')}: {str(error).splitlines()[0]}")
             lost += 1
     return labels, lost, size
 
@@ -78,9 +79,9 @@ def _label(region: dict[str, Any], file: str, number: int) -> RawLabel:
     value, meta, score = region["value"], region.get("meta"), region.get("score")
     names = next((value[key] for key in NAMES if isinstance(value.get(key), list) and value[key]), None)
     if not names:
-        raise ValueError("has no name of a class")
+        raise FaultyLabel(Oddity.UNUSABLE_CLASS, "has no name of a class")
     if len(names) > 1:
-        raise ValueError(f"has {len(names)} names, and a label has one")
+        raise FaultyLabel(Oddity.AMBIGUOUS_LABEL, f"has {len(names)} names, and a label has one")
     known = {str(key): text for key, text in meta.items() if isinstance(text, str)} if isinstance(meta, dict) else {}
     return RawLabel(
         str(names[0]),
@@ -96,6 +97,8 @@ def _label(region: dict[str, Any], file: str, number: int) -> RawLabel:
 def _place(region: dict[str, Any], value: dict[str, Any]) -> Bounds | Shape:
     if "choices" in value:
         return Whole()
+    if "sequence" in value:
+        raise FaultyLabel(Oddity.TRACK, "an object of a video, which is not read: export its frames as pictures")
     size = _size(region)
     if size is None:
         raise ValueError("does not say how large its picture is (original_width, original_height)")
@@ -103,7 +106,7 @@ def _place(region: dict[str, Any], value: dict[str, Any]) -> Bounds | Shape:
     if isinstance(value.get("points"), list):
         return Polygon(points=tuple((float(x) * width / 100, float(y) * height / 100) for x, y in value["points"]))
     if "rle" in value:
-        raise ValueError("a brush mask, which is not read")
+        raise FaultyLabel(Oddity.UNREAD_SHAPE, "a brush mask, which is not read")
     left, top = (
         float(value["x"]) * width / 100 if "x" in value else math.nan,
         float(value.get("y", "nan")) * height / 100,

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from blocks.errors import BadTruth
 from tasks.dataset.formats.label_studio.regions import labels_of, region_of
+from tasks.dataset.formats.reading.faults import Oddity
 from tasks.dataset.formats.reading.files import SPLIT_NAMES
 from tasks.dataset.formats.reading.json_stream import entries
 from tasks.dataset.formats.reading.look import look_at
@@ -48,7 +49,7 @@ class LabelStudioFormat:
                     _take_in(task, name, number, table, reading)
             except BadTruth as error:
                 refused.append(error)
-                reading.problems.add(name, "", str(error))
+                reading.problems.add(Oddity.UNREADABLE_FILE, name, "", str(error))
         if len(refused) == len(names):
             raise refused[0] if refused else BadTruth(f"{reading.files.root} has no tasks of Label Studio (.json)")
         yield from table.pictures()
@@ -76,7 +77,7 @@ def _take_in(task: Any, file: str, number: int, table: PictureTable, reading: Re
     data = task.get("data") if isinstance(task, dict) else None
     said = _picture_of(data, reading) if isinstance(data, dict) else ""
     if not said or not isinstance(data, dict):
-        reading.problems.add(file, place, "names no picture in its 'data'")
+        reading.problems.add(Oddity.MISSING_PICTURE, file, place, "names no picture in its 'data'")
         return
     annotations = [each for each in task.get("annotations") or () if isinstance(each, dict)]
     given = [each for each in annotations if not each.get("was_cancelled")]
@@ -86,10 +87,12 @@ def _take_in(task: Any, file: str, number: int, table: PictureTable, reading: Re
         if annotations or not guesses:
             picture.why_unknown = f"{place} of {file} was {'skipped' if annotations else 'not answered'}"
             return
-        reading.problems.add(file, place, "has no annotation; its predictions are taken", "note")
+        reading.problems.add(Oddity.PREDICTION, file, place, "has no annotation; its predictions are taken", "note")
         given = guesses
     if len(given) > 1:
-        reading.problems.add(file, place, f"has {len(given)} answers; the last one counts", "note")
+        reading.problems.add(
+            Oddity.SEVERAL_ANSWERS, file, place, f"has {len(given)} answers; the last one counts", "note"
+        )
     labels, lost, size = labels_of(given[-1], file, number, place, reading.problems)
     picture.said_wh = picture.said_wh or size
     picture.lost += lost

@@ -5,6 +5,7 @@ from typing import Any
 
 from blocks.errors import BadShape
 from blocks.shapes import HALF_PX, Box, Mask, Polygon, Shape, read_shape
+from tasks.dataset.formats.reading.faults import FaultyLabel, Oddity, fault_of
 from tasks.dataset.formats.reading.pictures import RawLabel, ReadLabel
 from tasks.dataset.formats.reading.problems import Problems
 
@@ -33,16 +34,24 @@ def usable_labels(
         place = f"{unit} {each.number}"
         try:
             shape, was_cut = _fitted(each, size_wh)
-        except BadShape as error:
-            problems.add(each.file, place, str(error))
+        except (BadShape, FaultyLabel) as error:
+            problems.add(fault_of(error), each.file, place, str(error))
             left_out += 1
             continue
         first = seen.setdefault((each.class_name, each.kind, each.track, _same(shape)), each)
         if first is not each:
-            problems.add(each.file, place, f"the same {each.class_name} as {first.file}, {unit} {first.number}")
+            problems.add(
+                Oddity.DOUBLED, each.file, place, f"the same {each.class_name} as {first.file}, {unit} {first.number}"
+            )
             continue
         if was_cut:
-            problems.add(each.file, place, f"a {each.class_name} beyond the border of its picture is cut", "changed")
+            problems.add(
+                Oddity.BEYOND_FRAME,
+                each.file,
+                place,
+                f"a {each.class_name} beyond the border of its picture is cut",
+                "changed",
+            )
         labels.append(_label(each, shape))
     return labels, left_out
 
@@ -56,7 +65,7 @@ def _label(raw: RawLabel, shape: Shape) -> ReadLabel:
 def _fitted(raw: RawLabel, size_wh: tuple[int, int] | None) -> tuple[Shape, bool]:
     place = raw.place
     if not raw.class_name:
-        raise BadShape("its class has no name")
+        raise FaultyLabel(Oddity.UNUSABLE_CLASS, "its class has no name")
     if isinstance(place, Polygon):
         return _cut_polygon(raw, place, size_wh)
     if not isinstance(place, tuple | Box):
@@ -68,7 +77,7 @@ def _fitted(raw: RawLabel, size_wh: tuple[int, int] | None) -> tuple[Shape, bool
         wide, high = float(size_wh[0]), float(size_wh[1])
         cut = (max(edges[0], 0.0), max(edges[1], 0.0), min(edges[2], wide), min(edges[3], high))
     if not (cut[2] > cut[0] and cut[3] > cut[1]):  # also false for NaN
-        raise BadShape(_without_area(raw, edges, size_wh))
+        raise FaultyLabel(Oddity.WITHOUT_AREA, _without_area(raw, edges, size_wh))
     moved = 0.0 if cut == edges else max(abs(after - before) for after, before in zip(cut, edges, strict=True))
     corners = dict(zip(("x_min", "y_min", "x_max", "y_max"), cut, strict=True))
     return read_shape({"type": "box", **corners}), moved > HALF_PX
@@ -85,7 +94,7 @@ def _cut_polygon(raw: RawLabel, polygon: Polygon, size_wh: tuple[int, int] | Non
     try:
         cut = Polygon(points=tuple(points))
     except ValueError as error:  # what pydantic raises where nothing of it is inside
-        raise BadShape(_without_area(raw, polygon.bounds(), size_wh)) from error
+        raise FaultyLabel(Oddity.WITHOUT_AREA, _without_area(raw, polygon.bounds(), size_wh)) from error
     edges = zip(cut.bounds(), polygon.bounds(), strict=True)
     return cut, max(abs(after - before) for after, before in edges) > HALF_PX
 
@@ -94,7 +103,8 @@ def _check_mask(raw: RawLabel, shape: Shape, size_wh: tuple[int, int] | None) ->
     if isinstance(shape, Mask) and size_wh is not None:
         _, _, right, bottom = shape.bounds()
         if right > size_wh[0] or bottom > size_wh[1]:
-            raise BadShape(f"a {raw.class_name} mask that is larger than its picture of {size_wh[0]}×{size_wh[1]}")
+            what = f"a {raw.class_name} mask that is larger than its picture of {size_wh[0]}×{size_wh[1]}"
+            raise FaultyLabel(Oddity.BEYOND_FRAME, what)
 
 
 def _without_area(raw: RawLabel, edges: tuple[float, ...], size_wh: tuple[int, int] | None) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from blocks.errors import BadInput
 from tasks.dataset.formats.reading.checking import usable_labels
+from tasks.dataset.formats.reading.faults import Oddity
 from tasks.dataset.formats.reading.files import DatasetFiles, split_of
 from tasks.dataset.formats.reading.pictures import RawLabel, ReadPicture
 from tasks.dataset.formats.reading.problems import Problems
@@ -65,7 +66,13 @@ class Reading:
         """
         found = self.files.meant_by(said, file.rpartition("/")[0], split)
         if len(found) > 1:
-            self.problems.add(file, place, f"{said!r} may be {' or '.join(found[:3])}; taken for neither", "note")
+            self.problems.add(
+                Oddity.AMBIGUOUS_PICTURE,
+                file,
+                place,
+                f"{said!r} may be {' or '.join(found[:3])}; taken for neither",
+                "note",
+            )
         return found[0] if len(found) == 1 else None
 
     def size(self, name: str) -> tuple[int, int] | None:
@@ -92,10 +99,11 @@ class Reading:
         try:
             size = upright_size(path)
         except BadInput as error:
-            self.problems.add(readable(name), "", f"not a readable picture ({error})")
+            self.problems.add(Oddity.UNREADABLE_PICTURE, readable(name), "", f"not a readable picture ({error})")
             return None
         if said and said != size:
             self.problems.add(
+                Oddity.OTHER_SIZE,
                 said_in or readable(name),
                 "",
                 f"says that {readable(name)} is {said[0]}×{said[1]}, and upright it is {size[0]}×{size[1]}: its labels "
@@ -117,13 +125,20 @@ class Reading:
         """
         split = split or split_of(sight.name)
         if raw is None:
-            self.problems.add(sight.name, "", "no labels; an empty label file would say that it shows nothing")
+            self.problems.add(
+                Oddity.PICTURE_WITHOUT_LABELS,
+                sight.name,
+                "",
+                "no labels; an empty label file would say that it shows nothing",
+            )
         if raw is None or sight.is_contradicted:
             return ReadPicture(sight.name, sight.path, sight.size_wh, None, lost, split)
         labels, left_out = usable_labels(raw, sight.size_wh, unit, self.problems)
         left_out += lost
         self.met.update(label.class_name for label in labels)
         if left_out and not labels:
-            self.problems.add(sight.name, "", "none of its labels can be used, so what it shows is not known")
+            self.problems.add(
+                Oddity.NOT_KNOWN, sight.name, "", "none of its labels can be used, so what it shows is not known"
+            )
         known = tuple(labels) if labels or not left_out else None
         return ReadPicture(sight.name, sight.path, sight.size_wh, known, left_out, split)

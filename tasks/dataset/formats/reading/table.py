@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from tasks.dataset.formats.reading.faults import Oddity
 from tasks.dataset.formats.reading.pictures import RawLabel, ReadPicture
 from tasks.dataset.formats.reading.reading import Reading
 from tasks.dataset.formats.reading.spool import Spool
@@ -23,6 +24,7 @@ class ListedPicture:
         why_not_empty: Why it is not known to be empty if it has no labels; empty: it would be.
         lost: How many labels of it could not be made sense of.
         split: As its file says; None: as its path says.
+        fault: Of which kind that is why it is not known.
     """
 
     number: int
@@ -34,6 +36,7 @@ class ListedPicture:
     why_not_empty: str = ""
     lost: int = 0
     split: str | None = None
+    fault: Oddity = Oddity.NOT_KNOWN
 
 
 class PictureTable:
@@ -67,6 +70,7 @@ class PictureTable:
         said, said_wh = said.replace("\\", "/"), said_wh if said_wh and min(said_wh) > 0 else None
         picture = self._by_said.get(said) or self._new(said, file, place, split)
         if said_wh and picture.said_wh and said_wh != picture.said_wh:
+            picture.fault = picture.fault if picture.why_unknown else Oddity.OTHER_SIZE
             picture.why_unknown = picture.why_unknown or (
                 f"{picture.said_in} says {picture.said_wh[0]}×{picture.said_wh[1]}, {file} {said_wh[0]}×{said_wh[1]}"
             )
@@ -104,7 +108,7 @@ class PictureTable:
             raw = list(self._spool.of(listed.number))
             why = listed.why_unknown or (listed.why_not_empty if not raw else "")
             if why:
-                self._reading.problems.add(sight.name, "", f"{why}, so what it shows is not known")
+                self._reading.problems.add(listed.fault, sight.name, "", f"{why}, so what it shows is not known")
                 yield ReadPicture(sight.name, sight.path, sight.size_wh, None, len(raw) + listed.lost, listed.split)
                 continue
             yield self._reading.picture(sight, raw, self._unit, lost=listed.lost, split=listed.split)
@@ -123,7 +127,9 @@ class PictureTable:
             said, file = other.said, other.said_in
         else:
             name = said
-        self._reading.problems.add(file, place, f"{said!r} is not there, only a namesake in another folder", "note")
+        self._reading.problems.add(
+            Oddity.AMBIGUOUS_PICTURE, file, place, f"{said!r} is not there, only a namesake in another folder", "note"
+        )
         return name
 
 

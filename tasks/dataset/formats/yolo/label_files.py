@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 from blocks.errors import BadTruth
 from blocks.shapes import Bounds, Polygon, Shape
 from blocks.storage.outside_files import read_bounded
+from tasks.dataset.formats.reading.faults import Oddity, fault_of
 from tasks.dataset.formats.reading.files import DatasetFiles
 from tasks.dataset.formats.reading.pictures import RawLabel, ReadPicture
 from tasks.dataset.formats.reading.reading import MAX_LABEL_BYTES, Reading, Sight
@@ -59,7 +60,9 @@ def picture_with(reading: Reading, sight: Sight, labels: str | None, facts: Yolo
     if labels is None:
         return reading.picture(sight, None, LINE)
     if sight.size_wh is None:
-        reading.problems.add(labels, "", "its picture is not there, and shares say nothing without its size")
+        reading.problems.add(
+            Oddity.MISSING_PICTURE, labels, "", "its picture is not there, and shares say nothing without its size"
+        )
         return ReadPicture(sight.name, None, None, None)
     try:
         data = read_bounded(reading.files.path(labels), BadTruth, MAX_LABEL_BYTES)
@@ -69,7 +72,7 @@ def picture_with(reading: Reading, sight: Sight, labels: str | None, facts: Yolo
             else data.decode("utf-8-sig", "replace")
         )
     except BadTruth as error:
-        reading.problems.add(labels, "", f"{error}; so what {sight.name} shows is not known")
+        reading.problems.add(Oddity.UNREADABLE_FILE, labels, "", f"{error}; so what {sight.name} shows is not known")
         return ReadPicture(sight.name, sight.path, sight.size_wh, None)
     raw, lost, keypoints = [], 0, 0
     for number, line in enumerate(text.splitlines(), start=1):
@@ -79,13 +82,15 @@ def picture_with(reading: Reading, sight: Sight, labels: str | None, facts: Yolo
             row = parse_row(line, facts)
             place = _place(row, sight.size_wh)
         except ValueError as error:
-            reading.problems.add(labels, f"{LINE} {number}", str(error).splitlines()[0])
+            reading.problems.add(fault_of(error), labels, f"{LINE} {number}", str(error).splitlines()[0])
             lost += 1
             continue
         keypoints += row.has_keypoints
         raw.append(RawLabel(facts.names[row.class_number], place, labels, number, row.score, track=row.track))
     if keypoints:
-        reading.problems.add(labels, "", f"keypoints of {keypoints} objects are not read; their boxes are", "note")
+        reading.problems.add(
+            Oddity.UNREAD_SHAPE, labels, "", f"keypoints of {keypoints} objects are not read; their boxes are", "note"
+        )
     return reading.picture(sight, raw, LINE, lost=lost)
 
 

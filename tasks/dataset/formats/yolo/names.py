@@ -11,6 +11,7 @@ from typing import Any
 
 from blocks.errors import BadTruth
 from blocks.storage.outside_files import MOST_YAML_BYTES, decode_text, parse_yaml, read_bounded
+from tasks.dataset.formats.reading.faults import Oddity
 from tasks.dataset.formats.reading.reading import Reading
 
 MAX_CLASSES = 10_000
@@ -64,7 +65,9 @@ def read_facts(reading: Reading) -> YoloFacts:
     first = next(iter(found))
     for name, names in found.items():
         if names != found[first]:
-            reading.problems.add(name, "", f"names other classes than {first}, which is taken", "note")
+            reading.problems.add(
+                Oddity.CONTRADICTING_CLASSES, name, "", f"names other classes than {first}, which is taken", "note"
+            )
     return YoloFacts(tuple(found[first]), task or ("pose" if keypoint_values else ""), keypoint_values)
 
 

@@ -10,6 +10,7 @@ Source:
 
 from dataclasses import dataclass
 
+from tasks.dataset.formats.reading.faults import FaultyLabel, Oddity
 from tasks.dataset.formats.yolo.names import YoloFacts
 
 SLACK = 0.5
@@ -46,7 +47,7 @@ def parse_row(line: str, facts: YoloFacts) -> YoloRow:
     first, *words = line.split()
     number, values = float(first), [float(word) for word in words]
     if number not in range(len(facts.names)):
-        raise ValueError(f"class number {number:g}, but there are {len(facts.names)} names")
+        raise FaultyLabel(Oddity.UNKNOWN_CLASS, f"class number {number:g}, but there are {len(facts.names)} names")
     if facts.task == "pose":
         return _pose(int(number), values, facts.keypoint_values)
     if facts.task in ("segment", "obb") and len(values) > 5:
@@ -58,9 +59,10 @@ def parse_row(line: str, facts: YoloFacts) -> YoloRow:
     if facts.task == "detect" or len(values) < 6:
         raise ValueError(f"expected 'class x y w h', got {len(values) + 1} values")
     if len(values) % 2:
-        raise ValueError(
+        raise FaultyLabel(
+            Oddity.AMBIGUOUS_LABEL,
             f"{len(values) + 1} values are no box, and an outline with a score or keypoints only where a .yaml says "
-            "'task: segment' or 'kpt_shape'"
+            "'task: segment' or 'kpt_shape'",
         )
     return _outline(int(number), values)
 
@@ -70,9 +72,10 @@ def _six(number: int, values: list[float], words: list[str], task: str) -> YoloR
     may_be_box = words[5].isdecimal() and 0 <= values[4] <= 1
     is_outline = all(-SLACK <= value <= 1 + SLACK for value in values)
     if task != "detect" and may_be_box and is_outline:
-        raise ValueError(
+        raise FaultyLabel(
+            Oddity.AMBIGUOUS_LABEL,
             "6 numbers may be a box with a score and an id, or an outline of three points: say 'task: detect' or "
-            "'task: segment' in data.yaml"
+            "'task: segment' in data.yaml",
         )
     if task != "detect" and is_outline:
         return _outline(number, values)

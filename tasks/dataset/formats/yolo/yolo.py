@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 import yaml
 
+from tasks.dataset.formats.reading.faults import Oddity
 from tasks.dataset.formats.reading.pictures import ReadPicture
 from tasks.dataset.formats.reading.reading import Reading
 from tasks.dataset.formats.writing.holding import Room
@@ -38,7 +39,9 @@ class YoloFormat:
         for name in reading.files.pictures:
             labels = label_file_of(name, reading.files)
             if labels is not None and shared.setdefault(labels, name) != name:
-                reading.problems.add(name, "", f"shares {labels} with {shared[labels]}", "note")
+                reading.problems.add(
+                    Oddity.AMBIGUOUS_PICTURE, name, "", f"shares {labels} with {shared[labels]}", "note"
+                )
             sight = reading.see(name)
             if sight is not None:
                 yield picture_with(reading, sight, labels, facts)

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from blocks.errors import BadTruth
+from tasks.dataset.formats.reading.faults import Oddity
 from tasks.dataset.formats.reading.problems import Problems
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -72,7 +73,9 @@ def _write_all(archive: Path, root: Path, problems: Problems) -> int:
         if number > MOST_MEMBERS:
             raise BadTruth(f"{archive} holds more than {MOST_MEMBERS:,} files: cut it into several")
         if why or place is None:
-            problems.add(archive.name, name[:200], why or "a name that leads outside of the archive")
+            problems.add(
+                Oddity.OUTSIDE_NAME, archive.name, name[:200], why or "a name that leads outside of the archive"
+            )
             continue
         if content is None or any(part.startswith(".") or part == "__MACOSX" for part in place.parts):
             continue
@@ -83,7 +86,7 @@ def _write_all(archive: Path, root: Path, problems: Problems) -> int:
             _write(root / place, content, size)
             count += 1
         except FAULTS as error:
-            problems.add(archive.name, name[:200], f"cannot be unpacked ({error})")
+            problems.add(Oddity.UNREADABLE_FILE, archive.name, name[:200], f"cannot be unpacked ({error})")
     return count
 
 

@@ -11,6 +11,7 @@ from blocks.database.tables import Batch, Label
 from blocks.errors import BadOption
 from blocks.naming.names import check_class, check_classes
 from blocks.shapes import Box, Shape
+from tasks.dataset.formats.reading.faults import FaultyLabel, Oddity
 from tasks.intake.label_kinds import noted_kind
 from tasks.kinds.protocol import LabelKind
 from tasks.kinds.registry import KINDS, label_kind
@@ -25,8 +26,12 @@ class KindChooser:
         self._strange: Counter[str] = Counter()
         self._fitting = 0
 
-    def fitted(self, shape: Shape) -> Shape | None:
-        """Return a shape as the kind has it: itself, or the box around it; None where it has none such."""
+    def fitted(self, shape: Shape) -> Shape:
+        """Return a shape as the kind has it: itself, or the box around it.
+
+        Raises:
+            FaultyLabel: The kind has none such.
+        """
         if self._kind is None:
             self._kind = _kind_for(shape)
         if shape.type in self._kind.shapes:
@@ -35,15 +40,11 @@ class KindChooser:
         edges = shape.bounds()
         if edges is None or "box" not in self._kind.shapes:
             self._strange[shape.type] += 1
-            return None
+            what = f"a label of type {shape.type}, and {self._collection!r} is labelled with {self._kind.name}"
+            raise FaultyLabel(Oddity.UNREAD_SHAPE, what)
         self._fitting += 1
         x_min, y_min, x_max, y_max = edges
         return Box(x_min=x_min, y_min=y_min, x_max=x_max, y_max=y_max)
-
-    def refusal(self, shape: Shape) -> str:
-        """Say why a shape is refused."""
-        name = self._kind.name if self._kind else "nothing yet"
-        return f"a label of type {shape.type}, and {self._collection!r} is labelled with {name}"
 
     def check(self) -> str:
         """Return the kind's name; that of boxes where nothing says which.
@@ -62,15 +63,21 @@ class KindChooser:
         return self._kind.name
 
 
-def usable_class(name: str, wanted: Sequence[str] | None) -> str:
-    """Say why labels of a class cannot be used; empty where they can."""
+def check_usable_class(name: str, wanted: Sequence[str] | None) -> None:
+    """Refuse labels of a class that cannot be used.
+
+    Raises:
+        FaultyLabel: It was not asked for, or has a name that no class can have.
+    """
     if wanted is not None and name not in wanted:
-        return f"a label of class {name!r}, which was not asked for"
+        raise FaultyLabel(Oddity.UNASKED_CLASS, f"a label of class {name!r}, which was not asked for")
     try:
         taken = check_class(name)
     except ValueError as error:
-        return f"{error}"
-    return "" if taken == name else f"the class {name!r} has blanks around it, or is written in another form of Unicode"
+        raise FaultyLabel(Oddity.UNUSABLE_CLASS, f"{error}") from error
+    if taken != name:
+        what = f"the class {name!r} has blanks around it, or is written in another form of Unicode"
+        raise FaultyLabel(Oddity.UNUSABLE_CLASS, what)
 
 
 def check_new_classes(engine: Engine, collection: str, names: Sequence[str]) -> None:

@@ -18,6 +18,7 @@ from blocks.errors import BadOption
 from blocks.home import labelline_home
 from blocks.storage.stores import Store
 from tasks.dataset.formats.opened import OpenDataset, open_dataset
+from tasks.dataset.formats.reading.faults import FaultyLabel, Oddity
 from tasks.dataset.formats.reading.pictures import ReadLabel, ReadPicture
 from tasks.dataset.formats.reading.problems import Problems
 from tasks.dataset.imports.options import ImportOptions
@@ -31,7 +32,7 @@ from tasks.dataset.imports.plan import (
     problems_key,
 )
 from tasks.dataset.imports.preparing.archives import is_archive, unpack
-from tasks.dataset.imports.preparing.checks import KindChooser, check_new_classes, usable_class
+from tasks.dataset.imports.preparing.checks import KindChooser, check_new_classes, check_usable_class
 from tasks.dataset.imports.preparing.known_pictures import KnownPictures
 from tasks.intake.sequences import readable
 
@@ -89,7 +90,7 @@ def prepare_import(
         open_dataset(path, options.format, known.size_of) as dataset,
     ):
         for problem in unpacking:
-            dataset.problems.add(problem.file, problem.place, problem.what)
+            dataset.problems.add(problem.fault, problem.file, problem.place, problem.what)
         chooser = KindChooser(engine, options.collection)
         read = _Read(Path(folder, "all.jsonl"))
         root = path if path.is_dir() else path.parent
@@ -131,15 +132,18 @@ class _Planner:
     def _matched(self, picture: ReadPicture, facts: dict[str, Any]) -> PlannedPicture | None:
         found = self.known.find(picture.name)
         if found.picture is None:
-            why = f"may be {' or '.join(found.candidates[:3])} of the collection; taken for none of them"
-            if not found.candidates:
-                why = "lies neither beside its labels nor in the collection"
-            self.problems.add(picture.name, "", f"a picture that {why}")
+            fault, why = Oddity.MISSING_PICTURE, "lies neither beside its labels nor in the collection"
+            if found.candidates:
+                fault = Oddity.AMBIGUOUS_PICTURE
+                why = f"may be {' or '.join(found.candidates[:3])} of the collection; taken for none of them"
+            if picture.labels is not None or found.candidates:  # else its reader has said what is wrong
+                self.problems.add(fault, picture.name, "", f"a picture that {why}")
             self.read.facts["pictures ambiguous" if found.candidates else "pictures missing"] += 1
             return None
         wide_high = found.picture.size_wh
         if picture.size_wh and picture.size_wh != wide_high:
             self.problems.add(
+                Oddity.OTHER_SIZE,
                 picture.name,
                 "",
                 f"labelled at {picture.size_wh[0]}×{picture.size_wh[1]}, and the collection's picture of that name is "
@@ -152,13 +156,17 @@ class _Planner:
 
     def _labels(self, labels: tuple[ReadLabel, ...]) -> Iterator[PlannedLabel]:
         for label in labels:
-            fault = usable_class(label.class_name, self.options.classes)
-            shape = self.kind.fitted(label.shape)
-            if fault or shape is None:
-                place = f"label {label.number}"
-                self.problems.add(label.file, place, fault or self.kind.refusal(label.shape))
+            place = f"label {label.number}"
+            try:
+                check_usable_class(label.class_name, self.options.classes)
+                shape = self.kind.fitted(label.shape)
+            except FaultyLabel as error:
+                self.problems.add(error.fault, label.file, place, str(error))
                 self.read.facts["labels of no use"] += 1
                 continue
+            if label.track is not None:
+                what = f"that it is of track {label.track[:40]} is not kept, only its place in this picture"
+                self.problems.add(Oddity.TRACK, label.file, place, what, "changed")
             if shape is not label.shape:
                 self.read.facts["outlines taken as the boxes around them"] += 1
             self.read.classes.setdefault(label.class_name)
@@ -189,7 +197,9 @@ def _cut(read: _Read, problems: Problems, parts: PartWriter) -> PartWriter:
     """Cut what was read into parts, without names that mean a picture which another name means better."""
     losers = dict(_losers(read.claims))
     for name, others in losers.items():
-        problems.add(name, "", f"means the same picture of the collection as {others}; taken for none")
+        problems.add(
+            Oddity.AMBIGUOUS_PICTURE, name, "", f"means the same picture of the collection as {others}; taken for none"
+        )
         read.facts["pictures ambiguous"] += 1
     with read.spool.open(encoding="utf-8") as lines:
         for line in lines:
@@ -234,6 +244,7 @@ def _plan(
         sequence_pattern=options.sequence_pattern,
         facts={name: count for name, count in read.facts.items() if count},
         problem_counts={str(name): count for name, count in problems.counts.items()},
+        problem_kinds=problems.tallies,
         first_problems=tuple(problem.told() for problem in problems.first[:FIRST]),
     )
 
