@@ -81,8 +81,17 @@ class Detector(Protocol):
         """How many images suit one call; 0 for as many as the caller likes."""
         ...
 
-    def predict(self, images: Sequence[Pixels], min_score: float = 0.1, fitted: bool = False) -> "list[sv.Detections]":
+    def predict(
+        self,
+        images: Sequence[Pixels],
+        min_score: float = 0.1,
+        fitted: bool = False,
+        class_ids: Sequence[int] | None = None,
+    ) -> "list[sv.Detections]":
         """Find boxes, in pixels of each image, best score first; images are letterboxed unless they are `fitted`.
+
+        Boxes of classes that are not among `class_ids` (None: all are) take no part: neither in suppression nor in how
+        many boxes may stand.
 
         Fitted are pictures whose sides are multiples of `stride` and at most `imgsz` (any, where it widens): they are
         seen as they are. One call is fastest with pictures of one size. Made with `to_detections`; a back end that has

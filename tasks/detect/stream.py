@@ -128,8 +128,9 @@ class _Belt:
     ) -> None:
         self.network, self.detector, self.options = network, detector, options
         self.size = min(options.batch_size, detector.batch_size or options.batch_size)
+        self.class_ids = list(class_ids)
         self.wanted = np.zeros(len(detector.classes), dtype=np.bool_)
-        self.wanted[list(class_ids)] = True
+        self.wanted[self.class_ids] = True
         # By size of picture, in the order in which they were begun.
         self.waiting: OrderedDict[_Size, deque[_Ticket]] = OrderedDict()
         self.running: deque[_Batch] = deque()
@@ -192,9 +193,10 @@ class _Belt:
             self.waiting[size] = waiting  # begun anew: behind the others
         pictures = [rounded_up(view.pixels, self.detector.stride) for _, _, view in tickets]
         places = [(image, number, view.placement) for image, number, view in tickets]
-        self.running.append(
-            (self.network.submit(self.detector.predict, pictures, self.options.min_score, fitted=True), places)
+        found = self.network.submit(
+            self.detector.predict, pictures, self.options.min_score, fitted=True, class_ids=self.class_ids
         )
+        self.running.append((found, places))
 
     def _collect(self, batch: _Batch) -> Iterator[Found]:
         future, places = batch

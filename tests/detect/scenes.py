@@ -37,7 +37,13 @@ class ColourDetector:
     batch_size: int = 0
     batch_sizes: list[int] = field(default_factory=list)
 
-    def predict(self, images: Sequence[Pixels], min_score: float = 0.1, fitted: bool = False) -> list[sv.Detections]:
+    def predict(
+        self,
+        images: Sequence[Pixels],
+        min_score: float = 0.1,
+        fitted: bool = False,
+        class_ids: Sequence[int] | None = None,
+    ) -> list[sv.Detections]:
         self.batch_sizes.append(len(images))
         if fitted:
             assert len({image.shape for image in images}) <= 1

@@ -22,9 +22,9 @@ def test_joined_tiles_find_the_same_solid_objects_in_fewer_pixels():
     class Weighing(ColourDetector):
         looked = 0
 
-        def predict(self, images, min_score=0.1, fitted=False):
+        def predict(self, images, min_score=0.1, fitted=False, class_ids=None):
             self.looked += sum(image.size for image in images)
-            return super().predict(images, min_score, fitted)
+            return super().predict(images, min_score, fitted, class_ids)
 
     boxes = [[30, 40, 90, 80], [400, 260, 560, 340], [700, 100, 760, 420]]
     looked = []

@@ -50,7 +50,9 @@ def features_of(outputs: Sequence[Any], facts: NetworkFacts) -> npt.NDArray[np.f
     return np.zeros((len(said), 0), dtype=np.float32)
 
 
-def suppress_rows(rows: Rows, min_score: float, facts: NetworkFacts, tiles: int = 1) -> Rows:
+def suppress_rows(
+    rows: Rows, min_score: float, facts: NetworkFacts, tiles: int = 1, class_ids: Sequence[int] | None = None
+) -> Rows:
     """Return the boxes of one picture that stand, best score first, as rows (6, k).
 
     Args:
@@ -58,9 +60,13 @@ def suppress_rows(rows: Rows, min_score: float, facts: NetworkFacts, tiles: int 
         min_score: Only what scores more is kept.
         facts: Whether the network has already suppressed.
         tiles: How many pictures of the usual size its picture stands for: so many times more boxes may stand.
+        class_ids: Boxes of other classes take no part; None: all do. A place is of the class that scores best there,
+            and what a network has suppressed by itself is gone, as with `classes` of ultralytics.
     """
     most = MOST_BOXES * tiles
     rows = rows[:, rows[4] > min_score]
+    if class_ids is not None:
+        rows = rows[:, np.isin(rows[5], np.asarray(class_ids))]
     rows = rows[:, np.argsort(-rows[4], kind="stable")[: MOST_CANDIDATES * tiles]]
     if facts.suppressed or rows.shape[1] < 2:
         return rows[:, :most]

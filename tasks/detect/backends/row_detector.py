@@ -28,15 +28,23 @@ class RowDetector:
         self.lanes, self.batch_size = runner.lanes, runner.batch_size
         self.widens = not facts.square and runner.name not in BOUNDED
 
-    def predict(self, images: Sequence[Pixels], min_score: float = 0.1, fitted: bool = False) -> list[sv.Detections]:
+    def predict(
+        self,
+        images: Sequence[Pixels],
+        min_score: float = 0.1,
+        fitted: bool = False,
+        class_ids: Sequence[int] | None = None,
+    ) -> list[sv.Detections]:
         """Find boxes in images, and leave each image's features in `metadata["embedding"]`.
 
-        For networks of ultralytics the boxes equal those of `YOLO.predict` of one image with the same threshold.
+        For networks of ultralytics the boxes equal those of `YOLO.predict` of one image with the same threshold and
+        the same classes.
 
         Args:
             images: Shape (h, w, 3) each, uint8, blue green red. May be empty.
             min_score: Boxes that score less are left out.
             fitted: They are pictures already; see `Detector.predict`.
+            class_ids: Boxes of other classes are left out before any compete; None: of no class.
 
         Returns:
             For each image boxes (n, 4) float32 in its pixels, best score first, with score and class id.
@@ -46,7 +54,7 @@ class RowDetector:
         for places, outputs in self._run(views):
             features = features_of(outputs, self.facts)
             for place, rows, feature in zip(places, rows_of(outputs, self.facts), features, strict=True):
-                found[place] = self._detections(rows, views[place], min_score)
+                found[place] = self._detections(rows, views[place], min_score, class_ids)
                 found[place].metadata[EMBEDDING] = feature
         return [found[place] for place in range(len(views))]
 
@@ -80,11 +88,13 @@ class RowDetector:
                 some = places[start : start + step]
                 yield some, self.runner.run(np.stack([views[place].pixels for place in some]))
 
-    def _detections(self, rows: Rows, view: View, min_score: float) -> sv.Detections:
+    def _detections(
+        self, rows: Rows, view: View, min_score: float, class_ids: Sequence[int] | None
+    ) -> sv.Detections:
         unsound = ~np.isfinite(rows).all(axis=0)
         dropped = int(unsound.sum())
         tiles = -(-view.pixels.shape[0] * view.pixels.shape[1] // self.imgsz**2)
-        kept = suppress_rows(rows[:, ~unsound] if dropped else rows, min_score, self.facts, tiles)
+        kept = suppress_rows(rows[:, ~unsound] if dropped else rows, min_score, self.facts, tiles, class_ids)
         boxes = view.placement.to_image(kept[:4].T.astype(np.float64))
         detections = to_detections(boxes, kept[4], kept[5])
         detections.metadata[DROPPED] = dropped

@@ -21,22 +21,24 @@ def pictures(count, size_wh=(320, 320)):
     return [rng.integers(0, 255, (size_wh[1], size_wh[0], 3), dtype=np.uint8) for _ in range(count)]
 
 
-def assert_equals_predict(detector, weights, images, min_score):
+def assert_equals_predict(detector, weights, images, min_score, class_ids=None):
     from ultralytics import YOLO
 
-    found = detector.predict(images, min_score)
+    found = detector.predict(images, min_score, class_ids=class_ids)
     theirs = YOLO(weights, task="detect")
     assert sum(len(each) for each in found) > 0
     for image, mine in zip(images, found, strict=True):
-        boxes = theirs.predict(image, imgsz=detector.imgsz, conf=min_score, device="cpu", verbose=False)[0].boxes
+        how = {"imgsz": detector.imgsz, "conf": min_score, "classes": class_ids, "device": "cpu", "verbose": False}
+        boxes = theirs.predict(image, **how)[0].boxes
         assert mine.class_id.tolist() == boxes.cls.int().tolist()
         assert np.abs(mine.xyxy - boxes.xyxy.numpy()).max(initial=0) < 1
         assert np.abs(mine.confidence - boxes.conf.numpy()).max(initial=0) < 0.01
 
 
 @pytest.mark.parametrize("size_wh", [(320, 320), (500, 300), (100, 80)])
-def test_results_equal_those_of_predict(tiny, tiny_weights, size_wh):
-    assert_equals_predict(tiny, tiny_weights, pictures(3, size_wh), min_score=0.9)
+@pytest.mark.parametrize("class_ids", [None, [2], [0, 1]])
+def test_results_equal_those_of_predict(tiny, tiny_weights, size_wh, class_ids):
+    assert_equals_predict(tiny, tiny_weights, pictures(3, size_wh), 0.9, class_ids)
 
 
 def test_results_equal_those_of_predict_on_real_tiles(shared_data):

@@ -47,9 +47,9 @@ def test_snug_tiles_find_the_same_solid_objects_in_fewer_pixels():
     sizes: dict[bool, int] = {}
 
     class Weighing(ColourDetector):
-        def predict(self, images, min_score=0.1, fitted=False):
+        def predict(self, images, min_score=0.1, fitted=False, class_ids=None):
             sizes[snug] = sizes.get(snug, 0) + sum(image.size for image in images)
-            return super().predict(images, min_score, fitted)
+            return super().predict(images, min_score, fitted, class_ids)
 
     boxes = [[30, 40, 90, 80], [400, 260, 460, 310], [700, 100, 760, 160]]
     for snug in (False, True):
@@ -209,7 +209,7 @@ def test_a_caller_that_stops_early_leaves_no_threads():
 
 def test_an_error_of_the_network_reaches_the_caller():
     class Failing(ColourDetector):
-        def predict(self, images, min_score=0.1, fitted=False):
+        def predict(self, images, min_score=0.1, fitted=False, class_ids=None):
             raise RuntimeError("out of device memory")
 
     with pytest.raises(RuntimeError, match="device memory"):
@@ -219,7 +219,7 @@ def test_an_error_of_the_network_reaches_the_caller():
 @pytest.mark.parametrize("lanes", [2, 4])
 def test_lanes_run_side_by_side_and_change_nothing(lanes):
     class Slow(ColourDetector):
-        def predict(self, images, min_score=0.1, fitted=False):
+        def predict(self, images, min_score=0.1, fitted=False, class_ids=None):
             nonlocal together, most
             with lock:
                 together += 1
@@ -227,7 +227,7 @@ def test_lanes_run_side_by_side_and_change_nothing(lanes):
             time.sleep(0.002)
             with lock:
                 together -= 1
-            return super().predict(images, min_score, fitted)
+            return super().predict(images, min_score, fitted, class_ids)
 
     together = most = 0
     lock = threading.Lock()
