@@ -88,9 +88,7 @@ class RowDetector:
                 some = places[start : start + step]
                 yield some, self.runner.run(np.stack([views[place].pixels for place in some]))
 
-    def _detections(
-        self, rows: Rows, view: View, min_score: float, class_ids: Sequence[int] | None
-    ) -> sv.Detections:
+    def _detections(self, rows: Rows, view: View, min_score: float, class_ids: Sequence[int] | None) -> sv.Detections:
         unsound = ~np.isfinite(rows).all(axis=0)
         dropped = int(unsound.sum())
         tiles = -(-view.pixels.shape[0] * view.pixels.shape[1] // self.imgsz**2)

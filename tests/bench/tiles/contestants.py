@@ -11,7 +11,7 @@ import io
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,43 @@ from tasks.detect.backends.safe_weights import quiet_ultralytics, version_of
 from tasks.detect.models import load_detector
 from tasks.detect.options import Backend, TilingOptions
 from tasks.detect.stream import Found, ImageSource, find_objects
+from tasks.detect.tiling.seams import Seen
 from tasks.intake.images import Pixels, decode_upright
 
-TILE_PX, OVERLAP_SHARE = 640, 0.2
+OVERLAP_SHARE = 0.2
 
-Answers = list[sv.Detections]
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What all contestants are asked, alike.
+
+    Attributes:
+        weights: The detector's.
+        class_ids: Its classes that are scored: no other takes part, with anybody, as no other does in the line.
+        min_score: Boxes that score less are kept by nobody.
+        tile_px: Side of a tile.
+    """
+
+    weights: Path
+    class_ids: tuple[int, ...]
+    min_score: float
+    tile_px: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a contestant says of a picture, with class ids of the detector.
+
+    Attributes:
+        boxes: One for each object.
+        seen: What its views saw before they were merged; None where it does not say.
+    """
+
+    boxes: sv.Detections
+    seen: Seen | None = None
+
+
+Answers = list[Answer]
 Ask = Callable[[Sequence[Path]], Answers]
 
 
@@ -40,7 +72,7 @@ class Contestant:
     Attributes:
         name: As in the table.
         setting: What was chosen for it, in words.
-        ask: Reads images and returns their boxes with class ids of the detector.
+        ask: Reads images and returns what it finds in them.
     """
 
     name: str
@@ -48,33 +80,25 @@ class Contestant:
     ask: Ask
 
 
-def labelline(
-    weights: Path,
-    min_score: float,
-    name: str = "labelline",
-    backend: Backend = "auto",
-    **looks: float | bool,
-) -> Contestant:
+def labelline(asked: Asked, name: str = "labelline", backend: Backend = "auto", **looks: float | bool) -> Contestant:
     """Return our own stream of tiles; `looks` are options of `TilingOptions` that differ from the race's."""
-    detector = load_detector(weights, version_of(weights), TILE_PX, backend)
+    detector = load_detector(asked.weights, version_of(asked.weights), asked.tile_px, backend)
     options = TilingOptions(
-        tile_px=TILE_PX,
+        tile_px=asked.tile_px,
         overlap_share=OVERLAP_SHARE,
-        min_score=min_score,
+        min_score=asked.min_score,
         backend=backend,
         batch_size=8 if device() == "cpu" else 32,
         decode_threads=2 if device() == "cpu" else 8,
         **looks,
     )
-    # What the peers keep of a class nobody asked for costs them nothing here either: all are asked for all classes.
-    wanted = range(len(detector.classes))
 
     def ask(paths: Sequence[Path]) -> Answers:
         sources = [ImageSource(str(path), size_wh(path), partial(read, path)) for path in paths]
         answers = {}
-        for found in find_objects(sources, detector, wanted, options):
+        for found in find_objects(sources, detector, asked.class_ids, options):
             assert isinstance(found, Found), found
-            answers[found.name] = _merged(found)
+            answers[found.name] = Answer(_merged(found), found.seen)
         return [answers[str(path)] for path in paths]
 
     setting = ", ".join(
@@ -83,69 +107,79 @@ def labelline(
     return Contestant(name, setting, ask)
 
 
-def sahi(weights: Path, min_score: float, images: Sequence[Path], name: str = "sahi") -> Contestant:
+def sahi(asked: Asked, images: Sequence[Path], name: str = "sahi") -> Contestant:
     """Return SAHI's sliced prediction with its defaults otherwise: GREEDYNMM, IOS 0.5, a pass over the whole image."""
     from sahi import AutoDetectionModel
     from sahi.predict import get_sliced_prediction
 
     model = AutoDetectionModel.from_pretrained(
-        "ultralytics", model_path=str(weights), confidence_threshold=min_score, device=device(), image_size=TILE_PX
+        "ultralytics",
+        model_path=str(asked.weights),
+        confidence_threshold=asked.min_score,
+        device=device(),
+        image_size=asked.tile_px,
     )
+    unasked = [int(number) for number in model.category_mapping if int(number) not in asked.class_ids]
+    how = {
+        "slice_height": asked.tile_px,
+        "slice_width": asked.tile_px,
+        "overlap_height_ratio": OVERLAP_SHARE,
+        "overlap_width_ratio": OVERLAP_SHARE,
+        "exclude_classes_by_id": unasked,  # before it merges
+        "verbose": 0,
+    }
 
     def ask(paths: Sequence[Path], batch_size: int) -> Answers:
         answers = []
         for path in paths:
             image = np.ascontiguousarray(read(path)[..., ::-1])
-            said = get_sliced_prediction(
-                image, model, TILE_PX, TILE_PX, OVERLAP_SHARE, OVERLAP_SHARE, batch_size=batch_size, verbose=0
-            )
-            answers.append(_of_sahi(said.object_prediction_list))
+            said = get_sliced_prediction(image, model, batch_size=batch_size, **how)
+            answers.append(Answer(_of_sahi(said.object_prediction_list)))
         return answers
 
-    return _fastest(name, ask, images, weights)
+    return _fastest(name, ask, images, asked.weights)
 
 
-def supervision(weights: Path, min_score: float, images: Sequence[Path], name: str = "supervision") -> Contestant:
+def supervision(asked: Asked, images: Sequence[Path], name: str = "supervision") -> Contestant:
     """Return supervision's slicer, defaults otherwise: suppression at IoU 0.5, no pass over the whole image."""
-    model = _yolo(weights)
+    model, how = _yolo(asked.weights), _of_predict(asked)
 
     def look(tiles: Any) -> Any:
         many = isinstance(tiles, list)
-        said = model.predict(tiles if many else [tiles], conf=min_score, imgsz=TILE_PX, device=device(), verbose=False)
+        said = model.predict(tiles if many else [tiles], **how)
         found = [sv.Detections.from_ultralytics(each) for each in said]
         return found if many else found[0]
 
     def ask(paths: Sequence[Path], batch_size: int) -> Answers:
-        overlap_px = round(TILE_PX * OVERLAP_SHARE)
+        overlap_px = round(asked.tile_px * OVERLAP_SHARE)
         slicer = sv.InferenceSlicer(
-            look, slice_wh=(TILE_PX, TILE_PX), overlap_wh=(overlap_px, overlap_px), batch_size=batch_size
+            look,
+            slice_wh=(asked.tile_px, asked.tile_px),
+            overlap_wh=(overlap_px, overlap_px),
+            batch_size=batch_size,
         )
-        return [slicer(read(path)) for path in paths]
+        return [Answer(slicer(read(path))) for path in paths]
 
-    return _fastest(name, ask, images, weights)
+    return _fastest(name, ask, images, asked.weights)
 
 
-def whole_frame(weights: Path, min_score: float) -> Contestant:
+def whole_frame(asked: Asked) -> Contestant:
     """Return ultralytics on whole images, made smaller: what one has without tiles."""
-    model = _yolo(weights)
+    model, how = _yolo(asked.weights), _of_predict(asked)
 
     def ask(paths: Sequence[Path]) -> Answers:
-        return [
-            sv.Detections.from_ultralytics(
-                model.predict(read(path), conf=min_score, imgsz=TILE_PX, device=device(), verbose=False)[0]
-            )
-            for path in paths
-        ]
+        return [Answer(sv.Detections.from_ultralytics(model.predict(read(path), **how)[0])) for path in paths]
 
     return Contestant("whole_frame", "ultralytics, one picture per call", ask)
 
 
-def export_for_peers(weights: Path, folder: Path) -> Path:
-    """Export weights for OpenVINO with ultralytics' own exporter, and return the model's folder."""
-    copy = folder / weights.name  # it writes beside the weights
-    shutil.copy(weights, copy)
+def export_for_peers(asked: Asked, folder: Path) -> Asked:
+    """Export weights for OpenVINO with ultralytics' own exporter, and return the same with the model's folder."""
+    copy = folder / asked.weights.name  # it writes beside the weights
+    shutil.copy(asked.weights, copy)
     with contextlib.redirect_stdout(io.StringIO()):
-        return Path(_yolo(copy).export(format="openvino", imgsz=TILE_PX, dynamic=True, verbose=False))
+        exported = _yolo(copy).export(format="openvino", imgsz=asked.tile_px, dynamic=True, verbose=False)
+    return replace(asked, weights=Path(exported))
 
 
 def device() -> str:
@@ -187,6 +221,17 @@ def _fastest(
 
     library = "OpenVINO" if exported else f"torch, {count} threads"
     return Contestant(name, f"{library}, {size} tiles per call", ask_at_best)
+
+
+def _of_predict(asked: Asked) -> dict[str, Any]:
+    """Return what ultralytics is asked: it leaves other classes out before it suppresses."""
+    return {
+        "conf": asked.min_score,
+        "imgsz": asked.tile_px,
+        "classes": list(asked.class_ids),
+        "device": device(),
+        "verbose": False,
+    }
 
 
 def _yolo(weights: Path) -> Any:

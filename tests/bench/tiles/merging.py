@@ -1,7 +1,7 @@
 """Time and peak memory of merging very many boxes: ours, and SAHI's GREEDYNMM and NMM on the same ones.
 
 Each measurement runs in a process of its own, so that one's memory is not another's, and is stopped after a while.
-`python -m tests.bench.tiles_merging WHO COUNT` is such a process.
+`python -m tests.bench.tiles.merging WHO COUNT` is such a process.
 """
 
 import json
@@ -29,7 +29,7 @@ def measure_merging() -> dict[str, dict[str, dict[str, Any]]]:
 
 
 def _in_a_process(who: str, count: int) -> dict[str, Any]:
-    command = [sys.executable, "-m", "tests.bench.tiles_merging", who, str(count)]
+    command = [sys.executable, "-m", "tests.bench.tiles.merging", who, str(count)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=STOP_AFTER_S, check=False)
     except subprocess.TimeoutExpired:

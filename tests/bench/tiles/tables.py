@@ -1,10 +1,15 @@
 """The tables that the tile bench prints."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+from tests.bench.tiles.precision import NUMBERS
+
+MOST_CLASSES = 4
+"""Of COCO's many there are no columns."""
 
 RACERS = (
     "labelline",
@@ -27,14 +32,17 @@ RACERS = (
 
 def print_tables(report: Mapping[str, Any]) -> None:
     """Print whichever parts a report has."""
-    console = Console(width=190)
+    console = Console(width=220)
     console.print("  ".join(f"{name} {version}" for name, version in report["versions"].items()))
     console.print(f"{report['processor']}; threads: {report['threads']}; load before: {report['load_before']:.1f}")
     for device in ("cpu", "cuda"):
         if device in report:
-            console.print(_race(report[device]))
-            console.print(_goal(report[device]["goal"]))
+            _print_race(console, "aerial_cars", report[device])
             _print_bare(console, device, report)
+    for name, result in report.get("sets", {}).items():
+        _print_race(console, name, result)
+    if "everywhere" in report:
+        console.print(_everywhere(report["everywhere"]))
     if "seams" in report:
         console.print(_seams(report["seams"]))
     if "merging" in report:
@@ -45,11 +53,39 @@ def print_tables(report: Mapping[str, Any]) -> None:
         console.print(_calibration(report["calibration"]))
 
 
+def _print_race(console: Console, name: str, result: Mapping[str, Any]) -> None:
+    console.print(_race(name, result))
+    console.print(_against(name, result))
+    console.print(_goal(result["goal"]))
+
+
 def _goal(goal: Mapping[str, Any]) -> str:
     if goal["who"] is None:
-        return "no peer raced, or none of ours is as precise as each of them"
+        return "no peer raced, or each of ours loses something on the half to choose by"
     times = ", ".join(f"{factor:.1f} times {peer}" for peer, factor in goal["times"].items())
-    return f"the fastest of ours with no lower mAP50 and mAP50-95 than either peer: {goal['who']}, {times}"
+    held = "holds" if goal["holds"] else "does NOT hold"
+    return (
+        f"the fastest of ours that loses nothing, chosen on one half: {goal['who']}; on the other half it {held}, at "
+        f"{times}, kept {goal['kept']['share']:.2%}, {_differences(goal['against'])}"
+    )
+
+
+def _differences(against: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {_difference(row)}" for key, row in against.items())
+
+
+def _difference(row: Mapping[str, Any]) -> str:
+    low, high = row["interval"]
+    return f"{row['difference']:+.4f} ({low:+.4f} to {high:+.4f}) {row['peer']}"
+
+
+def _everywhere(found: Mapping[str, Any]) -> str:
+    if found["who"] is None:
+        return f"none of ours is known to lose nothing on every set (lossless: {', '.join(found['sound']) or 'none'})"
+    return (
+        f"lossless on every set: {', '.join(found['sound'])}; the fastest is {found['who']}, "
+        f"{found['times_better_peer']:.1f} times the better peer"
+    )
 
 
 def _print_bare(console: Console, device: str, report: Mapping[str, Any]) -> None:
@@ -63,15 +99,25 @@ def _print_bare(console: Console, device: str, report: Mapping[str, Any]) -> Non
     )
 
 
-def _race(result: Mapping[str, Any]) -> Table:
+def _race(name: str, result: Mapping[str, Any]) -> Table:
     title = (
-        f"{result['device']}: {result['images']} images of aerial_cars, tiles of 640 px, overlap 0.2, score "
-        f"{result['score']}"
+        f"{result['device']}: {result['images']} pictures of {name}, tiles of {result['tile_px']} px, overlap 0.2, "
+        f"score {result['score']}; parts of cut objects that count for nobody: {result['cut']}"
     )
-    columns = ("who", "images/s", "labelline is", "CPU s/image", "mAP50", "mAP50-95", "any class", "any 50-95")
     of_classes = result["labelline"]["by_class"]
-    headings = [f"{name} ({each['truths']:,})" for name, each in of_classes.items()]
-    table = _table(title, (*columns, *headings, "recall", "lost", "boxes", "setting"))
+    columns = (
+        "who",
+        "images/s",
+        "labelline is",
+        "CPU s",
+        *NUMBERS,
+        "kept",
+        "kept, same class",
+        "any class",
+        "any 50-95",
+    )
+    headings = [f"{name} ({each['truths']:,})" for name, each in of_classes.items()][:MOST_CLASSES]
+    table = _table(title, (*columns, *headings, "boxes", "setting"))
     for name in RACERS:
         if (row := result.get(name)) is None:
             continue
@@ -80,10 +126,24 @@ def _race(result: Mapping[str, Any]) -> Table:
             f"{row['labelline_is_faster_by']:.2f}x",
             f"{row['cpu_seconds_per_image']:.2f}",
         )
-        numbers = [f"{row[key]:.4f}" for key in ("map50", "map50_95", "map50_any_class", "map50_95_any_class")]
-        numbers += [f"{row['by_class'][name]['ap50']:.3f}" for name in of_classes]
-        shares = (f"{row['recall50_any_class']:.3f}", f"{row['recall_lost']:.1%}")
-        table.add_row(name, *rates, *numbers, *shares, f"{row['boxes']:,}", row["setting"])
+        numbers = [f"{row[key]:.4f} {_span(row['interval'][key])}" for key in NUMBERS]
+        kept = row.get("kept")
+        numbers += [f"{kept['share']:.2%}", f"{kept['same_class']['share']:.2%}"] if kept else ["", ""]
+        numbers += [f"{row[key]:.4f}" for key in ("map50_any_class", "map50_95_any_class")]
+        numbers += [f"{row['by_class'][name]['ap50']:.3f}" for name in list(of_classes)[:MOST_CLASSES]]
+        table.add_row(name, *rates, *numbers, f"{row['boxes']:,}", row["setting"])
+    return table
+
+
+def _span(interval: Sequence[float]) -> str:
+    return f"({interval[0]:.3f} to {interval[1]:.3f})"
+
+
+def _against(name: str, result: Mapping[str, Any]) -> Table:
+    table = _table(f"{name}: beside the peer that is better at it", ("who", *NUMBERS))
+    for who in RACERS:
+        if against := result.get(who, {}).get("against"):
+            table.add_row(who, *(_difference(against[key]) for key in NUMBERS))
     return table
 
 

@@ -14,9 +14,9 @@ from tasks.detect.options import TilingOptions
 from tasks.detect.tiling.seams import Seen, merge_views
 from tasks.detect.tiling.tiles import Floats, Ints, regions_of
 from tasks.kinds.geometry import paired_iou
-from tests.bench.tiles_contestants import OVERLAP_SHARE, TILE_PX
+from tests.bench.tiles.contestants import OVERLAP_SHARE
 
-SIZE_WH = (1920, 1400)
+SIZE_WH, TILE_PX = (1920, 1400), 640
 SIDES_PX = tuple(range(50, 901, 50))
 PHASES_PX = tuple(range(0, TILE_PX, 16))
 BESIDE = 0.25
