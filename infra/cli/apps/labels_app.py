@@ -42,6 +42,12 @@ def import_labels(
     ],
     fmt: Annotated[str, typer.Option("--format", help="Of the labels; found out where it is not given.")] = "auto",
     classes: Annotated[str | None, typer.Option(help="Only these: car,truck. All where it is not given.")] = None,
+    rename: Annotated[
+        list[str] | None, typer.Option(help="OLD=NEW: what a class of the labels is called here. May be repeated.")
+    ] = None,
+    rename_file: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="The same as a file (YAML, JSON): old: new.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="What it is called; the path's last part where not given.")] = None,
     sequences: Annotated[
         str | None, typer.Option(help="Regular expression whose groups name a file's sequence: (flight[0-9]+)/.")
@@ -49,6 +55,7 @@ def import_labels(
 ) -> None:
     """Bring labels in that there are already: as truth, or as proposals that people are asked about."""
     from infra.cli import parsing
+    from infra.cli.renames import parse_renames
 
     asked = {
         "path": str(path.resolve()),
@@ -56,6 +63,7 @@ def import_labels(
         "purpose": purpose.value,
         "format": fmt,
         "classes": parsing.parse_classes(classes) if classes else None,
+        "rename": parse_renames(rename or [], rename_file),
         "name": name,
         "sequence_pattern": parsing.parse_pattern(sequences),
     }

@@ -50,6 +50,8 @@ def import_from(home: Path, asked: Mapping[str, object]) -> None:
                 options,
                 lambda count: line.update(f"reading {escape(options.path)} … {count:,} pictures"),
             )
+        for told in plan.names:
+            console.print(told)
         run = start_run(client, deployed_as("import-labels"), options=options.model_dump(mode="json"), prepared=plan.id)
         console.print(f"importing {plan.name} ({plan.format}) into {plan.collection}: {run_address(state, run)}")
         follow_run(client, state, run, f"bringing in {plan.facts.get('labels', 0):,} labels")

@@ -2,7 +2,7 @@
 
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,8 +33,15 @@ class OpenDataset:
     @property
     def classes(self) -> tuple[str, ...]:
         """All class names: the dataset's own list in its order, then others; whole after all pictures have passed."""
-        listed = self._reading.classes
+        renames = self._reading.renames
+        listed = dict.fromkeys(renames.get(name, name) for name in self._reading.classes)
         return (*listed, *sorted(self._reading.met - listed.keys()))
+
+    @property
+    def own_classes(self) -> tuple[str, ...]:
+        """The same before any was renamed: as the dataset has them."""
+        listed = self._reading.classes
+        return (*listed, *sorted(self._reading.said - listed.keys()))
 
     @property
     def problems(self) -> Problems:
@@ -51,13 +58,16 @@ class OpenDataset:
 
 
 @contextmanager
-def open_dataset(path: Path, fmt: str = "auto", size_of: SizeOf | None = None) -> Iterator[OpenDataset]:
+def open_dataset(
+    path: Path, fmt: str = "auto", size_of: SizeOf | None = None, renames: Mapping[str, str] | None = None
+) -> Iterator[OpenDataset]:
     """Open a dataset for reading.
 
     Args:
         path: A folder in the usual layout of its format, or a label file; pictures may lie there too, or not.
         fmt: The format; "auto" finds it out from the label files. Folders per class have none, and must be named.
         size_of: Asked for the size of pictures that are not there, by the name that their labels have for them.
+        renames: What classes of the dataset are to be called, where it is not the same; two may become one.
 
     Raises:
         BadTruth: There is no such place, it is an archive, or it has no label file of a known format, or of several.
@@ -68,7 +78,9 @@ def open_dataset(path: Path, fmt: str = "auto", size_of: SizeOf | None = None) -
     if path.is_file() and (zipfile.is_zipfile(path) or tarfile.is_tarfile(path)):
         raise BadTruth(f"{path} is an archive, whose names may lead anywhere: unpack it, and name the folder")
     files = DatasetFiles(path) if path.is_dir() else DatasetFiles(path.parent, only=path.name)
-    reading = Reading(files) if size_of is None else Reading(files, size_of)
+    reading = Reading(files, renames=renames or {})
+    if size_of is not None:
+        reading.size_of = size_of
     for folder in files.closed:
         reading.problems.add(Oddity.UNREADABLE_FILE, folder, "", "a folder that this user may not list")
     form = reader_named(format_of(files) if fmt == "auto" else fmt)

@@ -103,6 +103,7 @@ def end(engine: Engine, store: Store, plan: ImportPlan, parts: Sequence[ImportCo
         batch_id=plan.batch_id if plan.purpose == TRUTH else None,
         read=plan.facts,
         counts=counts,
+        names=plan.names,
         problems_at=str(store.local_path(key)) if key else None,
     )
     row = {**_noted(report), "problems_key": key, "ended_at": utc_now()}

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from blocks.frozen import Frozen
-from blocks.naming.names import ClassNames, CollectionName, SequencePattern, check_folder
+from blocks.naming.names import ClassName, ClassNames, CollectionName, SequencePattern, check_folder
 
 Purpose = Literal["truth", "proposals"]
 
@@ -26,7 +26,13 @@ class ImportOptions(Frozen):
     )
     format: str = Field(default="auto", description="Of the labels; `auto` finds it out. Folders per class: `folders`.")
     classes: ClassNames | None = Field(
-        default=None, max_length=200, description="Only labels of these classes; empty: of all."
+        default=None, max_length=200, description="Only labels of these classes, by their names here; empty: of all."
+    )
+    rename: dict[str, ClassName] = Field(
+        default={},
+        max_length=1000,
+        description="Classes that are called otherwise here: their name in the labels, and the collection's. Two may "
+        "become one.",
     )
     name: str | None = Field(
         default=None,

@@ -73,6 +73,7 @@ class ImportPlan(Frozen):
     parts: tuple[str, ...] = Field(description="keys in the object store")
     part_size: int = Field(default=PICTURES_IN_PART, description="pictures in each part but the last")
     splits: tuple[str, ...] = Field(default=(), description="parts that the dataset has itself")
+    names: tuple[str, ...] = Field(default=(), description="which classes are renamed, as sentences")
     sequence_pattern: str | None = None
     facts: dict[str, int] = Field(default_factory=dict, description="what was read, counted")
     problem_counts: dict[str, int] = Field(default_factory=dict, description="found while reading, by what came of it")

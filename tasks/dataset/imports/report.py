@@ -58,6 +58,7 @@ class ImportReport(Frozen):
     batch_id: str | None = Field(description="of the pictures whose truth came in; None: proposals have none")
     read: dict[str, int] = Field(description="what was read, counted")
     counts: ImportCounts
+    names: tuple[str, ...] = Field(default=(), description="which classes were renamed, as sentences")
     problems_at: str | None = Field(default=None, description="a table of all problems; None: there was none")
 
     @property
@@ -72,6 +73,7 @@ class ImportReport(Frozen):
             f"{self.name} ({self.format}): {self.read.get('labels', 0):,} labels of {len(self.classes)} classes on "
             f"{self.read.get('pictures', 0):,} pictures were read for {self.collection}, as {self.purpose}"
         ]
+        lines += self.names
         lines += [f"pictures {what}: {count:,}" for what, count in pictures.items()]
         lines += [f"labels {what}: {count:,}" for what, count in labels.items()]
         if self.problems:
@@ -114,6 +116,7 @@ def import_page(report: ImportReport) -> str:
     parts = [
         f"# Labels of {escape_cell(report.name)} for {escape_cell(report.collection)}, as {report.purpose}",
         f"Read as {escape_cell(report.format)}: {classes}.",
+        *(f"Here {escape_cell(name)}." for name in report.names),
         table(("what was read", "number"), list(report.read.items())),
         table(("pictures", "number"), list(report.counts.pictures.items())),
         table(("labels", "number"), list(report.counts.labels.items())),

@@ -1,7 +1,7 @@
 """One reading of a dataset: what every reader is given, and how it turns what it found into pictures."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from blocks.errors import BadInput
@@ -39,7 +39,7 @@ class Sight:
 
 @dataclass(slots=True)
 class Reading:
-    """What a reader works with; `classes`, `met` and `problems` grow while pictures pass.
+    """What a reader works with; `classes`, `met`, `said` and `problems` grow while pictures pass.
 
     Attributes:
         files: Of the dataset.
@@ -47,6 +47,8 @@ class Reading:
         classes: Names in the order of the dataset's own list; none where it has none.
         met: Names of the labels that passed.
         problems: What was odd.
+        renames: What classes of the dataset are called here, where it is not the same.
+        said: Names of the labels that passed, as the dataset has them.
     """
 
     files: DatasetFiles
@@ -54,6 +56,8 @@ class Reading:
     classes: dict[str, None] = field(default_factory=dict)
     met: set[str] = field(default_factory=set)
     problems: Problems = field(default_factory=Problems)
+    renames: Mapping[str, str] = field(default_factory=dict)
+    said: set[str] = field(default_factory=set)
 
     def find(self, said: str, file: str, place: str = "", split: str | None = None) -> str | None:
         """Return the picture that a label file means, by its path in the dataset; None: it is not there.
@@ -133,7 +137,7 @@ class Reading:
             )
         if raw is None or sight.is_contradicted:
             return ReadPicture(sight.name, sight.path, sight.size_wh, None, lost, split)
-        labels, left_out = usable_labels(raw, sight.size_wh, unit, self.problems)
+        labels, left_out = usable_labels(self._renamed(raw), sight.size_wh, unit, self.problems)
         left_out += lost
         self.met.update(label.class_name for label in labels)
         if left_out and not labels:
@@ -142,3 +146,9 @@ class Reading:
             )
         known = tuple(labels) if labels or not left_out else None
         return ReadPicture(sight.name, sight.path, sight.size_wh, known, left_out, split)
+
+    def _renamed(self, raw: Iterable[RawLabel]) -> Iterator[RawLabel]:
+        for label in raw:
+            self.said.add(label.class_name)
+            name = self.renames.get(label.class_name)
+            yield label if name is None else replace(label, class_name=name)

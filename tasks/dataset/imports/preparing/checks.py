@@ -1,14 +1,14 @@
 """Whether labels from elsewhere fit the collection that they are for: their shapes, and what they are called."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from blocks.database.engine import reading
 from blocks.database.tables import Batch, Label
-from blocks.errors import BadOption
+from blocks.errors import BadOption, UnknownClass
 from blocks.naming.names import check_class, check_classes
 from blocks.shapes import Box, Shape
 from tasks.dataset.formats.reading.faults import FaultyLabel, Oddity
@@ -78,6 +78,31 @@ def check_usable_class(name: str, wanted: Sequence[str] | None) -> None:
     if taken != name:
         what = f"the class {name!r} has blanks around it, or is written in another form of Unicode"
         raise FaultyLabel(Oddity.UNUSABLE_CLASS, what)
+
+
+def check_renames(renames: Mapping[str, str], own: Sequence[str]) -> tuple[str, ...]:
+    """Check which classes of a dataset are renamed, and say it as sentences, with those that become one.
+
+    Args:
+        renames: Name here by name in the dataset.
+        own: All names in the dataset.
+
+    Raises:
+        UnknownClass: One is not in the dataset.
+    """
+    for name in renames:
+        if name not in own:
+            raise UnknownClass.named(name, own, "the labels, so it cannot be renamed")
+    sources: dict[str, list[str]] = {}
+    for name in own:
+        sources.setdefault(renames.get(name, name), []).append(name)
+    return tuple(
+        f"classes {', '.join(map(repr, names))} become one, {here!r}"
+        if names[1:]
+        else f"class {names[0]!r} is {here!r}"
+        for here, names in sources.items()
+        if names != [here]
+    )
 
 
 def check_new_classes(engine: Engine, collection: str, names: Sequence[str]) -> None:

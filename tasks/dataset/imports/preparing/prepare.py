@@ -32,7 +32,7 @@ from tasks.dataset.imports.plan import (
     problems_key,
 )
 from tasks.dataset.imports.preparing.archives import is_archive, unpack
-from tasks.dataset.imports.preparing.checks import KindChooser, check_new_classes, check_usable_class
+from tasks.dataset.imports.preparing.checks import KindChooser, check_new_classes, check_renames, check_usable_class
 from tasks.dataset.imports.preparing.known_pictures import KnownPictures
 from tasks.intake.sequences import readable
 
@@ -80,6 +80,7 @@ def prepare_import(
     Raises:
         BadTruth: There is nothing to read, or it is of no known format, or of several.
         BadOption: There is no such format, no picture, another kind of label, or classes that nobody can tell apart.
+        UnknownClass: One that is to be renamed is not in the labels.
     """
     path, unpacking = Path(options.path).expanduser().resolve(), Problems()
     if is_archive(path):
@@ -87,7 +88,7 @@ def prepare_import(
     known = KnownPictures(engine, options.collection)
     with (
         tempfile.TemporaryDirectory(prefix="labelline-import-") as folder,
-        open_dataset(path, options.format, known.size_of) as dataset,
+        open_dataset(path, options.format, known.size_of, options.rename) as dataset,
     ):
         for problem in unpacking:
             dataset.problems.add(problem.fault, problem.file, problem.place, problem.what)
@@ -99,10 +100,11 @@ def prepare_import(
             raise BadOption(
                 f"{path} has no labels of pictures in the format {dataset.format}: name the folder that has"
             )
+        renames = check_renames(options.rename, dataset.own_classes)
         kind = chooser.check()
         check_new_classes(engine, options.collection, list(read.classes))
         parts = _cut(read, dataset.problems, PartWriter(Path(folder), pictures_in_part))
-        plan = _plan(options, dataset, read, kind, parts, str(root))
+        plan = _plan(options, dataset, read, kind, parts, str(root)).model_copy(update={"names": renames})
         return _kept(store, plan, parts, dataset.problems, Path(folder))
 
 
@@ -238,7 +240,7 @@ def _plan(
         root=root,
         kind=kind,
         classes=tuple(sorted(read.classes)),
-        speaks_of=tuple(sorted({*(options.classes or dataset.classes), *read.classes})),
+        speaks_of=tuple(sorted({*(options.classes or dataset.classes), *read.classes, *options.rename})),
         parts=(),
         splits=tuple(sorted(read.splits)),
         sequence_pattern=options.sequence_pattern,
