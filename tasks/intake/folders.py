@@ -42,8 +42,8 @@ CHUNK = 256
 THREADS = min(4, os.cpu_count() or 1)
 """Reading, hashing and decoding leave Python's lock. Each thread holds one file."""
 
-SIDECARS = frozenset({".txt", ".xml", ".json", ".names", ".yaml", ".yml", ".csv"})
-"""What lies beside images and is none: truth, class names, notes."""
+SIDECARS = frozenset({".txt", ".xml", ".json", ".jsonl", ".ndjson", ".names", ".yaml", ".yml", ".csv", ".md", ".cache"})
+"""What lies beside images and is none: truth, class names, certificates, notes, what ultralytics keeps of a folder."""
 
 
 class FileShard(Frozen):

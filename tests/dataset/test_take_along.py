@@ -37,6 +37,7 @@ from tasks.dataset.formats.opened import open_dataset
 from tasks.dataset.snapshots import take_snapshot
 from tasks.dataset.take_along import take_along
 from tasks.detect.backends.safe_weights import quiet_ultralytics
+from tasks.intake.folders import find_images, take_in
 from tests.dataset.scenes import draw_scene, label_row, settle_scenes
 
 SPLITS = {"s0": "train", "s1": "val", "s2": "test"}
@@ -48,11 +49,11 @@ def ids(engine: Engine, store: Store) -> list[str]:
     """Six settled pictures, two in each split; three are called `a.png`, and `a.jpg` lies beside one of them."""
     scenes = [draw_scene(n, sequence=f"s{n % 3}", squares=n) for n in range(6)]
     ids = settle_scenes(engine, store, scenes, SPLITS)
-    take_in(engine, dict(zip(NAMES, ids, strict=True)))
+    note_names(engine, dict(zip(NAMES, ids, strict=True)))
     return ids
 
 
-def take_in(engine: Engine, by_name: dict[str, str], state: str = "taken") -> None:
+def note_names(engine: Engine, by_name: dict[str, str], state: str = "taken") -> None:
     with writing(engine) as session:
         rows = [
             {"collection": "lot", "uri": Path("/photos", name).as_uri(), "item_id": item_id, "state": state}
@@ -129,7 +130,7 @@ def test_pictures_that_would_share_a_label_file_do_not(
 @pytest.mark.parametrize("fmt", ["coco", "yolo"])
 def test_every_file_name_can_be_taken_along(engine: Engine, store: Store, tmp_path: Path, name: str, fmt: Any) -> None:
     (item_id,) = settle_scenes(engine, store, [draw_scene(1)], SPLITS)
-    take_in(engine, {name: item_id})
+    note_names(engine, {name: item_id})
     result = take_along(engine, store, "lot", tmp_path / "out", fmt, "copy")
     (picture,) = [path for path in (tmp_path / "out" / "images").rglob("*") if path.is_file()]
     assert cv2.imread(str(picture)) is not None
@@ -141,7 +142,7 @@ def test_every_file_name_can_be_taken_along(engine: Engine, store: Store, tmp_pa
 
 def test_a_class_may_be_called_anything(engine: Engine, store: Store, tmp_path: Path) -> None:
     (item_id,) = settle_scenes(engine, store, [draw_scene(1, squares=0)], SPLITS)
-    take_in(engine, {"a.png": item_id})
+    note_names(engine, {"a.png": item_id})
     names = ["yes", "1", "a: b", "- x", "größe 100 %", "{a}", "'quoted'", "🚗", "null", "#1"]
     with writing(engine) as session:
         rows = [label_row(item_id, f"c{n}", name, (n, 0, n + 5, 5)) for n, name in enumerate(names)]
@@ -170,7 +171,7 @@ def test_what_has_no_settled_label_is_counted_by_why(engine: Engine, store: Stor
     with writing(engine) as session:
         session.exec(update(BatchItem).where(BatchItem.item_id == ids[1]).values(settled_at=None))
         session.exec(update(BatchItem).where(BatchItem.item_id == ids[2]).values(set_aside="too large"))
-    take_in(engine, dict(zip("abcd", ids, strict=True)))
+    note_names(engine, dict(zip("abcd", ids, strict=True)))
     with writing(engine) as session:
         upsert(session, Source, [{"collection": "lot", "uri": "file:///x", "item_id": None, "state": "set_aside"}])
     result = take_along(engine, store, "lot", tmp_path / "out", "coco", "none")
@@ -240,7 +241,7 @@ def test_without_settled_labels_there_is_nothing_to_take_along(engine: Engine, s
 def test_names_as_long_as_a_file_system_takes_end_no_export(engine: Engine, store: Store, tmp_path: Path) -> None:
     ids = settle_scenes(engine, store, [draw_scene(n, sequence="s0", squares=n) for n in range(4)], {"s0": "train"})
     names = [f"{'x' * 250}.jfif", f"{'停' * 83}.jpg", f"{'停' * 83}.png", f"{'🚗' * 62}.gif"]
-    take_in(engine, dict(zip(names, ids, strict=True)))
+    note_names(engine, dict(zip(names, ids, strict=True)))
     take_along(engine, store, "lot", tmp_path / "out", "yolo", "copy")
     images, labels = (
         {path.stem for path in (tmp_path / "out" / kind / "train").iterdir()} for kind in ("images", "labels")
@@ -292,7 +293,7 @@ def test_pictures_that_do_not_fit_the_disk_are_refused_before_one_is_written(
 
 def test_what_other_readers_choke_on_is_said_before_and_mended(engine: Engine, store: Store, tmp_path: Path) -> None:
     (item_id,) = settle_scenes(engine, store, [draw_scene(1, squares=0)], SPLITS)
-    take_in(engine, {"a.png": item_id})
+    note_names(engine, {"a.png": item_id})
     boxes = [(10, 10, 30, 20), (10, 10, 30, 20), (150, 80, 170, 90), (200, 10, 220, 20)]
     with writing(engine) as session:
         upsert(session, Label, [label_row(item_id, f"r{n}", "red", box) for n, box in enumerate(boxes)])
@@ -335,6 +336,16 @@ def test_json_lines_hold_where_a_label_comes_from(engine: Engine, store: Store, 
     with open_dataset(tmp_path / "out") as dataset:
         (back,) = [label for each in dataset.pictures() for label in each.labels or () if label.kind]
     assert (back.kind, back.score, back.attributes["person"]) == ("crimson", 0.75, "ada@example.org")
+
+
+@pytest.mark.parametrize("fmt", ["coco", "yolo", "voc", "cvat", "label-studio", "csv", "jsonl"])
+def test_an_export_is_a_folder_of_pictures_and_nothing_that_is_none(
+    engine: Engine, store: Store, ids: list[str], tmp_path: Path, fmt: Any
+) -> None:
+    issue_certificate(engine, store, take_snapshot(engine, store, "lot").id)
+    take_along(engine, store, "lot", tmp_path / "out", fmt, "copy")
+    report = take_in(engine, store, "again", find_images(tmp_path / "out"))
+    assert (report.offered, report.taken, report.set_aside) == (6, 6, ())
 
 
 def below(folder: Path) -> dict[str, bytes]:

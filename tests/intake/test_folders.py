@@ -30,7 +30,8 @@ def test_every_regular_file_is_offered_but_hidden_ones_and_sidecars(folder: Path
     for name in ("b.JPG", "a.png", "noext", "sub/c.tiff", "sub/deep/d.webp", "odd.xyz"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).touch()
-    for name in ("a.txt", "b.XML", "c.json", "o.names", "data.yaml", "t.csv", ".DS_Store", ".git/x.jpg", "sub/.x.jpg"):
+    sidecars = ("a.txt", "b.XML", "c.json", "d.jsonl", "o.names", "data.yaml", "t.csv", "README.md", "labels.cache")
+    for name in (*sidecars, ".DS_Store", ".git/x.jpg", "sub/.x.jpg"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).touch()
     found = [path.relative_to(folder).as_posix() for path in find_images(folder)]
