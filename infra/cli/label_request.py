@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from infra.cli.line_file import merged
+from infra.cli.typed.line_file import merged
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from infra.cli.apps.line_app import line_app
 from infra.cli.apps.people_app import people_app
 from infra.cli.apps.stack_app import stack_app
 from infra.cli.clear_errors import ClearErrors
+from infra.cli.json_answer import AsJson, print_json
 from infra.cli.words import typed_home
 
 app = typer.Typer(
@@ -51,11 +52,17 @@ def labelline(
 
 
 @app.command(rich_help_panel="The line")
-def options() -> None:
-    """Print every option of a line with its default, as commented YAML to edit: `labelline options > line.yaml`."""
+def options(as_json: AsJson = False) -> None:
+    """Print every option of a line with its default, as commented YAML to edit: `labelline options > line.yaml`.
+
+    With --json: as a JSON schema, for forms and editors.
+    """
     from flows.options import LineOptions
     from infra.docs.options_file import options_file
 
+    if as_json:
+        print_json(LineOptions.model_json_schema())
+        return
     typer.echo(options_file(LineOptions), nl=False)
 
 

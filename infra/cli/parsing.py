@@ -35,7 +35,7 @@ def people_of_line(path: Path) -> list[str]:
     Raises:
         typer.BadParameter: The file holds no such options.
     """
-    from infra.cli.line_file import read_line_file
+    from infra.cli.typed.line_file import read_line_file
 
     line = read_line_file(path)
     return sorted(

@@ -1,12 +1,14 @@
 """What a run that takes labels along is told, and what it says: small values that pass through Prefect."""
 
+from collections.abc import Sequence
+
 from pydantic import Field
 from sqlalchemy import Engine
 
 from blocks.frozen import Frozen
 from blocks.storage.stores import Store
 from tasks.dataset.formats.writing.place import place_of
-from tasks.dataset.formats.writing.target import Images
+from tasks.dataset.formats.writing.target import Images, TakenAlong
 from tasks.dataset.take_along import Format, take_along
 
 
@@ -42,8 +44,18 @@ def export_dataset(engine: Engine, store: Store, collection: str, folder: str, o
     result = take_along(
         engine, store, collection, place, options.format, options.images, said.append, overwrite=options.overwrite
     )
+    return report_of(result, said)
+
+
+def report_of(result: TakenAlong, said: Sequence[str]) -> ExportReport:
+    """Return what an export came to as a value that travels.
+
+    Args:
+        result: Of it.
+        said: What was said before it.
+    """
     return ExportReport(
-        folder=str(place),
+        folder=str(result.folder),
         snapshot=result.snapshot.id,
         pictures=dict(result.pictures),
         labels=dict(result.labels),

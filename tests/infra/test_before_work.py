@@ -1,5 +1,6 @@
 """What is wrong is said before anything is taken in, by every command that starts or ends a labelling."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -111,3 +112,12 @@ def test_labels_are_taken_along_from_what_the_blocks_name(
     assert "by class: blue 4, red 4" in shown.output
     assert "there is no picture in val" in shown.output
     assert len(list((tmp_path / "out" / "images" / "train").iterdir())) == 2
+    again = labelline(home, "export", "Photos (1)", "--format", "csv", "--out", str(tmp_path / "out"), "--json")
+    assert (again.exit_code, again.stdout) == (1, "")
+    again = labelline(
+        home, "export", "Photos (1)", "--format", "csv", "--out", str(tmp_path / "out"), "--json", "--overwrite"
+    )
+    told = json.loads(again.stdout)
+    assert (told["folder"], told["labels"]) == (str(tmp_path / "out"), {"blue": 4, "red": 4})
+    assert "it is replaced once the new one is whole" in told["said"][0]
+    assert (tmp_path / "out" / "labels.csv").is_file()

@@ -1,6 +1,7 @@
 """`labelline stop` and `delete`, on a real Prefect and a real Label Studio."""
 
 import gzip
+import json
 from pathlib import Path
 from uuid import uuid4
 
@@ -61,9 +62,11 @@ def test_stop_cancels_runs_and_takes_questions_back(
 ) -> None:
     run = start(client, {"line": {"collection": asked}})
     tasks = [one.task_id for one in questions(engine) if one.task_id]
-    shown = labelline(home, "stop", asked)
+    shown = labelline(home, "stop", asked, "--json")
     assert shown.exit_code == 0, shown.output
-    assert f"{asked}: 1 runs cancelled, 3 open questions taken back" in shown.output
+    assert f"{asked}: 1 runs cancelled, 3 open questions taken back" in shown.stderr
+    counts = {"runs_cancelled": 1, "questions_taken_back": 3, "questions_kept_open": 0}
+    assert json.loads(shown.stdout) == {"collection": asked, **counts}
     state = client.read_flow_run(run.id).state
     assert state is not None
     assert (state.is_cancelled(), there(label_studio, tasks)) == (True, [])
@@ -78,12 +81,15 @@ def test_delete_asks_writes_all_down_and_leaves_nothing(
     refused = labelline(home, "delete", asked, typed="no\n")
     assert (refused.exit_code, "nothing was deleted" in refused.output) == (1, True)
     assert len(questions(engine)) == 3
-    shown = labelline(home, "delete", asked, typed=f"{asked}\n")
+    shown = labelline(home, "delete", asked, "--json", typed=f"{asked}\n")
     assert shown.exit_code == 0, shown.output
+    told = json.loads(shown.stdout)
+    assert (told["collection"], told["pictures"]) == (asked, 4)
     assert questions(engine) == []
     assert list(store.keys("items")) == []
     assert is_gone(label_studio, first.project_id or 0)
     (file,) = (home / "deleted").iterdir()
+    assert told["kept_in"] == str(file)
     assert file.stat().st_mode & 0o777 == 0o600
     assert '"seconds": 7.0' in gzip.decompress(file.read_bytes()).decode(), "also what nobody had read yet"
     assert "there is no collection yet" in labelline(home, "collections").output

@@ -6,11 +6,10 @@ from typing import Annotated
 import typer
 
 from blocks.home import labelline_home
-from infra.cli.choices import ExportFormatName, ImagesName, PurposeName
+from infra.cli.json_answer import AsJson, answer
+from infra.cli.typed.choices import ExportFormatName, ImagesName, PurposeName
 
 labels_app = typer.Typer()
-
-AsJson = Annotated[bool, typer.Option("--json", help="All of it as JSON, for other programs.")]
 
 
 @labels_app.command()
@@ -52,10 +51,11 @@ def import_labels(
     sequences: Annotated[
         str | None, typer.Option(help="Regular expression whose groups name a file's sequence: (flight[0-9]+)/.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Bring labels in that there are already: as truth, or as proposals that people are asked about."""
     from infra.cli import parsing
-    from infra.cli.renames import parse_renames
+    from infra.cli.typed.renames import parse_renames
 
     asked = {
         "path": str(path.resolve()),
@@ -69,7 +69,7 @@ def import_labels(
     }
     from infra.cli.commands.import_command import import_from
 
-    import_from(labelline_home(), asked)
+    answer(lambda: import_from(labelline_home(), asked), as_json=as_json)
 
 
 @labels_app.command()
@@ -83,19 +83,25 @@ def export(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an earlier export in the folder, and nothing else.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Take the settled labels of a collection along, as a dataset in a format that other programs read."""
     from infra.cli.commands.export_command import export_collection
 
-    export_collection(labelline_home(), collection, fmt.value, out.absolute(), images.value, overwrite=overwrite)
+    home, folder = labelline_home(), out.absolute()
+    answer(
+        lambda: export_collection(home, collection, fmt.value, folder, images.value, overwrite=overwrite),
+        as_json=as_json,
+    )
 
 
 @labels_app.command()
 def delete(
     collection: Annotated[str, typer.Argument(help="Which goes for good.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Delete a collection: says what goes, asks, and writes all that people did to a file first."""
     from infra.cli.commands.delete_command import delete_collection
 
-    delete_collection(labelline_home(), collection, sure=yes)
+    answer(lambda: delete_collection(labelline_home(), collection, sure=yes), as_json=as_json)

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from blocks.home import labelline_home
-from infra.cli.choices import ExportFormatName
+from infra.cli.json_answer import AsJson, answer
+from infra.cli.typed.choices import ExportFormatName
 
 line_app = typer.Typer()
 
@@ -52,6 +53,7 @@ def label(
     sequences: Annotated[str | None, SEQUENCES] = None,
     batch_size: Annotated[int, BATCH_SIZE] = 1000,
     wait: Annotated[bool, typer.Option(help="Stay and show the progress until all is settled.")] = True,
+    as_json: AsJson = False,
 ) -> None:
     """Label a folder of images: machines first, people where machines are not sure.
 
@@ -59,7 +61,7 @@ def label(
     """
     from infra.cli import parsing
     from infra.cli.label_request import LabelRequest
-    from infra.cli.line_file import OptionsGiven, read_line_file
+    from infra.cli.typed.line_file import OptionsGiven, read_line_file
 
     place = parsing.parse_folder(folder)
     if classes is None and line is None:
@@ -86,7 +88,7 @@ def label(
     )
     from infra.cli.commands.line_commands import label_folder  # Prefect takes seconds: after what is wrong was said
 
-    label_folder(labelline_home(), request, wait=wait)
+    answer(lambda: label_folder(labelline_home(), request, wait=wait), as_json=as_json)
 
 
 @line_app.command()
@@ -113,6 +115,7 @@ def loop(
     sequences: Annotated[str | None, SEQUENCES] = None,
     batch_size: Annotated[int, BATCH_SIZE] = 1000,
     wait: Annotated[bool, typer.Option(help="Stay and show the progress until the goal is met.")] = True,
+    as_json: AsJson = False,
 ) -> None:
     """Label in rounds: people label a few images, a model is trained on them and proposes, until it is good enough."""
     from infra.cli import parsing
@@ -136,7 +139,7 @@ def loop(
     )
     from infra.cli.commands.line_commands import label_folder
 
-    label_folder(labelline_home(), request, wait=wait)
+    answer(lambda: label_folder(labelline_home(), request, wait=wait), as_json=as_json)
 
 
 @line_app.command()
@@ -151,6 +154,7 @@ def predict(
     score: Annotated[float, typer.Option(min=0.001, max=1, help="What scores less is not written.")] = 0.25,
     label_kind: Annotated[str, KIND] = "boxes",
     tile: Annotated[int, TILE] = 640,
+    as_json: AsJson = False,
 ) -> None:
     """Write what a detector finds in a folder as files: nobody is asked, and no collection is touched."""
     from infra.cli import parsing
@@ -161,7 +165,8 @@ def predict(
     from infra.cli.commands.predict_command import predict as look
 
     places = (parsing.parse_folder(folder), out.absolute())
-    look(labelline_home(), PredictRequest(*places, known, collection, named, fmt.value, score, side_px, label_kind))
+    request = PredictRequest(*places, known, collection, named, fmt.value, score, side_px, label_kind)
+    answer(lambda: look(labelline_home(), request), as_json=as_json)
 
 
 @line_app.command()
@@ -170,6 +175,7 @@ def retrain(
     epochs: Annotated[int | None, typer.Option(min=1, max=1000, help="Passes over the training images.")] = None,
     tile: Annotated[int, typer.Option(min=64, max=4096, help="Side of a tile in pixels: that of `label`.")] = 640,
     wait: Annotated[bool, typer.Option(help="Stay until the challenger is compared with the champion.")] = True,
+    as_json: AsJson = False,
 ) -> None:
     """Train a challenger on all truth of a collection; it becomes champion only if it is better."""
     from infra.cli.parsing import parse_tile
@@ -177,17 +183,18 @@ def retrain(
     side_px = parse_tile(tile)
     from infra.cli.commands.line_commands import retrain_collection
 
-    retrain_collection(labelline_home(), collection, epochs, side_px, wait=wait)
+    answer(lambda: retrain_collection(labelline_home(), collection, epochs, side_px, wait=wait), as_json=as_json)
 
 
 @line_app.command()
 def stop(
     collection: Annotated[str, typer.Argument(help="Whose runs are cancelled, and questions taken back.")],
+    as_json: AsJson = False,
 ) -> None:
     """Stop labelling a collection for now: nobody is asked any more; nothing that people did is lost."""
     from infra.cli.commands.stop_command import stop_collection
 
-    stop_collection(labelline_home(), collection)
+    answer(lambda: stop_collection(labelline_home(), collection), as_json=as_json)
 
 
 @line_app.command()
@@ -197,8 +204,10 @@ def reopen(
     *,
     hours: Annotated[float | None, typer.Option(min=0.01, help="Go on after so many hours.")] = None,
     only_list: Annotated[bool, typer.Option("--list", help="Only list them, with the reasons.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Ask again what people skipped, or nobody answered in time; nothing that people did is lost."""
     from infra.cli.commands.reopen_command import reopen_collection
 
-    reopen_collection(labelline_home(), collection, pictures or (), hours, only_list=only_list)
+    asked = (labelline_home(), collection, pictures or (), hours)
+    answer(lambda: reopen_collection(*asked, only_list=only_list), as_json=as_json)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from blocks.home import labelline_home
-from infra.cli.choices import TruthFormatName
+from infra.cli.typed.choices import TruthFormatName
 
 people_app = typer.Typer()
 
@@ -106,7 +106,7 @@ def forecast(
     from infra.cli import parsing
     from infra.cli.commands.forecast_command import ForecastRequest, forecast_place
     from infra.cli.label_request import LabelRequest
-    from infra.cli.line_file import OptionsGiven, read_line_file
+    from infra.cli.typed.line_file import OptionsGiven, read_line_file
 
     folder = parsing.parse_place(place)
     file = read_line_file(line) if line else None

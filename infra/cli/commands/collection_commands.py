@@ -1,17 +1,24 @@
 """`collections` and `show`: read from the catalogue, also while the stack is down."""
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from infra.cli.collections import require_collection
+from infra.cli.json_answer import print_json
 from infra.cli.progress.collections_page import next_step, show_collection, show_collections
 from infra.cli.words import this_command
 from infra.stack.report import open_for_reading
 from infra.stack.state import open_stack
-from infra.stack.waiting import count_questions
+from infra.stack.waiting import QueueReport, count_questions
 from tasks.monitor.collections import read_collections
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from tasks.monitor.collections import CollectionProgress
 
 console = Console(soft_wrap=True)
 
@@ -27,7 +34,7 @@ def list_collections(home: Path, *, as_json: bool) -> None:
     rows, command = read_collections(engine), this_command()
     if as_json:
         told = [row.model_dump(mode="json") | {"next": next_step(row, command)} for row in rows]
-        print(json.dumps(told, indent=1, ensure_ascii=False))
+        print_json(told)
     elif rows:
         show_collections(rows, console, command)
     else:
@@ -42,20 +49,37 @@ def show_one(home: Path, collection: str, *, as_json: bool) -> None:
         BadOption: There is no such collection.
         CatalogUnavailable: The catalogue cannot be read.
     """
+    engine, label_studio = open_for_reading(open_stack(home))
+    name = require_collection(engine, collection)
+    if as_json:
+        print_json(read_numbers(engine, name, label_studio))
+    else:
+        show_collection(*_read(engine, name, label_studio), console, this_command())
+
+
+def _read(
+    engine: "Engine", name: str, label_studio: str
+) -> "tuple[CollectionProgress, Mapping[str, Mapping[str, int]], list[QueueReport]]":
     from blocks.database.engine import reading
     from tasks.settle.in_force import count_by_class
 
-    engine, label_studio = open_for_reading(open_stack(home))
-    name = require_collection(engine, collection)
     row = next(one for one in read_collections(engine) if one.name == name)
     with reading(engine) as session:
         by_class = count_by_class(session, name).get(name, {})
-    queues = [queue for queue in count_questions(engine, label_studio) if queue.collection == name]
-    if not as_json:
-        show_collection(row, by_class, queues, console, this_command())
-        return
-    told = row.model_dump(mode="json") | {"labels_by_class": by_class, "next": next_step(row, this_command())}
-    told["queues"] = [
+    return row, by_class, [queue for queue in count_questions(engine, label_studio) if queue.collection == name]
+
+
+def read_numbers(engine: "Engine", name: str, label_studio: str) -> dict[str, object]:
+    """Return all that is known of one collection as a table, for other programs.
+
+    Args:
+        engine: The catalogue.
+        name: Of the collection.
+        label_studio: Address under which people reach it.
+    """
+    row, by_class, queues = _read(engine, name, label_studio)
+    asked = [
         {"queue": q.queue, "open": q.open, "answered": q.answered, "skipped": q.skipped, "urls": q.urls} for q in queues
     ]
-    print(json.dumps(told, indent=1, ensure_ascii=False))
+    next_one = next_step(row, this_command())
+    return {**row.model_dump(mode="json"), "labels_by_class": by_class, "next": next_one, "queues": asked}

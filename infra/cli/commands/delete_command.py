@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 console = Console(soft_wrap=True, markup=False, emoji=False, highlight=False)
 
 
-def delete_collection(home: Path, collection: str, *, sure: bool) -> None:
+def delete_collection(home: Path, collection: str, *, sure: bool) -> dict[str, object]:
     """Say what goes, ask, write it all to a file, and delete it.
+
+    Returns:
+        What is gone, and where all that was known of it is, for other programs.
 
     Raises:
         StackError: The stack does not run.
@@ -54,6 +57,7 @@ def delete_collection(home: Path, collection: str, *, sure: bool) -> None:
             store.delete(key)
     console.print(f"{collection} is deleted: {len(keys):,} pictures that no other collection has, {projects} projects")
     console.print(f"all that was known of it is in {kept}; models and training runs stay in MLflow")
+    return {"collection": collection, "pictures": len(keys), "projects": projects, "kept_in": str(kept)}
 
 
 def _say_what_goes(engine: "Engine", collection: str) -> None:

@@ -17,6 +17,7 @@ from infra.stack.servers.services import PLUGS
 from infra.stack.state import ServiceName, open_stack
 
 if TYPE_CHECKING:
+    from tasks.dataset.exporting import ExportReport
     from tasks.dataset.formats.writing.target import Images, TakenAlong
     from tasks.dataset.take_along import Format
 
@@ -25,7 +26,7 @@ console = Console(soft_wrap=True, markup=False, emoji=False, highlight=False)
 
 def export_collection(
     home: Path, collection: str, fmt: "Format", folder: Path, images: "Images", *, overwrite: bool = False
-) -> None:
+) -> "ExportReport":
     """Write the settled labels of a collection into a folder, and say what is in it and what is not.
 
     Raises:
@@ -33,7 +34,14 @@ def export_collection(
         BadOption: There is no such collection, or the folder cannot be used.
         NotEnoughData: Nothing is settled yet.
     """
+    from tasks.dataset.exporting import report_of
     from tasks.dataset.take_along import take_along
+
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        said.append(line)
+        console.print(line)
 
     state = open_stack(home)
     if find_process(state.processes.get(ServiceName.PREFECT)) is None:
@@ -46,9 +54,10 @@ def export_collection(
         engine, store = open_catalog(PLUGS), open_store(PLUGS)
         collection = require_collection(engine, collection)
         with console.status(f"writing {escape(str(folder))} …"):
-            result = take_along(engine, store, collection, folder, fmt, images, console.print, overwrite=overwrite)
+            result = take_along(engine, store, collection, folder, fmt, images, say, overwrite=overwrite)
     for line in told(result, fmt, images):
         console.print(line)
+    return report_of(result, said)
 
 
 def told(result: "TakenAlong", fmt: "Format", images: "Images") -> Iterator[str]:

@@ -21,11 +21,12 @@ from infra.stack.servers.services import PLUGS
 
 if TYPE_CHECKING:
     from tasks.dataset.imports.options import ImportOptions
+    from tasks.dataset.imports.report import ImportReport
 
 console = Console(soft_wrap=True, markup=False, emoji=False, highlight=False)
 
 
-def import_from(home: Path, asked: Mapping[str, object]) -> None:
+def import_from(home: Path, asked: Mapping[str, object]) -> "ImportReport":
     """Bring labels into a collection, and say what became of each of them.
 
     Args:
@@ -60,6 +61,7 @@ def import_from(home: Path, asked: Mapping[str, object]) -> None:
             console.print(told)
         for told in report.next_steps(this_command()):
             console.print(told)
+        return report
 
 
 def _options(asked: Mapping[str, object]) -> "ImportOptions":

@@ -12,6 +12,7 @@ from blocks.servers.annotation_server import AnnotationServer
 from blocks.servers.crashed_runs import restart_crashed_in
 from infra.cli.checks import check_detector, check_folder_and_line, check_retraining
 from infra.cli.collections import folders_of, require_collection
+from infra.cli.commands.collection_commands import read_numbers
 from infra.cli.label_request import LabelRequest
 from infra.cli.progress.follow import follow_label, follow_run, has_ended
 from infra.cli.progress.label_report import tell_labels
@@ -39,11 +40,14 @@ if TYPE_CHECKING:
 console = Console(soft_wrap=True, markup=False, emoji=False, highlight=False)
 
 
-def label_folder(home: Path, request: LabelRequest, *, wait: bool) -> None:
+def label_folder(home: Path, request: LabelRequest, *, wait: bool) -> dict[str, object]:
     """Take a folder in and label it batch by batch, or in rounds where there is no model yet.
 
     Everything that can be checked is checked before the first picture is taken in. Without waiting only the first run
     is started.
+
+    Returns:
+        What is known of the collection now, as by `show`, and the addresses of the runs, for other programs.
 
     Raises:
         BadInput: The folder has no pictures, the line's options contradict each other, there is no such detector, it
@@ -67,13 +71,13 @@ def label_folder(home: Path, request: LabelRequest, *, wait: bool) -> None:
             check_can_learn(engine, request.collection, look)
         if request.folder is not None:
             _take_in(client, state, engine, request, request.folder)
-        if in_rounds:
-            label_in_rounds(client, state, engine, request, meant, wait=wait)
+        runs = [label_in_rounds(client, state, engine, request, meant, wait=wait)] if in_rounds else []
         if not in_rounds or (wait and request.rounds.rest and has_work(engine, request.collection)):
-            label_batches(client, state, engine, request, wait=wait)
+            runs += label_batches(client, state, engine, request, wait=wait)
         if wait:
             for line in tell_labels(engine, request.collection, open_experiments(PLUGS), this_command()):
                 console.print(line)
+        return {**read_numbers(engine, request.collection, state.urls.label_studio), "runs": runs, "waited": wait}
 
 
 def _take_in(
@@ -102,8 +106,11 @@ def label_in_rounds(
     meant: "MeantDetector",
     *,
     wait: bool,
-) -> None:
+) -> str:
     """Follow the loop of a collection that is under way, or start one, which goes on after the rounds there were.
+
+    Returns:
+        The address of its run.
 
     Raises:
         StackError: The run failed. The next call goes on where it was.
@@ -123,29 +130,33 @@ def label_in_rounds(
         follow_rounds(client, state, engine, run, request.collection)
     else:
         console.print(f"it goes on without you; people answer at {state.urls.label_studio}")
+    return run_address(state, run)
 
 
 def label_batches(
     client: "SyncPrefectClient", state: StackState, engine: "Engine", request: LabelRequest, *, wait: bool
-) -> None:
+) -> list[str]:
     """Follow the runs that are under way, then start others one by one while there is work; without waiting, one only.
+
+    Returns:
+        Their addresses.
 
     Raises:
         StackError: A run failed. The next call continues its batch.
     """
     # The sweep would start crashed runs again in some minutes: two runs would then carry one batch, in turns.
     restart_crashed_in(client, WORK_POOL)
-    ours: set[str] = set()
+    ours: dict[str, str] = {}
     while going_on := [run for run in under_way(client, engine, request.collection) if str(run.id) not in ours]:
         for run in going_on:
             console.print(f"a run of {request.collection} is under way already: {run.name}, {run_address(state, run)}")
             if wait:
                 _finish(client, state, engine, run)
-            ours.add(str(run.id))
+            ours[str(run.id)] = run_address(state, run)
     while has_work(engine, request.collection, ours):
         run = start_run(client, deployed_as("label"), line=request.line())
         console.print(f"labelling run of {request.collection}: {run_address(state, run)}")
-        ours.add(str(run.id))
+        ours[str(run.id)] = run_address(state, run)
         if not wait:
             break
         _finish(client, state, engine, run)
@@ -153,6 +164,7 @@ def label_batches(
         console.print(f"nothing new to label in {request.collection}: `{this_command()} status` shows what waits")
     elif not wait:
         console.print(f"it goes on without you; people answer at {state.urls.label_studio}")
+    return list(ours.values())
 
 
 def _finish(client: "SyncPrefectClient", state: StackState, engine: "Engine", run: "FlowRun") -> None:
@@ -191,8 +203,13 @@ def has_work(engine: "Engine", collection: str, ours: Collection[str] = ()) -> b
     return any(batch.run_id not in ours for batch in left_behind(engine, collection))
 
 
-def retrain_collection(home: Path, collection: str, epochs: int | None, tile_px: int, *, wait: bool) -> None:
+def retrain_collection(
+    home: Path, collection: str, epochs: int | None, tile_px: int, *, wait: bool
+) -> dict[str, object]:
     """Train a challenger on a collection's truth, cut into the line's tiles.
+
+    Returns:
+        The address of the run, and whether it has ended, for other programs.
 
     Raises:
         BadInput: There is no such collection, it has too few labels, or a champion that cannot be trained.
@@ -209,6 +226,7 @@ def retrain_collection(home: Path, collection: str, epochs: int | None, tile_px:
         if wait:
             follow_training(client, state, run, collection)
             console.print(f"the comparison is in the run's artifacts, the detectors at {state.urls.mlflow}")
+        return {"collection": collection, "run": run_address(state, run), "has_ended": wait}
 
 
 def annotation_server(home: Path, collection: str) -> AnnotationServer:

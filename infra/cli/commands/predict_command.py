@@ -68,8 +68,11 @@ class _Opened:
     classes: tuple[str, ...]
 
 
-def predict(home: Path, request: PredictRequest) -> None:
+def predict(home: Path, request: PredictRequest) -> dict[str, object]:
     """Look at a folder, write what is found, and say what it is.
+
+    Returns:
+        The same for other programs; `scores` counts labels by class and tenth of score, "0.9" is 0.9 to 1.
 
     Raises:
         BadInput: There is no such detector, it does not know the classes, or a folder cannot be used.
@@ -94,6 +97,23 @@ def predict(home: Path, request: PredictRequest) -> None:
             )
     for text in told(found, request):
         console.print(text)
+    return in_numbers(found, request)
+
+
+def in_numbers(found: Predicted, request: PredictRequest) -> dict[str, object]:
+    """Return what was found as a table."""
+    scores: dict[str, dict[str, int]] = {}
+    for (name, tenth), count in sorted(found.scores.items()):
+        scores.setdefault(name, {})[f"{tenth / 10:.1f}"] = count
+    return {
+        "folder": str(request.out),
+        "format": request.fmt,
+        "pictures": found.pictures,
+        "labels": sum(found.scores.values()),
+        "scores": scores,
+        "notes": dict(found.export.notes) if found.export else {},
+        "set_aside": found.set_aside,
+    }
 
 
 def told(found: Predicted, request: PredictRequest) -> Iterator[str]:

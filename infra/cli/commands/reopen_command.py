@@ -22,8 +22,11 @@ LISTED = 50
 
 def reopen_collection(
     home: Path, collection: str, names: Sequence[str], hours: float | None, *, only_list: bool
-) -> None:
+) -> dict[str, object]:
     """List what is without an answer in a collection, and start a run that asks people again.
+
+    Returns:
+        Pictures with their reasons, and the address of the run (null: none was started), for other programs.
 
     Raises:
         StackError: The stack cannot take runs.
@@ -37,17 +40,19 @@ def reopen_collection(
         engine = open_catalog(PLUGS)
         collection = require_collection(engine, collection)
         pictures = in_pictures(skipped_named(engine, collection, names))
+        found: dict[str, object] = {"collection": collection, "pictures": dict(pictures), "run": None}
         if not pictures:
             console.print(f"no picture of {escape(collection)} is without an answer: there is nothing to ask again")
-            return
+            return found
         for name, reason in list(pictures.items())[:LISTED]:
             console.print(f"  {escape(name)}: {escape(reason)}")
         if len(pictures) > LISTED:
             console.print(f"  and {len(pictures) - LISTED} more")
         if only_list:
-            return
+            return found
         options = {"collection": collection, "names": list(names), "hours": hours}
         run = start_run(client, deployed_as("ask-again"), options=options)
         noun = "picture is" if len(pictures) == 1 else "pictures are"
         console.print(f"{len(pictures)} {noun} asked again: {run_address(state, run)}")
         console.print(f"people answer at {state.urls.label_studio}; the run sleeps until they have, and settles it")
+        return {**found, "run": run_address(state, run)}

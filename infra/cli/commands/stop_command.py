@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 console = Console(soft_wrap=True, markup=False, emoji=False, highlight=False)
 
 
-def stop_collection(home: Path, collection: str) -> None:
+def stop_collection(home: Path, collection: str) -> dict[str, object]:
     """Cancel what runs about a collection, and take back what nobody has begun to answer.
+
+    Returns:
+        What it came to, for other programs.
 
     Raises:
         StackError: The stack does not run, or its worker is dead and cannot end a run.
@@ -51,6 +54,8 @@ def stop_collection(home: Path, collection: str) -> None:
         )
     command = f"{this_command()} show {shlex.quote(collection)}"
     console.print(f"nothing that people did is lost; `{command}` says how to go on")
+    counts = {"runs_cancelled": runs, "questions_taken_back": stopped.taken_back, "questions_kept_open": stopped.kept}
+    return {"collection": collection, **counts}
 
 
 def stop_runs(client: "SyncPrefectClient", state: StackState, collection: str) -> int:

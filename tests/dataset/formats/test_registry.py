@@ -11,7 +11,7 @@ from blocks.database.engine import reading, upsert, writing
 from blocks.database.tables import Label
 from blocks.errors import BadOption
 from blocks.storage.stores import Store
-from infra.cli.choices import ExportFormatName, TruthFormatName
+from infra.cli.typed.choices import ExportFormatName, TruthFormatName
 from tasks.dataset.formats.published import TruthFormat, read_truth
 from tasks.dataset.formats.registry import FORMATS, READERS, format_that_holds
 from tasks.dataset.take_along import Format, take_along

@@ -52,13 +52,17 @@ def test_boxes_are_written_with_scores_and_the_folder_is_left_alone(lots: Path, 
 
 def test_only_what_is_asked_for_is_written_in_the_format_asked_for(lots: Path, tmp_path: Path) -> None:
     typed = ("--detector", str(STARTER), "--classes", "car", "--score", "0.6", "--format", "csv")
-    shown = predict(lots, tmp_path / "out", *typed)
+    shown = predict(lots, tmp_path / "out", *typed, "--json")
     assert shown.exit_code == 0, shown.output
     lines = (tmp_path / "out" / "labels.csv").read_text().splitlines()
     assert len(lines) > 5
     assert "truck" not in "".join(lines[1:])
     assert "car: " in shown.output
-    assert "from 0.5" not in shown.output
+    told = json.loads(shown.stdout)
+    assert (told["pictures"], told["labels"], told["format"]) == (2, len(lines) - 1, "csv")
+    assert set(told["scores"]) == {"car"}
+    assert min(told["scores"]["car"]) >= "0.6"
+    assert list(told["set_aside"]) == ["broken.jpg"]
 
 
 def test_the_same_folder_twice_gives_the_same_boxes(lots: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from infra.cli.renames import parse_renames
+from infra.cli.typed.renames import parse_renames
 
 
 def test_typed_names_and_a_file_are_one_mapping(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from flows.options import LineOptions
 from infra.cli.commands import line_commands
 from infra.cli.label_request import LabelRequest
-from infra.cli.line_file import merged, read_line_file
 from infra.cli.main import app
+from infra.cli.typed.line_file import merged, read_line_file
 from infra.docs.options_file import options_file
 
 FILE: dict[str, Any] = {
