@@ -11,6 +11,7 @@ from tasks.audit.risk_control.options import RiskControlOptions
 from tasks.detect.options import TilingOptions
 from tasks.kinds.registry import LabelKindName, label_kind
 from tasks.review.decide.until import Until
+from tasks.review.drafts.cutting import PartOptions
 from tasks.review.drafts.line_queue import LineQueue
 from tasks.review.questions.kinds.page import PageOptions
 from tasks.review.questions.queue import ABOUT_ITEMS, check_kinds, confirm_page_queue, name_kind_queue
@@ -57,6 +58,10 @@ class LineOptions(Renamed):
     confirm: PageOptions | None = Field(
         default=None, description="Let people confirm very sure boxes on pages of crops; empty: nobody looks at them."
     )
+    parts: PartOptions | None = Field(
+        default=PartOptions(),
+        description="When a picture with many objects is asked in parts; empty: always as a whole.",
+    )
     risk_control: RiskControlOptions | None = Field(
         default=None,
         description="Certify from which score boxes are accepted unseen: people judge a random sample of each "
@@ -79,7 +84,7 @@ class LineOptions(Renamed):
             stops.append(LineQueue(queue=confirm_page_queue(self.classes), pages=self.confirm))
         about_items = ABOUT_ITEMS[label_kind(self.label_kind).asked_as]
         whole = about_items(self.classes).with_pool(self.annotator_pool)
-        stops.append(LineQueue(queue=whole, first=self.ask_first))
+        stops.append(LineQueue(queue=whole, first=self.ask_first, parts=self.parts))
         if self.kinds:  # other people, another skill
             stops.append(LineQueue(queue=name_kind_queue(self.kinds).with_pool(self.expert_pool)))
         return tuple(stops)

@@ -145,9 +145,9 @@ class AnnotationServer:
         """Where Label Studio's webhooks go."""
         return f"{self.gateway_url}/webhooks/label-studio"
 
-    def image_link(self, item_id: str, crop: Box | None = None) -> str:
-        """Return the address under which an annotator's browser sees an item, or a part of it."""
-        return image_link(self.gateway_url, self.link_secret, item_id, crop)
+    def image_link(self, item_id: str, crop: Box | None = None, frame: Box | None = None) -> str:
+        """Return the address under which an annotator's browser sees an item, or a part of it; see `image_link`."""
+        return image_link(self.gateway_url, self.link_secret, item_id, crop, frame)
 
     def _error_of(self, response: "Response", asked: str) -> PlugError:
         if response.status_code == 401:

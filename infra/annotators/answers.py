@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from blocks.errors import UnknownQuestionKind
-from infra.annotators.boxes import Work, answer_boxes
+from infra.annotators.boxes import Work, answer_boxes, objects_of_part
 from infra.annotators.checks import answer_check
 from infra.annotators.desk import OpenQuestion, boxes_result, check_result, class_result, kind_result
 from infra.annotators.kinds import answer_class, answer_kind, kind_seconds
@@ -47,9 +47,14 @@ def answer_as(person: Person, question: OpenQuestion, pictures: Pictures, watch:
 
 def _correct(person: Person, question: OpenQuestion, pictures: Pictures, watch: Stopwatch) -> GivenAnswer:
     picture, rng = pictures[question.item_id], person.chance(question.key)
-    work = Work(picture.size_wh, question.desk.classes, rng, watch)
-    answer_boxes(work, question.prefilled(picture.size_wh), picture.boxes, person.mistakes)
-    return boxes_result(question, work.said, picture.size_wh, rng), work.acts
+    crop, truth = question.crop, picture.boxes
+    size_wh = (round(crop[2] - crop[0]), round(crop[3] - crop[1])) if crop else picture.size_wh
+    shown = question.prefilled(size_wh)
+    if crop:
+        truth = objects_of_part(truth, crop, question.frame or crop, shown)
+    work = Work(size_wh, question.desk.classes, rng, watch)
+    answer_boxes(work, shown, truth, person.mistakes)
+    return boxes_result(question, work.said, size_wh, rng), work.acts
 
 
 def _choose(person: Person, question: OpenQuestion, pictures: Pictures, watch: Stopwatch) -> GivenAnswer:

@@ -119,6 +119,34 @@ class Work:
         return others[int(self.rng.integers(len(others)))] if others else class_name
 
 
+def objects_of_part(
+    truth: Sequence[AnnotatorBox], crop: Bounds, frame: Bounds, shown: Sequence[PrefilledBox]
+) -> tuple[AnnotatorBox, ...]:
+    """Return the objects that a person answers for in a part of a picture, in pixels of what is shown of it.
+
+    Those whose middle lies in the bright part, and those that a shown box is around: nobody deletes a good box because
+    its object reaches farther into the next part than into this one.
+
+    Args:
+        truth: All objects of the picture, in its pixels.
+        crop: What is shown, in pixels of the picture.
+        frame: The bright part of it, in pixels of the picture.
+        shown: The prefilled boxes, in pixels of what is shown.
+    """
+    left, top, right, bottom = crop
+    found = []
+    for box in truth:
+        x_min, y_min, x_max, y_max = box.xyxy
+        seen = max(x_min, left) - left, max(y_min, top) - top, min(x_max, right) - left, min(y_max, bottom) - top
+        if seen[0] >= seen[2] or seen[1] >= seen[3]:
+            continue
+        x, y = (x_min + x_max) / 2, (y_min + y_max) / 2
+        is_meant = frame[0] <= x < frame[2] and frame[1] <= y < frame[3]
+        if is_meant or any(overlap >= KEEP_IOU for _, overlap in match([one.xyxy for one in shown], [seen]).values()):
+            found.append(replace(box, xyxy=seen))
+    return tuple(found)
+
+
 def answer_boxes(work: Work, shown: Sequence[PrefilledBox], truth: Sequence[AnnotatorBox], slips: Slips) -> None:
     """Answer one boxes question as a person would; what is said and the seconds are left in `work`.
 

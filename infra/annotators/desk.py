@@ -7,7 +7,7 @@ that it began with as `parent_prediction`.
 
 import itertools
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -68,6 +68,8 @@ class OpenQuestion:
     page: tuple[SeenCrop, ...] = ()
     prediction_id: int | None = None
     """What the browser shows at first; None: the task has no prediction."""
+    frame: Bounds | None = None
+    """The bright part of the crop: objects whose middle lies there are asked about; None: all."""
 
     @property
     def key(self) -> str:
@@ -87,7 +89,7 @@ class OpenQuestion:
         return box.class_name, (box.x_min + left, box.y_min + top, box.x_max + left, box.y_max + top)
 
     def prefilled(self, size_wh: tuple[int, int]) -> list[PrefilledBox]:
-        """Return the boxes that the question shows, in pixels of a picture of this size."""
+        """Return the boxes that the question shows, in pixels of what it shows, which has this size."""
         sure = {region["id"] for region in self.regions if region["from_name"] == BOX}
         shown = read_boxes(self.regions, *size_wh, classes=self.desk.classes, shown=())
         return [
@@ -177,18 +179,25 @@ def question_of(task: dict[str, Any], desk: Desk) -> OpenQuestion:
             prediction_id=shown["id"],
         )
     link = urlsplit(data[IMAGE])
-    crop = parse_qs(link.query).get("crop")
-    x_min, y_min, x_max, y_max = (float(edge) for edge in crop[0].split(",")) if crop else (0.0, 0.0, 0.0, 0.0)
+    query = parse_qs(link.query)
     return OpenQuestion(
         task_id=int(task["id"]),
         question_id=data["question_id"],
         desk=desk,
         item_id=link.path.rpartition("/")[2],
-        crop=(x_min, y_min, x_max, y_max) if crop else None,
+        crop=_edges_in(query, "crop"),
+        frame=_edges_in(query, "frame"),
         choices=tuple(choice["value"] for choice in data.get("choices", [])),
         regions=tuple(shown["result"]),
         prediction_id=shown["id"],
     )
+
+
+def _edges_in(query: Mapping[str, Sequence[str]], name: str) -> Bounds | None:
+    if name not in query:
+        return None
+    x_min, y_min, x_max, y_max = (float(edge) for edge in query[name][0].split(","))
+    return x_min, y_min, x_max, y_max
 
 
 def ensure_accounts(server: AnnotationServer, people: Sequence[Person]) -> dict[str, int]:

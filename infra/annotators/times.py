@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from blocks.published_times import CHECK_COVERAGE, CONSIDER_CLASS, DRAW_BOX, DRAW_BOX_FAST, VERIFY_BOX
+from tasks.review.questions.expected import ADJUST_SHARE, CLICK_S, GLANCE_BOX_S
 
 Drawing = Literal["extreme-clicking", "classic"]
 
@@ -21,15 +22,6 @@ LOOK_OVER_IMAGE_S = CHECK_COVERAGE.seconds
 
 CONSIDER_CLASS_S = CONSIDER_CLASS.seconds
 """A question offers several."""
-
-ADJUST_SHARE = 0.5
-"""Ours, unpublished: mending the edges of a box costs half of drawing one (two of the four extreme points)."""
-
-GLANCE_BOX_S = 0.2
-"""Ours, unpublished: a box that is shown as sure is passed over with one fixation of the eye (about 0.2 to 0.3 s)."""
-
-CLICK_S = 1.0
-"""Ours, unpublished: to select a wrong box and delete it, or to press another class's key."""
 
 SPREAD = 0.4
 """Sigma of the log-normal draws: ours; the papers give no spread. About two thirds lie within a factor of 1.5."""

@@ -65,13 +65,13 @@ def image_routes(pictures: ItemPictures, link_secret: str) -> APIRouter:
     router = APIRouter()
 
     @router.api_route("/images/{item_id:path}", methods=["GET", "HEAD"])
-    def show_image(request: Request, item_id: str, crop: str = "", signature: str = "") -> Response:
+    def show_image(request: Request, item_id: str, crop: str = "", signature: str = "", frame: str = "") -> Response:
         try:
-            box = check_link(link_secret, item_id, crop, signature)
+            shown = check_link(link_secret, item_id, crop, signature, frame)
             item = pictures.find_item(item_id)
             if item is None:
                 raise LinkRefused(404, "no such item")
-            return _show(pictures, item, box, request.headers.get("if-none-match", ""))
+            return _show(pictures, item, *shown, request.headers.get("if-none-match", ""))
         except LinkRefused as refusal:
             return _refuse(refusal.status, str(refusal))
         except CropOutsideImage as error:
@@ -82,20 +82,21 @@ def image_routes(pictures: ItemPictures, link_secret: str) -> APIRouter:
     return router
 
 
-def check_link(secret: str, item_id: str, crop: str, signature: str) -> Box | None:
-    """Return the crop that a link asks for; None for the whole item.
+def check_link(secret: str, item_id: str, crop: str, signature: str, frame: str = "") -> tuple[Box | None, Box | None]:
+    """Return the crop that a link asks for (None for the whole item), and the frame outside which it is dimmed.
 
     Raises:
-        LinkRefused: 404 no item has such a name; 400 the crop is malformed; 403 the signature is another one's.
+        LinkRefused: 404 no item has such a name; 400 crop or frame is malformed; 403 the signature is another one's.
     """
     if not ITEM_ID.fullmatch(item_id):
         raise LinkRefused(404, "no such item: an item is named by 64 hex digits")
-    if crop and not CROP.fullmatch(crop):
-        raise LinkRefused(400, "crop is four whole numbers: x_min,y_min,x_max,y_max")
-    box = parse_crop(crop)
-    if not is_signed(secret, item_id, box, signature):
+    for name, text in (("crop", crop), ("frame", frame)):
+        if text and not CROP.fullmatch(text):
+            raise LinkRefused(400, f"{name} is four whole numbers: x_min,y_min,x_max,y_max")
+    box, bright = parse_crop(crop), parse_crop(frame)
+    if not is_signed(secret, item_id, box, signature, bright):
         raise LinkRefused(403, "the signature does not fit this item and crop")
-    return box
+    return box, bright
 
 
 def parse_crop(text: str) -> Box | None:
@@ -106,14 +107,15 @@ def parse_crop(text: str) -> Box | None:
     return x_min, y_min, x_max, y_max
 
 
-def _show(pictures: ItemPictures, item: KnownItem, crop: Box | None, known_etags: str) -> Response:
-    etag = f'"{item.id}{"-" + format_crop(crop) if crop else ""}"'
+def _show(pictures: ItemPictures, item: KnownItem, crop: Box | None, frame: Box | None, known_etags: str) -> Response:
+    parts = "".join(f"-{format_crop(box)}" for box in (crop, frame) if box)
+    etag = f'"{item.id}{parts}"'
     headers = {**OPEN_HEADERS, "ETag": etag, "Cache-Control": FOR_EVER}
     if etag in known_etags:
         return Response(status_code=304, headers=headers)
-    if crop is None and pictures.shows_as_stored(item) and item.media_type in SHOWN_AS_STORED:
+    if crop is None and frame is None and pictures.shows_as_stored(item) and item.media_type in SHOWN_AS_STORED:
         return _as_stored(pictures, item, headers)
-    return Response(pictures.render(item, crop), media_type="image/jpeg", headers=headers)
+    return Response(pictures.render(item, crop, frame), media_type="image/jpeg", headers=headers)
 
 
 def _refuse(status: int, reason: str) -> Response:

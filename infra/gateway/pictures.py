@@ -35,6 +35,10 @@ SHOWN_PIXELS = 100_000_000
 """Firefox refuses pictures of more than 500 MB unpacked, four bytes a pixel; others grow slow long before."""
 
 
+DIMMED = 0.45
+"""How bright a part's surroundings are: seen well enough to know what is cut there, and plainly not meant."""
+
+
 class CropOutsideImage(BadInput):
     """A crop that shows nothing of its image."""
 
@@ -84,12 +88,13 @@ class ItemPictures:
         """Say whether a browser shows an item's own bytes as the detector sees them."""
         return item.plain and item.width * item.height <= SHOWN_PIXELS
 
-    def render(self, item: KnownItem, crop: Box | None) -> bytes:
+    def render(self, item: KnownItem, crop: Box | None, frame: Box | None = None) -> bytes:
         """Return an item, or a part of it, upright and as the detector sees it, as a JPEG of at most `SHOWN_PIXELS`.
 
         Args:
             item: From `find_item`.
             crop: Pixels of the upright item; what lies outside the image is cut off. None: all of it.
+            frame: Pixels of the upright item; what lies outside it is dimmed. None: nothing is.
 
         Raises:
             CropOutsideImage: Nothing of the crop lies in the image.
@@ -97,15 +102,15 @@ class ItemPictures:
             ObjectMissing: The store has lost the bytes.
         """
         box = _clip(crop, item) if crop else None
-        key = (item.id, box)
+        key = (item.id, box, frame)
         found = self._rendered.find(key)
         if found is None:
             with self._renderings, DECODING.room(widest_bytes(item.width, item.height, item.size_bytes)):
-                found = self._rendered.find(key) or self._draw(item, box)
+                found = self._rendered.find(key) or self._draw(item, box, frame)
             self._rendered.keep(key, found)
         return found
 
-    def _draw(self, item: KnownItem, box: Box | None) -> bytes:
+    def _draw(self, item: KnownItem, box: Box | None, frame: Box | None) -> bytes:
         image = self._decoded.find(item.id)
         if image is None:
             image = decode_upright(self.store.get(item.key))
@@ -113,7 +118,17 @@ class ItemPictures:
         if box:
             x_min, y_min, x_max, y_max = box
             image = image[y_min:y_max, x_min:x_max]
+        if frame:
+            image = _dimmed(image, frame, corner=box[:2] if box else (0, 0))
         return encode_jpeg(_shrunk(image), quality=JPEG_QUALITY)
+
+
+def _dimmed(image: npt.NDArray[np.uint8], frame: Box, corner: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """Return a picture that is bright inside a frame alone, given where in the item its corner lies."""
+    x_min, y_min, x_max, y_max = (max(0, edge - corner[at % 2]) for at, edge in enumerate(frame))
+    dim = cv2.convertScaleAbs(image, alpha=DIMMED)
+    dim[y_min:y_max, x_min:x_max] = image[y_min:y_max, x_min:x_max]
+    return np.asarray(dim, dtype=np.uint8)
 
 
 def _shrunk(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -1,26 +1,20 @@
 """Read what machines and people said about some items of a batch, in five statements however many items there are."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
-from pydantic import ValidationError
 from sqlmodel import Session, col, select
 
-from blocks.database.audit_tables import Judgement, Said
+from blocks.database import audit_tables
+from blocks.database.audit_tables import Judgement
 from blocks.database.tables import (
-    Answer,
-    AnswerState,
     Batch,
     BatchItem,
     Label,
     Outcome,
     Proposal,
-    Question,
-    QuestionState,
     Route,
     Verdict,
 )
@@ -28,10 +22,10 @@ from blocks.errors import BadRegion
 from tasks.detect.refs import Scope
 from tasks.review.drafts.crop_pages import WordOnBox, read_page_words
 from tasks.review.questions.kinds.choose import AnsweredKind
-from tasks.review.questions.kinds.registry import KINDS, kinds_that_settle
-from tasks.review.questions.slots import of_kinds
+from tasks.review.questions.read_said import read_said
+from tasks.review.questions.said import Said, answer_about, named_errors
 from tasks.settle.revisions import newest_per_region
-from tasks.settle.truth import IMPORT, ImportPlace, ItemEvidence, Naming, Proposed, TrueLabel, WholeItemQuestion
+from tasks.settle.truth import IMPORT, ImportPlace, ItemEvidence, Naming, Proposed, TrueLabel
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,34 +36,6 @@ class BatchPlace:
     position: int
     route: str
     settled_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Counted:
-    """The answer in force to one question."""
-
-    answered_at: datetime
-    id: str
-    raw: list[dict[str, Any]]
-    saw_proposals: bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """What was said to one question, as far as it matters."""
-
-    round: int
-    state: str
-    subject: str
-    payload: dict[str, Any]
-    counted: _Counted | None
-    is_skipped: bool
-
-    @property
-    def recency(self) -> tuple[int, datetime, str]:
-        """Sort by it, and what counts comes last: the last round, and in it the last answer."""
-        at, answer_id = (self.counted.answered_at, self.counted.id) if self.counted else (datetime.min, "")
-        return self.round, at, answer_id
 
 
 def read_places(session: Session, batch_id: str) -> list[BatchPlace]:
@@ -95,7 +61,7 @@ def read_evidence(
     if not places:
         return {}, {}
     proposals = _read_proposals(session, scope, places)
-    said = _read_said(session, scope.batch_id, places)
+    said = read_said(session, scope.batch_id, [place.item_id for place in places])
     words = read_page_words(session, scope.batch_id)
     imported = read_imported(session, scope.batch_id, places)
     found: dict[str, ItemEvidence] = {}
@@ -145,60 +111,34 @@ def _as_imported(label: Label) -> TrueLabel:
 
 
 def _evidence_of(
-    place: BatchPlace, proposals: dict[str, Proposed], said: dict[str, list[_Said]], words: dict[str, WordOnBox]
+    place: BatchPlace, proposals: dict[str, Proposed], said: dict[str, list[Said]], words: dict[str, WordOnBox]
 ) -> ItemEvidence:
-    whole = [one for one in said.get("items", []) if not one.subject]
-    namings = _namings_of(said.get("kinds", []))
-    last = max((one for one in whole if one.counted), key=lambda one: one.recency, default=None)
-    if last is None or last.counted is None:
-        return ItemEvidence(place.route, proposals, _asked_of(whole), namings=namings, page_words=words)
-    with _named_errors(last.counted.raw):
-        labels = KINDS[last.payload["type"]].labels(last.payload, last.counted.raw)
+    about = answer_about(said.get("items", []))
     return ItemEvidence(
         route=place.route,
         proposals=proposals,
-        asked=WholeItemQuestion.CANNOT_TELL if labels is None else WholeItemQuestion.ANSWERED,
-        answer_id=last.counted.id,
-        answered=labels or (),
-        prefill=frozenset(last.payload.get("prefill", ())),
-        saw_proposals=last.counted.saw_proposals is not False,
-        namings=namings,
+        asked=about.asked,
+        answer_id=about.answer_id,
+        answered=about.labels,
+        prefill=about.prefill,
+        saw_proposals=about.saw_proposals,
+        answer_by_label=about.by_label,
+        answer_by_part=about.by_part,
+        unanswered=about.unanswered,
+        namings=_namings_of(said.get("kinds", [])),
         page_words=words,
     )
 
 
-def _asked_of(questions: Sequence[_Said]) -> WholeItemQuestion:
-    if not questions:
-        return WholeItemQuestion.CLOSED
-    last = max(one.round for one in questions)
-    over = (QuestionState.CLOSED.value, QuestionState.REWORK.value)
-    is_over = all(one.state in over or one.is_skipped for one in questions if one.round == last)
-    return WholeItemQuestion.CLOSED if is_over else WholeItemQuestion.OPEN
-
-
-def _namings_of(questions: Sequence[_Said]) -> dict[str, Naming]:
+def _namings_of(questions: Sequence[Said]) -> dict[str, Naming]:
     namings: dict[str, Naming] = {}
     for one in sorted((one for one in questions if one.counted), key=lambda one: one.recency):
         answer = one.counted
         if answer is None or len(answer.raw) != 1:
             raise BadRegion(f"an answer names no or many kinds of region {one.subject!r} (expected one): {answer}")
-        with _named_errors(answer.raw):
+        with named_errors(answer.raw):
             namings[one.subject] = Naming(answer.id, AnsweredKind.model_validate(answer.raw[0]))
     return namings
-
-
-@contextmanager
-def _named_errors(raw: Sequence[dict[str, Any]]) -> Iterator[None]:
-    try:
-        yield
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        held = first["input"] if isinstance(first["input"], dict) else raw
-        raise BadRegion(
-            f"an answer holds {str(held)[:120]}, which is no {error.title}: {where}: {first['msg']}. "
-            "The answer stays in the catalogue; correct it in Label Studio, and the next sweep settles it again."
-        ) from error
 
 
 def _read_proposals(session: Session, scope: Scope, places: Sequence[BatchPlace]) -> dict[str, dict[str, Proposed]]:
@@ -227,7 +167,7 @@ def _read_proposals(session: Session, scope: Scope, places: Sequence[BatchPlace]
     for item_id, proposal_id, class_name, *corners, shape, verdict, said, answer_id in session.exec(query).all():
         outcome = _outcome_now(verdict, said)
         if outcome in {Outcome.ACCEPT.value, Outcome.ASK.value}:
-            confirmed_by = answer_id if said == Said.RIGHT else None
+            confirmed_by = answer_id if said == audit_tables.Said.RIGHT else None
             x_min, y_min, x_max, y_max = corners
             box_px = None if x_min is None else (x_min, y_min, x_max, y_max)
             found[item_id][proposal_id] = Proposed(proposal_id, class_name, box_px, outcome, confirmed_by, shape)
@@ -236,56 +176,8 @@ def _read_proposals(session: Session, scope: Scope, places: Sequence[BatchPlace]
 
 def _outcome_now(verdict: str | None, said: str | None) -> str | None:
     """Return what becomes of a proposal, where a person judged it alone and may have changed that since triage."""
-    if said == Said.NOTHING:
+    if said == audit_tables.Said.NOTHING:
         return Outcome.DROP.value
-    if said is not None and said != Said.RIGHT and verdict == Outcome.ACCEPT:
+    if said is not None and said != audit_tables.Said.RIGHT and verdict == Outcome.ACCEPT:
         return Outcome.ASK.value
     return verdict
-
-
-def _read_said(session: Session, batch_id: str, places: Sequence[BatchPlace]) -> dict[str, dict[str, list[_Said]]]:
-    """Return what was said, by item id and what it settles: see `QuestionKind.settles`."""
-    query = select(Question).where(
-        Question.batch_id == batch_id,
-        col(Question.item_id).in_([place.item_id for place in places]),
-        of_kinds(kinds_that_settle("items") + kinds_that_settle("kinds")),
-    )
-    questions = session.exec(query).all()
-    counted, skipped = _read_answers(session, batch_id, places)
-    found: dict[str, dict[str, list[_Said]]] = defaultdict(lambda: defaultdict(list))
-    for question in questions:
-        settles = KINDS[question.payload["type"]].settles or ""
-        found[question.item_id][settles].append(
-            _Said(
-                round=question.round,
-                state=question.state,
-                subject=question.subject,
-                payload=question.payload,
-                counted=counted.get(question.id),
-                is_skipped=question.id in skipped,
-            )
-        )
-    return found
-
-
-def _read_answers(
-    session: Session, batch_id: str, places: Sequence[BatchPlace]
-) -> tuple[dict[str, _Counted], set[str]]:
-    query = (
-        select(  # type: ignore[call-overload]
-            Answer.question_id, Answer.id, Answer.state, Answer.answered_at, Answer.raw, Answer.saw_proposals
-        )
-        .join(Question, col(Question.id) == Answer.question_id)
-        .where(Question.batch_id == batch_id, col(Question.item_id).in_([place.item_id for place in places]))
-        .where(of_kinds(kinds_that_settle("items") + kinds_that_settle("kinds")))
-        .where(col(Answer.state).in_([AnswerState.COUNTED.value, AnswerState.SKIPPED.value]))
-        .order_by(col(Answer.answered_at), col(Answer.id))
-    )
-    counted: dict[str, _Counted] = {}
-    skipped: set[str] = set()
-    for question_id, answer_id, state, answered_at, raw, saw in session.exec(query).all():
-        if state == AnswerState.SKIPPED.value:
-            skipped.add(question_id)
-        else:
-            counted[question_id] = _Counted(answered_at, answer_id, raw, saw)
-    return counted, skipped

@@ -146,10 +146,16 @@ def _retraction(home: Home, settlement: Settlement, label: LabelRow) -> dict[str
         retracted=True,
         batch_id=home.batch_id,
         # Whose word took it away, where it was a person's.
-        answer_id=settlement.answer_id or label.answer_id,
+        answer_id=_word_against(settlement, label) or label.answer_id,
         kind_answer_id=settlement.refused.get(label.region, label.kind_answer_id),
     )
     return _columns(row)
+
+
+def _word_against(settlement: Settlement, label: LabelRow) -> str | None:
+    if not settlement.answer_by_part:
+        return settlement.answer_id
+    return settlement.answer_at((label.x_min, label.y_min, label.x_max, label.y_max))
 
 
 def newest_per_region(labels: Iterable[Row]) -> list[Row]:

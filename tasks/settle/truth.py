@@ -5,29 +5,23 @@ asked about is that person's, even if left as it was, and so is one that was dra
 what a person deleted is no label.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 from blocks.database.tables import Outcome, Route
 from blocks.shapes import Bounds, identity_in_item
+from blocks.storage.links import Box
 from tasks.review.drafts.crop_pages import WordOnBox
 from tasks.review.questions.kinds.choose import AnsweredKind
+from tasks.review.questions.kinds.part import is_middle_in
 from tasks.review.questions.kinds.protocol import SaidLabel
+from tasks.review.questions.said import WholeItemQuestion
 
 MACHINE = "machine"
 PERSON = "person"
 IMPORT = "import"
-
-
-class WholeItemQuestion(StrEnum):
-    """How far the question about a whole item has come."""
-
-    ANSWERED = "answered"  # an answer counts
-    CLOSED = "closed"  # ended without one: by the queue's rule, skipped, or never asked
-    OPEN = "open"  # somebody may still answer
-    CANNOT_TELL = "cannot_tell"  # whoever answered could not tell: nobody knows, the machine neither
 
 
 class TruthStatus(StrEnum):
@@ -87,6 +81,12 @@ class ItemEvidence:
     prefill: frozenset[str] = frozenset()
     saw_proposals: bool = True
     """Whether who answered was shown the prefill; if not, they drew what is there, and took nothing away."""
+    answer_by_label: Mapping[str, str] = field(default_factory=dict)
+    """The answer behind each of `answered`, where the item was asked in parts."""
+    answer_by_part: Mapping[Box, str] = field(default_factory=dict)
+    """By the part's frame."""
+    unanswered: tuple[Box, ...] = ()
+    """Parts that ended without an answer, beside others that have one."""
     namings: Mapping[str, Naming] = field(default_factory=dict)
     page_words: Mapping[str, WordOnBox] = field(default_factory=dict)
     imported: "tuple[TrueLabel, ...]" = ()
@@ -124,6 +124,14 @@ class Settlement:
     deleted: int = 0
     refused: Mapping[str, str] = field(default_factory=dict)
     answer_id: str | None = None
+    answer_by_part: Mapping[Box, str] = field(default_factory=dict)
+
+    def answer_at(self, bounds: Bounds) -> str | None:
+        """Return the answer that says what is at a place: that of its part, where the item was asked in parts."""
+        return next(
+            (answer_id for frame, answer_id in self.answer_by_part.items() if is_middle_in(frame, bounds)),
+            self.answer_id,
+        )
 
 
 def settle_item(evidence: ItemEvidence) -> Settlement:
@@ -136,6 +144,8 @@ def settle_item(evidence: ItemEvidence) -> Settlement:
     - Route audit, answered: the person's boxes; no proposal was shown, so none is behind them.
     - Closed without an answer: an asked item settles from its accepted boxes, if it has any, and the others are
       undecided. An audited item never does: it would flatter the machine.
+    - Asked in parts: each part as its answer says; a part that ended without one as an item that did, and so the whole
+      item is unsettled where nothing was accepted there.
     - Answered by somebody who could not tell: unsettled, whatever the machine says.
     - Route import: what came in, until a person who looked at the item after all has answered.
     - A box whose crop is called no object is taken out, whoever drew it.
@@ -162,7 +172,15 @@ def _settle_looked_at(evidence: ItemEvidence) -> Settlement:
         boxes = tuple(_answered_box(box, evidence) for box in evidence.answered if not _is_gone(box, evidence))
         shown = evidence.prefill if evidence.saw_proposals else frozenset()
         deleted = len(shown - {box.id for box in evidence.answered})
-        answered = Settlement(TruthStatus.SETTLED, boxes, deleted=deleted, answer_id=evidence.answer_id)
+        answered = Settlement(
+            TruthStatus.SETTLED,
+            boxes,
+            deleted=deleted,
+            answer_id=evidence.answer_id,
+            answer_by_part=evidence.answer_by_part,
+        )
+        if evidence.unanswered:
+            answered = _with_the_rest(answered, evidence, accepted)
         return _with_kinds(answered, evidence.namings)
     if evidence.route == Route.AUDIT.value:
         return Settlement(TruthStatus.UNSETTLED)
@@ -171,6 +189,28 @@ def _settle_looked_at(evidence: ItemEvidence) -> Settlement:
         # An empty label set would claim that nothing is there, and nobody has said so.
         return Settlement(TruthStatus.UNSETTLED, undecided=undecided)
     return _with_kinds(Settlement(TruthStatus.SETTLED, accepted, undecided=undecided), evidence.namings)
+
+
+def _with_the_rest(answered: Settlement, evidence: ItemEvidence, accepted: Sequence[TrueLabel]) -> Settlement:
+    """Return what is true where some parts of an item ended without an answer: there the accepted boxes count.
+
+    As with a whole item: an audit never settles from what the machine says, and neither does a part in which nothing
+    was accepted. What was answered is kept, and counts once the rest is answered too.
+    """
+    rest = [box for box in accepted if _is_in(evidence.unanswered, box.box_px)]
+    is_known = all(any(_is_in([frame], box.box_px) for box in rest) for frame in evidence.unanswered)
+    undecided = sum(
+        p.outcome == Outcome.ASK.value and _is_in(evidence.unanswered, p.box_px) for p in evidence.proposals.values()
+    )
+    if evidence.route == Route.AUDIT.value or not is_known:
+        return Settlement(TruthStatus.UNSETTLED, undecided=undecided, answer_id=answered.answer_id)
+    known = {label.region for label in answered.labels}
+    rest = [box for box in rest if box.region not in known]
+    return replace(answered, labels=(*answered.labels, *rest), undecided=undecided)
+
+
+def _is_in(frames: Sequence[Box], bounds: Bounds | None) -> bool:
+    return bounds is not None and any(is_middle_in(frame, bounds) for frame in frames)
 
 
 _UNKNOWN = {
@@ -217,7 +257,7 @@ def _answered_box(answered: SaidLabel, evidence: ItemEvidence) -> TrueLabel:
         box_px=answered.box_px,
         origin=PERSON,
         proposal_id=shown.id if shown else None,
-        answer_id=evidence.answer_id,
+        answer_id=evidence.answer_by_label.get(answered.id, evidence.answer_id),
         shape=answered.shape,
         place=next((label.place for label in evidence.imported if label.region == region), None),
     )

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.review.questions.kinds.protocol import SaidLabel
+from tasks.review.questions.said import WholeItemQuestion
 from tasks.settle.revisions import Home, LabelRow, new_revisions, newest_per_region
-from tasks.settle.truth import ItemEvidence, Settlement, TrueLabel, TruthStatus, WholeItemQuestion, settle_item
+from tasks.settle.truth import ItemEvidence, Settlement, TrueLabel, TruthStatus, settle_item
 
 HOME = Home("batch", frozenset({"batch"}))
 

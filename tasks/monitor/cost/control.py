@@ -58,7 +58,7 @@ def compare_control(spent: Sequence[Spent], options: MonitorOptions) -> ControlR
         spent: Of one collection; only counted and measured answers about whole items are used.
         options: How many items each side needs, resamples, seed.
     """
-    whole = [one for one in spent if one.counted and one.seconds is not None and not one.subject]
+    whole = [one for one in spent if one.counted and one.seconds is not None and one.is_about_item]
     shown = _by_item([one for one in whole if not one.blind and one.saw_proposals])
     group, hidden = _hidden(whole, options.least_items)
     sides = (_side(shown), _side(hidden))
@@ -88,12 +88,13 @@ def _hidden(whole: Sequence[Spent], least_items: int) -> tuple[str, NDArray[np.f
 
 
 def _by_item(spent: Sequence[Spent]) -> NDArray[np.float64]:
-    """Return seconds and boxes per item, shape (items, 2); several people's answers to one item are averaged."""
-    items: dict[str, list[tuple[float, float]]] = {}
+    """Return seconds and boxes per item, shape (items, 2): several people's answers averaged, parts added up."""
+    items: dict[str, dict[str, list[tuple[float, float]]]] = {}
     for one in spent:
-        items.setdefault(one.item_id, []).append((one.seconds or 0.0, float(one.boxes)))
-    means = [np.mean(answers, axis=0) for answers in items.values()]
-    return np.array(means, dtype=np.float64).reshape(-1, 2)
+        parts = items.setdefault(one.item_id, {})
+        parts.setdefault(one.subject, []).append((one.seconds or 0.0, float(one.boxes)))
+    sums = [sum(np.mean(answers, axis=0) for answers in parts.values()) for parts in items.values()]
+    return np.array(sums, dtype=np.float64).reshape(-1, 2)
 
 
 def _side(rows: NDArray[np.float64]) -> Side:

@@ -19,6 +19,7 @@ from sqlmodel import col, select
 from blocks.database.engine import reading
 from blocks.database.tables import Answer, AnswerState, Audit, Batch, BatchItem, Question
 from blocks.naming.emails import normal_email
+from tasks.review.questions.kinds.part import is_part
 
 NO_OBJECT = "(no object)"
 """Where the seconds go of an answer that neither left nor took away a box."""
@@ -33,7 +34,7 @@ class Spent:
     item_id: str
     batch_id: str
     subject: str
-    """'' where the whole item was asked about."""
+    """'' where the whole item was asked about; else a part of it, or a box."""
     seconds: float | None
     """None: not measured."""
     received_at: datetime
@@ -49,6 +50,11 @@ class Spent:
     """
     why: str | None
     """Why the item was audited; None: it was not."""
+
+    @property
+    def is_about_item(self) -> bool:
+        """Whether the question was about all that is on the item, or on a part of it, and not about one box."""
+        return not self.subject or is_part(self.subject)
 
 
 def read_spent(engine: Engine, collection: str) -> Iterator[Spent]:

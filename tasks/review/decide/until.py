@@ -17,6 +17,7 @@ from blocks.database.tables import Answer, AnswerState, BatchItem, Question, Que
 from blocks.frozen import Frozen
 from tasks.review.consensus.answer_groups import CONSENSUS
 from tasks.review.decide.time_left import RECENT, TimeLeft, time_left
+from tasks.review.questions.kinds.part import is_part
 from tasks.review.questions.slots import gold_of_batch, is_open, of_batch
 
 Rest = Literal["pass_on", "drop", "ask_again"]
@@ -197,7 +198,7 @@ def close_rest(engine: Engine, queue: str, batch_id: str, round_: int, rest: Res
         rows = session.exec(mine).all()
         for part in (ours, of_batch(queue, batch_id, round_), gold_of_batch(queue, batch_id, round_)):
             session.exec(update(Question).where(*part, still_open).values(state=QuestionState.CLOSED.value))
-        whole_items = {item_id for item_id, subject, _ in rows if not subject}
+        whole_items = {item_id for item_id, subject, _ in rows if not subject or is_part(subject)}
         on_pages = {crop["item_id"] for _, _, payload in rows for crop in payload.get("crops", ())}
         if rest == "drop" and whole_items | on_pages:
             members = update(BatchItem).where(col(BatchItem.batch_id) == batch_id)

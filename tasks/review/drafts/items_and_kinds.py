@@ -4,6 +4,7 @@ Both yield drafts page by page, so that a batch of any size is written with the 
 """
 
 import hashlib
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,24 +13,38 @@ from sqlalchemy import Engine, func
 from sqlmodel import Session, col, select
 
 from blocks.database.engine import reading, writing
-from blocks.database.tables import Answer, AnswerState, BatchItem, Item, Outcome, Proposal, Question, Route, Verdict
+from blocks.database.tables import BatchItem, Item, Outcome, Proposal, Question, Route, Verdict
+from blocks.errors import BadRegion
+from blocks.shapes import Bounds
 from blocks.storage.links import Box
+from tasks.kinds.geometry import bounds_of
+from tasks.review.drafts.cutting import PartOptions
+from tasks.review.drafts.in_parts import items_to_ask, learn_experience
 from tasks.review.gold.pool import hide_gold
 from tasks.review.posting.outbox import Draft, write_questions
 from tasks.review.questions.asked import note_asked
 from tasks.review.questions.bookmarks import questions_written, read_bookmarks, write_bookmarks
 from tasks.review.questions.kinds.choose import ChoosePayload
 from tasks.review.questions.kinds.correct import shown_boxes
-from tasks.review.questions.kinds.protocol import ItemToAsk, ToShow
+from tasks.review.questions.kinds.part import is_middle_in
+from tasks.review.questions.kinds.protocol import ItemToAsk, SaidLabel, ToShow
 from tasks.review.questions.kinds.regions import AnsweredBox, ShownBox
 from tasks.review.questions.kinds.registry import kind_named
-from tasks.review.questions.queue import MARK_MISSED, Queue
+from tasks.review.questions.queue import Queue
+from tasks.review.questions.read_said import read_said
+from tasks.review.questions.said import Said, WholeItemQuestion, answer_about
+
+LOG = logging.getLogger(__name__)
 
 PAGE_ITEMS = 200
 """Items per page: at 100 boxes an item, 20,000 boxes in memory."""
 
 MIN_MARGIN_PX = 12
 """A crop shows at least this much around its box, however small that is: context tells a van from a truck."""
+
+
+PART_AFTER_PART = 1e-9
+"""By how much less urgent the next part of an item is: the eye stays in one scene, and no other item comes between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,26 +83,40 @@ def write_once(engine: Engine, queue: Queue, batch_id: str, round_: int, pages: 
 
 
 def draft_missed(
-    engine: Engine, queue: Queue, batch_id: str, round_: int = 0, order: Mapping[str, float] | None = None
+    engine: Engine,
+    queue: Queue,
+    batch_id: str,
+    round_: int = 0,
+    order: Mapping[str, float] | None = None,
+    parts: PartOptions | None = None,
 ) -> Iterator[list[Draft]]:
-    """Yield pages of questions about whole items: those triage sent to people, audits without boxes.
+    """Yield pages of questions about items, or parts of them: those triage sent to people, audits without boxes.
 
     Highest priority have items with a box at the toss of a coin, and items in which the machine saw nothing; where an
     order is given (`ask_order`), it gives the priority of items whose proposals are shown. Audits are mixed in at
-    random.
+    random. The parts of an item follow each other in reading order.
+
+    Args:
+        engine: The catalogue.
+        queue: Which asks.
+        batch_id: Of which batch.
+        round_: Of which round the questions are.
+        order: Priority by item id.
+        parts: When an item is asked in parts; None: never.
 
     Raises:
         UnknownClass: A proposal has a class that the queue does not know.
     """
+    known = learn_experience(engine, batch_id, queue.name) if parts and kind_named(queue.kind).is_cut else None
     for page in pages_of_items(engine, batch_id, (Route.ASK, Route.AUDIT)):
         with reading(engine) as session:
             boxes = _proposed(session, batch_id, [place.item_id for place in page], (Outcome.ACCEPT, Outcome.ASK))
-        drafts = [_draft_item(queue, batch_id, place, boxes.get(place.item_id, [])) for place in page]
-        yield [replace(draft, round=round_, priority=_priority(draft, order)) for draft in drafts]
-
-
-def _priority(draft: Draft, order: Mapping[str, float] | None) -> float:
-    return draft.priority if order is None else order.get(draft.item_id, draft.priority)
+        drafts = []
+        for place in page:
+            item, hidden = _item_to_ask(place, boxes.get(place.item_id, []))
+            cut = [item] if known is None or parts is None else items_to_ask(item, hidden, parts, known)
+            drafts += _draft_item(queue, batch_id, place, cut, order)
+        yield [replace(draft, round=round_) for draft in drafts]
 
 
 def draft_kinds(
@@ -105,11 +134,14 @@ def draft_kinds(
     for page in pages_of_items(engine, batch_id, tuple(Route)):
         ids = [place.item_id for place in page]
         with reading(engine) as session:
-            answered = _answered(session, batch_id, ids)
+            said = read_said(session, batch_id, ids)
             # An item sent to people and left unanswered settles with what the machine accepted; an audit never does.
             settling = [place.item_id for place in page if place.route != Route.AUDIT]
             accepted = _proposed(session, batch_id, settling, (Outcome.ACCEPT,))
-        known = {place.item_id: _as_answered(place, accepted.get(place.item_id, [])) for place in page} | answered
+        known = {
+            place.item_id: _left(said[place.item_id].get("items", []), _as_answered(place, accepted[place.item_id]))
+            for place in page
+        }
         yield [
             replace(_draft_box(batch_id, place, box, kinds[box.class_name], margin_share), round=round_)
             for place in page
@@ -149,7 +181,7 @@ def pages_of_items(engine: Engine, batch_id: str, routes: Sequence[Route]) -> It
 
 def _proposed(
     session: Session, batch_id: str, item_ids: Sequence[str], outcomes: Sequence[Outcome]
-) -> dict[str, list[ToShow]]:
+) -> defaultdict[str, list[ToShow]]:
     rows = session.exec(
         select(Proposal, Verdict.outcome, Verdict.reasons)
         .join(Verdict, col(Verdict.proposal_id) == col(Proposal.id))
@@ -157,21 +189,30 @@ def _proposed(
         .where(col(Verdict.outcome).in_([outcome.value for outcome in outcomes]))
         .order_by(col(Proposal.id))
     )
-    boxes: dict[str, list[ToShow]] = defaultdict(list)
+    boxes = defaultdict[str, list[ToShow]](list)
     for proposal, outcome, why in rows:
         boxes[proposal.item_id].append(ToShow(proposal, outcome == Outcome.ACCEPT, why))
     return boxes
 
 
-def _answered(session: Session, batch_id: str, item_ids: Sequence[str]) -> dict[str, list[AnsweredBox]]:
-    rows = session.exec(
-        select(Question.item_id, Answer.raw)
-        .join(Answer, col(Answer.question_id) == col(Question.id))
-        .where(Question.queue == MARK_MISSED, Question.batch_id == batch_id, col(Question.item_id).in_(item_ids))
-        .where(Answer.state == AnswerState.COUNTED.value)
-        .order_by(col(Question.round), col(Answer.answered_at))
-    )
-    return {item_id: [AnsweredBox.model_validate(box) for box in raw] for item_id, raw in rows}
+def _left(said: Sequence[Said], accepted: Sequence[AnsweredBox]) -> Sequence[AnsweredBox]:
+    """Return the boxes that people left on an item, and what was accepted where nobody answered."""
+    try:
+        about = answer_about(said)
+    except BadRegion as error:
+        LOG.warning("no exact kinds are asked of an item: %s", error)
+        return ()
+    if about.asked is not WholeItemQuestion.ANSWERED:
+        return accepted
+    left = [_as_box(label, label.box_px) for label in about.labels if label.box_px is not None]
+    known = {box.id for box in left}
+    in_rest = [box for box in accepted if any(is_middle_in(part, bounds_of(box)) for part in about.unanswered)]
+    return [*left, *(box for box in in_rest if box.id not in known)]
+
+
+def _as_box(label: SaidLabel, bounds: Bounds) -> AnsweredBox:
+    edges = dict(zip(("x_min", "y_min", "x_max", "y_max"), bounds, strict=True))
+    return AnsweredBox(id=label.id, class_name=label.class_name, untouched=label.untouched, **edges)
 
 
 def accepted_boxes(
@@ -189,13 +230,33 @@ def _as_answered(place: DraftItem, accepted: Sequence[ToShow]) -> list[AnsweredB
     return [AnsweredBox(untouched=True, **box.model_dump(exclude={"score", "sure"})) for box in boxes]
 
 
-def _draft_item(queue: Queue, batch_id: str, place: DraftItem, proposed: Sequence[ToShow]) -> Draft:
+def _item_to_ask(place: DraftItem, proposed: Sequence[ToShow]) -> tuple[ItemToAsk, Sequence[ToShow]]:
+    """Return an item with what is shown of it, and the proposals that are held back since people label it blind."""
     blind = place.route == Route.AUDIT
     shown, why = ((), ()) if blind else (proposed, place.reasons)
-    payload = kind_named(queue.kind).begin(ItemToAsk(place.width, place.height, shown, blind, why), queue)
-    prefilled = set(payload.prefill)
-    priority = _spread(place.item_id) if blind else _doubt([one for one in shown if one.proposal.id in prefilled])
-    return Draft(batch_id, place.item_id, payload.model_dump(mode="json"), priority=priority)
+    return ItemToAsk(place.width, place.height, shown, blind, why), proposed if blind else ()
+
+
+def _draft_item(
+    queue: Queue, batch_id: str, place: DraftItem, asked: Sequence[ItemToAsk], order: Mapping[str, float] | None
+) -> list[Draft]:
+    payloads = [kind_named(queue.kind).begin(item, queue) for item in asked]
+    if place.route == Route.AUDIT:
+        priority = _spread(place.item_id)
+    else:
+        prefilled = {id_ for payload in payloads for id_ in payload.prefill}
+        priority = _doubt([one for item in asked for one in item.proposed if one.proposal.id in prefilled])
+    priority = priority if order is None else order.get(place.item_id, priority)
+    return [
+        Draft(
+            batch_id,
+            place.item_id,
+            payload.model_dump(mode="json"),
+            subject=item.part.subject if item.part else "",
+            priority=priority - PART_AFTER_PART * number,
+        )
+        for number, (item, payload) in enumerate(zip(asked, payloads, strict=True))
+    ]
 
 
 def _doubt(shown: Sequence[ToShow]) -> float:

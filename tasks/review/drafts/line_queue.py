@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from blocks.errors import BadOption
 from blocks.frozen import Frozen
 from tasks.review.drafts.crop_pages import draft_confirm_pages, send_back_removed
+from tasks.review.drafts.cutting import PartOptions
 from tasks.review.drafts.items_and_kinds import draft_kinds, draft_missed
 from tasks.review.posting.outbox import Draft
 from tasks.review.questions.kinds.choose import CHOOSE
@@ -25,6 +26,7 @@ class LineQueue(Frozen):
     first: dict[str, float] = Field(
         default_factory=dict, description="What is asked first of whole items: weights of strategies, mixed by rank."
     )
+    parts: PartOptions | None = Field(default=None, description="When a picture is asked in parts; empty: never.")
     pages: PageOptions = Field(default=PageOptions(), description="Which boxes come on pages, and how many on one.")
     margin_share: float = Field(default=0.5, ge=0, description="What is shown around a single box, in its own sides.")
 
@@ -51,7 +53,7 @@ def draft_questions(engine: Engine, batch_id: str, asked: LineQueue, round_: int
 def _whole_items(engine: Engine, batch_id: str, asked: LineQueue, round_: int) -> Drafts:
     send_back_removed(engine, batch_id)  # items of which a crop was removed from a page are asked as well
     order = ask_order(engine, batch_id, asked.first) if asked.first else None
-    return draft_missed(engine, asked.queue, batch_id, round_, order)
+    return draft_missed(engine, asked.queue, batch_id, round_, order, asked.parts)
 
 
 def _pages_of_crops(engine: Engine, batch_id: str, asked: LineQueue, round_: int) -> Drafts:

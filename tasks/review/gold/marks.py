@@ -18,6 +18,7 @@ from blocks.database.tables import Answer, AnswerState, Batch, Item, Question, Q
 from blocks.errors import BadOption
 from tasks.review.gold.pool import gold_row
 from tasks.review.questions.bookmarks import forget_bookmarks, write_bookmarks, wrong_gold, wrong_gold_ids
+from tasks.review.questions.kinds.part import SUBJECT, is_part
 from tasks.review.questions.kinds.registry import kind_named, weighed_in_words
 from tasks.review.questions.slots import asked_queue
 
@@ -42,7 +43,13 @@ class Meant:
 
     def __str__(self) -> str:
         """Say it in a line, for the choice between several."""
-        return f"{self.id[:12]} ({self.picture} of {self.collection}{', a box of it' if self.subject else ''})"
+        return f"{self.id[:12]} ({self.picture} of {self.collection}{self._which})"
+
+    @property
+    def _which(self) -> str:
+        if is_part(self.subject):
+            return f", the part {self.subject.removeprefix(SUBJECT)} of it"
+        return ", a box of it" if self.subject else ""
 
 
 def require_queue(engine: Engine, queue: str) -> None:

@@ -1,4 +1,4 @@
-"""Correct: a whole item with the machine's boxes, to be mended and completed; without any where people label blind."""
+"""Correct: an item, or a part of one, with the machine's boxes, to be mended and completed; without any: blind."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
@@ -10,6 +10,7 @@ from blocks.errors import UnknownClass
 from blocks.servers.annotation_server import AnnotationServer
 from tasks.kinds.geometry import SAME_PX, bounds_of
 from tasks.review.questions.kinds.controls import BOX, HOTKEYS, IMAGE, UNSURE, add_labels, add_picture, add_question
+from tasks.review.questions.kinds.part import PicturePart
 from tasks.review.questions.kinds.protocol import Asking, ItemToAsk, ParsedAnswer, QuestionKind, SaidLabel, ToShow
 from tasks.review.questions.kinds.regions import AnsweredBox, ShownBox, sort_boxes, to_regions
 from tasks.review.questions.parts import refuse_without_good
@@ -22,7 +23,7 @@ SAID_CHARACTERS = 200
 
 
 class CorrectPayload(Payload):
-    """A whole item and the boxes that people begin with; pixels of the upright item."""
+    """An item, or a part of one, and the boxes that people begin with; pixels of the upright item."""
 
     type: Literal["boxes"] = "boxes"
     width: int = 0
@@ -32,6 +33,8 @@ class CorrectPayload(Payload):
     boxes: list[ShownBox] = Field(default_factory=list)
     reasons: dict[str, str] = Field(default_factory=dict)
     """Why boxes are asked about, by their id; '' is about the whole item."""
+    part: PicturePart | None = None
+    """None: all of the item is asked about."""
 
     def showing(self, boxes: Sequence[ShownBox]) -> "CorrectPayload":
         """Return the same question with other boxes to begin with."""
@@ -39,7 +42,7 @@ class CorrectPayload(Payload):
 
 
 class Correct(QuestionKind[CorrectPayload]):
-    """Draw and mend boxes on a whole item."""
+    """Draw and mend boxes on an item, or on a part of it."""
 
     name = "boxes"
     payload = CorrectPayload
@@ -48,6 +51,7 @@ class Correct(QuestionKind[CorrectPayload]):
     allows_empty = True
     shows_proposals = True
     settles: ClassVar[Literal["items", "kinds"] | None] = "items"
+    is_cut = True
     answers_are = "boxes"
 
     def add_controls(self, view: ElementTree.Element, queue: Asking) -> None:
@@ -66,8 +70,12 @@ class Correct(QuestionKind[CorrectPayload]):
     def task_data(
         self, server: AnnotationServer, queue: Asking, item_id: str, payload: CorrectPayload
     ) -> dict[str, Any]:
-        """Return the picture, and what is odd about it and its boxes."""
-        return {IMAGE: server.image_link(item_id), "why": why_line(payload.reasons)}
+        """Return the picture or its part, and what is odd about it and its boxes."""
+        why, part = why_line(payload.reasons), payload.part
+        if part is None:
+            return {IMAGE: server.image_link(item_id), "why": why}
+        told = f"Part {part.number} of {part.of}: what has its middle in the bright part"
+        return {IMAGE: server.image_link(item_id, part.crop, part.frame), "why": f"{told}; {why}" if why else told}
 
     def shown(self, payload: CorrectPayload) -> list[dict[str, Any]]:
         """Return the boxes as regions, each with its reason."""
@@ -80,7 +88,11 @@ class Correct(QuestionKind[CorrectPayload]):
 
     def unread(self, payload: CorrectPayload) -> list[dict[str, Any]]:
         """Return the boxes as regions."""
-        return to_regions(payload.boxes, payload.width, payload.height) if payload.boxes else []
+        if not payload.boxes:
+            return []
+        if payload.part is not None:
+            return to_regions(payload.part.shown(payload.boxes), *payload.part.size_wh)
+        return to_regions(payload.boxes, payload.width, payload.height)
 
     def begin(self, item: ItemToAsk, queue: Asking) -> CorrectPayload:
         """Return the question with the proposed boxes.
@@ -100,12 +112,17 @@ class Correct(QuestionKind[CorrectPayload]):
             prefill=ids,
             boxes=boxes,
             reasons=item.reasons_of(set(ids)),
+            part=item.part,
         )
 
     def parse(self, payload: CorrectPayload, result: Sequence[Any], queue: Asking) -> ParsedAnswer:
         """Return the boxes that a person left."""
-        boxes, parts = sort_boxes(result, payload.width, payload.height, queue.classes, payload.boxes)
+        part = payload.part
+        size_wh = part.size_wh if part else (payload.width, payload.height)
+        boxes, parts = sort_boxes(result, *size_wh, queue.classes, part.shown(payload.boxes) if part else payload.boxes)
         refuse_without_good(parts, len(boxes))
+        if part:
+            boxes = part.answered(boxes, payload.boxes)
         return ParsedAnswer([box.model_dump() for box in boxes], tuple(parts))
 
     def labels(self, row: Mapping[str, Any], said: Sequence[dict[str, Any]]) -> tuple[SaidLabel, ...]:

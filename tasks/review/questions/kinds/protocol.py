@@ -14,6 +14,7 @@ from blocks.errors import BadOption
 from blocks.servers.annotation_server import AnnotationServer
 from blocks.shapes import Bounds
 from tasks.review.questions.kinds.controls import BOX, IMAGE
+from tasks.review.questions.kinds.part import PicturePart
 from tasks.review.questions.parts import SetAsidePart, passed_over
 from tasks.review.questions.payload import Payload
 from tasks.triage.reasons import telling
@@ -64,6 +65,8 @@ class ItemToAsk:
     """Without those that were dropped; none where people label blind."""
     blind: bool = False
     reasons: Sequence[str] = ()
+    part: PicturePart | None = None
+    """Which part of it is asked about, with the proposals of that part alone; None: all of it."""
 
     def reasons_of(self, shown: Collection[str]) -> dict[str, str]:
         """Say what is odd about proposals by their ids, and ('') about the item, as far as that helps to look."""
@@ -106,6 +109,8 @@ class QuestionKind(Protocol[Shape]):
     """Whether it matters that whoever answers had the machine's boxes before them."""
     settles: ClassVar[Literal["items", "kinds"] | None] = None
     """What its answers settle: the labels of a whole item, the exact kind of one label, or neither by themselves."""
+    is_cut: ClassVar[bool] = False
+    """Whether an item with much to do is asked about in parts."""
     answers_are: ClassVar[str] = "answers"
     """What is counted of them, in the words of a report: such as boxes."""
     counts_unseen: ClassVar[bool] = True
