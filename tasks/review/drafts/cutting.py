@@ -127,7 +127,7 @@ def _best_place(
     order = np.argsort(middles)
     before = np.concatenate([[0.0], np.cumsum(share[order])]) / share.sum()
     low = before[np.searchsorted(middles[order], places, side="left")]
-    divides = (low > 0) & (low < 1)
+    divides = (low > 1e-9) & (low < 1 - 1e-9)
     if not divides.any():
         return None
     begun = np.searchsorted(np.sort(edges[:, axis]), places, side="left")

@@ -7,7 +7,9 @@ from blocks.database.engine import writing
 from blocks.database.tables import BatchItem, Outcome, Route, Verdict
 from blocks.errors import UnknownClass
 from blocks.servers.annotation_server import AnnotationServer
+from tasks.review.drafts.cutting import PartOptions
 from tasks.review.drafts.items_and_kinds import crop_around, draft_kinds, draft_missed, write_once
+from tasks.review.questions.kinds.part import is_part
 from tasks.review.questions.kinds.regions import AnsweredBox
 from tasks.review.questions.queue import mark_missed_queue, name_kind_queue
 from tasks.review.questions.task import to_task
@@ -163,3 +165,52 @@ def test_a_crop_shows_its_surroundings_and_stays_inside(
 def test_a_kind_may_not_be_named_like_a_way_out() -> None:
     with pytest.raises(ValueError, match="none of them 'cannot tell'"):
         name_kind_queue({"car": ["cannot tell"]})
+
+
+def in_a_row(count: int) -> list[ProposedBox]:
+    return [
+        ("car", 0.5, Outcome.ASK, (x, y, x + 24, y + 24))
+        for n in range(count)
+        for x, y in [(10 + 30 * (n % 16), 10 + 40 * (n // 16))]
+    ]
+
+
+def test_a_crowded_item_is_asked_in_parts_each_with_its_own_boxes(engine: Engine) -> None:
+    make_batch(engine, items=1, boxes=in_a_row(80))
+    (drafts,) = draft_missed(engine, QUEUE, "b1", parts=PartOptions())
+    shown = [box["id"] for draft in drafts for box in draft.payload["boxes"]]
+    assert len(drafts) >= 4
+    assert sorted(shown) == sorted(proposal_id(item_id(0), rank) for rank in range(80))
+    assert len({draft.subject for draft in drafts}) == len(drafts)
+    assert all(is_part(draft.subject) for draft in drafts)
+    assert [draft.priority for draft in drafts] == sorted((draft.priority for draft in drafts), reverse=True)
+
+
+def test_a_task_about_a_part_shows_the_part_and_says_which(engine: Engine) -> None:
+    make_batch(engine, items=1, boxes=in_a_row(80))
+    (drafts,) = draft_missed(engine, QUEUE, "b1", parts=PartOptions())
+    task = to_task(SERVER, QUEUE, "q1", item_id(0), drafts[1].payload)
+    assert f"Part 2 of {len(drafts)}" in task["data"]["why"]
+    assert "crop=" in task["data"]["image"] and "frame=" in task["data"]["image"]
+    crop = drafts[1].payload["part"]["crop"]
+    sizes = {(one["original_width"], one["original_height"]) for one in task["predictions"][0]["result"]}
+    assert sizes == {(crop[2] - crop[0], crop[3] - crop[1])}
+
+
+def test_an_audit_is_cut_by_what_is_held_back_and_shows_none_of_it(engine: Engine) -> None:
+    make_batch(engine, items=1, boxes=in_a_row(40), routes={0: Route.AUDIT})
+    (drafts,) = draft_missed(engine, QUEUE, "b1", parts=PartOptions())
+    assert len(drafts) > 1
+    assert all(draft.payload["blind"] and not draft.payload["boxes"] for draft in drafts)
+
+
+def test_without_proposals_what_earlier_items_held_says_how_much_there_is_to_do(engine: Engine) -> None:
+    make_batch(engine, items=2, boxes=[], routes={1: Route.SURE})
+    write_missed(engine)
+    pretend_posted(engine)
+    (posted,) = questions(engine)
+    (only,) = [draft for page in draft_missed(engine, QUEUE, "b1", parts=PartOptions()) for draft in page]
+    assert only.subject == ""  # nobody knows anything yet
+    drawn = [region(f"r{number}", edges=edges) for number, (_, _, _, edges) in enumerate(in_a_row(40))]
+    hear(engine, webhook(posted, result=drawn))
+    assert sum(len(page) for page in draft_missed(engine, QUEUE, "b1", 1, parts=PartOptions())) > 1
