@@ -18,6 +18,7 @@ from infra.demo.scenes.drawing import draw_scenes
 from tasks.intake.folders import find_images, take_in
 from tasks.review.posting.outbox import Draft, post_questions, write_questions
 from tasks.review.questions.kinds.correct import CorrectPayload
+from tasks.review.questions.kinds.part import PicturePart
 from tasks.review.questions.queue import mark_missed_queue
 from tasks.review.receiving.poll import read_all_changes
 from tests.browser.person import WAIT_MS
@@ -27,12 +28,15 @@ from tests.label_studio import EMAIL, PASSWORD
 pytestmark = [pytest.mark.slow, pytest.mark.label_studio]
 
 LAPTOP = {"width": 1440, "height": 900}
+PART = PicturePart(frame=(700, 400, 1100, 700), crop=(660, 360, 1140, 740), number=2, of=9)
 CORNERS = ((60, 60), (200, 80), (340, 200))
 SIDES = (70, 50)
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("classes", "keys", "drawn"), [(("car",), "", "car"), (("car", "truck"), "2", "truck")])
+@pytest.mark.parametrize(
+    ("classes", "keys", "drawn", "part"), [(("car",), "", "car", None), (("car", "truck"), "2", "truck", PART)]
+)
 def test_three_boxes_are_drawn_with_one_choice_of_class_or_none(
     page: Page,
     engine: Engine,
@@ -42,6 +46,7 @@ def test_three_boxes_are_drawn_with_one_choice_of_class_or_none(
     classes: tuple[str, ...],
     keys: str,
     drawn: str,
+    part: PicturePart | None,
 ) -> None:
     take_in(engine, store, "lots", find_images(draw_scenes(tmp_path / "scenes", 1, seed=5).images))
     with reading(engine) as session:
@@ -49,7 +54,7 @@ def test_three_boxes_are_drawn_with_one_choice_of_class_or_none(
     with writing(engine) as session:
         upsert(session, Batch, [{"id": "b", "collection": f"drawing {' '.join(classes)}"}])
     queue = mark_missed_queue(classes)
-    payload = CorrectPayload(width=item.width, height=item.height)
+    payload = CorrectPayload(width=item.width, height=item.height, part=part)
     write_questions(engine, queue, [Draft("b", item.id, payload.model_dump(mode="json"))])
 
     page.set_viewport_size(LAPTOP)  # type: ignore[arg-type]
@@ -67,6 +72,8 @@ def test_three_boxes_are_drawn_with_one_choice_of_class_or_none(
             place = page.get_by_text(text, exact=True).last.bounding_box()
             assert place is not None
             assert place["y"] + place["height"] <= LAPTOP["height"]
+        if part is not None:
+            page.get_by_text(f"Part {part.number} of {part.of}", exact=False).wait_for(timeout=WAIT_MS)
         page.keyboard.press(keys) if keys else None
         canvas = page.locator(".konvajs-content").first.bounding_box()
         assert canvas is not None
@@ -84,3 +91,8 @@ def test_three_boxes_are_drawn_with_one_choice_of_class_or_none(
     with reading(engine) as session:
         (answer,) = session.exec(select(Answer)).all()
     assert [box["class_name"] for box in answer.raw] == [drawn] * len(CORNERS)
+    left, top = part.crop[:2] if part else (0, 0)
+    found = [(box["x_min"], box["y_min"]) for box in answer.raw]
+    scale = (found[-1][0] - found[0][0]) / (CORNERS[-1][0] - CORNERS[0][0])  # pixels of the item to one of the screen
+    for (x, y), corner in zip(CORNERS, found, strict=True):
+        assert corner == pytest.approx((left + x * scale, top + y * scale), abs=3 * scale)

@@ -16,7 +16,7 @@ from blocks.database.tables import Batch, Item
 from blocks.errors import BadTruth, UnknownQuestionKind
 from blocks.servers.annotation_server import AnnotationServer
 from infra.annotators.answers import ANSWERS, answer_as
-from infra.annotators.boxes import NOTICED_AT_A_GLANCE, PrefilledBox, Work, answer_boxes
+from infra.annotators.boxes import NOTICED_AT_A_GLANCE, PrefilledBox, Work, answer_boxes, objects_of_part
 from infra.annotators.checks import answer_check
 from infra.annotators.desk import (
     Desk,
@@ -75,6 +75,18 @@ def test_an_empty_picture_is_answered_with_nothing() -> None:
     work = answered([], [])
     assert work.said == []
     assert set(work.watch.by_act) == {"look"}
+
+
+def test_in_a_part_people_answer_for_the_objects_whose_middle_lies_there() -> None:
+    crop, frame = (100.0, 100.0, 300.0, 300.0), (120.0, 120.0, 280.0, 280.0)
+    inside = AnnotatorBox("car", (130, 130, 170, 160))
+    over_the_edge = AnnotatorBox("car", (90, 200, 160, 230))  # its middle is in the frame, its end beyond the crop
+    next_part = AnnotatorBox("car", (270, 200, 299, 230))
+    elsewhere = AnnotatorBox("car", (600, 600, 650, 640))
+    truth = (inside, over_the_edge, next_part, elsewhere)
+    assert [box.xyxy for box in objects_of_part(truth, crop, frame, ())] == [(30, 30, 70, 60), (0, 100, 60, 130)]
+    shown = PrefilledBox("p", "car", (170, 100, 199, 130), sure=False)
+    assert len(objects_of_part(truth, crop, frame, [shown])) == 3  # nobody deletes a good box of the next part
 
 
 def test_right_boxes_are_left_untouched() -> None:

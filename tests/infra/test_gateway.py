@@ -12,6 +12,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import cv2
 import httpx
@@ -269,6 +270,16 @@ def test_an_unknown_item_is_not_found(client: httpx.Client) -> None:
     assert answer.status_code == 404
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.headers["cache-control"] == "no-store"
+
+
+def test_the_signature_of_one_frame_opens_no_other(client: httpx.Client, item_id: str) -> None:
+    address = image_link("", LINK_SECRET, item_id, (0, 0, 32, 20), (4, 4, 12, 12))
+    assert client.get(address).status_code == 200
+    for frame in ("0,0,12,12", ""):
+        query = dict(parse_qsl(urlsplit(address).query)) | {"frame": frame}
+        assert client.get(f"/images/{item_id}", params=query).status_code == 403
+    bad = dict(parse_qsl(urlsplit(address).query)) | {"frame": "1,2,3"}
+    assert client.get(f"/images/{item_id}", params=bad).status_code == 400
 
 
 @pytest.mark.parametrize("crop", ["1,2,3", "a,b,c,d", "1,2,3,4,5", "1.5,2,3,4", "9999999,0,1,1", "١,2,3,4"])

@@ -11,7 +11,7 @@ from sqlmodel import select
 from blocks.database.engine import reading
 from blocks.database.tables import Item
 from blocks.storage.stores import Store
-from infra.gateway.pictures import SHOWN_PIXELS, ItemPictures, KnownItem
+from infra.gateway.pictures import DIMMED, SHOWN_PIXELS, ItemPictures, KnownItem
 from tasks.intake.decoding.budget import DECODING
 from tasks.intake.decoding.headers import MAX_SIDE_PX
 from tasks.intake.folders import take_in
@@ -76,3 +76,14 @@ def test_what_browsers_cannot_hold_is_made_smaller_and_keeps_its_shape(
     assert decode_upright(pictures.render(item, (5_999, 2_999, 6_001, 3_001))).shape == (2, 2, 3)
     assert DECODING.try_take(DECODING.total) == DECODING.total  # all was given back
     DECODING.give_back(DECODING.total)
+
+
+def test_what_is_outside_a_frame_is_dimmed_and_what_is_inside_is_as_it_was(
+    engine: Engine, store: Store, tmp_path: Path
+) -> None:
+    pictures, item = taken(engine, store, tmp_path, encoded(Image.new("RGB", (64, 48), (200, 200, 200))))
+    shown = decode_upright(pictures.render(item, (16, 8, 64, 48), (32, 16, 48, 40)))
+    assert shown.shape == (40, 48, 3)
+    assert np.abs(shown[12:28, 20:28].astype(int) - 200).max() < 6  # the frame is 16 to 32 across, 8 to 32 down here
+    assert np.abs(shown[[2, 38, 20, 20], [24, 24, 2, 44]].astype(int) - 200 * DIMMED).max() < 6
+    assert decode_upright(pictures.render(item, (16, 8, 64, 48)))[2, 24, 0] == pytest.approx(200, abs=6)
