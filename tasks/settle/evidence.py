@@ -7,8 +7,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from blocks.database import audit_tables
-from blocks.database.audit_tables import Judgement
+from blocks.database.audit_tables import Judgement, Said
 from blocks.database.tables import (
     Batch,
     BatchItem,
@@ -23,7 +22,7 @@ from tasks.detect.refs import Scope
 from tasks.review.drafts.crop_pages import WordOnBox, read_page_words
 from tasks.review.questions.kinds.choose import AnsweredKind
 from tasks.review.questions.read_said import read_said
-from tasks.review.questions.said import Said, answer_about, named_errors
+from tasks.review.questions.said import QuestionSoFar, answer_about, named_errors
 from tasks.settle.revisions import newest_per_region
 from tasks.settle.truth import IMPORT, ImportPlace, ItemEvidence, Naming, Proposed, TrueLabel
 
@@ -111,7 +110,7 @@ def _as_imported(label: Label) -> TrueLabel:
 
 
 def _evidence_of(
-    place: BatchPlace, proposals: dict[str, Proposed], said: dict[str, list[Said]], words: dict[str, WordOnBox]
+    place: BatchPlace, proposals: dict[str, Proposed], said: dict[str, list[QuestionSoFar]], words: dict[str, WordOnBox]
 ) -> ItemEvidence:
     about = answer_about(said.get("items", []))
     return ItemEvidence(
@@ -130,7 +129,7 @@ def _evidence_of(
     )
 
 
-def _namings_of(questions: Sequence[Said]) -> dict[str, Naming]:
+def _namings_of(questions: Sequence[QuestionSoFar]) -> dict[str, Naming]:
     namings: dict[str, Naming] = {}
     for one in sorted((one for one in questions if one.counted), key=lambda one: one.recency):
         answer = one.counted
@@ -167,7 +166,7 @@ def _read_proposals(session: Session, scope: Scope, places: Sequence[BatchPlace]
     for item_id, proposal_id, class_name, *corners, shape, verdict, said, answer_id in session.exec(query).all():
         outcome = _outcome_now(verdict, said)
         if outcome in {Outcome.ACCEPT.value, Outcome.ASK.value}:
-            confirmed_by = answer_id if said == audit_tables.Said.RIGHT else None
+            confirmed_by = answer_id if said == Said.RIGHT else None
             x_min, y_min, x_max, y_max = corners
             box_px = None if x_min is None else (x_min, y_min, x_max, y_max)
             found[item_id][proposal_id] = Proposed(proposal_id, class_name, box_px, outcome, confirmed_by, shape)
@@ -176,8 +175,8 @@ def _read_proposals(session: Session, scope: Scope, places: Sequence[BatchPlace]
 
 def _outcome_now(verdict: str | None, said: str | None) -> str | None:
     """Return what becomes of a proposal, where a person judged it alone and may have changed that since triage."""
-    if said == audit_tables.Said.NOTHING:
+    if said == Said.NOTHING:
         return Outcome.DROP.value
-    if said is not None and said != audit_tables.Said.RIGHT and verdict == Outcome.ACCEPT:
+    if said is not None and said != Said.RIGHT and verdict == Outcome.ACCEPT:
         return Outcome.ASK.value
     return verdict

@@ -32,7 +32,7 @@ from tasks.review.questions.kinds.regions import AnsweredBox, ShownBox
 from tasks.review.questions.kinds.registry import kind_named
 from tasks.review.questions.queue import Queue
 from tasks.review.questions.read_said import read_said
-from tasks.review.questions.said import Said, WholeItemQuestion, answer_about
+from tasks.review.questions.said import QuestionSoFar, WholeItemQuestion, answer_about
 
 LOG = logging.getLogger(__name__)
 
@@ -195,7 +195,7 @@ def _proposed(
     return boxes
 
 
-def _left(said: Sequence[Said], accepted: Sequence[AnsweredBox]) -> Sequence[AnsweredBox]:
+def _left(said: Sequence[QuestionSoFar], accepted: Sequence[AnsweredBox]) -> Sequence[AnsweredBox]:
     """Return the boxes that people left on an item, and what was accepted where nobody answered."""
     try:
         about = answer_about(said)

@@ -7,11 +7,11 @@ from sqlmodel import Session, col, select
 
 from blocks.database.tables import Answer, AnswerState, Question
 from tasks.review.questions.kinds.registry import KINDS, kinds_that_settle
-from tasks.review.questions.said import Counted, Said
+from tasks.review.questions.said import Counted, QuestionSoFar
 from tasks.review.questions.slots import of_kinds
 
 
-def read_said(session: Session, batch_id: str, item_ids: Sequence[str]) -> dict[str, dict[str, list[Said]]]:
+def read_said(session: Session, batch_id: str, item_ids: Sequence[str]) -> dict[str, dict[str, list[QuestionSoFar]]]:
     """Return what was said, by item id and what it settles: see `QuestionKind.settles`."""
     query = select(Question).where(
         Question.batch_id == batch_id,
@@ -20,11 +20,11 @@ def read_said(session: Session, batch_id: str, item_ids: Sequence[str]) -> dict[
     )
     questions = session.exec(query).all()
     counted, skipped = _read_answers(session, batch_id, item_ids)
-    found: dict[str, dict[str, list[Said]]] = defaultdict(lambda: defaultdict(list))
+    found: dict[str, dict[str, list[QuestionSoFar]]] = defaultdict(lambda: defaultdict(list))
     for question in questions:
         settles = KINDS[question.payload["type"]].settles or ""
         found[question.item_id][settles].append(
-            Said(
+            QuestionSoFar(
                 round=question.round,
                 state=question.state,
                 subject=question.subject,

@@ -39,7 +39,7 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class QuestionSoFar:
     """What was said to one question, as far as it matters."""
 
     round: int
@@ -80,7 +80,7 @@ class ItemAnswer:
     """Parts that nobody has answered and nobody will, beside others that are answered."""
 
 
-def answer_about(questions: Sequence[Said]) -> ItemAnswer:
+def answer_about(questions: Sequence[QuestionSoFar]) -> ItemAnswer:
     """Return what people said about an item.
 
     The last answer about the whole of it counts, and what was said later of a part of it counts there. Before all of
@@ -105,7 +105,7 @@ def answer_about(questions: Sequence[Said]) -> ItemAnswer:
     return ItemAnswer(state_of([*whole, *parts]))
 
 
-def state_of(questions: Sequence[Said]) -> WholeItemQuestion:
+def state_of(questions: Sequence[QuestionSoFar]) -> WholeItemQuestion:
     """Say whether somebody may still answer questions that nobody has answered."""
     if not questions:
         return WholeItemQuestion.CLOSED
@@ -115,15 +115,15 @@ def state_of(questions: Sequence[Said]) -> WholeItemQuestion:
     return WholeItemQuestion.CLOSED if is_over else WholeItemQuestion.OPEN
 
 
-def _last_of_each(questions: Sequence[Said]) -> list[Said]:
+def _last_of_each(questions: Sequence[QuestionSoFar]) -> list[QuestionSoFar]:
     """Return the question of each part that counts: the last that is answered, else the last that was asked."""
-    by_part: defaultdict[str, list[Said]] = defaultdict(list)
+    by_part: defaultdict[str, list[QuestionSoFar]] = defaultdict(list)
     for one in questions:
         by_part[one.subject].append(one)
     return [max(some, key=lambda one: (one.counted is not None, *one.recency)) for some in by_part.values()]
 
 
-def _whole(last: Said, counted: Counted) -> ItemAnswer:
+def _whole(last: QuestionSoFar, counted: Counted) -> ItemAnswer:
     labels = _labels_of(last, counted)
     return ItemAnswer(
         asked=WholeItemQuestion.CANNOT_TELL if labels is None else WholeItemQuestion.ANSWERED,
@@ -134,7 +134,7 @@ def _whole(last: Said, counted: Counted) -> ItemAnswer:
     )
 
 
-def _joined(parts: Sequence[Said], whole: Said | None) -> ItemAnswer:
+def _joined(parts: Sequence[QuestionSoFar], whole: QuestionSoFar | None) -> ItemAnswer:
     """Join the answers to parts, and what an earlier answer about the whole item says outside of them."""
     answered = [(one, one.counted) for one in parts if one.counted]
     said = [(one, counted, _labels_of(one, counted) or ()) for one, counted in answered]
@@ -162,7 +162,7 @@ def _joined(parts: Sequence[Said], whole: Said | None) -> ItemAnswer:
     )
 
 
-def _as_drawn(one: Said, labels: Sequence[SaidLabel]) -> DrawnPart:
+def _as_drawn(one: QuestionSoFar, labels: Sequence[SaidLabel]) -> DrawnPart:
     edges = np.array([label.box_px for label in labels], np.float64).reshape(-1, 4)
     shown = frozenset(one.payload.get("prefill", ()))
     return DrawnPart(one.frame, edges, [label.class_name for label in labels], [label.id in shown for label in labels])
@@ -173,7 +173,7 @@ def _is_in(label: SaidLabel, frames: Sequence[Box]) -> bool:
     return any(bool(middles_in(frame, edges).any()) for frame in frames)
 
 
-def _labels_of(one: Said, counted: Counted) -> tuple[SaidLabel, ...] | None:
+def _labels_of(one: QuestionSoFar, counted: Counted) -> tuple[SaidLabel, ...] | None:
     with named_errors(counted.raw):
         return KINDS[one.payload["type"]].labels(one.payload, counted.raw)
 

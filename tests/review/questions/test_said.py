@@ -8,7 +8,7 @@ import pytest
 from blocks.database.tables import QuestionState
 from blocks.errors import BadRegion
 from tasks.review.questions.kinds.part import PicturePart
-from tasks.review.questions.said import Counted, ItemAnswer, Said, WholeItemQuestion, answer_about
+from tasks.review.questions.said import Counted, ItemAnswer, QuestionSoFar, WholeItemQuestion, answer_about
 
 LEFT = PicturePart(frame=(0, 0, 100, 100), crop=(0, 0, 120, 100), number=1, of=2)
 RIGHT = PicturePart(frame=(100, 0, 200, 100), crop=(80, 0, 200, 100), number=2, of=2)
@@ -27,11 +27,11 @@ def said(
     state: str = ANSWERED,
     round_: int = 0,
     prefill: tuple[str, ...] = (),
-) -> Said:
+) -> QuestionSoFar:
     counted = Counted(NOON + timedelta(minutes=round_), f"{part.number if part else 0}:{round_}", list(boxes), True)
     payload = {"type": "boxes", "prefill": list(prefill), "part": part.model_dump(mode="json") if part else None}
     is_answered = state == ANSWERED
-    return Said(round_, state, part.subject if part else "", payload, counted if is_answered else None, False)
+    return QuestionSoFar(round_, state, part.subject if part else "", payload, counted if is_answered else None, False)
 
 
 def ids(answer: ItemAnswer) -> list[str]:
