@@ -21,7 +21,7 @@ from tasks.dataset.formats.writing.target import Images, TakenAlong, Target
 from tasks.dataset.left_out import count_left_out, kept_certificate
 from tasks.dataset.snapshots import draw_manifest
 
-Format = Literal["coco", "yolo", "voc", "cvat", "label-studio", "csv", "jsonl", "folders"]
+Format = Literal["coco", "yolo", "voc", "cvat", "label-studio", "csv", "jsonl", "fiftyone", "folders"]
 
 
 def take_along(
@@ -43,9 +43,9 @@ def take_along(
         collection: Whose truth.
         folder: Where it goes; absent, empty, or with `overwrite` an earlier export and nothing beside it.
         fmt: COCO (`annotations/instances_<split>.json`), YOLO (`labels/<split>/` and `data.yaml`), CVAT
-            (`annotations.xml`), Label Studio (`tasks.json`), CSV (`labels.csv`) or JSON lines (`labels.jsonl`), each
-            with `images/<split>/`; VOC (`Annotations/`, `JPEGImages/` and `ImageSets/Main/`); for classes of whole
-            pictures folders (`<split>/<class>/`), too.
+            (`annotations.xml`), Label Studio (`tasks.json`), CSV (`labels.csv`), JSON lines (`labels.jsonl`) or
+            FiftyOne (`samples.json`), each with `images/<split>/`; VOC (`Annotations/`, `JPEGImages/` and
+            `ImageSets/Main/`); for classes of whole pictures folders (`<split>/<class>/`), too.
         images: Copy the pictures, link to those in the store (a folder), or leave them out.
         say: Called with each thing that will be replaced or mended, or that the format cannot hold, before anything is
             written.

@@ -338,7 +338,7 @@ def test_json_lines_hold_where_a_label_comes_from(engine: Engine, store: Store, 
     assert (back.kind, back.score, back.attributes["person"]) == ("crimson", 0.75, "ada@example.org")
 
 
-@pytest.mark.parametrize("fmt", ["coco", "yolo", "voc", "cvat", "label-studio", "csv", "jsonl"])
+@pytest.mark.parametrize("fmt", ["coco", "yolo", "voc", "cvat", "label-studio", "csv", "jsonl", "fiftyone"])
 def test_an_export_is_a_folder_of_pictures_and_nothing_that_is_none(
     engine: Engine, store: Store, ids: list[str], tmp_path: Path, fmt: Any
 ) -> None:

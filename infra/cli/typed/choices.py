@@ -14,6 +14,7 @@ class TruthFormatName(enum.StrEnum):
     LABEL_STUDIO = "label-studio"
     CSV = "csv"
     JSONL = "jsonl"
+    FIFTYONE = "fiftyone"
     FOLDERS = "folders"
     LABELME = "labelme"
     KITTI = "kitti"
@@ -30,6 +31,7 @@ class ExportFormatName(enum.StrEnum):
     LABEL_STUDIO = "label-studio"
     CSV = "csv"
     JSONL = "jsonl"
+    FIFTYONE = "fiftyone"
     FOLDERS = "folders"
 
 

@@ -14,7 +14,19 @@ from tasks.dataset.formats.reading.pictures import ReadPicture
 from tasks.dataset.formats.reading.problems import Problems
 
 TruthFormat = Literal[
-    "auto", "coco", "yolo", "voc", "cvat", "label-studio", "csv", "jsonl", "folders", "labelme", "kitti", "openimages"
+    "auto",
+    "coco",
+    "yolo",
+    "voc",
+    "cvat",
+    "label-studio",
+    "csv",
+    "jsonl",
+    "fiftyone",
+    "folders",
+    "labelme",
+    "kitti",
+    "openimages",
 ]
 
 

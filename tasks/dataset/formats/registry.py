@@ -4,6 +4,7 @@ from blocks.errors import BadOption
 from tasks.dataset.formats.coco.coco import CocoFormat
 from tasks.dataset.formats.csv_table import CsvFormat
 from tasks.dataset.formats.cvat import CvatFormat
+from tasks.dataset.formats.fiftyone import FiftyOneFormat
 from tasks.dataset.formats.folders import FoldersFormat
 from tasks.dataset.formats.foreign.kitti import KittiReader
 from tasks.dataset.formats.foreign.labelme import LabelMeReader
@@ -24,6 +25,7 @@ _ALL: tuple[DatasetFormat, ...] = (
     LabelStudioFormat(),
     CsvFormat(),
     JsonLinesFormat(),
+    FiftyOneFormat(),
     FoldersFormat(),
 )
 

@@ -84,7 +84,7 @@ def test_a_class_becomes_a_folder_that_no_file_system_minds(name: str, folder: s
     assert folder_of(name) == folder
 
 
-@pytest.mark.parametrize("fmt", ["cvat", "label-studio", "csv", "jsonl"])
+@pytest.mark.parametrize("fmt", ["cvat", "label-studio", "csv", "jsonl", "fiftyone"])
 def test_classes_of_whole_pictures_come_back_from_other_formats(
     engine: Engine, store: Store, ids: list[str], tmp_path: Path, fmt: Format
 ) -> None:

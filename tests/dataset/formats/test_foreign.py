@@ -170,7 +170,9 @@ def test_two_formats_in_one_folder_are_named_with_a_file_of_each(tmp_path: Path)
     assert read_truth(tmp_path, "labelme").boxes == {"a.png": ()}
 
 
-@pytest.mark.parametrize("fmt", ["yolo", "coco", "voc", "cvat", "label-studio", "csv", "jsonl", "kitti", "openimages"])
+@pytest.mark.parametrize(
+    "fmt", ["yolo", "coco", "voc", "cvat", "label-studio", "csv", "jsonl", "fiftyone", "kitti", "openimages"]
+)
 def test_a_format_that_was_guessed_wrong_says_nothing_is_empty(tmp_path: Path, fmt: str) -> None:
     picture(tmp_path / "a.png")
     labelme(tmp_path / "a.json", [{"label": "car", "shape_type": "rectangle", "points": [[30, 40], [10, 20]]}])

@@ -42,7 +42,7 @@ def test_what_a_format_cannot_hold_is_said_with_those_that_can() -> None:
         format_that_holds("voc", "classes")
     with pytest.raises(
         BadOption,
-        match=r"folders cannot hold boxes \(formats that can: coco, yolo, .*, jsonl\)",
+        match=r"folders cannot hold boxes \(formats that can: coco, yolo, .*, fiftyone\)",
     ):
         format_that_holds("folders", "boxes")
     with pytest.raises(BadOption, match=r"'dota' is no format that datasets are written in"):
@@ -79,4 +79,7 @@ def test_voc_says_which_pictures_are_in_which_split_and_what_it_cannot_hold(
     assert {split: len(names) for split, names in sets.items()} == {"train": 2, "val": 2, "test": 2}
     stems = {path.stem for path in (tmp_path / "out" / "Annotations").glob("*.xml")}
     assert {name for names in sets.values() for name in names} == stems
-    assert said[0] == "1 labels with an exact kind: voc has no room for that (coco, cvat, label-studio, csv, jsonl do)"
+    assert (
+        said[0]
+        == "1 labels with an exact kind: voc has no room for that (coco, cvat, label-studio, csv, jsonl, fiftyone do)"
+    )

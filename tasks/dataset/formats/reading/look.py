@@ -34,6 +34,9 @@ ALIASES = {
 OF_NAME = {b'"data"': "label-studio", b'"annotations"': "coco", b'"imagePath"': "labelme"}
 """Formats of JSON files by a name that they have anywhere."""
 
+OF_SAMPLES = re.compile(rb'\s*\{\s*"samples"\s*:\s*\[')
+"""How FiftyOne's samples begin."""
+
 LOOKED_AT = 20
 """Text files whose first line is looked at."""
 
@@ -46,8 +49,8 @@ OF_ROOT = {"annotation": "voc", "annotations": "cvat"}
 MOST_BYTES = 8 << 30
 
 EXPECTED = (
-    "YOLO or KITTI (.txt), COCO, LabelMe or Label Studio (.json), VOC or CVAT (.xml), CSV, OpenImages (.csv) or JSON "
-    "lines (.jsonl)"
+    "YOLO or KITTI (.txt), COCO, LabelMe, Label Studio or FiftyOne (.json), VOC or CVAT (.xml), CSV, OpenImages (.csv) "
+    "or JSON lines (.jsonl)"
 )
 
 
@@ -100,6 +103,8 @@ def _of_json(start: bytes, file: BinaryIO) -> str:
     sign = start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     if sign not in (b"{", b"["):
         return ""
+    if OF_SAMPLES.match(start):
+        return "fiftyone"
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
         names = (b'"data"',) if sign == b"[" else (b'"annotations"', b'"imagePath"')
         return next((OF_NAME[name] for name in names if whole.find(name) >= 0), "")
