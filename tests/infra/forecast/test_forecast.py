@@ -31,6 +31,13 @@ from tasks.intake.folders import find_images, take_in
 from tasks.intake.sequences import assign_splits
 from tasks.review.questions.staffing import AnnotatorPool, OverlapRule
 from tasks.settle.revisions import label_id
+from tests.infra.homes import home
+from tests.train.conftest import empty_mlflow, experiments
+
+__all__ = ["empty_mlflow", "experiments", "home"]
+
+# Prefect 3.8 leaves sockets of its own clients to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 PICTURES, BOXES = 16, 2
 CLASSES = ("car", "truck")
@@ -142,6 +149,19 @@ def test_settled_labels_are_the_truth_and_nothing_of_the_line_changes(
     assert (told.pictures, told.truth) == (PICTURES - 12, "labels")
     assert told.labels.value == pytest.approx(BOXES * (PICTURES - 12))
     assert (all_rows(engine), sorted(store.keys())) == (before, kept)
+
+
+def test_a_collection_is_foretold_by_its_name_with_the_classes_of_its_labels(
+    photos: Path, engine: Engine, store: FolderStore, home: Path
+) -> None:
+    take_in_labelled(engine, store, photos, labelled=12)
+    environment = {"COLUMNS": "200", "LABELLINE_HOME": str(home)}
+    shown = CliRunner().invoke(app, ["forecast", "photos", "--wage", "20", "--currency", "EUR"], env=environment)
+    assert shown.exit_code == 0, shown.output
+    for told in ("4 pictures, foretold from 12", "at 20 EUR an hour", "have settled", "photos has no model yet"):
+        assert told in shown.output
+    wrong = CliRunner().invoke(app, ["forecast", "phoots"], env=environment)
+    assert "Did you mean 'photos'?" in f"{wrong.output} {wrong.exception}"
 
 
 def test_with_too_few_labels_pictures_that_wait_are_tried(photos: Path, engine: Engine, store: FolderStore) -> None:
