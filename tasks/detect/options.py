@@ -27,7 +27,7 @@ ROUNDED = ("torch-bf16", "torch-fp16", "openvino-bf16", "openvino-int8")
 """Back ends whose boxes may differ from those of the others: asked for by name, they are part of a recipe."""
 
 
-SCAN_VERSION = 2
+SCAN_VERSION = 3
 """Part of every recipe: raise it when the same options would find other boxes, so that nothing stale is reused."""
 
 SHOW_SCORE = 0.25

@@ -10,9 +10,8 @@ from tasks.detect.tiling.seams import Seen
 from tasks.kinds.boxes.average_precision import average_precision
 from tests.bench.tiles import contestants, precision, seams, sets, tables
 from tests.bench.tiles.contestants import Asked
-from tests.bench.tiles.kept import kept_share
+from tests.bench.tiles.kept import MERGED_INTO, kept_share, lossless_everywhere, merged_by_peers, reached_goal
 from tests.bench.tiles.precision import NUMBERS, judge_boxes, with_intervals, without_cut
-from tests.bench.tiles.race import lossless_everywhere, reached_goal
 from tests.bench.tiles.sets import PictureSet, roll_boxes
 from tests.detect.conftest import save_tiny
 
@@ -125,10 +124,30 @@ def seen(edges, class_ids):
 def test_what_a_view_saw_and_merging_lost_is_counted():
     truth = boxes([[0, 0, 10, 10], [50, 50, 60, 60], [80, 80, 90, 90]], [0, 1, 0])
     views = seen([[0, 0, 10, 10], [50, 50, 60, 61], [0, 0, 10, 9]], [0, 1, 1])
-    kept = kept_share([boxes([[0, 0, 10, 9]], [1])], [views], [truth])
-    assert (kept["seen"], kept["kept"], kept["share"]) == (2, 1, 0.5)
+    merged = boxes([[0, 0, 10, 9]], [1])
+    merged.metadata[MERGED_INTO] = np.zeros(3, int)
+    kept = kept_share([merged], [views], [truth])
+    assert (kept["seen"], kept["kept"], kept["share"], kept["moved"]) == (2, 1, 0.5, 0)
     assert kept["same_class"] == {"seen": 2, "kept": 0, "share": 0.0}
     assert kept_share([boxes([])], [seen([], [])], [truth])["share"] == 1.0
+
+
+@pytest.mark.parametrize(("edges", "moved"), [([50, 50, 64, 68], 1), ([20, 20, 64, 64], 0), ([70, 70, 90, 90], 0)])
+def test_an_object_whose_box_has_other_edges_is_moved_and_one_that_another_took_over_is_not(edges, moved):
+    truth, views = boxes([[50, 50, 60, 60], [20, 20, 44, 44], [70, 70, 90, 90]]), seen([[50, 50, 60, 61]], [0])
+    merged = boxes([edges])
+    merged.metadata[MERGED_INTO] = np.zeros(1, int)
+    kept = kept_share([merged], [views], [truth])
+    assert (kept["seen"], kept["kept"], kept["moved"]) == (1, 0, moved)
+
+
+def test_the_peers_merges_are_judged_on_what_our_views_saw():
+    pytest.importorskip("sahi")
+    truth = boxes([[0, 0, 20, 20], [12, 2, 24, 8]])
+    views = seen([[0, 0, 20, 20], [12, 2, 24, 8], [0, 0, 20, 19]], [0, 0, 0])
+    rows = merged_by_peers([views, seen([], [])], [truth, boxes([])], 1)
+    assert (rows["supervision"]["share"], rows["supervision"]["boxes"]) == (1.0, 2)
+    assert (rows["sahi"]["share"], rows["sahi"]["boxes"]) == (0.5, 1)
 
 
 @pytest.mark.parametrize("who", ["labelline", "sahi", "supervision", "whole_frame"])
@@ -175,7 +194,7 @@ def test_every_racer_has_a_row_of_its_own():
         "setting": "one",
         "by_class": {"car": {"truths": 3, "ap50": 0.5}},
         "interval": {key: [0.0, 1.0] for key in NUMBERS},
-        "kept": {"share": 1.0, "same_class": {"share": 1.0}},
+        "kept": {"share": 1.0, "kept": 1, "seen": 1, "moved": 0, "same_class": {"share": 1.0}},
         **dict.fromkeys((*NUMBERS, "labelline_is_faster_by", "cpu_seconds_per_image"), 1.0),
         **dict.fromkeys(("map50_any_class", "map50_95_any_class"), 0.1),
         "boxes": 7,
@@ -214,4 +233,5 @@ def test_lossless_everywhere_is_who_loses_nothing_on_any_set():
     found = lossless_everywhere(first, elsewhere)
     assert found == {"who": "labelline", "sound": ["labelline"], "times_better_peer": 1.5}
     assert "the fastest is labelline, 1.5 times the better peer" in tables._everywhere(found)
+    assert lossless_everywhere(first, elsewhere, least_kept=0.0)["who"] == "labelline_snug"
     assert lossless_everywhere({"labelline": racer(3.0, kept=0.5)}, {})["who"] is None

@@ -9,7 +9,8 @@ what every other view must have seen of the same place. So (in this order):
 3. Fragments left over are joined with their partners across the seam: again, both must look the same where both see,
    and each must be the other's best partner in that tile. The join is the smallest box around its parts.
 4. Boxes of the whole-image pass take over the fragments that agree with them: they are larger than a tile, or a tile
-   missed a part.
+   missed a part. A join that no edge cuts any more is no such case: where it scores better, a whole-image box that only
+   looks alike inside the tiles, and is of another size, leaves it alone.
 5. What is left competes once more by IoU, also between classes where two boxes all but coincide.
 
 A neighbour that is half covered is never swallowed, because nothing is compared by containment alone, and no box grows
@@ -172,11 +173,17 @@ class _Merge:
         self.clipped[stands_for[members]] = still_cut[stands_for[members]]
 
     def absorb_into_whole(self) -> None:
-        """Step 4: give joins and lone fragments to the whole-image box that agrees with at least half their parts."""
+        """Step 4: give joins and lone fragments to the whole-image box that agrees with at least half their parts.
+
+        A complete join is given away only to a box that it coincides with, or that scores better.
+        """
         root = self.parent
         alive = self._alive()
         parts = self.fragment & (self.fragment & alive)[root]
         i, j, agreement = self._agreeing(parts, self.whole & alive)
+        same = paired_iou(self.boxes[root[i]], self.boxes[j]) >= self.options.merge_iou
+        may_take = self.clipped[root[i]] | same | (j < root[i])  # the index is the rank
+        i, j, agreement = i[may_take], j[may_take], agreement[may_take]
         if not len(i):
             return
         count = len(self.parent)

@@ -27,6 +27,7 @@ from tasks.detect.options import Backend, TilingOptions
 from tasks.detect.stream import Found, ImageSource, find_objects
 from tasks.detect.tiling.seams import Seen
 from tasks.intake.images import Pixels, decode_upright
+from tests.bench.tiles.kept import MERGED_INTO
 
 OVERLAP_SHARE = 0.2
 
@@ -253,6 +254,7 @@ def _merged(found: Found) -> sv.Detections:
         xyxy=merged.boxes_xyxy_px.astype(np.float32),
         confidence=merged.scores.astype(np.float32),
         class_id=merged.class_ids,
+        metadata={MERGED_INTO: merged.merged_into},
     )
 
 

@@ -30,8 +30,8 @@ from tasks.intake.images import Pixels
 from tasks.kinds.boxes.average_precision import average_precision
 from tests.bench.tiles import contestants
 from tests.bench.tiles.contestants import OVERLAP_SHARE, Answer, Asked, Contestant
-from tests.bench.tiles.kept import GOAL, kept_share
-from tests.bench.tiles.precision import judge_boxes, no_worse, with_intervals, without_cut
+from tests.bench.tiles.kept import BASELINE, PEERS, kept_share, merged_by_peers, reached_goal
+from tests.bench.tiles.precision import judge_boxes, with_intervals, without_cut
 from tests.bench.tiles.sets import PictureSet
 
 GROUP = 13
@@ -39,8 +39,6 @@ GROUP = 13
 JOIN = 3
 """Tiles side by side that are looked at as one: 1920 px, so that no picture but two of aerial_cars has a seam."""
 
-BASELINE = "labelline"
-PEERS = ("sahi", "supervision")
 ELSEWHERE = (BASELINE, *PEERS, "labelline_snug", "labelline_joined", "labelline_rounded_snug", "labelline_int8_snug")
 """Who races on the other sets too, unless somebody is named: float32 with its settings, and the fastest sound ones."""
 
@@ -75,59 +73,21 @@ def race(pictures: PictureSet, min_score: float, who: Collection[str], folder: P
     rows = _judged(tallies, pictures, range(len(pictures)))
     for name, tally in tallies.items():
         rows[name] = tally.summary(pictures, tallies[BASELINE]) | rows[name]
-    by_half = [
+    chosen_by, reported_by = (
         {name: row | {"images_per_second": tallies[name].rate(half)} for name, row in mine.items()}
         for half, mine in enumerate(_judged(tallies, pictures, places) for places in halves)
-    ]
+    )
     return {
         "device": _device_name(),
         "images": len(pictures),
         "score": min_score,
         "tile_px": pictures.tile_px,
         "cut": sum(len(parts) for parts in pictures.cut),
-        "goal": reached_goal(*by_half),
+        "goal": reached_goal(chosen_by, reported_by),
+        "goal_of_precision": reached_goal(chosen_by, reported_by, least_kept=0.0),
+        "merged_by_peers": merged_by_peers(tallies[BASELINE].seen, pictures.truths, len(pictures.classes)),
         **rows,
     }
-
-
-def reached_goal(chosen: Mapping[str, Mapping[str, Any]], reported: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return which of ours is the fastest that loses nothing on the pictures to choose by, and what it does on others.
-
-    Args:
-        chosen: By contestant, with `images_per_second`, `kept` and `against`, on the pictures to choose by.
-        reported: The same on the others.
-
-    Returns:
-        `who` it is, by peer how many `times` faster on the others, `against` the better peer there, and whether it
-        `holds` there too; who is None where none of ours loses nothing, or no peer races.
-    """
-    sound = {name: row["images_per_second"] for name, row in chosen.items() if loses_nothing(row)}
-    if not sound:
-        return {"who": None, "times": {}}
-    who = max(sound, key=lambda name: sound[name])
-    row, peers = reported[who], {name: reported[name] for name in PEERS if name in reported}
-    times = {name: row["images_per_second"] / peer["images_per_second"] for name, peer in peers.items()}
-    return {"who": who, "times": times, "holds": loses_nothing(row), "kept": row["kept"], "against": row["against"]}
-
-
-def loses_nothing(row: Mapping[str, Any]) -> bool:
-    """Whether merging keeps what was seen, and no number lies below the better peer's beyond the interval."""
-    return "against" in row and "kept" in row and row["kept"]["share"] >= GOAL and no_worse(row)
-
-
-def lossless_everywhere(first: Mapping[str, Any], others: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return who of ours loses nothing on any set, the fastest on the first, and how much faster than its best peer."""
-    sound = [
-        name
-        for name, row in first.items()
-        if name.startswith(BASELINE)
-        and all(name in each and loses_nothing(each[name]) for each in (first, *others.values()))
-    ]
-    peers = [first[name]["images_per_second"] for name in PEERS if name in first]
-    if not sound or not peers:
-        return {"who": None, "sound": sound}
-    who = max(sound, key=lambda name: first[name]["images_per_second"])
-    return {"who": who, "sound": sound, "times_better_peer": first[who]["images_per_second"] / max(peers)}
 
 
 def known_contestants() -> tuple[str, ...]:
@@ -191,7 +151,8 @@ class _Tally:
         said, seen = answer.boxes, answer.seen
         class_ids = self.numbers[np.asarray(said.class_id, dtype=np.int64)] if len(said) else np.zeros(0, np.int64)
         scores = said.confidence if said.confidence is not None else np.zeros(0, dtype=np.float32)
-        self.boxes.append(sv.Detections(xyxy=said.xyxy, confidence=scores, class_id=class_ids))
+        named = sv.Detections(xyxy=said.xyxy, confidence=scores, class_id=class_ids, metadata=said.metadata)
+        self.boxes.append(named)
         if seen is not None:
             numbers: Ints = self.numbers[seen.class_ids]
             self.seen.append(Seen(seen.boxes_xyxy_px, seen.scores, numbers, seen.views))

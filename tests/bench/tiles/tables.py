@@ -32,7 +32,7 @@ RACERS = (
 
 def print_tables(report: Mapping[str, Any]) -> None:
     """Print whichever parts a report has."""
-    console = Console(width=220)
+    console = Console(width=260)
     console.print("  ".join(f"{name} {version}" for name, version in report["versions"].items()))
     console.print(f"{report['processor']}; threads: {report['threads']}; load before: {report['load_before']:.1f}")
     for device in ("cpu", "cuda"):
@@ -43,6 +43,7 @@ def print_tables(report: Mapping[str, Any]) -> None:
         _print_race(console, name, result)
     if "everywhere" in report:
         console.print(_everywhere(report["everywhere"]))
+        console.print("precision alone:", _everywhere(report["everywhere_precise"]))
     if "seams" in report:
         console.print(_seams(report["seams"]))
     if "merging" in report:
@@ -56,7 +57,11 @@ def print_tables(report: Mapping[str, Any]) -> None:
 def _print_race(console: Console, name: str, result: Mapping[str, Any]) -> None:
     console.print(_race(name, result))
     console.print(_against(name, result))
+    for who, row in result["merged_by_peers"].items():
+        said = ", ".join(f"{key} {row[key]:.4f}" for key in NUMBERS)
+        console.print(f"{who}'s merge of what our views saw: kept {row['share']:.2%}, {row['boxes']:,} boxes, {said}")
     console.print(_goal(result["goal"]))
+    console.print("precision alone:", _goal(result["goal_of_precision"]))
 
 
 def _goal(goal: Mapping[str, Any]) -> str:
@@ -112,7 +117,8 @@ def _race(name: str, result: Mapping[str, Any]) -> Table:
         "CPU s",
         *NUMBERS,
         "kept",
-        "kept, same class",
+        "moved",
+        "kept, class",
         "any class",
         "any 50-95",
     )
@@ -127,12 +133,18 @@ def _race(name: str, result: Mapping[str, Any]) -> Table:
             f"{row['cpu_seconds_per_image']:.2f}",
         )
         numbers = [f"{row[key]:.4f} {_span(row['interval'][key])}" for key in NUMBERS]
-        kept = row.get("kept")
-        numbers += [f"{kept['share']:.2%}", f"{kept['same_class']['share']:.2%}"] if kept else ["", ""]
+        numbers += _kept_columns(row.get("kept"))
         numbers += [f"{row[key]:.4f}" for key in ("map50_any_class", "map50_95_any_class")]
         numbers += [f"{row['by_class'][name]['ap50']:.3f}" for name in list(of_classes)[:MOST_CLASSES]]
         table.add_row(name, *rates, *numbers, f"{row['boxes']:,}", row["setting"])
     return table
+
+
+def _kept_columns(kept: Mapping[str, Any] | None) -> list[str]:
+    if kept is None:
+        return ["", "", ""]
+    counts = f"{kept['share']:.2%} ({kept['kept']} of {kept['seen']})"
+    return [counts, str(kept["moved"]), f"{kept['same_class']['share']:.2%}"]
 
 
 def _span(interval: Sequence[float]) -> str:

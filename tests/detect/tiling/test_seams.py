@@ -129,6 +129,20 @@ def test_what_is_larger_than_a_tile_takes_the_edges_of_the_whole_image_pass():
     assert regions.kind(seen.views[merged.best[0]]) == "whole"
 
 
+@pytest.mark.parametrize(("whole_score", "boxes"), [(0.4, 2), (0.9, 1)])
+def test_a_doubtful_whole_image_box_of_another_size_does_not_take_a_complete_join(whole_score, boxes):
+    # A white cell of `bccd` that two tiles saw, and a box over it and all around it that the whole image showed.
+    regions = regions_of((640, 480), 320, 0.2, True)
+    views = [regions.xyxy_px.tolist().index(tile) for tile in ([160, 160, 480, 480], [320, 160, 640, 480])]
+    edges = np.array([[260.0, 188, 480, 420], [323.0, 191, 490, 412], [203.0, 89, 577, 417]])
+    scores = np.array([0.76, 0.37, whole_score])
+    seen = Seen(edges, scores, np.zeros(3, dtype=np.int64), np.array([*views, len(regions.whole) - 1]))
+    merged = merge_views(seen, regions, TilingOptions(tile_px=320))
+    assert len(merged) == boxes
+    cell = np.array([[246.0, 211, 477, 415]] * boxes)
+    assert (paired_iou(merged.boxes_xyxy_px, cell).max() > 0.7) == (whole_score < 0.76)
+
+
 def test_what_fits_a_tile_takes_the_edges_that_a_tile_saw():
     regions = regions_of(SIZE_WH, 640, 0.2, True)
     box = np.array([[60.0, 80.0, 120.0, 130.0]])
