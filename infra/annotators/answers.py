@@ -54,7 +54,7 @@ def _correct(person: Person, question: OpenQuestion, pictures: Pictures, watch: 
         truth = objects_of_part(truth, crop, question.frame or crop, shown)
     work = Work(size_wh, question.desk.classes, rng, watch)
     answer_boxes(work, shown, truth, person.mistakes)
-    return boxes_result(question, work.said, size_wh, rng), work.acts
+    return boxes_result(question, work.said, size_wh, rng, watch.drawing), work.acts
 
 
 def _choose(person: Person, question: OpenQuestion, pictures: Pictures, watch: Stopwatch) -> GivenAnswer:

@@ -22,11 +22,13 @@ from blocks.shapes import Bounds
 from infra.annotators.boxes import PrefilledBox, SaidBox
 from infra.annotators.pages import SeenCrop, crops_in
 from infra.annotators.people import Person
+from infra.annotators.times import Drawing
 from tasks.review.posting.duplicates import list_tasks, where
 from tasks.review.posting.projects import plain_queue, project_title
 from tasks.review.questions.kinds.choose import CANNOT_TELL, KIND
 from tasks.review.questions.kinds.classify import CLASS, chosen_region
 from tasks.review.questions.kinds.controls import BOX, IMAGE
+from tasks.review.questions.kinds.extreme_points import POINTS, as_points
 from tasks.review.questions.kinds.regions import ShownBox, read_boxes, to_regions
 from tasks.review.questions.kinds.registry import KINDS
 from tasks.review.questions.kinds.verify import CHECK
@@ -51,6 +53,12 @@ class Desk:
     slot: int = 0
     """Which of several people's, or referees', slots it is; 0: the queue is asked of one person."""
     is_for_referees: bool = False
+    by_points: bool = False
+    """Whether new boxes are drawn by clicks on their extreme points."""
+
+    def drawing_of(self, person: Person) -> Drawing:
+        """Return how somebody draws here: who has learnt to click extreme points needs a queue that lets them."""
+        return person.habits.drawing if self.by_points else "classic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +121,8 @@ def find_desks(server: AnnotationServer, collection: str) -> list[Desk]:
                 log.warning("%s: nobody answers there: %s", project["title"], error)
                 continue
             classes = _classes_of(project["label_config"])
-            desks.append(Desk(int(project["id"]), asked_queue(queue), classes, kind, slot, is_for_referees(queue)))
+            place = (int(project["id"]), asked_queue(queue), classes, kind, slot, is_for_referees(queue))
+            desks.append(Desk(*place, by_points=POINTS in _seen_in(project["label_config"])))
     return desks
 
 
@@ -124,16 +133,21 @@ def slot_of(queue: str) -> int:
 
 def _kind_of(label_config: str) -> str:
     """Return the kind of question that a label config asks: the one whose control people see."""
-    root = ElementTree.fromstring(label_config)  # noqa: S314  # our own config, from our own server
-    hidden = {id(one) for view in root.findall(".//View[@style='display:none']") for one in view.iter()}
-    seen = {one.get("name") for one in root.iter() if id(one) not in hidden}
+    seen = _seen_in(label_config)
     found = [kind.name for kind in KINDS.values() if kind.control in seen]
     if len(found) != 1:
         raise UnknownQuestionKind(
-            f"a label config with the controls {sorted(filter(None, seen))} asks no kind of question that is known "
+            f"a label config with the controls {sorted(seen)} asks no kind of question that is known "
             f"({', '.join(KINDS)}): it was made by another version, or changed by hand."
         )
     return found[0]
+
+
+def _seen_in(label_config: str) -> set[str]:
+    """Return the names of what people see of a label config."""
+    root = ElementTree.fromstring(label_config)  # noqa: S314  # our own config, from our own server
+    hidden = {id(one) for view in root.findall(".//View[@style='display:none']") for one in view.iter()}
+    return {name for one in root.iter() if id(one) not in hidden and (name := one.get("name"))}
 
 
 def _classes_of(label_config: str) -> tuple[str, ...]:
@@ -220,7 +234,11 @@ def submit(
 
 
 def boxes_result(
-    question: OpenQuestion, said: Sequence[SaidBox], size_wh: tuple[int, int], rng: np.random.Generator
+    question: OpenQuestion,
+    said: Sequence[SaidBox],
+    size_wh: tuple[int, int],
+    rng: np.random.Generator,
+    drawing: Drawing = "classic",
 ) -> list[dict[str, Any]]:
     """Return the result of an annotation as the browser would send it."""
     shown = {region["id"]: region for region in question.regions}
@@ -239,6 +257,7 @@ def boxes_result(
         region = to_regions([drawn], *size_wh)[0]
         if before is None:
             del region["score"]  # only machines give scores
+            region = as_points(region) if drawing == "extreme-clicking" else region
         result.append({**region, "origin": "manual" if before is None else "prediction-changed"})
     return result
 

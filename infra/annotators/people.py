@@ -35,7 +35,8 @@ class People(Frozen):
     referee_skill: float = Field(default=0.99, ge=0, le=1, description="The same of referees: they take their time")
     drawing: Drawing = Field(
         default="classic",
-        description="How boxes are drawn: classic, as the estimate of manual work; or extreme-clicking",
+        description="How boxes are drawn: classic, as the estimate of manual work; or extreme-clicking, in queues "
+        "that are drawn so",
     )
     seed: int = Field(default=0, ge=0, description="The same seed makes the same mistakes")
 

@@ -125,7 +125,7 @@ class Simulation:
             return question
         desk = question.desk
         person = self._people.for_question(desk.queue, question.key, desk.slot, as_referee=desk.is_for_referees)
-        watch = Stopwatch(person.chance(f"{question.key}|seconds"), person.habits.drawing)
+        watch = Stopwatch(person.chance(f"{question.key}|seconds"), desk.drawing_of(person))
         result, acts = answer_as(person, question, pictures, watch)
         submit(self._server, question, result, self._accounts[person.email], watch.seconds)
         with self._lock:

@@ -57,8 +57,8 @@ class Stopwatch:
         self._spend("draw", DRAW_BOX_S[self.drawing], count)
 
     def adjust(self, count: int = 1) -> None:
-        """Mend the edges of boxes."""
-        self._spend("adjust", DRAW_BOX_S[self.drawing] * ADJUST_SHARE, count)
+        """Mend the edges of boxes by dragging them, however new ones are drawn."""
+        self._spend("adjust", DRAW_BOX_S["classic"] * ADJUST_SHARE, count)
 
     def click(self, count: int = 1) -> None:
         """Delete boxes or change their class."""

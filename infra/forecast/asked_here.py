@@ -89,9 +89,9 @@ class PeopleHere:
             rows = session.exec(unsent.order_by(col(Question.priority).desc(), col(Question.id))).all()
         first = len(self.times) + 1
         note_posted(self.engine, project_id, {row.id: first + number for number, row in enumerate(rows)})
-        desk = Desk(
-            project_id, asked_queue(part.name), part.classes, part.kind, slot_of(part.name), is_for_referees(part.name)
-        )
+        place = (project_id, asked_queue(part.name), part.classes, part.kind, slot_of(part.name))
+        by_points = part.drawing == "extreme_points"
+        desk = Desk(*place, is_for_referees(part.name), by_points=by_points)
         record_annotations(self.engine, [self._answered(part, desk, row) for row in rows], "forecast")
 
     def _answered(self, queue: Queue, desk: Desk, row: Question) -> HeardTask:
@@ -100,7 +100,7 @@ class PeopleHere:
         shown = [{"id": number, **prediction} for prediction in task["predictions"]]
         question = question_of({"id": number, "data": task["data"], "predictions": shown}, desk)
         person = self.people.for_question(desk.queue, question.key, desk.slot, as_referee=desk.is_for_referees)
-        watch = Stopwatch(person.chance(f"{question.key}|seconds"), person.habits.drawing)
+        watch = Stopwatch(person.chance(f"{question.key}|seconds"), desk.drawing_of(person))
         result, _ = answer_as(person, question, self.pictures, watch)
         self.times.append(GivenTime(desk.queue, row.item_id, watch.seconds))
         self.say(number)

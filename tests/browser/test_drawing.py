@@ -1,6 +1,7 @@
 """Somebody draws box after box in a real browser, as quickly as they can: no class has to be chosen again."""
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,8 +19,10 @@ from infra.demo.scenes.drawing import draw_scenes
 from tasks.intake.folders import find_images, take_in
 from tasks.review.posting.outbox import Draft, post_questions, write_questions
 from tasks.review.questions.kinds.correct import CorrectPayload
+from tasks.review.questions.kinds.extreme_points import Drawing
 from tasks.review.questions.kinds.part import PicturePart
 from tasks.review.questions.queue import mark_missed_queue
+from tasks.review.questions.staffing import AnnotatorPool
 from tasks.review.receiving.poll import read_all_changes
 from tests.browser.person import WAIT_MS
 from tests.chaos.post_office import open_gateway
@@ -33,9 +36,37 @@ CORNERS = ((60, 60), (200, 80), (340, 200))
 SIDES = (70, 50)
 
 
+def drag(page: Page, x: float, y: float) -> None:
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + SIDES[0], y + SIDES[1], steps=5)
+    page.mouse.up()
+    page.wait_for_timeout(300)
+
+
+def click_extreme_points(page: Page, x: float, y: float) -> None:
+    """Click as a hand does, which holds the button for a moment: four times, and nothing more."""
+    (wide, high), middle = SIDES, (SIDES[0] / 2, SIDES[1] / 2)
+    for across, down in ((middle[0], 0), (0, middle[1]), (middle[0], high), (wide, middle[1])):
+        page.mouse.move(x + across, y + down, steps=4)
+        page.wait_for_timeout(100)
+        page.mouse.down()
+        page.wait_for_timeout(60)
+        page.mouse.up()
+        page.wait_for_timeout(100)
+
+
+DRAW: dict[Drawing, Callable[[Page, float, float], None]] = {"corners": drag, "extreme_points": click_extreme_points}
+
+
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    ("classes", "keys", "drawn", "part"), [(("car",), "", "car", None), (("car", "truck"), "2", "truck", PART)]
+    ("classes", "keys", "drawn", "part", "drawing"),
+    [
+        (("car",), "", "car", None, "corners"),
+        (("car", "truck"), "2", "truck", PART, "corners"),
+        (("car", "van"), "2", "van", None, "extreme_points"),
+    ],
 )
 def test_three_boxes_are_drawn_with_one_choice_of_class_or_none(
     page: Page,
@@ -47,13 +78,14 @@ def test_three_boxes_are_drawn_with_one_choice_of_class_or_none(
     keys: str,
     drawn: str,
     part: PicturePart | None,
+    drawing: Drawing,
 ) -> None:
     take_in(engine, store, "lots", find_images(draw_scenes(tmp_path / "scenes", 1, seed=5).images))
     with reading(engine) as session:
         (item,) = session.exec(select(Item)).all()
     with writing(engine) as session:
         upsert(session, Batch, [{"id": "b", "collection": f"drawing {' '.join(classes)}"}])
-    queue = mark_missed_queue(classes)
+    queue = mark_missed_queue(classes).with_pool(AnnotatorPool(drawing=drawing))
     payload = CorrectPayload(width=item.width, height=item.height, part=part)
     write_questions(engine, queue, [Draft("b", item.id, payload.model_dump(mode="json"))])
 
@@ -78,11 +110,7 @@ def test_three_boxes_are_drawn_with_one_choice_of_class_or_none(
         canvas = page.locator(".konvajs-content").first.bounding_box()
         assert canvas is not None
         for x, y in CORNERS:
-            page.mouse.move(canvas["x"] + x, canvas["y"] + y)
-            page.mouse.down()
-            page.mouse.move(canvas["x"] + x + SIDES[0], canvas["y"] + y + SIDES[1], steps=5)
-            page.mouse.up()
-            page.wait_for_timeout(300)
+            DRAW[drawing](page, canvas["x"] + x, canvas["y"] + y)
         page.screenshot(path=str(tmp_path / "drawn.png"))
         with page.expect_response(re.compile(r"/api/tasks/\d+/annotations"), timeout=WAIT_MS) as sent:
             page.get_by_role("button", name="Submit current annotation").click()

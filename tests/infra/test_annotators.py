@@ -198,6 +198,21 @@ def test_drawing_the_classic_way_takes_longer() -> None:
     assert watches[1].seconds / watches[0].seconds == pytest.approx(25.5 / 7.0)
 
 
+@pytest.mark.parametrize(
+    ("by_points", "kind", "draw_s"), [(True, "vectorlabels", 7.0), (False, "rectanglelabels", 25.5)]
+)
+def test_who_clicks_extreme_points_does_so_where_the_queue_lets_them(by_points: bool, kind: str, draw_s: float) -> None:
+    fast, truth = People(skill=1.0, drawing="extreme-clicking"), TruePicture("a", SIZE, tuple(grid(40)))
+    desk = Desk(1, "mark-missed", CLASSES, "boxes", by_points=by_points)
+    question = OpenQuestion(1, "q", desk, "item", None, (), ())
+    person = fast.for_question(desk.queue, question.key)
+    watch = Stopwatch(np.random.default_rng(0), desk.drawing_of(person))
+    result, acts = answer_as(person, question, {"item": truth}, watch)
+    assert {entry["type"] for entry in result} == {kind}
+    assert len(read_boxes(result, *SIZE, classes=CLASSES, shown=())) == acts["added"] == 40
+    assert watch.by_act["draw"] / 40 == pytest.approx(draw_s, rel=0.2)
+
+
 def test_nothing_done_costs_nothing() -> None:
     watch = Stopwatch(np.random.default_rng(0))
     watch.draw(0)

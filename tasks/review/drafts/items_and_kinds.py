@@ -24,6 +24,7 @@ from tasks.review.gold.pool import hide_gold
 from tasks.review.posting.outbox import Draft, write_questions
 from tasks.review.questions.asked import note_asked
 from tasks.review.questions.bookmarks import questions_written, read_bookmarks, write_bookmarks
+from tasks.review.questions.expected import DRAW_S
 from tasks.review.questions.kinds.choose import ChoosePayload
 from tasks.review.questions.kinds.correct import shown_boxes
 from tasks.review.questions.kinds.part import is_middle_in
@@ -107,7 +108,8 @@ def draft_missed(
     Raises:
         UnknownClass: A proposal has a class that the queue does not know.
     """
-    known = learn_experience(engine, batch_id, queue.name) if parts and kind_named(queue.kind).is_cut else None
+    is_cut = parts is not None and kind_named(queue.kind).is_cut
+    known = learn_experience(engine, batch_id, queue.name, DRAW_S[queue.drawing]) if is_cut else None
     for page in pages_of_items(engine, batch_id, (Route.ASK, Route.AUDIT)):
         with reading(engine) as session:
             boxes = _proposed(session, batch_id, [place.item_id for place in page], (Outcome.ACCEPT, Outcome.ASK))

@@ -17,6 +17,7 @@ from blocks.naming.emails import Email
 from tasks.review.questions.kinds.choose import CANNOT_TELL, CHOOSE, not_an_object
 from tasks.review.questions.kinds.classify import CLASSIFY
 from tasks.review.questions.kinds.correct import CORRECT
+from tasks.review.questions.kinds.extreme_points import HOW_TO_DRAW, Drawing
 from tasks.review.questions.kinds.page import CROP_PAGE
 from tasks.review.questions.kinds.registry import kind_named, weighed_in_words
 from tasks.review.questions.staffing import AnnotatorPool, GoldRule, OverlapRule
@@ -46,6 +47,10 @@ class Queue(Frozen):
     overlap: OverlapRule | None = Field(default=None, description="How many people see a question; empty: one")
     gold: GoldRule | None = Field(
         default=None, description="Questions with a known answer among the others; empty: none"
+    )
+    drawing: Drawing = Field(default="corners", description="How people draw boxes")
+    keeps_points: bool = Field(
+        default=False, description="Boxes were drawn by extreme points in its project before: their control stays"
     )
 
     @field_validator("kind")
@@ -78,7 +83,15 @@ class Queue(Frozen):
         """
         queue = self.model_copy(update={name: getattr(staff, name) for name in AnnotatorPool.model_fields})
         queue.refuse_sharing()
-        return queue
+        if queue.drawing == self.drawing:
+            return queue
+        if not kind_named(self.kind).is_drawn:
+            raise BadOption(
+                f"nobody draws in queue {self.name!r} (its questions are of kind {self.kind!r}), so {queue.drawing!r} "
+                "says nothing there: leave `drawing` out"
+            )
+        told = queue.instructions.replace(HOW_TO_DRAW[self.drawing], HOW_TO_DRAW[queue.drawing])
+        return queue.model_copy(update={"instructions": told})
 
     def refuse_sharing(self) -> None:
         """Refuse several people, or gold, where nothing weighs what they say.
@@ -97,7 +110,8 @@ class Queue(Frozen):
     @property
     def wants(self) -> tuple[frozenset[str], ...]:
         """What is asked and of whom, as far as people of one project must not be told different things."""
-        return kind_named(self.kind).asks_for(self), frozenset(self.annotators), frozenset(self.referees)
+        asked = kind_named(self.kind).asks_for(self), frozenset(self.annotators), frozenset(self.referees)
+        return *asked, frozenset([self.drawing])
 
     def joined_with(self, earlier: "Queue") -> "Queue":
         """Return this queue for a batch that was asked with an earlier form of it: its people and classes stay."""
@@ -112,9 +126,10 @@ class Queue(Frozen):
         return merged.model_copy(update={"annotators": named, "referees": referees, "kinds": kinds})
 
     def merged_with(self, earlier: "Queue") -> "Queue":
-        """Return this queue with the classes that an earlier form of it had: open questions still use them."""
+        """Return this queue with the classes and controls that an earlier form of it had: questions still use them."""
         missing = tuple(name for name in earlier.classes if name not in self.classes)
-        return self.model_copy(update={"classes": self.classes + missing})
+        points = earlier.keeps_points or "extreme_points" in (earlier.drawing, self.drawing)
+        return self.model_copy(update={"classes": self.classes + missing, "keeps_points": points})
 
 
 def check_kinds(kinds: Mapping[str, Sequence[str]]) -> None:
@@ -149,7 +164,7 @@ def mark_missed_queue(classes: Sequence[str], annotators: Sequence[str] = ()) ->
             f"<p><b>Every object ({escape(names)}) needs one tight box.</b></p>"
             "<p>1. Thick outlines are boxes the machine is unsure of: look there first. Correct, delete or keep.</p>"
             "<p>2. Thin outlines are boxes it is sure of: a glance is enough.</p>"
-            f"<p>3. Draw what is missing: {choose}drag, box after box.</p>"
+            f"<p>3. Draw what is missing: {choose}{HOW_TO_DRAW['corners']}.</p>"
             "<p>4. Box only what you can see, and all of it. Submit, also when nothing is there.</p>"
             "<p>Some pictures come without any boxes on purpose: mark everything there.</p>"
         ),

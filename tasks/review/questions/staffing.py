@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from blocks.frozen import Frozen
 from blocks.naming.emails import Email
 from blocks.naming.renamed import Renamed
+from tasks.review.questions.kinds.extreme_points import Drawing
 
 
 class OverlapRule(Frozen):
@@ -78,6 +79,11 @@ class AnnotatorPool(Frozen):
     overlap: OverlapRule | None = Field(default=None, description="How many people see a question; empty: one")
     gold: GoldRule | None = Field(
         default=None, description="Questions with a known answer among the others; empty: none"
+    )
+    drawing: Drawing = Field(
+        default="corners",
+        description="How they draw boxes: `corners`, by dragging; or `extreme_points`, by four clicks, top, left, "
+        "bottom and right: 7 s a box instead of 25 (Papadopoulos 2017).",
     )
 
     @model_validator(mode="after")

@@ -24,6 +24,8 @@ HOTKEYS = "1234567890"
 
 
 STYLE = """
+.tools { display: flex; flex-wrap: wrap; align-items: center; column-gap: 16px; }
+.tools h4 { margin: 0 !important; font-size: 13px; }
 .said { max-height: 40px; overflow: hidden; }
 .said h4, .skip-why h4 { margin: 0 !important; font-size: 15px; line-height: 20px; font-weight: 400; }
 .skip-why { position: sticky; bottom: 0; z-index: 5; display: flex; justify-content: flex-end; align-items: center;

@@ -10,12 +10,16 @@ from blocks.errors import UnknownClass
 from blocks.servers.annotation_server import AnnotationServer
 from tasks.kinds.geometry import SAME_PX, bounds_of
 from tasks.review.questions.kinds.controls import BOX, HOTKEYS, IMAGE, UNSURE, add_labels, add_picture, add_question
+from tasks.review.questions.kinds.extreme_points import add_points
 from tasks.review.questions.kinds.part import PicturePart
 from tasks.review.questions.kinds.protocol import Asking, ItemToAsk, ParsedAnswer, QuestionKind, SaidLabel, ToShow
 from tasks.review.questions.kinds.regions import AnsweredBox, ShownBox, sort_boxes, to_regions
 from tasks.review.questions.parts import refuse_without_good
 from tasks.review.questions.payload import Payload
 from tasks.triage.reasons import in_plain_words
+
+RENAME_KEYS = "qwertyiop"
+"""Where the numbers draw by points: the class of a shown box, once that is selected."""
 
 SAID_AT_MOST = 3
 SAID_CHARACTERS = 200
@@ -53,19 +57,28 @@ class Correct(QuestionKind[CorrectPayload]):
     settles: ClassVar[Literal["items", "kinds"] | None] = "items"
     is_cut = True
     answers_are = "boxes"
+    is_drawn = True
 
     def add_controls(self, view: ElementTree.Element, queue: Asking) -> None:
         """Show the item, why it is asked about, and the classes to draw with."""
         add_question(view, queue.title)
-        drawn = add_labels(view, BOX, queue.classes, strokeWidth="2", fillOpacity="0.05")
-        if len(drawn) == 1:
-            drawn[0].set("selected", "true")  # there is nothing to choose; a key would only take the choice back
-        else:
-            for label, key in zip(drawn, HOTKEYS, strict=False):
-                label.set("hotkey", key)
+        by_points = queue.drawing == "extreme_points"
+        is_one = len(queue.classes) == 1  # there is nothing to choose; a key would only take the choice back
+        tools = ElementTree.SubElement(view, "View", className="tools") if by_points else view
+        if by_points:
+            add_points(tools, queue.classes, HOTKEYS, is_chosen=is_one)
+            ElementTree.SubElement(tools, "Header", value="a shown box is:", size="6")
+        drawn = add_labels(tools, BOX, queue.classes, strokeWidth="2", fillOpacity="0.05")
+        if is_one and not by_points:
+            drawn[0].set("selected", "true")
+        keys = RENAME_KEYS if by_points else "" if is_one else HOTKEYS
+        for label, key in zip(drawn, keys, strict=False):
+            label.set("hotkey", key)
         add_picture(view)
         hidden = ElementTree.SubElement(view, "View", style="display:none")
         add_labels(hidden, UNSURE, queue.classes, strokeWidth="5", fillOpacity="0.3")
+        if queue.keeps_points and not by_points:
+            add_points(hidden, queue.classes)
 
     def task_data(
         self, server: AnnotationServer, queue: Asking, item_id: str, payload: CorrectPayload

@@ -14,6 +14,7 @@ from blocks.errors import BadOption
 from blocks.servers.annotation_server import AnnotationServer
 from blocks.shapes import Bounds
 from tasks.review.questions.kinds.controls import BOX, IMAGE
+from tasks.review.questions.kinds.extreme_points import Drawing
 from tasks.review.questions.kinds.part import PicturePart
 from tasks.review.questions.parts import SetAsidePart, passed_over
 from tasks.review.questions.payload import Payload
@@ -36,6 +37,14 @@ class Asking(Protocol):
     @property
     def classes(self) -> tuple[str, ...]:
         """Classes of the boxes, in the order of their hotkeys."""
+
+    @property
+    def drawing(self) -> Drawing:
+        """How people draw boxes."""
+
+    @property
+    def keeps_points(self) -> bool:
+        """Whether boxes were drawn by extreme points in its project before: the control must stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +122,8 @@ class QuestionKind(Protocol[Shape]):
     """Whether an item with much to do is asked about in parts."""
     answers_are: ClassVar[str] = "answers"
     """What is counted of them, in the words of a report: such as boxes."""
+    is_drawn: ClassVar[bool] = False
+    """Whether people draw boxes, so that it matters how."""
     counts_unseen: ClassVar[bool] = True
     """Whether an answer of somebody who was not shown the box says anything."""
 

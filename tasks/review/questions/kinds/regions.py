@@ -17,6 +17,7 @@ from blocks.errors import BadRegion, UnknownClass
 from blocks.frozen import Frozen
 from tasks.kinds.geometry import SAME_PX
 from tasks.review.questions.kinds.controls import BOX, IMAGE, UNSURE
+from tasks.review.questions.kinds.extreme_points import as_rectangle, is_drawn_by_points
 from tasks.review.questions.parts import SetAsidePart, is_word, passed_over, set_aside
 
 CLIP_PX = 1.0
@@ -155,7 +156,8 @@ def sort_boxes(
             parts.append(passed_over(position, entry))
             continue
         try:
-            box = _to_box(_parse(entry), width, height, classes, prefilled)
+            rectangle = as_rectangle(entry) if is_drawn_by_points(entry) else entry
+            box = _to_box(_parse(rectangle), width, height, classes, prefilled)
         except (BadRegion, UnknownClass) as error:
             parts.append(set_aside(position, entry, error))
             continue
