@@ -40,8 +40,8 @@ browser:
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
 		&& apt-get -qq update && apt-get -qq install -y chromium >/dev/null; } || true
 
-demo: setup ## Draw parking lots and run the whole line on them (KEEP=1 leaves the servers up)
-	$(BIN)/labelline demo $(if $(KEEP),--keep)
+demo: setup ## Draw parking lots and run the whole line on them (KEEP=1: servers stay up; DRAWING=extreme_points)
+	$(BIN)/labelline demo $(if $(KEEP),--keep) $(if $(DRAWING),--drawing $(DRAWING))
 
 demo-classes: setup ## Give each of 300 drawn pictures one class: from no model to a champion that proposes (KEEP=1)
 	$(BIN)/python -m infra.demo.classes $(if $(KEEP),--keep)

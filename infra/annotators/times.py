@@ -6,6 +6,7 @@ times are never negative and have a long tail. (Su's numbers are medians; taken 
 both sides.)
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -13,8 +14,12 @@ import numpy as np
 
 from blocks.published_times import CHECK_COVERAGE, CONSIDER_CLASS, DRAW_BOX, DRAW_BOX_FAST, VERIFY_BOX
 from tasks.review.questions.expected import ADJUST_SHARE, CLICK_S, GLANCE_BOX_S
+from tasks.review.questions.kinds.extreme_points import Drawing as QueueDrawing
 
 Drawing = Literal["extreme-clicking", "classic"]
+
+HABIT_FOR: Mapping[QueueDrawing, Drawing] = {"corners": "classic", "extreme_points": "extreme-clicking"}
+"""How people draw who have learnt to draw as a queue lets them."""
 
 DRAW_BOX_S: dict[Drawing, float] = {"extreme-clicking": DRAW_BOX_FAST.seconds, "classic": DRAW_BOX.seconds}
 VERIFY_BOX_S = VERIFY_BOX.seconds

@@ -15,6 +15,7 @@ from infra.cli.apps.people_app import people_app
 from infra.cli.apps.stack_app import stack_app
 from infra.cli.clear_errors import ClearErrors
 from infra.cli.json_answer import AsJson, print_json
+from infra.cli.typed.choices import DrawingName
 from infra.cli.words import typed_home
 
 app = typer.Typer(
@@ -69,11 +70,12 @@ def options(as_json: AsJson = False) -> None:
 @app.command()
 def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the servers up.")] = False,
+    drawing: Annotated[DrawingName, typer.Option(help="How people draw boxes.")] = DrawingName.CORNERS,
 ) -> None:
     """Draw parking lots, run the whole line on them with simulated people, and show what it saved."""
     from infra.demo.run import run_demo
 
-    run_demo(labelline_home(), keep)
+    run_demo(labelline_home(), keep, drawing.value)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ from infra.demo.worth import Worth, worth_of_labels
 from infra.stack.servers.services import artifact_root, catalog_url, tracking_uri
 from infra.stack.state import StackState
 from tasks.detect.refs import DetectorRef
-from tasks.settle.effort import effort_of
+from tasks.review.questions.kinds.extreme_points import Drawing
+from tasks.settle.effort import Effort, effort_of
 from tasks.settle.labels import settle
 from tasks.train.evaluate import Evaluation, evaluate
 from tasks.train.naming import registry_name
@@ -44,8 +45,12 @@ class DemoReport(Frozen):
     questions_answered: int
     unprompted_answers: int = Field(default=0, description="To questions that should have shown proposals and did not")
     human_seconds: float
-    human_seconds_manual: float = Field(description="By hand, drawn as these people draw: published time per box")
+    human_seconds_manual: float = Field(description="By hand, drawn from corner to corner: published time per box")
     human_seconds_manual_fastest: float = Field(description="By hand, for the fastest published way to draw")
+    drawing: str = Field(default="corners", description="How people drew boxes")
+    share_of_by_hand: float | None = Field(
+        default=None, description="Human seconds over those by hand, drawn in the same way; None: no label"
+    )
     human_seconds_by_act: dict[str, float]
     boxes_by_act: dict[str, int]
     worth: Worth
@@ -100,6 +105,8 @@ def read_outcome(state: StackState, line: "LineOptions", world: KnownWorld, peop
         human_seconds=effort.human_seconds,
         human_seconds_manual=effort.human_seconds_manual,
         human_seconds_manual_fastest=effort.human_seconds_manual_fastest,
+        drawing=line.annotator_pool.drawing,
+        share_of_by_hand=_share_of_by_hand(effort, line.annotator_pool.drawing),
         human_seconds_by_act={act: round(seconds, 1) for act, seconds in people.seconds_by_act.items()},
         boxes_by_act=dict(people.boxes),
         worth=worth_of_labels(engine, line.collection, world),
@@ -108,6 +115,12 @@ def read_outcome(state: StackState, line: "LineOptions", world: KnownWorld, peop
         promoted=promoted,
         **_precision(before, after),
     )
+
+
+def _share_of_by_hand(effort: Effort, drawing: Drawing) -> float | None:
+    ways = {"corners": effort.human_seconds_manual, "extreme_points": effort.human_seconds_manual_fastest}
+    by_hand = ways[drawing]
+    return round(effort.human_seconds / by_hand, 4) if by_hand else None
 
 
 def recipe_of(engine: Engine, batch: Batch) -> str:

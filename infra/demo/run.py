@@ -2,11 +2,16 @@
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from infra.annotators.people import People
+from infra.annotators.times import HABIT_FOR
 from infra.demo.line_run import ANY_HEADING_Z, Clock, DemoRun, own_home, run_trial
 from infra.demo.scenes.drawing import draw_scenes
 from infra.demo.scenes.vehicles import CLASSES, TRUCK_KINDS
+
+if TYPE_CHECKING:
+    from tasks.review.questions.kinds.extreme_points import Drawing
 
 SCENES, SEED = 24, 0
 STARTER = Path(__file__).parent / "starter.pt"
@@ -15,14 +20,16 @@ EPOCHS = 4
 """As many as two cores manage in about two minutes."""
 
 
-def run_demo(home: Path, keep: bool) -> None:
+def run_demo(home: Path, keep: bool, drawing: "Drawing" = "corners") -> None:
     """Run the whole line on drawn scenes.
 
     Args:
         home: The state folder; the demo keeps to `demo/` in it, and empties that first.
         keep: Leave the servers up at the end.
+        drawing: How people draw boxes, in the line and in what it is compared with.
     """
     from flows.options import LineOptions
+    from tasks.review.questions.staffing import AnnotatorPool
     from tasks.train.options import TrainOptions
     from tasks.triage.options import ScoreThresholds, TriageOptions
 
@@ -36,6 +43,7 @@ def run_demo(home: Path, keep: bool) -> None:
         classes=CLASSES,
         detector=str(STARTER),
         kinds={"truck": TRUCK_KINDS},
+        annotator_pool=AnnotatorPool(drawing=drawing),
         # The starter takes bare asphalt at dusk for buses, now and then even surely: hardly any is accepted unseen.
         # No control group: one picture more or less without proposals tells nothing, and would change every number.
         triage=TriageOptions(
@@ -46,5 +54,6 @@ def run_demo(home: Path, keep: bool) -> None:
             epochs=EPOCHS, batch=4, lr0=0.001, mosaic=0.0, scale=0.15, from_above=True, keep_norms=False
         ),
     )
-    trial = DemoRun(f"{SCENES} drawn parking lots", scenes.images, scenes.folder, line, People(skill=0.97))
+    people = People(skill=0.97, drawing=HABIT_FOR[drawing])
+    trial = DemoRun(f"{SCENES} drawn parking lots", scenes.images, scenes.folder, line, people)
     run_trial(trial, folder, clock, keep)

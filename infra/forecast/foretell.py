@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from blocks.published_times import CHECK_COVERAGE, CONSIDER_CLASS, DRAW_BOX, DRAW_BOX_FAST
 from blocks.shapes import PLACED
 from infra.annotators.people import FIRST_NAMES, People
+from infra.annotators.times import HABIT_FOR
 from infra.forecast.dry_run import DryRun, Say, Tried, dry_run
 from infra.forecast.result import Forecast, Pay, QueueForecast
 from infra.forecast.sample import Rehearsed
@@ -82,6 +83,7 @@ def as_tried(line: "LineOptions", people: People) -> "tuple[LineOptions, People,
         update={
             "count": min(len(FIRST_NAMES), max(people.count, overlap)),
             "referees": min(len(FIRST_NAMES), referees),
+            "drawing": HABIT_FOR[line.annotator_pool.drawing],
         }
     )
     queues = {kind_named(stop.queue.kind).settles: stop.queue.name for stop in line.queues}

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from blocks.home import labelline_home
-from infra.cli.typed.choices import TruthFormatName
+from infra.cli.typed.choices import DrawingName, TruthFormatName
 
 people_app = typer.Typer()
 
@@ -55,16 +55,27 @@ def simulate(
         int, typer.Option(min=0, max=12, help="Referees for each queue: they decide what is disputed.")
     ] = 0,
     referee_skill: Annotated[float, typer.Option(min=0, max=1, help="The same as --skill, of referees.")] = 0.99,
+    drawing: Annotated[
+        DrawingName, typer.Option(help="What they have learnt; extreme points only in queues that are drawn so.")
+    ] = DrawingName.CORNERS,
     seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same mistakes.")] = 0,
     once: Annotated[bool, typer.Option("--once", help="End when nothing is open.")] = False,
 ) -> None:
     """Let simulated people answer the open questions of a collection through Label Studio."""
     from infra.annotators.people import People
     from infra.annotators.terminal import simulate_in_terminal
+    from infra.annotators.times import HABIT_FOR
     from infra.cli.commands.line_commands import annotation_server
 
     server = annotation_server(labelline_home(), collection)
-    who = People(count=people, skill=skill, referees=referees, referee_skill=referee_skill, seed=seed)
+    who = People(
+        count=people,
+        skill=skill,
+        referees=referees,
+        referee_skill=referee_skill,
+        drawing=HABIT_FOR[drawing.value],
+        seed=seed,
+    )
     simulate_in_terminal(server, truth.resolve(), collection, who, fmt=fmt.value, once=once)
 
 

@@ -43,6 +43,13 @@ class ImagesName(enum.StrEnum):
     NONE = "none"
 
 
+class DrawingName(enum.StrEnum):
+    """How people draw boxes."""
+
+    CORNERS = "corners"
+    EXTREME_POINTS = "extreme_points"
+
+
 class PurposeName(enum.StrEnum):
     """As what labels come in."""
 

@@ -99,6 +99,17 @@ def test_careless_people_make_errors_and_several_of_them_fewer(photos: Path) -> 
     assert several.questions.value >= 3 * one.questions.value
 
 
+def test_four_clicks_a_box_take_less_than_dragging(photos: Path) -> None:
+    line = LineOptions.model_validate(
+        {"collection": "photos", "classes": CLASSES, "annotator_pool": {"drawing": "extreme_points"}}
+    )
+    with throwaway() as own:
+        told = foretold(sample_folder(own, photos, "photos", 10, 0), own[0], objects=8, line=line)
+    assert told.hours.value == pytest.approx(told.hours_by_hand_fastest.value, rel=0.2)
+    assert told.recall is not None
+    assert told.recall.value == 1
+
+
 def take_in_labelled(engine: Engine, store: Store, photos: Path, labelled: int) -> list[str]:
     """Take the pictures into a collection, of which people have labelled some with two cars each."""
     take_in(engine, store, "photos", find_images(photos), folder=photos)
