@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from blocks.home import labelline_home
+from infra.cli.json_answer import AsJson, answer
 from infra.cli.typed.choices import DrawingName, TruthFormatName
 
 people_app = typer.Typer()
@@ -107,7 +108,7 @@ def forecast(
     wage: Annotated[float | None, typer.Option(min=0, max=1e9, help="Money for an hour of a person.")] = None,
     currency: Annotated[str, typer.Option(help="Of the wage, such as EUR: written behind it.")] = "",
     seed: Annotated[int, typer.Option(min=0, help="Draws another sample, and other mistakes.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="All of it as JSON, for other programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Foretell what labelling would take, before anybody is hired: hours, money, errors and questions, by queue.
 
@@ -138,4 +139,4 @@ def forecast(
     )
     who = People(count=people, skill=skill, seed=seed)
     asked = ForecastRequest(request, sample, who, parsing.parse_pay(wage, currency), objects, truth)
-    forecast_place(labelline_home(), asked, as_json=as_json)
+    answer(lambda: forecast_place(labelline_home(), asked), as_json=as_json)

@@ -74,8 +74,11 @@ class ForecastRequest:
     truth: Path | None = None
 
 
-def forecast_place(home: Path, request: ForecastRequest, *, as_json: bool) -> None:
+def forecast_place(home: Path, request: ForecastRequest) -> "Forecast":
     """Try a line on a sample of a folder or a collection, and show what all of it would take.
+
+    Returns:
+        The same, for other programs.
 
     Raises:
         BadInput: There is no such collection or detector, a folder has no pictures, the options contradict each other,
@@ -83,10 +86,8 @@ def forecast_place(home: Path, request: ForecastRequest, *, as_json: bool) -> No
         StackError: It is about a collection, and Prefect, which knows where it is, does not run.
     """
     told = _of_folder(request, request.label.folder) if request.label.folder else _of_collection(home, request)
-    if as_json:
-        print(told.model_dump_json(indent=1))
-    else:
-        show_forecast(told, Console(soft_wrap=True))
+    show_forecast(told, Console(soft_wrap=True))
+    return told
 
 
 def _of_folder(request: ForecastRequest, folder: Path) -> "Forecast":
