@@ -83,8 +83,8 @@ class ItemAnswer:
 def answer_about(questions: Sequence[QuestionSoFar]) -> ItemAnswer:
     """Return what people said about an item.
 
-    The last answer about the whole of it counts, and what was said later of a part of it counts there. Before all of
-    its parts are answered nothing is known of it, until the rest of them is closed.
+    The last answer about the whole of it counts, and what was said later of a part of it counts there, however the
+    item was cut before. Before all of its parts are answered nothing is known of it, until the rest of them is closed.
 
     Args:
         questions: All that were asked about it, as a whole or in parts, of all rounds.
@@ -137,7 +137,7 @@ def _whole(last: QuestionSoFar, counted: Counted) -> ItemAnswer:
 def _joined(parts: Sequence[QuestionSoFar], whole: QuestionSoFar | None) -> ItemAnswer:
     """Join the answers to parts, and what an earlier answer about the whole item says outside of them."""
     answered = [(one, one.counted) for one in parts if one.counted]
-    said = [(one, counted, _labels_of(one, counted) or ()) for one, counted in answered]
+    said = [(one, counted, _not_said_later(one, counted, answered)) for one, counted in answered]
     twice = said_twice([_as_drawn(one, labels) for one, _, labels in said])
     found: dict[str, tuple[SaidLabel, str]] = {}
     for at, (_, counted, labels) in enumerate(said):
@@ -160,6 +160,14 @@ def _joined(parts: Sequence[QuestionSoFar], whole: QuestionSoFar | None) -> Item
         by_part={one.frame: counted.id for one, counted in answered},
         unanswered=() if whole is not None else tuple(one.frame for one in parts if not one.counted),
     )
+
+
+def _not_said_later(
+    part: QuestionSoFar, counted: Counted, answered: Sequence[tuple[QuestionSoFar, Counted]]
+) -> list[SaidLabel]:
+    """Return a part's labels without those in the place of a part that was asked in a later round."""
+    later = [one.frame for one, _ in answered if one.round > part.round and one.frame != part.frame]
+    return [label for label in _labels_of(part, counted) or () if not _is_in(label, later)]
 
 
 def _as_drawn(one: QuestionSoFar, labels: Sequence[SaidLabel]) -> DrawnPart:

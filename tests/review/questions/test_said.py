@@ -93,3 +93,11 @@ def test_an_object_at_the_cut_that_both_drew_is_one() -> None:
 def test_an_answer_that_cannot_be_read_is_named() -> None:
     with pytest.raises(BadRegion, match="stays in the catalogue"):
         answer_about([said(LEFT, {"id": "a"}), said(RIGHT)])
+
+
+def test_a_part_cut_otherwise_and_asked_later_counts_where_it_lies() -> None:
+    middle = PicturePart(frame=(60, 0, 140, 100), crop=(60, 0, 140, 100))
+    first = said(LEFT, box("a", 10), box("gone", 70)), said(RIGHT, box("b", 150), box("moved", 110))
+    about = answer_about([*first, said(middle, box("moved", 115), round_=3)])
+    assert ids(about) == ["a", "b", "moved"]
+    assert next(label.box_px for label in about.labels if label.id == "moved") == (115, 10, 135, 30)
