@@ -81,7 +81,7 @@ class LineOptions(Renamed):
         """Where people are asked, in the order in which a batch passes: what pages remove is asked of whole items."""
         stops = []
         if self.confirm:
-            stops.append(LineQueue(queue=confirm_page_queue(self.classes), pages=self.confirm))
+            stops.append(LineQueue(queue=confirm_page_queue(self.classes), pages=self.confirm, parts=self.parts))
         about_items = ABOUT_ITEMS[label_kind(self.label_kind).asked_as]
         whole = about_items(self.classes).with_pool(self.annotator_pool)
         stops.append(LineQueue(queue=whole, first=self.ask_first, parts=self.parts))

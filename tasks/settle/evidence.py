@@ -124,6 +124,8 @@ def _evidence_of(
         answer_by_label=about.by_label,
         answer_by_part=about.by_part,
         unanswered=about.unanswered,
+        shown_in_parts=about.shown,
+        is_partial=about.is_partial,
         namings=_namings_of(said.get("kinds", [])),
         page_words=words,
     )

@@ -9,7 +9,6 @@ from blocks.database.tables import Route
 from blocks.errors import BadRegion
 from blocks.frozen import Frozen
 from blocks.shapes import identity_in_item
-from tasks.review.questions.kinds.part import is_middle_in
 from tasks.settle.evidence import BatchPlace
 from tasks.settle.truth import IMPORT, MACHINE, ItemEvidence, Settlement, TruthStatus
 
@@ -98,8 +97,8 @@ class SettleCounts:
                 self._by["kind"][box.kind] += 1
             if box.origin == MACHINE:
                 # Somebody who named its kind, or said something about the item, has seen it; who skipped it has not.
-                in_rest = box.box_px is not None and any(is_middle_in(part, box.box_px) for part in evidence.unanswered)
-                unseen = (evidence.answer_id is None or in_rest) and box.kind_answer_id is None
+                nobody = evidence.answer_id is None or not evidence.is_answered_at(box.proposal_id, box.box_px)
+                unseen = nobody and box.kind_answer_id is None
                 self._totals["accepted_without_people" if unseen else "passed_over"] += 1
             elif box.origin == IMPORT:
                 self._totals["imported"] += 1

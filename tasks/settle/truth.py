@@ -87,10 +87,20 @@ class ItemEvidence:
     """By the part's frame."""
     unanswered: tuple[Box, ...] = ()
     """Parts that ended without an answer, beside others that have one."""
+    shown_in_parts: frozenset[str] = frozenset()
+    """Proposals that the answered parts began with, whether or not they were seen."""
+    is_partial: bool = False
+    """Whether people answered parts of the item, and nobody all of it."""
     namings: Mapping[str, Naming] = field(default_factory=dict)
     page_words: Mapping[str, WordOnBox] = field(default_factory=dict)
     imported: "tuple[TrueLabel, ...]" = ()
     """What the newest import says of the item."""
+
+    def is_answered_at(self, proposal_id: str | None, bounds: Bounds | None) -> bool:
+        """Say whether people have said what is at a place of the item, and what becomes of the proposal there."""
+        if not self.is_partial:
+            return self.asked is WholeItemQuestion.ANSWERED
+        return proposal_id in self.shown_in_parts or _is_in(tuple(self.answer_by_part), bounds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +155,7 @@ def settle_item(evidence: ItemEvidence) -> Settlement:
     - Closed without an answer: an asked item settles from its accepted boxes, if it has any, and the others are
       undecided. An audited item never does: it would flatter the machine.
     - Asked in parts: each part as its answer says; a part that ended without one as an item that did, and so the whole
-      item is unsettled where nothing was accepted there.
+      item is unsettled where nothing was accepted there. Parts that nobody was asked about: the accepted proposals.
     - Answered by somebody who could not tell: unsettled, whatever the machine says.
     - Route import: what came in, until a person who looked at the item after all has answered.
     - A box whose crop is called no object is taken out, whoever drew it.
@@ -179,7 +189,7 @@ def _settle_looked_at(evidence: ItemEvidence) -> Settlement:
             answer_id=evidence.answer_id,
             answer_by_part=evidence.answer_by_part,
         )
-        if evidence.unanswered:
+        if evidence.is_partial:
             answered = _with_the_rest(answered, evidence, accepted)
         return _with_kinds(answered, evidence.namings)
     if evidence.route == Route.AUDIT.value:
@@ -192,21 +202,23 @@ def _settle_looked_at(evidence: ItemEvidence) -> Settlement:
 
 
 def _with_the_rest(answered: Settlement, evidence: ItemEvidence, accepted: Sequence[TrueLabel]) -> Settlement:
-    """Return what is true where some parts of an item ended without an answer: there the accepted boxes count.
+    """Return what is true where people answered parts of an item: elsewhere the accepted boxes count.
 
-    As with a whole item: an audit never settles from what the machine says, and neither does a part in which nothing
-    was accepted. What was answered is kept, and counts once the rest is answered too.
+    Elsewhere are parts that nobody was asked about, since all is sure there, and parts that ended without an answer.
+    The latter are as a whole item that did: an audit never settles from what the machine says, and neither does a part
+    in which nothing was accepted. What was answered is kept, and counts once the rest is answered too.
     """
-    rest = [box for box in accepted if _is_in(evidence.unanswered, box.box_px)]
-    is_known = all(any(_is_in([frame], box.box_px) for box in rest) for frame in evidence.unanswered)
+    is_audit = evidence.route == Route.AUDIT.value
+    rest = [box for box in accepted if not is_audit and not evidence.is_answered_at(box.proposal_id, box.box_px)]
     undecided = sum(
-        p.outcome == Outcome.ASK.value and _is_in(evidence.unanswered, p.box_px) for p in evidence.proposals.values()
+        p.outcome == Outcome.ASK.value and not evidence.is_answered_at(p.id, p.box_px)
+        for p in evidence.proposals.values()
     )
-    if evidence.route == Route.AUDIT.value or not is_known:
+    if not all(any(_is_in([frame], box.box_px) for box in rest) for frame in evidence.unanswered):
         return Settlement(TruthStatus.UNSETTLED, undecided=undecided, answer_id=answered.answer_id)
     known = {label.region for label in answered.labels}
     rest = [box for box in rest if box.region not in known]
-    return replace(answered, labels=(*answered.labels, *rest), undecided=undecided)
+    return replace(answered, labels=(*answered.labels, *rest), undecided=0 if is_audit else undecided)
 
 
 def _is_in(frames: Sequence[Box], bounds: Bounds | None) -> bool:

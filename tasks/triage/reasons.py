@@ -170,6 +170,11 @@ def removed_from_page() -> str:
     return "a person removed an accepted box from a page"
 
 
+def confirmed_on_page() -> str:
+    """Say that a person left a box in doubt on a page of crops, and so it is accepted."""
+    return "a person says it is right: left on a page"
+
+
 def no_score() -> str:
     """Say that a detector gave no usable score."""
     return "score is no number"

@@ -13,7 +13,7 @@ DOUBTFUL = Proposed("d", "car", (120.0, 50.0, 140.0, 70.0), Outcome.ASK.value)
 ELSEWHERE = Proposed("e", "car", (40.0, 50.0, 60.0, 70.0), Outcome.ACCEPT.value)
 
 
-def settled(*proposals: Proposed, route: Route = Route.ASK) -> Settlement:
+def settled(*proposals: Proposed, route: Route = Route.ASK, asked: bool = True) -> Settlement:
     return settle_item(
         ItemEvidence(
             route.value,
@@ -23,7 +23,8 @@ def settled(*proposals: Proposed, route: Route = Route.ASK) -> Settlement:
             answered=(DRAWN,),
             answer_by_label={"a": "1"},
             answer_by_part={LEFT: "1"},
-            unanswered=(RIGHT,),
+            unanswered=(RIGHT,) if asked else (),
+            is_partial=True,
         )
     )
 
@@ -37,6 +38,12 @@ def test_where_nobody_answered_what_was_accepted_there_counts_and_the_rest_is_un
 def test_where_nobody_answered_and_nothing_was_accepted_the_item_is_not_known() -> None:
     found = settled(DOUBTFUL, ELSEWHERE)
     assert (found.standing, found.labels, found.undecided) == (TruthStatus.UNSETTLED, (), 1)
+
+
+def test_where_nobody_was_asked_since_all_is_sure_the_accepted_count() -> None:
+    found = settled(SURE, ELSEWHERE, asked=False)
+    assert (found.standing, [label.region for label in found.labels]) == (TruthStatus.SETTLED, ["a", "s"])
+    assert settled(ELSEWHERE, asked=False).standing is TruthStatus.SETTLED  # nothing is there, as in a sure item
 
 
 def test_an_audit_of_which_a_part_is_missing_never_settles() -> None:

@@ -34,6 +34,7 @@ from tasks.review.questions.kinds.registry import kind_named
 from tasks.review.questions.queue import Queue
 from tasks.review.questions.read_said import read_said
 from tasks.review.questions.said import QuestionSoFar, WholeItemQuestion, answer_about
+from tasks.triage.reasons import removed_from_page
 
 LOG = logging.getLogger(__name__)
 
@@ -112,11 +113,13 @@ def draft_missed(
     known = learn_experience(engine, batch_id, queue.name, DRAW_S[queue.drawing]) if is_cut else None
     for page in pages_of_items(engine, batch_id, (Route.ASK, Route.AUDIT)):
         with reading(engine) as session:
-            boxes = _proposed(session, batch_id, [place.item_id for place in page], (Outcome.ACCEPT, Outcome.ASK))
+            boxes = proposed_of(session, batch_id, [place.item_id for place in page], (Outcome.ACCEPT, Outcome.ASK))
         drafts = []
         for place in page:
             item, hidden = _item_to_ask(place, boxes.get(place.item_id, []))
             cut = [item] if known is None or parts is None else items_to_ask(item, hidden, parts, known)
+            if removed_from_page() in place.reasons:  # the rest of it was sure, or is by now
+                cut = [part for part in cut if part.part is None or any(not one.is_sure for one in part.proposed)]
             drafts += _draft_item(queue, batch_id, place, cut, order)
         yield [replace(draft, round=round_) for draft in drafts]
 
@@ -139,9 +142,9 @@ def draft_kinds(
             said = read_said(session, batch_id, ids)
             # An item sent to people and left unanswered settles with what the machine accepted; an audit never does.
             settling = [place.item_id for place in page if place.route != Route.AUDIT]
-            accepted = _proposed(session, batch_id, settling, (Outcome.ACCEPT,))
+            accepted = proposed_of(session, batch_id, settling, (Outcome.ACCEPT,))
         known = {
-            place.item_id: _left(said[place.item_id].get("items", []), _as_answered(place, accepted[place.item_id]))
+            place.item_id: _left(said[place.item_id].get("items", []), as_answered(place, accepted[place.item_id]))
             for place in page
         }
         yield [
@@ -181,9 +184,10 @@ def pages_of_items(engine: Engine, batch_id: str, routes: Sequence[Route]) -> It
         start += PAGE_ITEMS
 
 
-def _proposed(
+def proposed_of(
     session: Session, batch_id: str, item_ids: Sequence[str], outcomes: Sequence[Outcome]
 ) -> defaultdict[str, list[ToShow]]:
+    """Return the proposals of some items with one of these outcomes, by item id."""
     rows = session.exec(
         select(Proposal, Verdict.outcome, Verdict.reasons)
         .join(Verdict, col(Verdict.proposal_id) == col(Proposal.id))
@@ -207,9 +211,11 @@ def _left(said: Sequence[QuestionSoFar], accepted: Sequence[AnsweredBox]) -> Seq
     if about.asked is not WholeItemQuestion.ANSWERED:
         return accepted
     left = [_as_box(label, label.box_px) for label in about.labels if label.box_px is not None]
-    known = {box.id for box in left}
-    in_rest = [box for box in accepted if any(is_middle_in(part, bounds_of(box)) for part in about.unanswered)]
-    return [*left, *(box for box in in_rest if box.id not in known)]
+    if not about.is_partial:
+        return left
+    known = {box.id for box in left} | about.shown
+    unasked = [box for box in accepted if not any(is_middle_in(part, bounds_of(box)) for part in about.by_part)]
+    return [*left, *(box for box in unasked if box.id not in known)]
 
 
 def _as_box(label: SaidLabel, bounds: Bounds) -> AnsweredBox:
@@ -222,12 +228,13 @@ def accepted_boxes(
 ) -> dict[str, list[AnsweredBox]]:
     """Return the boxes of items that triage accepted with at least this score, by item id, also where there is none."""
     with reading(engine) as session:
-        proposed = _proposed(session, batch_id, [place.item_id for place in places], (Outcome.ACCEPT,))
+        proposed = proposed_of(session, batch_id, [place.item_id for place in places], (Outcome.ACCEPT,))
     sure = {item_id: [one for one in some if one.proposal.score >= least_score] for item_id, some in proposed.items()}
-    return {place.item_id: _as_answered(place, sure.get(place.item_id, [])) for place in places}
+    return {place.item_id: as_answered(place, sure.get(place.item_id, [])) for place in places}
 
 
-def _as_answered(place: DraftItem, accepted: Sequence[ToShow]) -> list[AnsweredBox]:
+def as_answered(place: DraftItem, accepted: Sequence[ToShow]) -> list[AnsweredBox]:
+    """Return proposals as boxes that somebody left as they were, cut off at the item's edges."""
     boxes = shown_boxes(accepted, place.width, place.height)
     return [AnsweredBox(untouched=True, **box.model_dump(exclude={"score", "sure"})) for box in boxes]
 

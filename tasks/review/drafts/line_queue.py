@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from blocks.errors import BadOption
 from blocks.frozen import Frozen
-from tasks.review.drafts.crop_pages import draft_confirm_pages, send_back_removed
+from tasks.review.drafts.crop_pages import accept_confirmed, draft_confirm_pages, send_back_removed
 from tasks.review.drafts.cutting import PartOptions
 from tasks.review.drafts.items_and_kinds import draft_kinds, draft_missed
 from tasks.review.posting.outbox import Draft
@@ -52,12 +52,13 @@ def draft_questions(engine: Engine, batch_id: str, asked: LineQueue, round_: int
 
 def _whole_items(engine: Engine, batch_id: str, asked: LineQueue, round_: int) -> Drafts:
     send_back_removed(engine, batch_id)  # items of which a crop was removed from a page are asked as well
+    accept_confirmed(engine, batch_id)  # and those not at all whose boxes in doubt were all left on pages
     order = ask_order(engine, batch_id, asked.first) if asked.first else None
     return draft_missed(engine, asked.queue, batch_id, round_, order, asked.parts)
 
 
 def _pages_of_crops(engine: Engine, batch_id: str, asked: LineQueue, round_: int) -> Drafts:
-    return draft_confirm_pages(engine, asked.queue, batch_id, asked.pages, round_)
+    return draft_confirm_pages(engine, asked.queue, batch_id, asked.pages, round_, asked.parts)
 
 
 def _exact_kinds(engine: Engine, batch_id: str, asked: LineQueue, round_: int) -> Drafts:

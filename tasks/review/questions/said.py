@@ -78,6 +78,10 @@ class ItemAnswer:
     """The answer to each part, where the item was asked in parts."""
     unanswered: tuple[Box, ...] = ()
     """Parts that nobody has answered and nobody will, beside others that are answered."""
+    shown: frozenset[str] = frozenset()
+    """What the answered parts began with, whether or not it was seen."""
+    is_partial: bool = False
+    """Whether it says nothing of what lies in none of its parts."""
 
 
 def answer_about(questions: Sequence[QuestionSoFar]) -> ItemAnswer:
@@ -159,6 +163,8 @@ def _joined(parts: Sequence[QuestionSoFar], whole: QuestionSoFar | None) -> Item
         by_label={id_: answer_id for id_, (_, answer_id) in found.items()},
         by_part={one.frame: counted.id for one, counted in answered},
         unanswered=() if whole is not None else tuple(one.frame for one in parts if not one.counted),
+        shown=frozenset(id_ for one, _ in answered for id_ in one.payload.get("prefill", ())),
+        is_partial=whole is None,
     )
 
 

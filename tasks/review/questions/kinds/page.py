@@ -53,6 +53,12 @@ class PageOptions(Frozen):
 
     least_score: float = Field(default=0.97, gt=0, le=1, description="Boxes of this score or more come onto a page")
     crops: int = Field(default=24, ge=1, le=100, description="Crops on one page, all of one class")
+    doubtful: bool = Field(
+        default=False,
+        description="Boxes in doubt come onto pages too, where that takes people less time than asking about their "
+        "picture. Of that picture they then see only the parts with a box that was removed: what the detector has "
+        "missed elsewhere stays missed, as on pictures that are sure.",
+    )
 
 
 class PageCrop(Frozen):
