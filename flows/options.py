@@ -1,10 +1,10 @@
 """The options of a line. Each field's description is the text of the Prefect run form."""
 
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
-from pydantic import Field, ValidatorFunctionWrapHandler, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from blocks.naming.names import ClassName, ClassNames, CollectionName
+from blocks.naming.names import ClassNames, CollectionName, KindsByClass
 from blocks.naming.renamed import Renamed
 from blocks.shapes import PLACED
 from tasks.audit.risk_control.options import RiskControlOptions
@@ -41,7 +41,7 @@ class LineOptions(Renamed):
         default="champion",
         description="`champion` (nobody, while there is none), a path to weights (.pt, .onnx), a version, or `nobody`.",
     )
-    kinds: dict[ClassName, ClassNames] = Field(
+    kinds: KindsByClass = Field(
         default_factory=dict, description="Per class, the exact kinds that a second queue of other people names."
     )
     batch_size: int = Field(default=1000, ge=1, le=100_000, description="Items in one run, at most.")
@@ -88,15 +88,6 @@ class LineOptions(Renamed):
         if self.kinds:  # other people, another skill
             stops.append(LineQueue(queue=name_kind_queue(self.kinds).with_pool(self.expert_pool)))
         return tuple(stops)
-
-    @field_validator("kinds", mode="wrap")
-    @classmethod
-    def kinds_are_given_once(cls, value: Any, read: ValidatorFunctionWrapHandler) -> Any:
-        """Refuse two names that come to one class, such as `car` and `car ` with a blank: one would vanish."""
-        kinds = read(value)
-        if len(kinds) < len(value):
-            raise ValueError(f"{len(value)} entries come to {len(kinds)} classes ({', '.join(kinds)}): name each once")
-        return kinds
 
     @model_validator(mode="after")
     def kinds_belong_to_classes(self) -> Self:

@@ -35,7 +35,7 @@ def second_look(options: LabelErrorReviewOptions, plugs: str = "local") -> Label
     show_look(look, options.pictures, plugs)  # what is asked, and why, while people work
 
     annotators = mark_missed_queue(options.classes).with_pool(options.annotator_pool)
-    asked = write_look_questions(look, annotators, plugs)  # batch by batch
+    asked = write_look_questions(look, annotators, options.parts, plugs)  # batch by batch
     for questions in asked:
         post_questions(annotators, questions, plugs)  # of all batches, before the run sleeps
     for questions in asked:

@@ -10,9 +10,9 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, ValidatorFunctionWrapHandler, WrapValidator
 
 from blocks.errors import BadOption
 from blocks.home import labelline_home
@@ -169,9 +169,18 @@ def check_pattern(pattern: str) -> str:
     return pattern
 
 
+def _given_once(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    """Refuse two names that come to one class, such as `car` and `car ` with a blank: one would vanish."""
+    kinds = read(value)
+    if len(kinds) < len(value):
+        raise ValueError(f"{len(value)} entries come to {len(kinds)} classes ({', '.join(kinds)}): name each once")
+    return kinds
+
+
 CollectionName = Annotated[str, AfterValidator(check_collection)]
 ClassName = Annotated[str, AfterValidator(check_class)]
 ClassNames = Annotated[tuple[ClassName, ...], AfterValidator(check_classes)]
+KindsByClass = Annotated[dict[ClassName, ClassNames], WrapValidator(_given_once)]
 PictureFolder = Annotated[str, AfterValidator(check_folder)]
 SequencePattern = Annotated[str, AfterValidator(check_pattern)]
 

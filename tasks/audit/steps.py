@@ -26,6 +26,7 @@ from tasks.audit.risk_control import sample_more as more
 from tasks.audit.risk_control.options import ReopenOptions, RiskControlRef
 from tasks.audit.risk_control.report import RiskControlReport, draws_summary, risk_control_report, thresholds_summary
 from tasks.detect.refs import DetectorRef
+from tasks.review.drafts.cutting import PartOptions
 from tasks.review.questions.queue import Queue
 from tasks.review.receiving.sweeping import SweepPart
 from tasks.review.steps import QuestionsWritten
@@ -129,10 +130,12 @@ def open_look(
 
 
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY_TOO, cache_policy=NO_CACHE)
-def write_look_questions(look: LookRef, queue: Queue, plugs: str = "local") -> list[QuestionsWritten]:
+def write_look_questions(
+    look: LookRef, queue: Queue, parts: PartOptions | None = None, plugs: str = "local"
+) -> list[QuestionsWritten]:
     """Write the questions of a label-error review into the outbox; returns them batch by batch."""
     known = read_look(open_store(plugs), look.collection, look.id)
-    counts = review_round.write_questions(open_catalog(plugs), queue, known)
+    counts = review_round.write_questions(open_catalog(plugs), queue, known, parts)
     log.info("look %s: %d questions in %d batches", look.id, sum(counts.values()), len(counts))
     return [QuestionsWritten(queue=queue.name, batch_id=id_, round=known.round, count=n) for id_, n in counts.items()]
 

@@ -204,17 +204,20 @@ def _settle_looked_at(evidence: ItemEvidence) -> Settlement:
 def _with_the_rest(answered: Settlement, evidence: ItemEvidence, accepted: Sequence[TrueLabel]) -> Settlement:
     """Return what is true where people answered parts of an item: elsewhere the accepted boxes count.
 
-    Elsewhere are parts that nobody was asked about, since all is sure there, and parts that ended without an answer.
-    The latter are as a whole item that did: an audit never settles from what the machine says, and neither does a part
-    in which nothing was accepted. What was answered is kept, and counts once the rest is answered too.
+    Elsewhere are parts that nobody was asked about, since all is sure there or came in with its labels, and parts that
+    ended without an answer. The latter are, of an item in doubt, as a whole one that did: an audit never settles from
+    what the machine says, and neither does a part in which nothing was accepted. What was answered is kept, and counts
+    once the rest is answered too.
     """
     is_audit = evidence.route == Route.AUDIT.value
     rest = [box for box in accepted if not is_audit and not evidence.is_answered_at(box.proposal_id, box.box_px)]
+    rest += [label for label in evidence.imported if not evidence.is_answered_at(label.region, label.box_px)]
     undecided = sum(
         p.outcome == Outcome.ASK.value and not evidence.is_answered_at(p.id, p.box_px)
         for p in evidence.proposals.values()
     )
-    if not all(any(_is_in([frame], box.box_px) for box in rest) for frame in evidence.unanswered):
+    was_in_doubt = evidence.route in (Route.ASK.value, Route.AUDIT.value)
+    if was_in_doubt and not all(any(_is_in([part], box.box_px) for box in rest) for part in evidence.unanswered):
         return Settlement(TruthStatus.UNSETTLED, undecided=undecided, answer_id=answered.answer_id)
     known = {label.region for label in answered.labels}
     rest = [box for box in rest if box.region not in known]

@@ -76,6 +76,7 @@ def world(
         detector=str(save_weights(tmp_path / "tiny.pt", CLASSES)),
         kinds={"red": KINDS},
         tiling=TilingOptions(tile_px=96, whole_image=False, backend="torch"),
+        parts=None,  # a question for each picture, so that they can be counted
     )
     return World(name, tmp_path / "truth", label_studio, line)
 

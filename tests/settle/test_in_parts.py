@@ -46,6 +46,11 @@ def test_where_nobody_was_asked_since_all_is_sure_the_accepted_count() -> None:
     assert settled(ELSEWHERE, asked=False).standing is TruthStatus.SETTLED  # nothing is there, as in a sure item
 
 
+def test_of_an_item_that_was_sure_a_part_without_an_answer_stays_as_it_was() -> None:
+    found = settled(ELSEWHERE, route=Route.SURE)
+    assert (found.standing, [label.region for label in found.labels]) == (TruthStatus.SETTLED, ["a"])
+
+
 def test_an_audit_of_which_a_part_is_missing_never_settles() -> None:
     assert settled(SURE, route=Route.AUDIT).standing is TruthStatus.UNSETTLED
 

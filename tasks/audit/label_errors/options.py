@@ -9,6 +9,7 @@ from blocks.naming.renamed import Renamed
 from tasks.audit.label_errors.finding import LabelErrorOptions
 from tasks.detect.options import TilingOptions
 from tasks.review.decide.until import Until
+from tasks.review.drafts.cutting import PartOptions
 from tasks.review.questions.staffing import AnnotatorPool
 
 
@@ -36,6 +37,11 @@ class LabelErrorReviewOptions(Renamed):
     )
     annotator_pool: AnnotatorPool = Field(
         default=AnnotatorPool(), description="Who looks again, and how many see each image."
+    )
+    parts: PartOptions | None = Field(
+        default=PartOptions(),
+        description="When a picture with many labels is asked about in parts, and only those with something "
+        "suspicious; empty: always as a whole.",
     )
     until: Until = Field(default=Until(), description="When it has been answered enough.")
     pictures: int = Field(default=4, ge=0, le=20, description="So many of the most suspicious items are shown.")

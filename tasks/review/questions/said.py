@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -48,6 +48,8 @@ class QuestionSoFar:
     payload: dict[str, Any]
     counted: Counted | None
     is_skipped: bool
+    first_round: int = 0
+    """In which its part was asked about first."""
 
     @property
     def recency(self) -> tuple[int, datetime, str]:
@@ -99,7 +101,9 @@ def answer_about(questions: Sequence[QuestionSoFar]) -> ItemAnswer:
     whole = [one for one in questions if not one.subject]
     last = max((one for one in whole if one.counted), key=lambda one: one.recency, default=None)
     since = last.round if last else -1
-    parts = _last_of_each([one for one in questions if is_part(one.subject) and one.round > since])
+    parts = _of_first_cut_or_answered(
+        _last_of_each([one for one in questions if is_part(one.subject) and one.round > since])
+    )
     if not any(one.counted for one in parts) and last is not None and last.counted is not None:
         return _whole(last, last.counted)
     if last is None and any(state_of([one]) is WholeItemQuestion.OPEN for one in parts):
@@ -124,7 +128,19 @@ def _last_of_each(questions: Sequence[QuestionSoFar]) -> list[QuestionSoFar]:
     by_part: defaultdict[str, list[QuestionSoFar]] = defaultdict(list)
     for one in questions:
         by_part[one.subject].append(one)
-    return [max(some, key=lambda one: (one.counted is not None, *one.recency)) for some in by_part.values()]
+    return [
+        replace(
+            max(some, key=lambda one: (one.counted is not None, *one.recency)),
+            first_round=min(one.round for one in some),
+        )
+        for some in by_part.values()
+    ]
+
+
+def _of_first_cut_or_answered(parts: Sequence[QuestionSoFar]) -> list[QuestionSoFar]:
+    """Leave out parts of a later look that nobody has answered: until somebody does, what was said before stands."""
+    first = min((one.first_round for one in parts), default=0)
+    return [one for one in parts if one.counted or one.first_round == first]
 
 
 def _whole(last: QuestionSoFar, counted: Counted) -> ItemAnswer:

@@ -101,3 +101,11 @@ def test_a_part_cut_otherwise_and_asked_later_counts_where_it_lies() -> None:
     about = answer_about([*first, said(middle, box("moved", 115), round_=3)])
     assert ids(about) == ["a", "b", "moved"]
     assert next(label.box_px for label in about.labels if label.id == "moved") == (115, 10, 135, 30)
+
+
+def test_a_later_look_at_a_part_changes_nothing_until_it_is_answered() -> None:
+    middle = PicturePart(frame=(60, 0, 140, 100), crop=(60, 0, 140, 100))
+    first = said(LEFT, box("a", 10)), said(RIGHT, box("b", 150))
+    for state in (POSTED, CLOSED):
+        about = answer_about([*first, said(middle, state=state, round_=3)])
+        assert (about.asked, ids(about), about.unanswered) == (WholeItemQuestion.ANSWERED, ["a", "b"], ())

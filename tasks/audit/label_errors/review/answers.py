@@ -1,6 +1,6 @@
 """What people said to a label-error review: which of the findings they acted on, and what else they changed."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -91,11 +91,26 @@ def read_answers(engine: Engine, look: Look) -> list[LookedAt]:
                 col(Answer.question_id).in_([one.id for one in questions]), Answer.state == AnswerState.COUNTED.value
             )
             raw = dict(session.exec(answers.order_by(col(Answer.answered_at), col(Answer.id))).all())
+        by_item: dict[str, list[Question]] = defaultdict(list)
         for one in questions:
-            payload = CorrectPayload.model_validate(one.payload)
-            mine = tuple(findings[one.item_id])
-            found[one.item_id] = LookedAt(one.item_id, payload, _parse(raw.get(one.id)), mine)
+            by_item[one.item_id].append(one)
+        for item_id, some in by_item.items():
+            found[item_id] = _joined(item_id, some, raw, tuple(findings[item_id]))
     return [found[item_id] for item_id in look.asked if item_id in found]
+
+
+def _joined(
+    item_id: str,
+    questions: Sequence[Question],
+    raw: Mapping[str, Sequence[object]],
+    findings: tuple[LabelFinding, ...],
+) -> LookedAt:
+    """Return what was asked about an item, whole or in parts, and what people left: nothing before all is answered."""
+    payloads = [CorrectPayload.model_validate(one.payload) for one in questions]
+    whole = payloads[0].showing([box for payload in payloads for box in payload.boxes])
+    said = [_parse(raw.get(one.id)) for one in questions]
+    left = [box for boxes in said if boxes is not None for box in boxes]
+    return LookedAt(item_id, whole, None if any(boxes is None for boxes in said) else tuple(left), findings)
 
 
 def with_answers(report: LabelErrorReport, looked_at: Sequence[LookedAt]) -> LabelErrorReport:

@@ -43,6 +43,7 @@ from tasks.audit.label_errors.settled_labels import (
 from tasks.detect.refs import Scope
 from tasks.detect.settled_evidence import triaged_by
 from tasks.review.decide.aggregate import weigh_again
+from tasks.review.drafts.cutting import PartOptions
 from tasks.review.drafts.items_and_kinds import write_once
 from tasks.review.posting.outbox import Draft
 from tasks.review.questions.queue import Queue
@@ -102,14 +103,20 @@ def open_look(
     return look
 
 
-def write_questions(engine: Engine, queue: Queue, look: Look) -> dict[str, int]:
+def write_questions(engine: Engine, queue: Queue, look: Look, parts: PartOptions | None = None) -> dict[str, int]:
     """Write the questions of a look into the outbox, once.
+
+    Args:
+        engine: The catalogue.
+        queue: Which asks.
+        look: What is asked about.
+        parts: When an item is asked in parts; None: never.
 
     Returns:
         How many there are, by batch, each 1 or more.
     """
     counts = {
-        batch_id: write_once(engine, queue, batch_id, look.round, _drafts(engine, look, batch_id))
+        batch_id: write_once(engine, queue, batch_id, look.round, _drafts(engine, look, batch_id, parts))
         for batch_id in look.batches
     }
     return {batch_id: count for batch_id, count in counts.items() if count}
@@ -128,12 +135,12 @@ def settle_look(engine: Engine, look: Look) -> int:
     return written
 
 
-def _drafts(engine: Engine, look: Look, batch_id: str) -> Iterator[list[Draft]]:
+def _drafts(engine: Engine, look: Look, batch_id: str, parts: PartOptions | None) -> Iterator[list[Draft]]:
     findings = by_item(look.findings)
     asked = [item_id for item_id, home in look.asked.items() if home == batch_id]
     for part in in_shards(asked):
         items = read_items(engine, look.collection, batch_id, part)
-        yield [draft_look(one, findings[one.item_id], look.round) for one in items]
+        yield [draft for one in items for draft in draft_look(one, findings[one.item_id], look.round, parts)]
 
 
 def by_item(findings: Sequence[LabelFinding]) -> dict[str, list[LabelFinding]]:
