@@ -39,8 +39,9 @@ GROUP = 13
 JOIN = 3
 """Tiles side by side that are looked at as one: 1920 px, so that no picture but two of aerial_cars has a seam."""
 
-ELSEWHERE = (BASELINE, *PEERS, "labelline_snug", "labelline_joined", "labelline_rounded_snug", "labelline_int8_snug")
-"""Who races on the other sets too, unless somebody is named: float32 with its settings, and the fastest sound ones."""
+ROUNDED = ("labelline_rounded_snug", "labelline_rounded_joined", "labelline_int8_snug", "labelline_int8_joined")
+ELSEWHERE = (BASELINE, *PEERS, *ROUNDED)
+"""Who races on the other sets too, unless somebody is named: float32 beside the peers, and our fastest settings."""
 
 BARE_IMAGES = 8
 BARE_BATCH = 32
