@@ -46,8 +46,9 @@ demo: setup ## Draw parking lots and run the whole line on them (KEEP=1: servers
 demo-classes: setup ## Give each of 300 drawn pictures one class: from no model to a champion that proposes (KEEP=1)
 	$(BIN)/python -m infra.demo.classes $(if $(KEEP),--keep)
 
-cold-start: setup ## Label 100 drawn lots from no weights at all, and by hand beside it (PICTURES=24 STEPS=100 for less; KEEP=1)
+cold-start: setup ## Label 100 drawn lots from no weights at all, and by hand beside it (PICTURES=24 STEPS=100 for less; DRAWING=corners; KEEP=1)
 	$(BIN)/python -m infra.demo.cold_start $(if $(PICTURES),--pictures $(PICTURES)) $(if $(STEPS),--steps $(STEPS)) \
+		$(if $(DRAWING),--drawing $(DRAWING)) \
 		$(if $(KEEP),--keep)
 
 real: setup ## The same on real aerial pictures (LABELLINE_DATA, or ../shared/data)
