@@ -117,7 +117,7 @@ bench-formats: setup .venv-datumaro/installed ## Round trips of 100,000 labels i
 chaos: setup ## Kill, lose and double everything; nothing may be lost or doubled
 	$(BIN)/python -m tests.chaos
 
-screenshots: setup browser ## Photograph Label Studio and Prefect for the pages (after make demo KEEP=1)
+screenshots: setup browser ## Photograph Label Studio, Prefect and the gallery for the pages (after make demo KEEP=1)
 	$(BIN)/python -m infra.browser.screenshots .labelline/demo docs
 
 up: setup ## Start the local stack

@@ -1,4 +1,4 @@
-"""Takes the pictures of docs/: what an annotator and an operator see, in a headless browser, from a running stack.
+"""Takes the pictures of docs/: what annotators, operators and owners see, in a headless browser, from a running stack.
 
 Run `make demo KEEP=1` first, then `make screenshots`.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blocks.errors import StackError
+from infra.browser.gallery_pictures import take_gallery_pictures
 from infra.stack.state import StackState, open_stack
 
 if TYPE_CHECKING:
@@ -44,14 +45,21 @@ def find_chromium() -> Path:
 
 
 @contextlib.contextmanager
-def open_page(flags: Sequence[str] = ()) -> Iterator["Page"]:
-    """Open a page in a headless browser of its own, with further flags of Chromium's where they are given."""
+def open_page(flags: Sequence[str] = (), *, login: str = "") -> Iterator["Page"]:
+    """Open a page in a headless browser of its own.
+
+    Args:
+        flags: Further ones of Chromium's.
+        login: `user:password` for doors that ask the browser itself; empty: it knows none.
+    """
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(find_chromium()), args=[*CHROMIUM_FLAGS, *flags])
         try:
-            yield browser.new_page(viewport=VIEW)  # type: ignore[arg-type]
+            user, _, password = login.partition(":")
+            known = {"http_credentials": {"username": user, "password": password}} if login else {}
+            yield browser.new_page(viewport=VIEW, **known)  # type: ignore[arg-type]
         finally:
             browser.close()
 
@@ -81,11 +89,11 @@ def show_question(page: "Page", label_studio_url: str, project_id: int, task_id:
 
 
 def take_pictures(state: StackState, folder: Path) -> list[Path]:
-    """Photograph a question in Label Studio, and the last labelling run in Prefect.
+    """Photograph a question in Label Studio, the last labelling run in Prefect, and the gallery.
 
     Args:
         state: A running stack in which a labelling run has asked people.
-        folder: Where `label-studio.jpg` and `prefect.jpg` go.
+        folder: Where `label-studio.jpg`, `prefect.jpg` and those of the gallery go.
 
     Raises:
         StackError: Nothing was asked yet.
@@ -103,7 +111,9 @@ def take_pictures(state: StackState, folder: Path) -> list[Path]:
         page.get_by_role("tab", name="Artifacts").or_(page.get_by_text("Artifacts", exact=True)).first.click()
         page.wait_for_timeout(2500)  # the chart of task runs draws itself
         page.screenshot(path=folder / "prefect.jpg", type="jpeg", quality=82)
-    return [folder / "label-studio.jpg", folder / "prefect.jpg"]
+    with open_page(login=state.credentials.prefect_login) as page:
+        gallery = take_gallery_pictures(page, state, folder)
+    return [folder / "label-studio.jpg", folder / "prefect.jpg", *gallery]
 
 
 def _last_asked(state: StackState) -> tuple[tuple[int, int], str]:

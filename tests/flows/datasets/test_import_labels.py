@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from blocks.catalog import Catalog
 from blocks.object_store import ObjectStore
 from blocks.storage.stores import FolderStore, Store
-from flows.import_labels import import_labels
+from flows.datasets.import_labels import import_labels
 from tasks.dataset.imports.options import ImportOptions
 from tasks.dataset.imports.preparing.prepare import prepare_import
 from tasks.dataset.imports.report import SETTLED, TO_LABEL, UNCHANGED
