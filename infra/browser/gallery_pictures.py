@@ -33,7 +33,8 @@ def take_gallery_pictures(page: "Page", state: StackState, folder: Path) -> list
         page.goto(address)
         page.wait_for_load_state("networkidle")
         page.wait_for_function("[...document.images].every(one => one.complete || one.loading == 'lazy')")
-        page.screenshot(path=folder / name, type="jpeg", quality=82)
+        shown = page.locator("main") if address == addresses[0] else page  # a short list is no screenful
+        shown.screenshot(path=folder / name, type="jpeg", quality=82)
         taken.append(folder / name)
     return taken
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 VIEW = {"width": 1440, "height": 900}
 """A laptop's screen."""
 
+SHOWN_BOXES = 8
+"""In the question that is photographed."""
+
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -132,10 +135,9 @@ def _last_asked(state: StackState) -> tuple[tuple[int, int], str]:
     )
     with reading(open_engine(catalog_url(state.home))) as session:
         rows = session.exec(asked).all()
-    # Of the newest batch the one with fewest boxes, if there are any: a reader sees at a glance what people do.
+    # Of the newest batch one with some boxes, and not many: a reader sees at a glance what people do.
     newest = [row for row in rows if row[0].batch_id == rows[0][0].batch_id]
-    shown = [row for row in newest if row[0].payload["boxes"]] or newest
-    found = min(shown, key=lambda row: len(row[0].payload["boxes"]), default=None)
+    found = min(newest, key=lambda row: abs(len(row[0].payload["boxes"]) - SHOWN_BOXES), default=None)
     if found is None:
         raise StackError(f"no question was asked in {state.home} yet: run `make demo KEEP=1` first")
     question, run_id = found

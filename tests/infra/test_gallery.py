@@ -1,8 +1,11 @@
 """The gallery: behind its door, what a filter leaves in its order, one picture with its history, and names that lie."""
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 from pathlib import Path
+from threading import Barrier
 
 import httpx
 import pytest
@@ -11,13 +14,14 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from blocks.database.engine import reading, upsert, writing
-from blocks.database.tables import Batch, BatchItem, Item, Label, Outcome, Proposal
+from blocks.database.tables import Batch, BatchItem, Item, Label, Outcome, Proposal, utc_now
 from blocks.errors import BadOption
 from blocks.storage.stores import FolderStore
 from infra.gateway.gallery.app import Gallery, filter_of, gallery_app
 from infra.gateway.gallery.kept import Remembered
 from infra.gateway.pictures import ItemPictures
 from infra.stack.doors.guard import guard
+from tasks.monitor.gallery.facts import read_facts
 from tasks.monitor.gallery.filters import Filter, pictures_of
 from tasks.monitor.gallery.shown import picture_page
 from tasks.triage import reasons
@@ -234,3 +238,55 @@ def test_what_was_worked_out_is_kept_and_renewed_beside_whoever_looks() -> None:
     assert [stale.get("a", work), stale.get("a", work)] == [7, 7], "what is old is shown once more"
     stale._beside.shutdown(wait=True)
     assert len(asked) == 8, "and worked out beside"
+
+
+def test_several_who_ask_at_once_have_it_worked_out_once_also_beside_what_is_prepared() -> None:
+    begun, asked = Barrier(4), list[int]()
+
+    def work() -> int:
+        asked.append(1)
+        time.sleep(0.2)  # the others come meanwhile
+        return len(asked)
+
+    def ask() -> int:
+        begun.wait()
+        return kept.get("a", work)
+
+    kept = Remembered[int]()
+    kept.prepare("a", work)
+    kept.prepare("a", work)
+    with ThreadPoolExecutor() as people:
+        answers = [people.submit(ask) for _ in range(4)]
+        assert [one.result() for one in answers] == [1, 1, 1, 1]
+    assert kept.get("a", work, lambda earlier: earlier + 10) == 1
+    old = Remembered[int](fresh_s=0.0, stale_s=0.0)
+    assert [old.get("a", work), old.get("a", work, lambda earlier: earlier + 10)] == [2, 12]
+
+
+def test_what_is_known_of_pictures_is_read_again_once_something_has_changed(engine: Engine, ids: list[str]) -> None:
+    known = read_facts(engine, NAME)
+    assert read_facts(engine, NAME, known) is known
+    with writing(engine) as session:
+        upsert(session, Label, [label_row(ids[2], "new", "blue", (1, 1, 9, 9))])
+    again = read_facts(engine, NAME, known)
+    assert again is not known
+    assert ids[2] in pictures_of(engine, NAME, Filter(class_name="blue"), again)
+    first = questions(engine)[0]
+    with writing(engine) as session:
+        session.exec(select(BatchItem).where(BatchItem.item_id == first.item_id)).one().settled_at = utc_now()
+    settled = read_facts(engine, NAME, again)
+    assert first.item_id in pictures_of(engine, NAME, Filter(state="settled"), settled)
+    put_answer(engine, first, "1", 4.0, "ann@example.org", 1)
+    assert pictures_of(engine, NAME, Filter(person="ANN@example.org")) == [first.item_id]
+
+
+def test_a_picture_of_two_batches_is_shown_once_where_it_was_first_taken_in(engine: Engine, ids: list[str]) -> None:
+    with writing(engine) as session:
+        upsert(session, Batch, [{"id": "b3", "collection": NAME}])
+        places = [{"batch_id": "b3", "item_id": id_, "position": n, "reasons": []} for n, id_ in enumerate(ids[::-1])]
+        upsert(session, BatchItem, places)
+    assert pictures_of(engine, NAME, Filter())[:3] == ids
+    assert pictures_of(engine, NAME, Filter(state="waiting"))[-3:] == ids[::-1]
+    assert pictures_of(engine, NAME, Filter(min_score=0.3, state="waiting"))[:2] == pictures_of(
+        engine, NAME, Filter(min_score=0.3)
+    )

@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Lock
 from typing import Generic, NamedTuple, TypeVar
 
@@ -36,21 +37,53 @@ class Remembered(Generic[Value]):
         self._found: OrderedDict[Hashable, _Entry[Value]] = OrderedDict()
         self._renewing: set[Hashable] = set()
         self._lock = Lock()
+        self._turns: dict[Hashable, Lock] = {}
         self._beside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="gallery")
 
-    def get(self, key: Hashable, work_out: Callable[[], Value]) -> Value:
-        """Return what is kept for a key, or work it out; two who ask at once may both do so."""
+    def get(
+        self, key: Hashable, work_out: Callable[[], Value], renew_from: Callable[[Value], Value] | None = None
+    ) -> Value:
+        """Return what is kept for a key, or work it out; of several who ask at once one does, and the others wait.
+
+        Args:
+            key: Of the question.
+            work_out: Answers it.
+            renew_from: The same, where an earlier answer makes it easier.
+        """
         with self._lock:
             entry = self._found.get(key)
             age = time.monotonic() - entry.at if entry else self._stale_s
             renew = entry is not None and self._fresh_s <= age < self._stale_s and key not in self._renewing
             if renew:
                 self._renewing.add(key)
+        again = partial(renew_from, entry.value) if entry is not None and renew_from is not None else work_out
         if entry is None or age >= self._stale_s:
-            return self._keep(key, work_out())
+            return self._in_turn(key, entry, again)
         if renew:
-            self._beside.submit(self._renew, key, work_out)
+            self._beside.submit(self._renew, key, again)
         return entry.value
+
+    def prepare(self, key: Hashable, work_out: Callable[[], Value]) -> None:
+        """Work out beside what nobody has asked yet and somebody is about to."""
+        with self._lock:
+            if key in self._found or key in self._renewing:
+                return
+            self._renewing.add(key)
+        self._beside.submit(self._renew, key, lambda: self._in_turn(key, None, work_out))
+
+    def _in_turn(self, key: Hashable, seen: _Entry[Value] | None, work_out: Callable[[], Value]) -> Value:
+        with self._lock:
+            turn = self._turns.setdefault(key, Lock())
+        with turn:
+            with self._lock:
+                entry = self._found.get(key)
+            if entry is not None and entry is not seen:
+                return entry.value  # somebody else's turn brought it
+            try:
+                return self._keep(key, work_out())
+            finally:
+                with self._lock:
+                    self._turns.pop(key, None)
 
     def _renew(self, key: Hashable, work_out: Callable[[], Value]) -> None:
         try:

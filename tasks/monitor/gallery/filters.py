@@ -1,35 +1,24 @@
-"""Which pictures of a collection are meant, and in which order: as conditions of a query, counted by the database.
+"""Which pictures of a collection are meant, and in which order.
 
-The order is worked out once for a filter and kept as a list of ids, so that turning a page costs the page alone.
+What pictures are is looked up in memory (`facts.py`); the database is asked about scores and what became of proposals.
 """
 
+from collections.abc import Iterator
 from datetime import UTC as _UTC
 from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import Field
-from sqlalchemy import ColumnElement, Engine, Text, cast, exists, func, or_
+from sqlalchemy import ColumnElement, Engine, exists
 from sqlalchemy import select as select_columns
-from sqlmodel import col, select
+from sqlmodel import col
 
 from blocks.database.engine import reading
-from blocks.database.tables import (
-    Answer,
-    AnswerState,
-    Batch,
-    BatchItem,
-    Item,
-    Label,
-    Outcome,
-    Proposal,
-    Question,
-    SequenceSplit,
-    Verdict,
-)
+from blocks.database.tables import Batch, BatchItem, Item, Label, Outcome, Proposal, Verdict
 from blocks.frozen import Frozen
+from tasks.monitor.gallery.facts import Bools, Facts, Floats, Ints, read_facts
 from tasks.settle.in_force import is_in_force
-from tasks.settle.truth import PERSON
-from tasks.triage.reasons import ODD_PICTURES
 
 State = Literal["any", "settled", "waiting", "set aside"]
 Differs = Literal["", "missed by the model", "wrong by the model", "any"]
@@ -54,99 +43,97 @@ class Filter(Frozen):
     order: Order = "first taken in"
 
 
-def pictures_of(engine: Engine, collection: str, wanted: Filter) -> list[str]:
+def pictures_of(engine: Engine, collection: str, wanted: Filter, facts: Facts | None = None) -> list[str]:
     """Return the ids of the pictures that a filter leaves, in its order.
 
     Args:
         engine: The catalogue.
         collection: Whose pictures; those that no batch has taken yet are not among them.
         wanted: Which of them.
+        facts: What is known of them; None: it is read now, which takes seconds for 100,000 pictures.
     """
-    query: Any = (
-        select_columns(col(Item.id))
-        .join(BatchItem, col(BatchItem.item_id) == col(Item.id))
-        .join(Batch, col(Batch.id) == col(BatchItem.batch_id))
-        .where(col(Batch.collection) == collection, *_conditions(collection, wanted))
-        .group_by(col(Item.id))
-    )
-    match wanted.order:
-        case "newest settled":
-            query = query.order_by(func.max(BatchItem.settled_at).desc().nulls_last())
-        case "doubt":
-            doubt = _doubt(collection)
-            query = query.outerjoin(doubt, doubt.c.item_id == col(Item.id))
-            query = query.order_by(func.max(doubt.c.priority).desc().nulls_last())
-        case "most labels":
-            counts = _label_counts(collection)
-            query = query.outerjoin(counts, counts.c.item_id == col(Item.id))
-            query = query.order_by(func.max(counts.c.labels).desc().nulls_last())
-    query = query.order_by(func.min(Batch.created_at), func.min(BatchItem.position), col(Item.id))
-    with reading(engine) as session:
-        return list(session.execute(query).scalars())
+    known = facts or read_facts(engine, collection)
+    left = np.ones(len(known.item_of), bool)
+    for condition in (
+        *_by_place(known, wanted),
+        *_by_item(known, wanted),
+        *_by_proposal(engine, collection, known, wanted),
+    ):
+        left &= condition
+    return [known.items[number] for number in _in_order(known, np.flatnonzero(left), wanted.order)]
 
 
-def _conditions(collection: str, wanted: Filter) -> list[ColumnElement[bool]]:
-    settled, aside = col(BatchItem.settled_at).is_not(None), col(BatchItem.set_aside).is_not(None)
-    by_state: dict[str, list[ColumnElement[bool]]] = {
-        "any": [],
-        "settled": [settled, ~aside],
-        "waiting": [~settled, ~aside],
-        "set aside": [aside],
-    }
-    found = by_state[wanted.state]
-    if wanted.class_name or wanted.origin:
-        found.append(_labelled(collection, wanted))
-    if wanted.person:
-        found.append(_answered_by(wanted.person))
-    if wanted.split:
-        found.append(_in_split(collection, wanted.split))
-    if wanted.min_score is not None or wanted.max_score is not None:
-        found.append(_scored(wanted))
-    if wanted.differs:
-        found.append(_differs(collection, wanted.differs))
+def _by_place(known: Facts, wanted: Filter) -> Iterator[Bools]:
+    is_settled = ~np.isnan(known.settled_s)
+    match wanted.state:
+        case "settled":
+            yield is_settled & ~known.is_aside
+        case "waiting":
+            yield ~is_settled & ~known.is_aside
+        case "set aside":
+            yield known.is_aside
     if wanted.outliers:
-        reasons = cast(col(BatchItem.reasons), Text)
-        found.append(or_(*(reasons.like(pattern) for pattern in ODD_PICTURES.values())))
+        yield known.is_odd
     if wanted.since:
-        found.append(col(BatchItem.settled_at) >= datetime.combine(wanted.since, time(), _UTC))
+        yield known.settled_s >= datetime.combine(wanted.since, time(), _UTC).timestamp()
     if wanted.until:
-        found.append(col(BatchItem.settled_at) < datetime.combine(wanted.until, time(), _UTC) + timedelta(days=1))
+        yield known.settled_s < (datetime.combine(wanted.until, time(), _UTC) + timedelta(days=1)).timestamp()
+    if wanted.person:
+        answered = np.zeros(len(known.item_of), bool)
+        answered[known.answered.get(wanted.person.lower(), [])] = True
+        yield answered
+
+
+def _by_item(known: Facts, wanted: Filter) -> Iterator[Bools]:
+    if wanted.class_name or wanted.origin:
+        yield known.with_label(wanted.class_name, wanted.origin)[known.item_of]
+    if wanted.split:
+        yield np.array([split == wanted.split for split in known.splits], bool)[known.item_of]
     if wanted.name:
-        found.append(col(Item.name).icontains(wanted.name, autoescape=True))
-    return found
+        part = wanted.name.casefold()
+        yield np.array([part in name for name in known.names], bool)[known.item_of]
 
 
-def _labels(collection: str) -> list[ColumnElement[bool]]:
-    mine = select(Batch.id).where(Batch.collection == collection)
-    return [col(Label.item_id) == col(Item.id), col(Label.batch_id).in_(mine), *is_in_force()]
+def _by_proposal(engine: Engine, collection: str, known: Facts, wanted: Filter) -> Iterator[Bools]:
+    if wanted.min_score is not None or wanted.max_score is not None:
+        yield _rows_where(engine, collection, known, _scored(wanted))
+    if wanted.differs:
+        is_settled, drawn = ~np.isnan(known.settled_s), known.is_drawn[known.item_of]
+        if wanted.differs == "missed by the model":
+            yield is_settled & drawn
+        else:
+            refused = _rows_where(engine, collection, known, _refused())
+            yield is_settled & (refused | drawn if wanted.differs == "any" else refused)
 
 
-def _labelled(collection: str, wanted: Filter) -> ColumnElement[bool]:
-    conditions = _labels(collection)
-    if wanted.class_name:
-        conditions.append(col(Label.class_name) == wanted.class_name)
-    if wanted.origin:
-        conditions.append(col(Label.origin) == wanted.origin)
-    return exists().where(*conditions)
+def _in_order(known: Facts, rows: Ints, order: Order) -> Ints:
+    """Return items, each once, in an order; those alike stay in the order in which they were taken in."""
+    items = known.item_of[rows]
+    _, first = np.unique(items, return_index=True)
+    found = items[np.sort(first)]
+    match order:
+        case "newest settled":
+            newest: Floats = np.full(len(known.items), -np.inf)
+            np.fmax.at(newest, items, known.settled_s[rows])
+            highest = newest[found]
+        case "doubt":
+            highest = np.nan_to_num(known.priorities[found], nan=-np.inf)
+        case "most labels":
+            highest = known.counts[found].astype(np.float64)
+        case _:
+            return found
+    return found[np.argsort(-highest, kind="stable")]
 
 
-def _answered_by(person: str) -> ColumnElement[bool]:
-    counted = AnswerState.COUNTED.value
-    return exists().where(
-        col(Question.batch_id) == col(BatchItem.batch_id),
-        col(Question.item_id) == col(Item.id),
-        col(Answer.question_id) == col(Question.id),
-        col(Answer.state) == counted,
-        func.lower(Answer.person) == person.lower(),
+def _rows_where(engine: Engine, collection: str, known: Facts, condition: ColumnElement[bool]) -> Bools:
+    query: Any = (
+        select_columns(col(BatchItem.batch_id), col(BatchItem.item_id))
+        .join(Batch, col(Batch.id) == col(BatchItem.batch_id))
+        .join(Item, col(Item.id) == col(BatchItem.item_id))
+        .where(col(Batch.collection) == collection, condition)
     )
-
-
-def _in_split(collection: str, split: str) -> ColumnElement[bool]:
-    return exists().where(
-        col(SequenceSplit.collection) == collection,
-        col(SequenceSplit.sequence) == col(Item.sequence),
-        col(SequenceSplit.split) == split,
-    )
+    with reading(engine) as session:
+        return known.rows(session.execute(query).tuples())
 
 
 def _of_model() -> list[ColumnElement[bool]]:
@@ -164,41 +151,15 @@ def _scored(wanted: Filter) -> ColumnElement[bool]:
     return exists().where(*conditions)
 
 
-def _differs(collection: str, how: Differs) -> ColumnElement[bool]:
-    settled = col(BatchItem.settled_at).is_not(None)
-    drawn = exists().where(
-        *_labels(collection), col(Label.origin) == PERSON, col(Label.proposal_id).is_(None), col(Label.shape).is_(None)
-    )
+def _refused() -> ColumnElement[bool]:
+    """A proposal that people were shown, or that stood for itself, and that became no label."""
     became: Any = exists().where(
         col(Label.item_id) == col(Item.id), col(Label.proposal_id) == col(Proposal.id), *is_in_force()
     )
-    refused = exists().where(
+    return exists().where(
         *_of_model(),
         col(Verdict.batch_id) == col(BatchItem.batch_id),
         col(Verdict.proposal_id) == col(Proposal.id),
         col(Verdict.outcome).in_([Outcome.ACCEPT.value, Outcome.ASK.value]),
         ~became,
-    )
-    chosen = {"missed by the model": drawn, "wrong by the model": refused}.get(how, drawn | refused)
-    return settled & chosen
-
-
-def _doubt(collection: str) -> Any:
-    """By picture: the highest priority of its questions, which is how much its answer was thought to tell."""
-    mine = select(Batch.id).where(Batch.collection == collection)
-    return (
-        select_columns(col(Question.item_id), func.max(Question.priority).label("priority"))
-        .where(col(Question.batch_id).in_(mine))
-        .group_by(col(Question.item_id))
-        .subquery()
-    )
-
-
-def _label_counts(collection: str) -> Any:
-    mine = select(Batch.id).where(Batch.collection == collection)
-    return (
-        select_columns(col(Label.item_id), func.count().label("labels"))
-        .where(col(Label.batch_id).in_(mine), *is_in_force())
-        .group_by(col(Label.item_id))
-        .subquery()
     )
