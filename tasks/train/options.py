@@ -56,6 +56,14 @@ class TrainOptions(Frozen):
         description="Settled labels in the val split from which on they choose the epoch; fewer are trained on too, "
         "and the last epoch stands. Empty: 200 boxes, or 100 classes of whole pictures",
     )
+    folds: int = Field(
+        default=0,
+        ge=0,
+        le=20,
+        description="Where val is too small to choose the epoch: so many folds of train and val are held out in turn, "
+        "and all of it is trained on for as many epochs as were best on them. It takes so many trainings more. 0 or 1: "
+        "the last epoch stands",
+    )
     time_limit_s: float | None = Field(
         default=None, gt=0.0, description="Plan the epochs so that training ends within this time; empty: no limit"
     )
@@ -99,6 +107,8 @@ class TrainOptions(Frozen):
         del fields["base"]  # what came of it is where the training begins
         if fields["steps"] is None:
             del fields["steps"]
+        if fields["folds"] < 2:
+            del fields["folds"]
         return to_json(fields).decode()
 
 

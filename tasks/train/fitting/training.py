@@ -4,9 +4,10 @@ import json
 import logging
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,9 +25,10 @@ from tasks.train.fitting.base_weights import keep_base
 from tasks.train.fitting.beginnings import check_trainable, is_trainable
 from tasks.train.fitting.curves import curves_png
 from tasks.train.fitting.enough import check_enough, chooses_epoch
+from tasks.train.fitting.folds import best_epoch, curves_of_folds
 from tasks.train.fitting.trainers.protocol import Cut, Trainer, TrainingJob
 from tasks.train.fitting.trainers.registry import recipe_for, trainer_of
-from tasks.train.fitting.watch import Progress, TrainingWatch
+from tasks.train.fitting.watch import EpochReport, Progress, TrainingWatch
 from tasks.train.naming import CLASSES_FILE, list_classes, registry_name
 from tasks.train.options import TrainOptions
 
@@ -126,6 +128,8 @@ def finetune(
         with experiments.run(name, run_name(manifest.collection, f"round {round_}", utc_now()), tags) as run:
             run.log_dataset(manifest.collection, snapshot_id, manifest_key(snapshot_id), "training")
             run.set_tags({LEARNED: "train" if chooses else "train,val"})
+            if not chooses and options.folds > 1:
+                work = work.as_long_as_folds_say(run, progress)
             work.keep(run, *work.train(run, work.cut(run), progress))
     finished = experiments.finished_run(name, {JOB: job})
     assert finished is not None
@@ -139,6 +143,33 @@ class _Work:
     store: Store
     trainer: Trainer
     job: TrainingJob
+
+    def as_long_as_folds_say(self, run: OpenRun, progress: Progress | None) -> "_Work":
+        """Return the same training with as many epochs as are best on folds that are held out in turn.
+
+        Raises:
+            TrainingFailed: Training on a fold failed.
+        """
+        began = time.monotonic()
+
+        def tell(fold: int, epoch: int, epochs: int, folds: int) -> None:
+            if progress is not None:
+                passed = (fold - 1) * epochs + epoch
+                seconds = time.monotonic() - began
+                left = seconds / passed * (epochs * (folds + 1) - passed)
+                progress(EpochReport(passed, epochs * (folds + 1), seconds / passed, left, {}))
+
+        with _quietly(), _failing(f"{self.trainer.name} {self.job.base.version} on folds"):
+            curves = curves_of_folds(self.trainer, self.job, tell)
+        if not curves:
+            return self
+        epochs = best_epoch(curves)
+        for epoch, of_all in enumerate(zip(*curves, strict=False), 1):
+            run.log_metrics({"folds/fitness": sum(of_all) / len(of_all)}, step=epoch)
+        run.log_params({"folds_held_out": len(curves), "epochs_by_folds": epochs})
+        log.info("%d folds: %d epochs are best in the mean; now on all of it", len(curves), epochs)
+        options = self.job.options.model_copy(update={"epochs": epochs, "steps": None})
+        return replace(self, job=replace(self.job, options=options))
 
     def cut(self, run: OpenRun) -> Cut:
         """Make the training pictures, and write down what they are."""
@@ -160,17 +191,11 @@ class _Work:
             TrainingFailed: What went wrong in training, with its first reason.
         """
         job = self.job
-        with _quietly():
+        with _quietly(), _failing(f"{self.trainer.name} {job.base.version} on {cut.pictures} pictures"):
             watch = TrainingWatch(run, job.options.time_limit_s, progress)
-            try:
-                loop = self.trainer.loop(job, cut)
-                watch.attach(loop)
-                loop.train()
-            except (RuntimeError, ValueError, TypeError, IndexError, FileNotFoundError) as error:
-                raise TrainingFailed(
-                    f"training {self.trainer.name} {job.base.version} on {cut.pictures} pictures failed: "
-                    f"{type(error).__name__}: {error}. Try a smaller batch, or the cpu as device; nothing was promoted."
-                ) from error
+            loop = self.trainer.loop(job, cut)
+            watch.attach(loop)
+            loop.train()
         if not loop.best.exists():
             raise TrainingFailed(
                 f"training ended after {len(watch.reports)} epochs without weights: see the run {run.id}"
@@ -208,6 +233,22 @@ def _trained_ref(run: "Run", name: str) -> TrainedRef:
         epochs=int(tags["epochs"]),
         seconds=float(tags["seconds"]),
     )
+
+
+@contextmanager
+def _failing(what: str) -> Iterator[None]:
+    """Say of what ultralytics raises which training failed.
+
+    Raises:
+        TrainingFailed: With its reason.
+    """
+    try:
+        yield
+    except (RuntimeError, ValueError, TypeError, IndexError, FileNotFoundError) as error:
+        raise TrainingFailed(
+            f"training {what} failed: {type(error).__name__}: {error}. "
+            "Try a smaller batch, or the cpu as device; nothing was promoted."
+        ) from error
 
 
 @contextmanager
