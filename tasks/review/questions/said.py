@@ -160,10 +160,12 @@ def _joined(parts: Sequence[QuestionSoFar], whole: QuestionSoFar | None) -> Item
     said = [(one, counted, _not_said_later(one, counted, answered)) for one, counted in answered]
     twice = said_twice([_as_drawn(one, labels) for one, _, labels in said])
     found: dict[str, tuple[SaidLabel, str]] = {}
-    for at, (_, counted, labels) in enumerate(said):
+    for at, (part, counted, labels) in enumerate(said):
         for number, label in enumerate(labels):
             if (at, number) not in twice:
-                found.setdefault(label.id, (label, counted.id))
+                # What was drawn in another part may have its name by chance; it is another label all the same.
+                name = label.id if label.id not in found else f"{label.id}~{part.subject}"
+                found[name] = (replace(label, id=name), counted.id)
     if whole is not None and whole.counted is not None:
         for label in _labels_of(whole, whole.counted) or ():
             if not _is_in(label, [one.frame for one, _ in answered]):

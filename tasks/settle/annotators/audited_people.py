@@ -59,11 +59,12 @@ def audited_people(engine: Engine, batch_id: str) -> AuditedPeople:
     shared = [group for group in groups if len({one.person for one in group.counted}) > 1]
     truth = labels_in_force(engine, [group.item_id for group in shared], collection)
     sums: dict[str, Counter[str]] = {}
+    seen: dict[str, set[str]] = {}
     for group in shared:
         for one in _finds_of(group, truth[group.item_id]):
-            counts = {"items": one.items, "objects": one.objects, "found": one.found}
-            sums.setdefault(one.person, Counter()).update(counts)
-    people = tuple(PersonFinds(person=name, **sums[name]) for name in sorted(sums))
+            sums.setdefault(one.person, Counter()).update({"objects": one.objects, "found": one.found})
+            seen.setdefault(one.person, set()).add(group.item_id)  # of an item in parts it is one all the same
+    people = tuple(PersonFinds(person=name, items=len(seen[name]), **sums[name]) for name in sorted(sums))
     return AuditedPeople(items=len(items), shared=len({group.item_id for group in shared}), people=people)
 
 

@@ -85,6 +85,12 @@ def test_a_part_said_later_than_the_whole_counts_there_and_the_whole_elsewhere()
     assert about.by_label == {"b": "2:1", "w1": "0:0"}
 
 
+def test_two_boxes_that_have_one_name_by_chance_are_two_labels() -> None:
+    about = answer_about([said(LEFT, box("a", 10)), said(RIGHT, box("a", 150))])
+    assert ids(about) == ["a", "a~part 100,0,200,100"]
+    assert about.by_label["a~part 100,0,200,100"] == "2:0"
+
+
 def test_an_object_at_the_cut_that_both_drew_is_one() -> None:
     about = answer_about([said(LEFT, box("a", 80, 30)), said(RIGHT, box("b", 81, 30))])
     assert ids(about) == ["a"]
