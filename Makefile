@@ -7,7 +7,7 @@ PIP := pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo demo-classes cold-start real test test-long lint format docs bench bench-tiles bench-effort bench-anomalies \
-	bench-formats chaos screenshots \
+	bench-formats bench-suggest chaos screenshots \
 	up down clean browser s3
 
 help: ## Show this list
@@ -113,6 +113,9 @@ bench-anomalies: setup .venv-anomalib/installed ## Flawed surfaces beside anomal
 
 bench-formats: setup .venv-datumaro/installed ## Round trips of 100,000 labels in every format, and what others read of it
 	$(BIN)/python -m tests.bench.formats
+
+bench-suggest: setup ## Suggested classes after few labels, on pictures and texts (a minute; LABELLINE_DATA, or ../shared/data)
+	$(BIN)/python -m tests.bench.suggest
 
 chaos: setup ## Kill, lose and double everything; nothing may be lost or doubled
 	$(BIN)/python -m tests.chaos

@@ -19,7 +19,19 @@ from tasks.review.questions.kinds.registry import KINDS
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("blocks", "tasks", "flows", "infra")
-STATIONS = ("kinds", "intake", "detect", "triage", "review", "settle", "audit", "dataset", "train", "monitor")
+STATIONS = (
+    "kinds",
+    "intake",
+    "suggest",
+    "detect",
+    "triage",
+    "review",
+    "settle",
+    "audit",
+    "dataset",
+    "train",
+    "monitor",
+)
 DEPENDENCIES = {
     "prefect",
     "torch",

@@ -1,0 +1,1 @@
+"""Embedders: what makes a vector of an item."""
