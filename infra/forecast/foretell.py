@@ -63,6 +63,7 @@ def foretell(
         hours_by_hand=numbers.total("by hand", 1 / HOUR),
         hours_by_hand_fastest=numbers.total("by hand, fastest", 1 / HOUR),
         share_of_by_hand=numbers.ratio("seconds", "by hand"),
+        share_of_fastest=numbers.ratio("seconds", "by hand, fastest"),
         labels=numbers.total("labels"),
         precision=numbers.ratio("right", "labels"),
         recall=numbers.ratio("right", "true"),

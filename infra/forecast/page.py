@@ -41,8 +41,8 @@ def lines_below(told: Forecast) -> Iterator[str]:
     by_hand = f"by hand: {_spread(told.hours_by_hand, 1)} hours"
     fastest = f"{_spread(told.hours_by_hand_fastest, 1)} drawing in the fastest published way"
     yield f"{by_hand} ({fastest})"
-    if told.share_of_by_hand is not None:
-        yield f"of by hand: {_percent(told.share_of_by_hand)}"
+    if told.share_of_by_hand is not None and told.share_of_fastest is not None:
+        yield f"of by hand: {_percent(told.share_of_by_hand)}; of the fastest way: {_percent(told.share_of_fastest)}"
     yield f"labels: {_spread(told.labels, 0)}"
     if told.precision is not None:
         yield f"right of these (precision): {_percent(told.precision)}"

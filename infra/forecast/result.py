@@ -57,6 +57,7 @@ class Forecast(Frozen):
     hours_by_hand: Interval = Field(description="every box drawn as most do, every picture looked over")
     hours_by_hand_fastest: Interval = Field(description="the same by the fastest published way to draw")
     share_of_by_hand: Interval | None = Field(description="None: by hand it takes no time")
+    share_of_fastest: Interval | None = Field(description="The same, of the fastest published way to draw")
     labels: Interval = Field(description="objects labelled in the end")
     precision: Interval | None = Field(description="of these, the share that the truth has; None: none came out")
     recall: Interval | None = Field(description="share of the true objects that are labelled; None: there is none")
