@@ -59,6 +59,7 @@ def client(engine: Engine, store: FolderStore, ids: list[str], address: tuple[Se
     served.app.mount("/gallery", guard(gallery_app(gallery), [], login=":".join(LOGIN), open_paths=()))
     with httpx.Client(base_url=url) as client:
         yield client
+    gallery.close()
 
 
 def shown(client: httpx.Client, path: str, **query: str) -> str:

@@ -114,6 +114,11 @@ class Gallery:
             label_studio=self._label_studio,
         )
 
+    def close(self) -> None:
+        """Wait for what is read beside; nothing can be asked any more then."""
+        for kept in (self._facts, self._orders, self._collections):
+            kept.close()
+
     def _all(self) -> list[CollectionProgress]:
         return self._collections.get("all", lambda: read_collections(self._engine))
 

@@ -71,6 +71,10 @@ class Remembered(Generic[Value]):
             self._renewing.add(key)
         self._beside.submit(self._renew, key, lambda: self._in_turn(key, None, work_out))
 
+    def close(self) -> None:
+        """Wait for what is worked out beside; nothing is any more then."""
+        self._beside.shutdown(wait=True)
+
     def _in_turn(self, key: Hashable, seen: _Entry[Value] | None, work_out: Callable[[], Value]) -> Value:
         with self._lock:
             turn = self._turns.setdefault(key, Lock())
