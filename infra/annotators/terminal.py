@@ -43,7 +43,7 @@ def simulate_in_terminal(
         stop: When to end, where `once` is not given.
     """
     world = read_world(truth, fmt)
-    console = Console(soft_wrap=True)
+    console = Console(soft_wrap=True, emoji=False)
     console.print(f"{_who(people)} know {len(world.pictures)} pictures of {truth}")
     for line in world.problems.report(problems_file(labelline_home(), collection)):
         console.print(line, markup=False, highlight=False)

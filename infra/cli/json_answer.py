@@ -19,7 +19,8 @@ def answer(work: Callable[[], Any], *, as_json: bool) -> None:
     """Run a command, and print what it returns where that was asked for.
 
     Args:
-        work: The command; returns a pydantic model, a table (a mapping) or a list of them.
+        work: The command; returns a pydantic model, a table (a mapping), a list of them, or what makes one of these
+            where that takes time of its own.
         as_json: Print it, and nothing else, on standard output.
     """
     if not as_json:
@@ -27,6 +28,7 @@ def answer(work: Callable[[], Any], *, as_json: bool) -> None:
         return
     with redirect_stdout(sys.stderr):  # consoles look up where they write at each line
         found = work()
+        found = found() if callable(found) else found
     print_json(found)
 
 

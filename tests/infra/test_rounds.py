@@ -1,5 +1,6 @@
 """Labelling without a detector, as it is typed: what is wrong, and what will happen, is said before a loop begins."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,11 @@ def test_nobody_by_name_means_that_all_is_labelled_by_hand(
         ("label", "nobody"),
     ]
     assert "so people are asked about every image" in shown.output
+    told = label(home, str(photos), "--name", "lot", "--detector", "nobody", "--no-wait", "--json")
+    answer = json.loads(told.stdout)
+    assert (answer["name"], answer["waited"], answer["settled"]) == ("lot", False, 0)
+    assert [run.rpartition("/")[0].endswith("/runs/flow-run") for run in answer["runs"]] == [True]
+    assert "labelling run of lot" in told.stderr
 
 
 def test_pictures_of_which_none_could_be_tested_on_are_refused_before_they_are_taken_in(

@@ -1,6 +1,6 @@
 """`label`, `loop`, `retrain`: all is checked, then deployments are started through Prefect and followed here."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,14 +40,15 @@ if TYPE_CHECKING:
 console = Console(soft_wrap=True, markup=False, emoji=False, highlight=False)
 
 
-def label_folder(home: Path, request: LabelRequest, *, wait: bool) -> dict[str, object]:
+def label_folder(home: Path, request: LabelRequest, *, wait: bool) -> Callable[[], dict[str, object]]:
     """Take a folder in and label it batch by batch, or in rounds where there is no model yet.
 
     Everything that can be checked is checked before the first picture is taken in. Without waiting only the first run
     is started.
 
     Returns:
-        What is known of the collection now, as by `show`, and the addresses of the runs, for other programs.
+        What reads, for other programs, what is known of the collection then, as by `show`, and has the addresses of
+        the runs.
 
     Raises:
         BadInput: The folder has no pictures, the line's options contradict each other, there is no such detector, it
@@ -77,7 +78,8 @@ def label_folder(home: Path, request: LabelRequest, *, wait: bool) -> dict[str, 
         if wait:
             for line in tell_labels(engine, request.collection, open_experiments(PLUGS), this_command()):
                 console.print(line)
-        return {**read_numbers(engine, request.collection, state.urls.label_studio), "runs": runs, "waited": wait}
+        name, url = request.collection, state.urls.label_studio
+        return lambda: {**read_numbers(engine, name, url), "runs": runs, "waited": wait}
 
 
 def _take_in(

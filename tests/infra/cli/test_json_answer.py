@@ -30,6 +30,7 @@ class Told(BaseModel):
             {"counts": {"1": [2, 3]}, "inner": {"folder": "/a"}},
         ),
         ([], []),
+        (lambda: {"late": 1}, {"late": 1}),
     ],
 )
 def test_only_the_result_is_on_standard_output(
