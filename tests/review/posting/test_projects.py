@@ -12,7 +12,8 @@ from blocks.database.tables import Batch, Item, Question
 from blocks.servers.annotation_server import DOORBELL_HEADER, AnnotationServer
 from tasks.review.posting.projects import ensure_project, ensure_webhook, project_title
 from tasks.review.questions.kinds.correct import CorrectPayload
-from tasks.review.questions.kinds.regions import ShownBox, read_boxes
+from tasks.review.questions.kinds.extreme_points import as_points
+from tasks.review.questions.kinds.regions import ShownBox, read_boxes, to_regions
 from tasks.review.questions.queue import mark_missed_queue
 from tasks.review.questions.slots import slot_queue
 from tasks.review.questions.staffing import AnnotatorPool, OverlapRule
@@ -89,6 +90,24 @@ def test_new_classes_are_added_and_old_ones_stay_for_open_questions(
     ensure_project(engine, label_studio, mark_missed_queue(["bus", "car"]), collection)
     config = label_studio.call("GET", f"api/projects/{project_id}/")["parsed_label_config"]
     assert config["box"]["labels"] == ["bus", "car", "truck"]
+
+
+def test_people_may_go_back_to_dragging_where_boxes_were_clicked_before(
+    engine: Engine, label_studio: AnnotationServer, collection: str
+) -> None:
+    clicking = mark_missed_queue(("car", "van")).with_pool(AnnotatorPool(drawing="extreme_points"))
+    project_id = ensure_project(engine, label_studio, clicking, collection)
+    box = ShownBox(id="n", class_name="van", score=0, x_min=10, y_min=10, x_max=30, y_max=40)
+    drawn = as_points(to_regions([box], 100, 100)[0])
+    task = label_studio.call(
+        "POST", "api/tasks/", body={"project": project_id, "data": {"image": "http://127.0.0.1/a"}}
+    )
+    label_studio.call("POST", f"api/tasks/{task['id']}/annotations/", body={"result": [drawn]})
+    assert ensure_project(engine, label_studio, mark_missed_queue(("car", "van")), collection) == project_id
+    config = label_studio.call("GET", f"api/projects/{project_id}/")["label_config"]
+    assert config == label_config(mark_missed_queue(("car", "van")).merged_with(clicking))
+    (kept,) = label_studio.call("GET", f"api/tasks/{task['id']}/annotations/")[0]["result"]
+    assert kept["value"] == drawn["value"]
 
 
 def test_class_names_with_markup_are_escaped(engine: Engine, label_studio: AnnotationServer, collection: str) -> None:
