@@ -55,6 +55,12 @@ def made_up(items: Sequence[Item], classes: Sequence[str], mean: float, seed: in
     return truth
 
 
+def made_up_classes(items: Sequence[Item], classes: Sequence[str], seed: int) -> dict[str, TruePicture]:
+    """Make up a class for each whole picture, all alike."""
+    named = {item.id: str(_chance(seed, item.id).choice(list(classes))) for item in items}
+    return {item.id: TruePicture(item.name, (item.width, item.height), (), named[item.id]) for item in items}
+
+
 def objects_on_average(truth: Mapping[str, TruePicture]) -> float:
     """Return how many objects a picture of the truth has; 0 without any."""
     return sum(len(picture.boxes) for picture in truth.values()) / len(truth) if truth else 0.0

@@ -8,10 +8,11 @@ import numpy as np
 from sqlalchemy import Engine
 
 from blocks.database.tables import Item
+from blocks.shapes import PLACED
 from infra.annotators.people import People
 from infra.annotators.truth import TruePicture
 from infra.forecast.asked_here import GivenTime, PeopleHere
-from infra.forecast.believed import as_proposed, made_up
+from infra.forecast.believed import as_proposed, made_up, made_up_classes
 from infra.forecast.sample import Rehearsed
 from tasks.detect.options import TilingOptions
 from tasks.detect.plan import plan_tiling
@@ -22,6 +23,7 @@ from tasks.intake.batches import items_of, set_aside
 from tasks.intake.label_kinds import note_label_kind
 from tasks.kinds.geometry import RIGHT_IOU, edges_of, iou_of_all
 from tasks.kinds.matching import ALONE, match_best_first
+from tasks.kinds.registry import label_kind
 from tasks.review.drafts.items_and_kinds import write_once
 from tasks.review.drafts.line_queue import draft_questions
 from tasks.settle.in_force import labels_in_force
@@ -142,6 +144,8 @@ def _truth(sample: Rehearsed, items: Sequence[Item], wanted: Tried) -> tuple[str
     if sample.truth.keys() >= {item.id for item in items}:
         return "labels", sample.truth
     if wanted.detector.is_nobody:
+        if not label_kind(wanted.line.label_kind).shapes & PLACED:
+            return "objects", made_up_classes(items, classes, seed)
         return "objects", made_up(items, classes, wanted.objects or 0.0, seed)
     return "detector", as_proposed(sample.engine, sample.batch.id, items, classes, seed)
 

@@ -10,7 +10,7 @@ from infra.forecast.result import Forecast, Interval
 TRUTHS = {
     "labels": "what people (or an import) have settled on these pictures",
     "detector": "what the detector proposes",
-    "objects": "objects made up, as many on average as were said",
+    "objects": "what was made up: as many objects on average as were said, or as the settled pictures have",
 }
 """What simulated people took for true, in words."""
 

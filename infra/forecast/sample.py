@@ -21,7 +21,7 @@ from blocks.database.tables import Batch, BatchItem, Item, Proposal, Route, Scan
 from blocks.errors import BadOption, BadTruth
 from blocks.storage.stores import FolderStore, Store
 from infra.annotators.truth import KnownWorld, TruePicture
-from infra.forecast.believed import known_truth
+from infra.forecast.believed import known_truth, objects_on_average
 from tasks.detect.models import keys_of
 from tasks.detect.proposers.imported import RECIPE
 from tasks.detect.refs import DetectorRef
@@ -127,6 +127,14 @@ def count_pictures(real: Engine, collection: str) -> int:
     if not count:
         raise BadOption(f"{collection!r} has no picture to try: take a folder in with `labelline label`")
     return count
+
+
+def objects_known(real: Engine, collection: str) -> float | None:
+    """Return how many objects the pictures have on average that people have settled; None: they have settled none."""
+    known = _known(real, collection)
+    with reading(real) as session:
+        items: list[Item] = [one for part in in_shards(known) for one in session.exec(_items(part)).all()]
+    return objects_on_average(known_truth(real, collection, items)) if items else None
 
 
 def with_truth(

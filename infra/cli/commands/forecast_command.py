@@ -11,6 +11,7 @@ from rich.console import Console
 
 from blocks.errors import BadOption, NotEnoughData, StackError
 from blocks.plugs import open_catalog, open_experiments, open_store
+from blocks.shapes import PLACED
 from infra.annotators.people import People
 from infra.annotators.truth import read_world
 from infra.cli.collections import require_collection
@@ -24,6 +25,7 @@ from infra.forecast.sample import (
     Rehearsed,
     copy_detector,
     count_pictures,
+    objects_known,
     sample_collection,
     sample_folder,
     throwaway,
@@ -39,6 +41,8 @@ from tasks.detect.proposers.imported import classes_of_import, find_imported
 from tasks.detect.proposers.registry import proposer_of
 from tasks.detect.refs import BY_HAND, DetectorRef
 from tasks.intake.folders import find_images
+from tasks.intake.label_kinds import noted_kind
+from tasks.kinds.registry import label_kind
 from tasks.train.meant import MeantDetector, find_meant
 
 if TYPE_CHECKING:
@@ -104,7 +108,7 @@ def _of_folder(request: ForecastRequest, folder: Path) -> "Forecast":
         if request.truth:
             sample = replace(_true_sample((engine, store), request, *about), pictures=len(find_images(folder)))
         else:
-            _refuse_unknown(ref, request)
+            _refuse_unknown(ref, request, wanted.label_kind)
             sample = sample_folder((engine, store), folder, *about)
         return _foretold(sample, engine, line, ref, meant, request)
 
@@ -114,7 +118,12 @@ def _of_collection(home: Path, request: ForecastRequest) -> "Forecast":
         real, real_store = open_catalog(PLUGS), open_store(PLUGS)
         collection = require_collection(real, request.label.collection)
         wanted = replace(request.label, collection=collection)
-        wanted = replace(wanted, classes=wanted.classes or _labelled_classes(real, collection))
+        kind = noted_kind(real, collection)
+        wanted = replace(
+            wanted,
+            classes=wanted.classes or _labelled_classes(real, collection),
+            label_kind=kind.name if kind else wanted.label_kind,
+        )
         ref, meant = _find(own[1], real, real_store, wanted)
         line = _line(wanted, meant)
         about = (collection, request.sample, request.people.seed)
@@ -122,8 +131,9 @@ def _of_collection(home: Path, request: ForecastRequest) -> "Forecast":
             sample = replace(_true_sample(own, request, *about), pictures=count_pictures(real, collection))
         else:
             sample = sample_collection(own, real, real_store, *about)
-            if not sample.truth:
-                _refuse_unknown(ref, request)
+            if not sample.truth and request.objects is None:
+                request = replace(request, objects=objects_known(real, collection))
+                _refuse_unknown(ref, request, wanted.label_kind)
         if not _is_file(wanted):
             copy_detector(sample, real, real_store, ref)
         return _foretold(sample, real, line, ref, meant, request)
@@ -166,10 +176,10 @@ def _line(wanted: LabelRequest, meant: MeantDetector) -> "LineOptions":
     return line
 
 
-def _refuse_unknown(ref: DetectorRef, request: ForecastRequest) -> None:
-    if ref.is_nobody and request.objects is None:
+def _refuse_unknown(ref: DetectorRef, request: ForecastRequest, kind: str) -> None:
+    if ref.is_nobody and request.objects is None and label_kind(kind).shapes & PLACED:
         raise NotEnoughData(
-            "there is neither a detector nor enough settled labels to tell how many objects a picture has: say it "
+            "there is neither a detector nor a settled picture to tell how many objects a picture has: say it "
             "with --objects, such as --objects 8, or give --detector with the path of weights"
         )
 

@@ -24,7 +24,7 @@ from infra.demo.scenes.drawing import draw_scenes
 from infra.forecast.dry_run import Tried
 from infra.forecast.foretell import foretell
 from infra.forecast.result import Forecast, Pay
-from infra.forecast.sample import Rehearsed, sample_collection, sample_folder, throwaway, with_truth
+from infra.forecast.sample import Rehearsed, objects_known, sample_collection, sample_folder, throwaway, with_truth
 from infra.forecast.scaling import resample
 from tasks.detect.refs import BY_HAND, DetectorRef
 from tasks.intake.folders import find_images, take_in
@@ -173,6 +173,24 @@ def test_a_collection_is_foretold_by_its_name_with_the_classes_of_its_labels(
         assert told in shown.output
     wrong = CliRunner().invoke(app, ["forecast", "phoots"], env=environment)
     assert "Did you mean 'photos'?" in f"{wrong.output} {wrong.exception}"
+
+
+def test_a_few_settled_pictures_say_how_many_objects_there_are(
+    photos: Path, engine: Engine, store: FolderStore
+) -> None:
+    assert objects_known(engine, "photos") is None
+    take_in_labelled(engine, store, photos, labelled=3)
+    assert objects_known(engine, "photos") == BOXES
+
+
+def test_a_line_of_classes_needs_no_number_of_objects(photos: Path, tmp_path: Path) -> None:
+    words = ("--classes", "cat,dog,cow", "--label-kind", "classes", "--json")
+    shown = typed(str(photos), *words, home=tmp_path)
+    assert shown.exit_code == 0, shown.output
+    told = Forecast.model_validate(json.loads(shown.stdout))
+    assert told.hours.value == pytest.approx(PICTURES * 3 / 3600, rel=0.3)
+    assert told.precision is not None
+    assert told.precision.value > 0.8
 
 
 def test_with_too_few_labels_pictures_that_wait_are_tried(photos: Path, engine: Engine, store: FolderStore) -> None:
