@@ -40,7 +40,7 @@ browser:
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
 		&& apt-get -qq update && apt-get -qq install -y chromium >/dev/null; } || true
 
-demo: setup ## Draw parking lots and run the whole line on them (KEEP=1: servers stay up; DRAWING=extreme_points)
+demo: setup ## Draw parking lots and run the whole line on them (KEEP=1: servers stay up; DRAWING=corners: by dragging)
 	$(BIN)/labelline demo $(if $(KEEP),--keep) $(if $(DRAWING),--drawing $(DRAWING))
 
 demo-classes: setup ## Give each of 300 drawn pictures one class: from no model to a champion that proposes (KEEP=1)

@@ -70,7 +70,7 @@ def options(as_json: AsJson = False) -> None:
 @app.command()
 def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the servers up.")] = False,
-    drawing: Annotated[DrawingName, typer.Option(help="How people draw boxes.")] = DrawingName.CORNERS,
+    drawing: Annotated[DrawingName, typer.Option(help="How people draw boxes.")] = DrawingName.EXTREME_POINTS,
 ) -> None:
     """Draw parking lots, run the whole line on them with simulated people, and show what it saved."""
     from infra.demo.run import run_demo

@@ -20,7 +20,7 @@ EPOCHS = 4
 """As many as two cores manage in about two minutes."""
 
 
-def run_demo(home: Path, keep: bool, drawing: "Drawing" = "corners") -> None:
+def run_demo(home: Path, keep: bool, drawing: "Drawing" = "extreme_points") -> None:
     """Run the whole line on drawn scenes.
 
     Args:
