@@ -80,16 +80,19 @@ def predict_folder(
     wanted: Wanted,
     fmt: Format,
     say: Callable[[int, int], None] = lambda _done, _of: None,
+    *,
+    overwrite: bool = False,
 ) -> Predicted:
     """Look at a folder of pictures with a detector, and write what it finds as a dataset without pictures.
 
     Args:
         folder: Pictures, with all subfolders; nothing in it is changed.
-        out: Where the files go: absent, or an empty folder.
+        out: Where the files go: absent, an empty folder, or with `overwrite` what was written there before.
         store: Where the weights are.
         wanted: What is looked for.
         fmt: Of the files.
         say: Told how many pictures of how many are done.
+        overwrite: Replace what was written there before, and nothing else.
 
     Raises:
         NoImages: The folder has none.
@@ -98,7 +101,7 @@ def predict_folder(
     """
     with tempfile.TemporaryDirectory(prefix="labelline-predict-") as place:
         own = FolderStore(Path(place) / "objects")
-        check_target(out, own, "none")
+        check_target(out, own, "none", overwrite=overwrite)
         paths = find_images(folder)
         for key in keys_of(wanted.ref.weights_key):
             own.put(key, store.local_path(key))
@@ -109,7 +112,7 @@ def predict_folder(
             for start in range(0, len(paths), CHUNK):
                 look.at(paths[start : start + CHUNK])
                 say(look.done, len(paths))
-            look.result.export = look.written(out, fmt)
+            look.result.export = look.written(out, fmt, overwrite=overwrite)
         finally:
             engine.dispose()
         return look.result
@@ -143,13 +146,13 @@ class _Look:
         for item in items:
             self._store.delete(item.key)
 
-    def written(self, out: Path, fmt: Format) -> TakenAlong:
+    def written(self, out: Path, fmt: Format, *, overwrite: bool) -> TakenAlong:
         """Write all that was found."""
         if not self.result.pictures:
             first = "; ".join(f"{name}: {why}" for name, why in list(self.result.set_aside.items())[:3])
             raise BadOption(f"no picture of {self._folder} can be read: {first}")
         assign_splits(self._engine, self._collection, (1.0, 0.0, 0.0))
-        return take_along(self._engine, self._store, self._collection, out, fmt, "none")
+        return take_along(self._engine, self._store, self._collection, out, fmt, "none", overwrite=overwrite)
 
     def _fresh(self) -> list[Item]:
         placed = select(BatchItem.item_id)

@@ -145,7 +145,7 @@ def loop(
 @line_app.command()
 def predict(
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Images, with all subfolders.")],
-    out: Annotated[Path, typer.Option(help="The folder to write: absent, or empty.")],
+    out: Annotated[Path, typer.Option(help="The folder to write: absent, empty, or with --overwrite such files.")],
     *,
     detector: Annotated[str, typer.Option(help="Weights (.pt, .onnx); or champion, or a version, of --collection.")],
     collection: Annotated[str, typer.Option(help="Whose detector, where it is no file.")] = "",
@@ -154,6 +154,7 @@ def predict(
     score: Annotated[float, typer.Option(min=0.001, max=1, help="What scores less is not written.")] = 0.25,
     label_kind: Annotated[str, KIND] = "boxes",
     tile: Annotated[int, TILE] = 640,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what was written there before.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write what a detector finds in a folder as files: nobody is asked, and no collection is touched."""
@@ -165,7 +166,7 @@ def predict(
     from infra.cli.commands.predict_command import predict as look
 
     places = (parsing.parse_folder(folder), out.absolute())
-    request = PredictRequest(*places, known, collection, named, fmt.value, score, side_px, label_kind)
+    request = PredictRequest(*places, known, collection, named, fmt.value, score, side_px, label_kind, overwrite)
     answer(lambda: look(labelline_home(), request), as_json=as_json)
 
 

@@ -46,6 +46,7 @@ class PredictRequest:
         least_score: What scores less is not written.
         tile_px: Side of a tile.
         label_kind: What a label is.
+        overwrite: Whether an earlier export or prediction in `out` is replaced.
     """
 
     folder: Path
@@ -57,6 +58,7 @@ class PredictRequest:
     least_score: float
     tile_px: int
     label_kind: str
+    overwrite: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ def predict(home: Path, request: PredictRequest) -> dict[str, object]:
                 wanted,
                 request.fmt,
                 lambda done, of: line.update(f"looking … {done:,} of {of:,} pictures"),
+                overwrite=request.overwrite,
             )
     for text in told(found, request):
         console.print(text)

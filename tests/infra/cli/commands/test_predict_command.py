@@ -63,6 +63,11 @@ def test_only_what_is_asked_for_is_written_in_the_format_asked_for(lots: Path, t
     assert set(told["scores"]) == {"car"}
     assert min(told["scores"]["car"]) >= "0.6"
     assert list(told["set_aside"]) == ["broken.jpg"]
+    assert predict(lots, tmp_path / "out", *typed).exit_code != 0
+    assert (tmp_path / "out" / "labels.csv").read_text().splitlines() == lines
+    shown = predict(lots, tmp_path / "out", "--detector", str(STARTER), "--format", "yolo", "--overwrite")
+    assert shown.exit_code == 0, shown.output
+    assert not (tmp_path / "out" / "labels.csv").exists()
 
 
 def test_the_same_folder_twice_gives_the_same_boxes(lots: Path, tmp_path: Path) -> None:
