@@ -4,6 +4,7 @@ from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from blocks.errors import BadOption
 from blocks.naming.names import ClassNames, CollectionName, KindsByClass
 from blocks.naming.renamed import Renamed
 from blocks.shapes import PLACED
@@ -16,6 +17,7 @@ from tasks.review.drafts.line_queue import LineQueue
 from tasks.review.questions.kinds.page import PageOptions
 from tasks.review.questions.queue import ABOUT_ITEMS, check_kinds, confirm_page_queue, name_kind_queue
 from tasks.review.questions.staffing import AnnotatorPool
+from tasks.suggest.asked_for import check_suggested
 from tasks.train.options import TrainOptions
 from tasks.triage.active_learning.order import Mix, known_strategies
 from tasks.triage.options import TriageOptions
@@ -39,7 +41,8 @@ class LineOptions(Renamed):
     )
     detector: str = Field(
         default="champion",
-        description="`champion` (nobody, while there is none), a path to weights (.pt, .onnx), a version, or `nobody`.",
+        description="`champion` (nobody, while there is none), a path to weights (.pt, .onnx), a version, `nobody`, or "
+        "`suggest`: classes of whole pictures by what the collection's labels teach (`suggest:arow`: another learner).",
     )
     kinds: KindsByClass = Field(
         default_factory=dict, description="Per class, the exact kinds that a second queue of other people names."
@@ -104,6 +107,10 @@ class LineOptions(Renamed):
         """Refuse what only labels with a place can have, and classes that people could not choose between."""
         kind = label_kind(self.label_kind)
         ABOUT_ITEMS[kind.asked_as](self.classes)
+        try:
+            check_suggested(self.detector, kind.name)
+        except BadOption as error:
+            raise ValueError(str(error)) from error
         given = [name for name in ("confirm", "risk_control", "kinds") if getattr(self, name)]
         if given and not kind.shapes & PLACED:
             raise ValueError(

@@ -6,7 +6,8 @@ from sqlmodel import SQLModel
 import blocks.database.audit_tables
 import blocks.database.import_tables
 import blocks.database.people_tables
-import blocks.database.tables  # noqa: F401  (all of them fill the metadata)
+import blocks.database.tables
+import blocks.database.vector_tables  # noqa: F401  (all of them fill the metadata)
 
 engine = context.config.attributes["engine"].execution_options(writes=True)
 with engine.connect() as connection:

@@ -52,9 +52,13 @@ def check_detector(
         BadInput: There is none, it cannot be used, or a class reads like a slip.
     """
     from tasks.detect.proposers.imported import classes_of_import, find_imported
-    from tasks.detect.refs import BY_HAND
+    from tasks.detect.refs import BY_HAND, NOBODY
+    from tasks.suggest.asked_for import learner_of
     from tasks.train.meant import MeantDetector, find_meant
 
+    if learner := learner_of(request.detector):
+        taught = f"what the labels of {request.collection} teach ({learner}), and nobody before two classes have some"
+        return MeantDetector(NOBODY, taught, ()), [f"detector: {taught}"]
     imported = find_imported(engine, request.collection, request.detector)
     meant = (
         MeantDetector(imported.version, f"proposals of {imported.name}", classes_of_import(engine, imported.version))

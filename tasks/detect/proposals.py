@@ -23,6 +23,7 @@ from tasks.detect.options import TilingOptions
 from tasks.detect.proposers.imported import ImportedProposals, classes_of_import
 from tasks.detect.proposers.protocol import Looked, Looker, UnreadItem
 from tasks.detect.proposers.registry import proposer_of
+from tasks.detect.proposers.suggested import open_suggested
 from tasks.detect.refs import DetectorRef
 from tasks.detect.unknown_classes import lacking_classes, note_classes
 
@@ -173,6 +174,8 @@ class _Scanner:
     def _looker(self, kind: str) -> Looker:
         if self.ref.is_import:
             return ImportedProposals(self.engine, self.ref.version, classes_of_import(self.engine, self.ref.version))
+        if self.ref.is_taught:
+            return open_suggested(self.engine, self.store, self.ref, self.options)
         return proposer_of(kind).open(self.store, self.ref, self.options)
 
     def _write(self, looked: Sequence[Looked], calibration: Calibration | None) -> None:

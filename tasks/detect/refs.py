@@ -19,6 +19,9 @@ BY_HAND = "nobody"
 IMPORTED = "imports/"
 """Where in the object store is what stands in a detector's place, if its proposals came in from elsewhere."""
 
+TAUGHT = "suggest/"
+"""Where in the object store is what stands in a detector's place, if it is learnt from the collection's own labels."""
+
 
 class DetectorRef(Frozen):
     """A detector as flows pass it on."""
@@ -41,6 +44,11 @@ class DetectorRef(Frozen):
     def is_import(self) -> bool:
         """Whether its proposals came in from elsewhere: there is no model, and it knows of some items only."""
         return self.weights_key.startswith(IMPORTED)
+
+    @property
+    def is_taught(self) -> bool:
+        """Whether it is what the collection's labels teach: it has no weights of its own."""
+        return self.weights_key.startswith(TAUGHT)
 
 
 @dataclass(frozen=True, slots=True)

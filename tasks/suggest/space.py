@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.decomposition import PCA
 
 from blocks.errors import BadInput, OtherModelVersion
 from tasks.suggest.learners.protocol import Floats
@@ -47,6 +46,8 @@ class Space:
         Raises:
             BadInput: Fewer than two vectors can be used, or all are the same.
         """
+        from sklearn.decomposition import PCA
+
         rows = np.asarray(pool, dtype=np.float64)
         rows = rows[np.isfinite(rows).all(axis=1)][:POOL_AT_MOST] if rows.ndim == 2 else rows.reshape(0, 0)
         if len(rows) < 2 or not np.ptp(rows, axis=0).any():

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, logsumexp
-from sklearn.linear_model import LogisticRegression
 
 from tasks.suggest.learners.protocol import Example, Floats, NewLearner
 
@@ -126,6 +125,8 @@ def _sharpness(said: Sequence[tuple[Floats, NDArray[np.bool_]]]) -> float:
 
 def _line(log_odds: Floats, right: Floats) -> tuple[float, float]:
     """Return slope and intercept of the log odds of being right; flat where too little or only one thing happened."""
+    from sklearn.linear_model import LogisticRegression
+
     hits = float(right.sum())
     if len(right) < ENOUGH or hits in (0, len(right)):
         return 0.0, float(np.log((hits + 1) / (len(right) - hits + 1)))

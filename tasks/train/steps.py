@@ -19,7 +19,7 @@ from tasks.detect.options import TilingOptions
 from tasks.detect.proposers.imported import find_imported
 from tasks.detect.refs import DetectorRef
 from tasks.intake.batches import BatchRef, detector_of, note_detector
-from tasks.train import evaluate, promotion, registry
+from tasks.train import evaluate, promotion, registry, teaching
 from tasks.train.evaluate import Comparison
 from tasks.train.fitting import training
 from tasks.train.fitting.training import TrainedRef
@@ -37,8 +37,11 @@ def resolve_detector(
     collection: str, spec: str = "champion", plugs: str = "local", label_kind: str = "boxes"
 ) -> DetectorRef:
     """Find the model that a person means: the champion of this moment, a version, or a file; nobody where none is."""
-    ref = find_imported(open_catalog(plugs), collection, spec) or registry.resolve_detector(
-        open_experiments(plugs), open_store(plugs), collection, spec, label_kind
+    engine, store, experiments = open_catalog(plugs), open_store(plugs), open_experiments(plugs)
+    ref = (
+        find_imported(engine, collection, spec)
+        or teaching.find_taught(engine, store, experiments, collection, spec, label_kind)
+        or registry.resolve_detector(experiments, store, collection, spec, label_kind)
     )
     log.info("detector of %s: %s (%s)", collection, ref.version, spec)
     return ref
@@ -51,9 +54,12 @@ def choose_detector(
     """Find the detector of a batch: chosen once, so that a promotion while people work changes nothing for them."""
     engine = open_catalog(plugs)
     chosen = detector_of(engine, batch.id)
-    plugged = (open_experiments(plugs), open_store(plugs))
-    imported = find_imported(engine, batch.collection, chosen or spec)
-    ref = imported or registry.resolve_detector(*plugged, batch.collection, chosen or spec, label_kind)
+    store, experiments, meant = open_store(plugs), open_experiments(plugs), chosen or spec
+    ref = (
+        find_imported(engine, batch.collection, meant)
+        or teaching.find_taught(engine, store, experiments, batch.collection, meant, label_kind, batch.id)
+        or registry.resolve_detector(experiments, store, batch.collection, meant, label_kind)
+    )
     note_detector(engine, batch.id, ref.version)
     log.info("batch %s: detector %s (%s)", batch.id, ref.version, "as before" if chosen else spec)
     return ref

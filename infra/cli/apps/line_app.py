@@ -11,7 +11,7 @@ from infra.cli.typed.choices import ExportFormatName
 
 line_app = typer.Typer()
 
-DETECTOR = typer.Option(help="Weights (.pt, .onnx), a version, the champion, or nobody.")
+DETECTOR = typer.Option(help="Weights (.pt, .onnx), a version, the champion, nobody, or suggest.")
 BEGIN_WITH = typer.Option(
     help="Without a detector: weights that the first training begins with, a .pt file or a name such as yolo11n.pt."
 )

@@ -78,7 +78,7 @@ class ClassLooker:
     def _looked(self, item_id: str, scores: Floats, features: Embeddings, known: Sequence[int]) -> Looked:
         best = max(known, key=lambda number: scores[number])
         score, name = float(scores[best]), self.classes[best]
-        rows = [_row(item_id, name, score)] if score >= self.options.min_score else []  # never so for what is no number
+        rows = [class_row(item_id, name, score)] if score >= self.options.min_score else []
         scan = {
             "proposals": len(rows),
             "whole_frame": int(score >= SHOW_SCORE),
@@ -149,7 +149,9 @@ def _warm(weights: Path, version: str) -> "ClassNetwork":  # noqa: ARG001  (part
     return open_class_network(weights)
 
 
-def _row(item_id: str, class_name: str, score: float) -> dict[str, Any]:
+def class_row(item_id: str, class_name: str, score: float) -> dict[str, Any]:
+    """Return the row of a proposal that a whole item shows a class, with a score of 0 to 1."""
+    """Return the row of a proposal that a whole item shows a class; score 0 to 1."""
     rounded = round(score, 5)
     part = {"index": 0, "view": "whole", "tile": None, "class_name": class_name, "score": rounded}
     return {

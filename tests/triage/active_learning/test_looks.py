@@ -6,8 +6,9 @@ import pytest
 
 from blocks.storage.stores import Store
 from tasks.detect.tiling.read_ahead import StoredImage
+from tasks.suggest.embedders.looks import NUMBERS, look_at
 from tasks.triage.active_learning.diversity import k_center
-from tasks.triage.active_learning.looks import NUMBERS, look_at, looks_of
+from tasks.triage.active_learning.looks import looks_of
 from tests.dataset.scenes import draw_scene
 
 
