@@ -106,7 +106,7 @@ def read_outcome(state: StackState, line: "LineOptions", world: KnownWorld, peop
         human_seconds_manual=effort.human_seconds_manual,
         human_seconds_manual_fastest=effort.human_seconds_manual_fastest,
         drawing=line.annotator_pool.drawing,
-        share_of_by_hand=_share_of_by_hand(effort, line.annotator_pool.drawing),
+        share_of_by_hand=share_of_by_hand(effort, line.annotator_pool.drawing),
         human_seconds_by_act={act: round(seconds, 1) for act, seconds in people.seconds_by_act.items()},
         boxes_by_act=dict(people.boxes),
         worth=worth_of_labels(engine, line.collection, world),
@@ -117,7 +117,8 @@ def read_outcome(state: StackState, line: "LineOptions", world: KnownWorld, peop
     )
 
 
-def _share_of_by_hand(effort: Effort, drawing: Drawing) -> float | None:
+def share_of_by_hand(effort: Effort, drawing: Drawing) -> float | None:
+    """Return human seconds over those by hand, drawn in the same way; None: there is nothing to draw."""
     ways = {"corners": effort.human_seconds_manual, "extreme_points": effort.human_seconds_manual_fastest}
     by_hand = ways[drawing]
     return round(effort.human_seconds / by_hand, 4) if by_hand else None
