@@ -42,7 +42,8 @@ class LineOptions(Renamed):
     detector: str = Field(
         default="champion",
         description="`champion` (nobody, while there is none), a path to weights (.pt, .onnx), a version, `nobody`, or "
-        "`suggest`: classes of whole pictures by what the collection's labels teach (`suggest:arow`: another learner).",
+        "`suggest`: classes of whole pictures by what the collection's labels teach (`suggest:FILE.pt`: as its network "
+        "sees them).",
     )
     kinds: KindsByClass = Field(
         default_factory=dict, description="Per class, the exact kinds that a second queue of other people names."

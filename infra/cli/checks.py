@@ -1,6 +1,7 @@
 """All that `label` and `retrain` can know to be wrong before anything is written, said where the person sits."""
 
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -51,13 +52,17 @@ def check_detector(
     Raises:
         BadInput: There is none, it cannot be used, or a class reads like a slip.
     """
+    from tasks.detect.backends.safe_weights import version_of
     from tasks.detect.proposers.imported import classes_of_import, find_imported
+    from tasks.detect.proposers.suggested import embedder_of_weights
     from tasks.detect.refs import BY_HAND, NOBODY
-    from tasks.suggest.asked_for import learner_of
+    from tasks.suggest.asked_for import asked_of
     from tasks.train.meant import MeantDetector, find_meant
 
-    if learner := learner_of(request.detector):
-        taught = f"what the labels of {request.collection} teach ({learner}), and nobody before two classes have some"
+    if asked := asked_of(request.detector):
+        if asked.weights:
+            embedder_of_weights(Path(asked.weights), version_of(Path(asked.weights)))
+        taught = f"what the labels of {request.collection} teach ({asked}), and nobody before two classes have some"
         return MeantDetector(NOBODY, taught, ()), [f"detector: {taught}"]
     imported = find_imported(engine, request.collection, request.detector)
     meant = (

@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from infra.cli.words import shorten
 
 if TYPE_CHECKING:
     from infra.forecast.result import Pay
+    from tasks.suggest.asked_for import AskedFor
 
 TILE_STEP = 32
 """Networks halve a picture five times."""
@@ -190,6 +192,8 @@ def parse_detector(text: str) -> str:
     """
     if text.startswith("import:") and text.isprintable():
         return text
+    if asked := _suggestions(text):
+        return str(replace(asked, weights=parse_detector(asked.weights)) if asked.weights else asked)
     path = Path(text)
     try:
         is_file, is_folder = path.is_file(), path.is_dir()
@@ -205,6 +209,15 @@ def parse_detector(text: str) -> str:
             param_hint="--detector",
         )
     return text
+
+
+def _suggestions(text: str) -> "AskedFor | None":
+    from tasks.suggest.asked_for import asked_of
+
+    try:
+        return asked_of(text)
+    except BadOption as error:
+        raise typer.BadParameter(str(error), param_hint="--detector") from error
 
 
 def parse_pay(wage: float | None, currency: str) -> "Pay":

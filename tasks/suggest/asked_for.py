@@ -1,24 +1,46 @@
 """How a person asks for suggestions where a detector is asked for."""
 
+from dataclasses import dataclass
+from pathlib import Path
+
 from blocks.errors import BadOption
 
 SUGGEST = "suggest"
-"""What a person calls it, who wants the collection's labels to propose; `suggest:NAME` names the learner."""
+"""What a person calls it, who wants the collection's labels to propose."""
 
 
-def learner_of(spec: str) -> str | None:
-    """Return the name of the learner that is meant; None: the detector that is asked for is none.
+@dataclass(frozen=True, slots=True)
+class AskedFor:
+    """What is meant by `suggest`, `suggest:LEARNER`, `suggest:WEIGHTS` or `suggest:LEARNER:WEIGHTS`.
+
+    Attributes:
+        learner: By name.
+        weights: The path of a file whose network makes the vectors; empty: the champion, where there is one.
+    """
+
+    learner: str
+    weights: str
+
+    def __str__(self) -> str:
+        return ":".join(part for part in (SUGGEST, self.learner, self.weights) if part)
+
+
+def asked_of(spec: str) -> AskedFor | None:
+    """Return what is meant; None: the detector that is asked for is something else.
 
     Raises:
         BadOption: There is no such learner.
     """
-    name, _, learner = spec.partition(":")
+    name, _, rest = spec.partition(":")
     if name != SUGGEST:
         return None
     from tasks.suggest.learners.registry import DEFAULT, learner_named
 
+    learner, _, weights = rest.partition(":")
+    if "/" in learner or Path(learner).suffix:
+        learner, weights = DEFAULT, rest
     learner_named(learner or DEFAULT)
-    return learner or DEFAULT
+    return AskedFor(learner or DEFAULT, weights)
 
 
 def check_suggested(spec: str, kind: str) -> None:
@@ -27,5 +49,5 @@ def check_suggested(spec: str, kind: str) -> None:
     Raises:
         BadOption: It is so, or there is no such learner.
     """
-    if learner_of(spec) and kind != "classes":
+    if asked_of(spec) and kind != "classes":
         raise BadOption(f"`{spec}` suggests classes of whole items, and not {kind}: name weights, or leave it away")

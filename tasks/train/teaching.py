@@ -5,6 +5,7 @@ Labels that people gave, or that came in as truth, teach. What a machine accepte
 
 import logging
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +17,15 @@ from blocks.database.tables import Batch, Item, Label
 from blocks.errors import BadInput
 from blocks.servers.experiments import Experiments
 from blocks.storage.stores import Store
+from tasks.detect.backends.safe_weights import files_of, version_of
+from tasks.detect.models import keys_of
 from tasks.detect.options import TilingOptions
-from tasks.detect.proposers.suggested import embed_items, embedder_of, taught_ref
+from tasks.detect.proposers.suggested import embed_items, embedder_of, embedder_of_weights, taught_ref
 from tasks.detect.refs import NOBODY, TAUGHT, DetectorRef
 from tasks.detect.tiling.read_ahead import Unseen
 from tasks.intake.batches import items_of
 from tasks.settle.in_force import is_in_force
-from tasks.suggest.asked_for import check_suggested, learner_of
+from tasks.suggest.asked_for import SUGGEST, AskedFor, asked_of, check_suggested
 from tasks.suggest.embedders.kept import Vector
 from tasks.suggest.embedders.protocol import Embedder
 from tasks.suggest.space import Space
@@ -58,7 +61,7 @@ def find_taught(
         store: Where it is kept.
         experiments: Whose registry says whether there is a champion, whose features are then the vectors.
         collection: Whose labels.
-        spec: `suggest`, `suggest:LEARNER`, or the version of what was learnt before.
+        spec: `suggest`, with a learner or weights behind it (see `AskedFor`), or the version of what was learnt before.
         kind: Of the labels of the collection.
         batch_id: What is to be looked at; None: nothing yet.
 
@@ -66,19 +69,34 @@ def find_taught(
         BadOption: There is no such learner, or labels of this kind have no vectors.
         BadWeights: The champion's weights cannot be used.
     """
-    learner = learner_of(spec)
-    if learner is None:
+    asked = asked_of(spec)
+    if asked is None:
         return None if spec == NOBODY else taught_ref(store, spec)
     check_suggested(spec, kind)
     labels = labels_that_teach(engine, collection)
     if len(set(labels.values())) < 2:
         logger.info("%s: nobody suggests before two classes have a label (%d labels)", collection, len(labels))
-        return DetectorRef.nobody(spec)
-    network = registry.resolve_detector(experiments, store, collection, registry.CHAMPION, kind)
-    embedder, network_key = embedder_of(store, network)
+        return DetectorRef.nobody(SUGGEST)
+    network = (
+        _stored(store, Path(asked.weights))
+        if asked.weights
+        else registry.resolve_detector(experiments, store, collection, registry.CHAMPION, kind)
+    )
     others = items_of(engine, batch_id, 0, FROM_BATCH) if batch_id else []
-    taught = _teach(engine, store, labels, others, learner, (embedder, network_key))
-    return _keep(store, taught, spec) if taught else DetectorRef.nobody(spec)
+    taught = _teach(engine, store, labels, others, asked, network)
+    return _keep(store, taught, SUGGEST) if taught else DetectorRef.nobody(SUGGEST)
+
+
+def _stored(store: Store, weights: Path) -> DetectorRef:
+    """Keep weights that only make vectors: they are nobody's champion."""
+    version = version_of(weights)
+    ref = DetectorRef(version=version, weights_key=f"weights/{version}{weights.suffix}", name=weights.name)
+    kept = dict(zip(keys_of(ref.weights_key), files_of(weights), strict=True))
+    if not all(store.has(key) for key in kept):
+        embedder_of_weights(weights, version)  # it can be used, before anything is kept of it
+        for key, part in kept.items():
+            store.put(key, part)
+    return ref
 
 
 def labels_that_teach(engine: Engine, collection: str) -> dict[str, str]:
@@ -99,10 +117,10 @@ def _teach(
     store: Store,
     labels: dict[str, str],
     others: Sequence[Item],
-    learner: str,
-    embedding: tuple[Embedder, str],
+    asked: AskedFor,
+    network: DetectorRef,
 ) -> Taught | None:
-    embedder, network_key = embedding
+    embedder = embedder_of(store, network)
     taken = _vectors(engine, store, _items(engine, list(labels)), embedder)
     pool = _rows([*taken.values(), *_vectors(engine, store, others, embedder).values()])
     try:
@@ -115,7 +133,9 @@ def _teach(
         missing = len(labels) - len(good)
         logger.warning("%d of %d labels teach nothing: their items have no vector", missing, len(labels))
     named = tuple(labels[item_id] for item_id in good)
-    return Taught(learner, network_key, space, tuple(good), named, _rows([taken[item_id] for item_id in good]))
+    return Taught(
+        asked.learner, network.weights_key, space, tuple(good), named, _rows([taken[item_id] for item_id in good])
+    )
 
 
 def _keep(store: Store, taught: Taught, name: str) -> DetectorRef:

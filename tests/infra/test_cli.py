@@ -340,6 +340,18 @@ def test_options_that_an_editor_saved_with_a_byte_order_mark_are_read(tmp_path: 
         people_of_line(path)
 
 
+def test_suggestions_are_asked_for_by_learner_and_by_weights_that_are_there(tmp_path: Path) -> None:
+    weights = tmp_path / "net.pt"
+    weights.write_bytes(b"any")
+    assert parse_detector("suggest") == "suggest:ridge-lda"
+    assert parse_detector("suggest:arow") == "suggest:arow"
+    assert parse_detector(f"suggest:{weights}") == f"suggest:ridge-lda:{weights.resolve()}"
+    with pytest.raises(typer.BadParameter, match=r"gone\.pt is no file"):
+        parse_detector(f"suggest:arow:{tmp_path / 'gone.pt'}")
+    with pytest.raises(typer.BadParameter, match="no learner 'svm'"):
+        parse_detector("suggest:svm")
+
+
 @pytest.mark.parametrize("text", ["x" * 5000, "x" * 5000 + ".pt", "a\0b", "\udcff.pt", "", " "])
 def test_what_no_detector_is_called_is_refused_in_words(text: str) -> None:
     with pytest.raises(typer.BadParameter, match="is no file; expected the path of weights") as refused:

@@ -16,6 +16,7 @@ from blocks.errors import BadOption, BadWeights
 from blocks.servers.experiments import Experiments
 from blocks.storage.stores import Store
 from flows.options import LineOptions
+from tasks.detect.backends.safe_weights import version_of
 from tasks.detect.plan import plan_tiling
 from tasks.detect.proposals import ProposalCounts, propose
 from tasks.detect.proposers.suggested import taught_ref
@@ -26,6 +27,7 @@ from tasks.review.drafts.items_and_kinds import write_once
 from tasks.review.drafts.line_queue import draft_questions
 from tasks.settle.labels import settle
 from tasks.settle.report import SettleReport
+from tasks.suggest.asked_for import AskedFor, asked_of
 from tasks.suggest.taught import Taught
 from tasks.train.registry import resolve_detector
 from tasks.train.teaching import find_taught, labels_that_teach
@@ -211,6 +213,44 @@ def test_a_champion_gives_the_vectors_where_there_is_one(line: Line, tmp_path: P
     assert [each.class_name for each in rows(line.engine, Proposal)] == [
         truth[each.item_id] for each in rows(line.engine, Proposal)
     ]
+
+
+def test_weights_of_a_detector_of_boxes_give_vectors_and_are_nobodys_champion(line: Line, tiny_weights: Path) -> None:
+    line.run("b1")
+    ref = line.learn(spec=f"suggest:{tiny_weights}")
+    assert ref is not None
+    version = version_of(tiny_weights)
+    taught = Taught.from_bytes(line.store.get(ref.weights_key), ref.version)
+    assert (taught.learner, taught.space.embedder) == ("ridge-lda", f"detector-{version}")
+    line.look(open_batch(line.engine, "b2", "hues", SIZE), ref)
+    assert (line.counts.items, line.counts.dropped) == (SIZE, 0)
+    assert len(rows(line.engine, ItemVector)) == 2 * SIZE
+    assert resolve_detector(line.experiments, line.store, "hues", "champion", "classes").is_nobody
+
+
+def test_weights_that_cannot_be_used_are_refused_before_anything_is_kept(line: Line, tmp_path: Path) -> None:
+    line.run("b1")
+    (tmp_path / "bad.pt").write_bytes(b"no weights at all")
+    with pytest.raises(BadWeights, match=r"bad\.pt"):
+        line.learn(spec=f"suggest:arow:{tmp_path / 'bad.pt'}")
+    assert not list(line.store.keys("weights/"))
+
+
+@pytest.mark.parametrize(
+    ("spec", "learner", "weights"),
+    [
+        ("suggest", "ridge-lda", ""),
+        ("suggest:", "ridge-lda", ""),
+        ("suggest:arow", "arow", ""),
+        ("suggest:net.pt", "ridge-lda", "net.pt"),
+        ("suggest:/a/b", "ridge-lda", "/a/b"),
+        ("suggest:arow:/a/n.onnx", "arow", "/a/n.onnx"),
+    ],
+)
+def test_learner_and_weights_are_told_apart(spec: str, learner: str, weights: str) -> None:
+    assert asked_of(spec) == AskedFor(learner, weights)
+    assert asked_of(str(AskedFor(learner, weights))) == AskedFor(learner, weights)
+    assert asked_of("suggested") is None
 
 
 @pytest.mark.parametrize("learner", ["arow", "nearest-mean"])

@@ -43,7 +43,7 @@ from tasks.detect.refs import BY_HAND, DetectorRef
 from tasks.intake.folders import find_images
 from tasks.intake.label_kinds import noted_kind
 from tasks.kinds.registry import label_kind
-from tasks.suggest.asked_for import learner_of
+from tasks.suggest.asked_for import asked_of
 from tasks.train.meant import MeantDetector, find_meant
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ def _find(
 ) -> tuple[DetectorRef, MeantDetector]:
     from tasks.train.registry import resolve_detector
 
-    if wanted.detector == BY_HAND or learner_of(wanted.detector):  # what labels to come will teach, nobody knows
+    if wanted.detector == BY_HAND or asked_of(wanted.detector):  # what labels to come will teach, nobody knows
         return _nobody()
     if _is_file(wanted):
         return _of_file(own, wanted.detector, wanted.label_kind)

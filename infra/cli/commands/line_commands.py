@@ -29,7 +29,7 @@ from infra.stack.orchestration.runs import start_run
 from infra.stack.servers.services import PLUGS, WORK_POOL
 from infra.stack.state import StackState
 from tasks.detect.refs import BY_HAND
-from tasks.suggest.asked_for import learner_of
+from tasks.suggest.asked_for import asked_of
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -67,7 +67,7 @@ def label_folder(home: Path, request: LabelRequest, *, wait: bool) -> Callable[[
         meant, told = check_detector(engine, open_experiments(PLUGS), store, request)
         for line in told:
             console.print(line)
-        by_choice = request.detector == BY_HAND or learner_of(request.detector) is not None
+        by_choice = request.detector == BY_HAND or asked_of(request.detector) is not None
         in_rounds = request.in_rounds or (meant.is_nobody and not by_choice)
         request = replace(request, begin_with=keep_first_weights(store, request))
         if in_rounds:

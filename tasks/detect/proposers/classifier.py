@@ -137,9 +137,17 @@ def open_classifier(store: Store, ref: DetectorRef) -> "ClassNetwork":
         BadWeights: The stored file is not the one that the reference names, or cannot be used.
         ObjectMissing: The store has no such weights.
     """
-    weights = fetch_weights(store, ref)
+    return warm_classifier(fetch_weights(store, ref), ref.version)
+
+
+def warm_classifier(weights: Path, version: str) -> "ClassNetwork":
+    """Return the warm network of a file; `version` is what `version_of` says of it.
+
+    Raises:
+        BadWeights: It cannot be used, or is no classifier.
+    """
     with _lock:  # a second thread waits for the first one's network instead of loading its own
-        return _warm(weights, ref.version)
+        return _warm(weights, version)
 
 
 @lru_cache(maxsize=WARM_AT_MOST)

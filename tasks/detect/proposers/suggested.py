@@ -10,15 +10,19 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from sqlalchemy import Engine
 
 from blocks.database.tables import Item
+from blocks.errors import BadWeights
 from blocks.storage.stores import Store
+from tasks.detect.detector import Detector
+from tasks.detect.models import fetch_weights, load_detector
 from tasks.detect.options import SHOW_SCORE, TilingOptions
-from tasks.detect.proposers.classifier import class_row, fit_square, open_classifier
+from tasks.detect.proposers.classifier import class_row, fit_square, warm_classifier
 from tasks.detect.proposers.protocol import Looked, UnreadItem
 from tasks.detect.refs import TAUGHT, DetectorRef
 from tasks.detect.tiling.read_ahead import Unseen, read_ahead, stored_images
@@ -34,9 +38,14 @@ if TYPE_CHECKING:
     from tasks.detect.proposers.class_network import ClassNetwork
 
 AT_ONCE = 32
+
+SIDE_PX = 224
+"""Longer side of pictures as a detector sees them for their vectors: 320 is hardly better, and takes twice the
+time."""
+
 WARM_AT_MOST = 4
 
-_warm: OrderedDict[str, tuple[Taught, Suggester]] = OrderedDict()
+_warm: OrderedDict[str, tuple[Suggester, Embedder]] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -54,6 +63,27 @@ class NetworkEmbedder:
     def embed(self, fitted: Sequence[Pixels]) -> Vectors:
         """Return what stands before the classifier's last layer."""
         return np.asarray(self.network.say(fitted)[1], dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorEmbedder:
+    """The features of a detector of boxes: of the whole picture, from the deepest layer before its head."""
+
+    name: str
+    detector: Detector
+
+    def fit(self, picture: Pixels) -> Pixels:
+        """Return a picture whose longer side is what the detector is shown."""
+        import cv2
+
+        height, width = picture.shape[:2]
+        scale = SIDE_PX / max(height, width)
+        size_wh = max(1, round(width * scale)), max(1, round(height * scale))
+        return np.asarray(cv2.resize(picture, size_wh, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR))
+
+    def embed(self, fitted: Sequence[Pixels]) -> Vectors:
+        """Return the pooled features of pictures."""
+        return self.detector.embed(fitted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +153,27 @@ def embed_items(
             yield from ((name, seen) for name, seen in some if isinstance(seen, Unseen))
 
 
-def embedder_of(store: Store, network: DetectorRef) -> tuple[Embedder, str]:
-    """Return what makes vectors, and where its weights are: a classifier's features; without one, how pictures look.
+def embedder_of(store: Store, network: DetectorRef) -> Embedder:
+    """Return what makes vectors: the features of a network in the store; without one, how pictures look.
 
     Raises:
-        BadWeights: The classifier's file is missing, corrupt, or not the one that the reference names.
+        BadWeights: The file is missing, corrupt, or not the one that the reference names.
     """
     if network.is_nobody:
-        return registry.DEFAULT, ""
-    return NetworkEmbedder(f"network-{network.version}", open_classifier(store, network)), network.weights_key
+        return registry.DEFAULT
+    return embedder_of_weights(fetch_weights(store, network), network.version)
+
+
+def embedder_of_weights(weights: Path, version: str) -> Embedder:
+    """Return the features of a classifier, or of a detector of boxes, as an embedder.
+
+    Raises:
+        BadWeights: The file is missing or corrupt, or is neither.
+    """
+    try:
+        return NetworkEmbedder(f"network-{version}", warm_classifier(weights, version))
+    except BadWeights:  # no classifier: the next line says what else is wrong with it
+        return DetectorEmbedder(f"detector-{version}", load_detector(weights, version, SIDE_PX))
 
 
 def open_suggested(engine: Engine, store: Store, ref: DetectorRef, options: TilingOptions) -> SuggestedLooker:
@@ -141,12 +183,8 @@ def open_suggested(engine: Engine, store: Store, ref: DetectorRef, options: Tili
         BadWeights: It is not what was kept, or the weights of its embedder are not.
         ObjectMissing: The store does not have it.
     """
-    taught, suggester = _kept_warm(store, ref)
-    if not taught.network_key:
-        return SuggestedLooker(engine, store, suggester, registry.EMBEDDERS[taught.space.embedder], options)
-    version = taught.space.embedder.removeprefix("network-")
-    network = DetectorRef(version=version, weights_key=taught.network_key, name=ref.name)
-    return SuggestedLooker(engine, store, suggester, embedder_of(store, network)[0], options)
+    suggester, embedder = _kept_warm(store, ref)
+    return SuggestedLooker(engine, store, suggester, embedder, options)
 
 
 def taught_ref(store: Store, version: str, name: str = SUGGEST) -> DetectorRef | None:
@@ -156,14 +194,22 @@ def taught_ref(store: Store, version: str, name: str = SUGGEST) -> DetectorRef |
     return DetectorRef(version=version, weights_key=key, name=name) if is_version and store.has(key) else None
 
 
-def _kept_warm(store: Store, ref: DetectorRef) -> tuple[Taught, Suggester]:
+def _kept_warm(store: Store, ref: DetectorRef) -> tuple[Suggester, Embedder]:
     with _lock:  # a second thread waits for the first one's learner instead of making its own
         if ref.version not in _warm:
             taught = Taught.from_bytes(store.get(ref.weights_key), ref.version)
             suggester = taught.suggester()
             _ = suggester.trust  # measured once, here
-            _warm[ref.version] = taught, suggester
+            _warm[ref.version] = suggester, _embedder_again(store, taught)
             while len(_warm) > WARM_AT_MOST:
                 _warm.popitem(last=False)
         _warm.move_to_end(ref.version)
         return _warm[ref.version]
+
+
+def _embedder_again(store: Store, taught: Taught) -> Embedder:
+    name = taught.space.embedder
+    if not taught.network_key:
+        return registry.EMBEDDERS[name]
+    version = name.rpartition("-")[2]
+    return embedder_of(store, DetectorRef(version=version, weights_key=taught.network_key, name=name))
