@@ -22,7 +22,7 @@ from infra.gateway.gallery.kept import Remembered
 from infra.gateway.pictures import ItemPictures
 from infra.stack.doors.guard import guard
 from tasks.monitor.gallery.facts import read_facts
-from tasks.monitor.gallery.filters import Filter, pictures_of
+from tasks.monitor.gallery.filters import Filter, first_pictures, pictures_of
 from tasks.monitor.gallery.shown import picture_page
 from tasks.triage import reasons
 from tasks.triage.reasons import ODD_PICTURES, Why, why_of
@@ -279,6 +279,23 @@ def test_what_is_known_of_pictures_is_read_again_once_something_has_changed(engi
     assert first.item_id in pictures_of(engine, NAME, Filter(state="settled"), settled)
     put_answer(engine, first, "1", 4.0, "ann@example.org", 1)
     assert pictures_of(engine, NAME, Filter(person="ANN@example.org")) == [first.item_id]
+
+
+def test_the_first_page_after_a_start_is_that_of_all_pictures(
+    engine: Engine, store: FolderStore, ids: list[str]
+) -> None:
+    with writing(engine) as session:
+        upsert(session, Batch, [{"id": "b3", "collection": NAME}])
+        places = [{"batch_id": "b3", "item_id": id_, "position": n, "reasons": []} for n, id_ in enumerate(ids[::-1])]
+        upsert(session, BatchItem, places)
+    of_all = pictures_of(engine, NAME, Filter())
+    assert [first_pictures(engine, NAME, most) for most in (1, 4, 60)] == [(of_all[:n], 5) for n in (1, 4, 5)]
+    assert first_pictures(engine, "other", 60) == ([], 0)
+    gallery = Gallery(engine, ItemPictures(engine, store), "secret", "http://studio:1")
+    first = gallery.grid(NAME, Filter(), 1)
+    gallery._order(NAME, Filter())  # by now all is known
+    assert gallery.grid(NAME, Filter(), 1) == first
+    gallery.close()
 
 
 def test_a_picture_of_two_batches_is_shown_once_where_it_was_first_taken_in(engine: Engine, ids: list[str]) -> None:

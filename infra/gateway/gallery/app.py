@@ -24,7 +24,7 @@ from infra.gateway.images import ITEM_ID, OUT_OF_REACH, told_of
 from infra.gateway.pictures import ItemPictures
 from tasks.monitor.collections import CollectionProgress, read_collections
 from tasks.monitor.gallery.facts import Facts, read_facts
-from tasks.monitor.gallery.filters import Filter, pictures_of
+from tasks.monitor.gallery.filters import Filter, first_pictures, pictures_of
 from tasks.monitor.gallery.shown import picture_page, thumbnails
 
 PAGE_SIZE = 60
@@ -63,7 +63,7 @@ class Gallery:
     def index(self) -> str:
         """Return the page of all collections; those that somebody is about to open are read meanwhile."""
         for one in sorted(self._all(), key=lambda one: one.pictures, reverse=True)[:MOST_COLLECTIONS]:
-            self._facts.prepare(one.name, partial(read_facts, self._engine, one.name))
+            self._prepare(one.name)
         return self._render("index.html", collections=self._all())
 
     def grid(self, collection: str, wanted: Filter, page: int) -> str:
@@ -73,8 +73,13 @@ class Gallery:
             BadOption: There is no such collection.
         """
         progress = self._find(collection)
-        ids = self._order(collection, wanted)
-        last = max(1, -(-len(ids) // PAGE_SIZE))
+        if page <= 1 and wanted == Filter() and not self._facts.has(collection):
+            self._prepare(collection)  # for the next page; this one needs no order of all
+            ids, count = first_pictures(self._engine, collection, PAGE_SIZE)
+        else:
+            ids = self._order(collection, wanted)
+            count = len(ids)
+        last = max(1, -(-count // PAGE_SIZE))
         page = min(max(1, page), last)
         shown = thumbnails(self._engine, collection, ids[(page - 1) * PAGE_SIZE : page * PAGE_SIZE])
         return self._render(
@@ -82,7 +87,7 @@ class Gallery:
             progress=progress,
             wanted=wanted,
             pictures=shown,
-            count=len(ids),
+            count=count,
             page=page,
             last=last,
             query=self._query(collection, wanted),
@@ -113,6 +118,9 @@ class Gallery:
             colours=self._colours(progress),
             label_studio=self._label_studio,
         )
+
+    def _prepare(self, collection: str) -> None:
+        self._facts.prepare(collection, partial(read_facts, self._engine, collection))
 
     def close(self) -> None:
         """Wait for what is read beside; nothing can be asked any more then."""

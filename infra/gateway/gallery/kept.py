@@ -63,6 +63,12 @@ class Remembered(Generic[Value]):
             self._beside.submit(self._renew, key, again)
         return entry.value
 
+    def has(self, key: Hashable) -> bool:
+        """Say whether there is something to show for a key without waiting."""
+        with self._lock:
+            entry = self._found.get(key)
+        return entry is not None and time.monotonic() - entry.at < self._stale_s
+
     def prepare(self, key: Hashable, work_out: Callable[[], Value]) -> None:
         """Work out beside what nobody has asked yet and somebody is about to."""
         with self._lock:

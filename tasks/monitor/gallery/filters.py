@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
-from sqlalchemy import ColumnElement, Engine, exists
+from sqlalchemy import ColumnElement, Engine, distinct, exists, func
 from sqlalchemy import select as select_columns
 from sqlmodel import col
 
@@ -61,6 +61,27 @@ def pictures_of(engine: Engine, collection: str, wanted: Filter, facts: Facts | 
     ):
         left &= condition
     return [known.items[number] for number in _in_order(known, np.flatnonzero(left), wanted.order)]
+
+
+def first_pictures(engine: Engine, collection: str, most: int) -> tuple[list[str], int]:
+    """Return the ids of the first pictures of a collection, and how many it has: what a filter without wishes leaves.
+
+    Args:
+        engine: The catalogue.
+        collection: Whose.
+        most: So many ids.
+    """
+    batches = select_columns(col(Batch.id)).where(col(Batch.collection) == collection)
+    found: dict[str, None] = {}
+    with reading(engine) as session:
+        count = select_columns(func.count(distinct(col(BatchItem.item_id)))).where(col(BatchItem.batch_id).in_(batches))
+        for batch_id in session.execute(batches.order_by(col(Batch.created_at))).scalars().all():
+            places: Any = select_columns(col(BatchItem.item_id)).where(col(BatchItem.batch_id) == batch_id)
+            places = places.order_by(col(BatchItem.position), col(BatchItem.item_id)).limit(most + len(found))
+            found |= dict.fromkeys(session.execute(places).scalars())
+            if len(found) >= most:
+                break
+        return list(found)[:most], int(session.execute(count).scalar_one())
 
 
 def _by_place(known: Facts, wanted: Filter) -> Iterator[Bools]:
