@@ -16,6 +16,8 @@ from blocks.errors import BadOption, BadWeights
 from blocks.servers.experiments import Experiments
 from blocks.storage.stores import Store
 from flows.options import LineOptions
+from infra.cli.checks import check_detector
+from infra.cli.label_request import LabelRequest
 from tasks.detect.backends.safe_weights import version_of
 from tasks.detect.plan import plan_tiling
 from tasks.detect.proposals import ProposalCounts, propose
@@ -30,6 +32,8 @@ from tasks.settle.report import SettleReport
 from tasks.suggest.asked_for import AskedFor, asked_of
 from tasks.suggest.taught import Taught
 from tasks.train.registry import resolve_detector
+from tasks.train.steps import choose_detector
+from tasks.train.steps import resolve_detector as resolve_step
 from tasks.train.teaching import find_taught, labels_that_teach
 from tasks.triage.decide import decide
 from tasks.triage.options import TriageOptions
@@ -279,3 +283,33 @@ def test_suggestions_are_of_whole_items_by_learners_that_there_are(line: Line) -
     with pytest.raises(BadOption, match="and not boxes"):
         find_taught(line.engine, line.store, line.experiments, "hues", "suggest")
     assert line.learn(spec="champion") is None
+
+
+def test_a_batch_keeps_what_was_learnt_when_it_was_opened(line: Line, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    plugged = {"open_catalog": line.engine, "open_store": line.store, "open_experiments": line.experiments}
+    for name, plug in plugged.items():
+        monkeypatch.setattr(f"tasks.train.steps.{name}", lambda _plugs, plug=plug: plug)
+    line.run("b1")
+    batch = open_batch(line.engine, "b2", "hues", SIZE)
+    first = choose_detector.fn(batch, "suggest", label_kind="classes")
+    assert first.is_taught
+    with writing(line.engine) as session:
+        for label in session.exec(select(Label).limit(5)).all():
+            label.retracted = True
+    assert choose_detector.fn(batch, "suggest", label_kind="classes") == first
+    assert resolve_step.fn("hues", "suggest", label_kind="classes").version != first.version
+
+
+def test_the_terminal_says_who_suggests_and_refuses_weights_that_cannot_be_used(line: Line, tmp_path: Path) -> None:
+    def told(detector: str) -> str:
+        request = LabelRequest(None, "hues", tuple(COLOURS), detector, {}, 0.6, 640, None, 2, label_kind="classes")
+        meant, lines = check_detector(line.engine, line.experiments, line.store, request)
+        assert meant.is_nobody
+        return " ".join(lines)
+
+    assert told("suggest:arow") == (
+        "detector: what the labels of hues teach (suggest:arow), and nobody before two classes have some"
+    )
+    (tmp_path / "bad.pt").write_bytes(b"no weights at all")
+    with pytest.raises(BadWeights, match=r"bad\.pt"):
+        told(f"suggest:arow:{tmp_path / 'bad.pt'}")
