@@ -63,8 +63,7 @@ class LineOptions(Renamed):
         default=None, description="Let people confirm very sure boxes on pages of crops; empty: nobody looks at them."
     )
     parts: PartOptions | None = Field(
-        default=PartOptions(),
-        description="When a picture with many objects is asked in parts; empty: always as a whole.",
+        default=PartOptions(), description="When a picture with many objects is asked in parts; empty: always whole."
     )
     risk_control: RiskControlOptions | None = Field(
         default=None,
