@@ -69,9 +69,11 @@ class ImportReport(Frozen):
     def told(self) -> list[str]:
         """Return what a person is told, line by line."""
         pictures, labels = self.counts.pictures, self.counts.labels
+        read = self.read.get("labels", 0)
+        used = read - self.read.get("labels of no use", 0)
         lines = [
-            f"{self.name} ({self.format}): {self.read.get('labels', 0):,} labels of {len(self.classes)} classes on "
-            f"{self.read.get('pictures', 0):,} pictures were read for {self.collection}, as {self.purpose}"
+            f"{self.name} ({self.format}): {read:,} labels on {self.read.get('pictures', 0):,} pictures were read for "
+            f"{self.collection}, as {self.purpose}; {used:,} of them, of {len(self.classes)} classes, are of use"
         ]
         lines += self.names
         lines += [f"pictures {what}: {count:,}" for what, count in pictures.items()]

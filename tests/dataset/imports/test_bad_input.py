@@ -8,7 +8,7 @@ from sqlmodel import select
 
 from blocks.database.engine import reading
 from blocks.database.tables import Source
-from blocks.errors import BadInput, BadOption, BadTruth
+from blocks.errors import BadInput, BadOption, BadTruth, UnknownClass
 from blocks.storage.stores import Store
 from tasks.dataset.imports import report as told
 from tasks.dataset.imports.options import ImportOptions
@@ -48,12 +48,26 @@ def test_a_format_that_is_not_there_is_refused_with_those_that_are(
         bring(engine, store, yolo(tmp_path / "set", {"a.png": [CAR]}), format="yollo")
 
 
-def test_a_wrong_format_finds_nothing_and_settles_nothing(engine: Engine, store: Store, tmp_path: Path) -> None:
+def test_a_wrong_format_is_refused_with_what_lies_there(engine: Engine, store: Store, tmp_path: Path) -> None:
     draw(tmp_path / "set" / "a.png")
     yolo(tmp_path / "set", {"a.png": [CAR]})
-    report = bring(engine, store, tmp_path / "set", format="voc")
-    assert report.counts.pictures == {told.TO_LABEL: 1}, "nothing says that the picture is empty"
-    assert labels(engine) == []
+    with pytest.raises(
+        BadTruth, match=r"none of the 1 pictures .* in the format voc\. What lies there looks like yolo"
+    ):
+        bring(engine, store, tmp_path / "set", format="voc")
+    assert nothing_came_in(engine)
+
+
+def test_a_class_that_the_labels_lack_is_refused_and_settles_no_picture_as_empty(
+    engine: Engine, store: Store, tmp_path: Path
+) -> None:
+    draw(tmp_path / "set" / "a.png")
+    yolo(tmp_path / "set", {"a.png": [CAR]})
+    with pytest.raises(UnknownClass, match=r"class 'cat' is not in the labels.*car.*bus"):
+        bring(engine, store, tmp_path / "set", classes=("car", "cat"))
+    assert nothing_came_in(engine)
+    report = bring(engine, store, tmp_path / "set", classes=("bus",))
+    assert report.counts.pictures == {told.SETTLED: 1}, "the dataset knows buses, and says that there is none"
 
 
 def test_labels_without_pictures_and_pictures_without_labels_are_told_of(

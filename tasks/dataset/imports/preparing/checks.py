@@ -2,16 +2,20 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from blocks.database.engine import reading
 from blocks.database.tables import Batch, Label
-from blocks.errors import BadOption, UnknownClass
+from blocks.errors import BadOption, BadTruth, UnknownClass
 from blocks.naming.names import check_class, check_classes
 from blocks.shapes import Box, Shape
+from tasks.dataset.formats.opened import OpenDataset
 from tasks.dataset.formats.reading.faults import FaultyLabel, Oddity
+from tasks.dataset.formats.reading.files import DatasetFiles
+from tasks.dataset.formats.reading.look import format_of
 from tasks.intake.label_kinds import noted_kind
 from tasks.kinds.protocol import LabelKind
 from tasks.kinds.registry import KINDS, label_kind
@@ -103,6 +107,42 @@ def check_renames(renames: Mapping[str, str], own: Sequence[str]) -> tuple[str, 
         for here, names in sources.items()
         if names != [here]
     )
+
+
+def check_asked_classes(asked: Sequence[str], known: Sequence[str]) -> None:
+    """Refuse a class that labels cannot speak of: pictures would count as known to be without it.
+
+    Args:
+        asked: Names here.
+        known: All names of the dataset, as they are called here; one that no label has may be among them.
+
+    Raises:
+        UnknownClass: One is not in the dataset.
+    """
+    for name in asked:
+        if name not in known:
+            raise UnknownClass.named(name, known, "the labels, so they do not tell where there is none")
+
+
+def check_has_labels(path: Path, dataset: OpenDataset, pictures: int) -> None:
+    """Refuse pictures of which no file of the format says anything: the format is another one.
+
+    Args:
+        path: The folder.
+        dataset: All of it has been read.
+        pictures: So many.
+
+    Raises:
+        BadTruth: No picture has labels.
+    """
+    without = dataset.problems.tallies.get(Oddity.PICTURE_WITHOUT_LABELS)
+    if without is None or without.count < pictures:
+        return
+    try:
+        look = f"What lies there looks like {format_of(DatasetFiles(path))}: leave the format away, or name that"
+    except BadTruth:
+        look = "Name the folder or the file that has them"
+    raise BadTruth(f"none of the {pictures:,} pictures in {path} has labels in the format {dataset.format}. {look}.")
 
 
 def check_new_classes(engine: Engine, collection: str, names: Sequence[str]) -> None:

@@ -32,7 +32,14 @@ from tasks.dataset.imports.plan import (
     problems_key,
 )
 from tasks.dataset.imports.preparing.archives import is_archive, unpack
-from tasks.dataset.imports.preparing.checks import KindChooser, check_new_classes, check_renames, check_usable_class
+from tasks.dataset.imports.preparing.checks import (
+    KindChooser,
+    check_asked_classes,
+    check_has_labels,
+    check_new_classes,
+    check_renames,
+    check_usable_class,
+)
 from tasks.dataset.imports.preparing.known_pictures import KnownPictures
 from tasks.intake.sequences import readable
 
@@ -78,9 +85,9 @@ def prepare_import(
         pictures_in_part: So many come in at once.
 
     Raises:
-        BadTruth: There is nothing to read, or it is of no known format, or of several.
+        BadTruth: There is nothing to read, or it is of no known format, of several, or of another than is said.
         BadOption: There is no such format, no picture, another kind of label, or classes that nobody can tell apart.
-        UnknownClass: One that is to be renamed is not in the labels.
+        UnknownClass: One that is to be renamed, or is asked for, is not in the labels.
     """
     path, unpacking = Path(options.path).expanduser().resolve(), Problems()
     if is_archive(path):
@@ -100,7 +107,9 @@ def prepare_import(
             raise BadOption(
                 f"{path} has no labels of pictures in the format {dataset.format}: name the folder that has"
             )
+        check_has_labels(path, dataset, read.facts["pictures"])
         renames = check_renames(options.rename, dataset.own_classes)
+        check_asked_classes(options.classes or (), dataset.classes)
         kind = chooser.check()
         check_new_classes(engine, options.collection, list(read.classes))
         parts = _cut(read, dataset.problems, PartWriter(Path(folder), pictures_in_part))
