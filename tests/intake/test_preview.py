@@ -20,7 +20,7 @@ def fill(folder: Path, *names: str, data: bytes = PNG) -> Path:
 
 def test_pictures_are_known_by_how_they_begin_whatever_their_name(tmp_path: Path) -> None:
     fill(tmp_path, "a.png", "b.jfif", "deep/no-suffix")
-    fill(tmp_path, "notes.md", "empty.jpg", data=b"")
+    fill(tmp_path, "notes.odt", "empty.jpg", data=b"")
     look = look_into(tmp_path)
     assert (look.files, look.pictures, look.is_all) == (5, 3, True)
 
