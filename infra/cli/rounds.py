@@ -25,6 +25,15 @@ def check_can_learn(engine: "Engine", collection: str, look: "FolderLook | None"
         look.refuse_one_sequence()
 
 
+def warn_of_one_sequence(engine: "Engine", collection: str, look: "FolderLook | None") -> str:
+    """Say, before any picture is taken in, that a line labels all and yet nothing could be trained; empty: it could."""
+    from tasks.intake.sequences import count_splits
+
+    if look is None or any(count_splits(engine, collection).values()):
+        return ""
+    return look.about_one_sequence()
+
+
 def keep_first_weights(store: "Store", request: LabelRequest) -> str:
     """Check the weights that trainings shall begin with, keep them, and return their version; empty without any.
 

@@ -1,5 +1,6 @@
 """From what is wanted to a forecast: the line as it can be tried here, the dry run, and its numbers."""
 
+from math import ceil
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -67,7 +68,12 @@ def foretell(
         labels=numbers.total("labels"),
         precision=numbers.ratio("right", "labels"),
         recall=numbers.ratio("right", "true"),
-        notes=(*sample.notes, *_of_size(len(run.pictures), wanted), *left_out, *_of_detector(run, wanted)),
+        notes=(
+            *sample.notes,
+            *_of_size(len(run.pictures), sample.pictures, wanted),
+            *left_out,
+            *_of_detector(run, wanted),
+        ),
     )
 
 
@@ -135,10 +141,14 @@ def _queue(queue: str, run: DryRun, numbers: Resampled, pay: Pay) -> QueueForeca
     )
 
 
-def _of_size(pictures: int, wanted: Tried) -> list[str]:
-    if wanted.detector.is_nobody or pictures * wanted.line.triage.audit_share >= 1:
+def _of_size(pictures: int, of: int, wanted: Tried) -> list[str]:
+    share = wanted.line.triage.audit_share
+    if wanted.detector.is_nobody or pictures >= of or pictures * share >= 1:
         return []
-    return [f"of {pictures} pictures one for the audit is more than its share: try more with --sample"]
+    return [
+        f"one picture at least is drawn whole for the audit, and of the {pictures} tried that is more than its share "
+        f"of {share:.0%}, so this is a guess from above: {ceil(1 / share)} pictures or more tell better (--sample)"
+    ]
 
 
 def _of_detector(run: DryRun, wanted: Tried) -> list[str]:

@@ -8,7 +8,7 @@ from rich.table import Table
 from infra.forecast.result import Forecast, Interval
 
 TRUTHS = {
-    "labels": "what people (or an import) have settled on these pictures",
+    "labels": "labels that there are: of --truth, or what people or an import have settled on these pictures",
     "detector": "what the detector proposes",
     "objects": "what was made up: as many objects on average as were said, or as the settled pictures have",
 }

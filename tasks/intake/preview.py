@@ -53,14 +53,20 @@ class FolderLook:
         Raises:
             BadOption: All are one sequence.
         """
-        if self.is_all and len(self.sequences) == 1 and not self.unmatched:
-            raise BadOption(
-                f"all {self.files} pictures are one sequence ({self.sequences[0]!r}: their path without its last "
-                "number), and pictures of one sequence never part between training and test. So none could be held out "
-                "for testing, and no detector would be trained. If no two of them belong together, as frames of a "
-                "video do, add --sequences '(.+)'; else say with it by which part of their paths they are told. "
-                "Without any model: --detector nobody."
-            )
+        told = self.about_one_sequence()
+        if told:
+            raise BadOption(f"{told} Without any model: --detector nobody.")
+
+    def about_one_sequence(self) -> str:
+        """Say that none could be held out for testing, and what to do about it; empty: some could be."""
+        if not self.is_all or len(self.sequences) != 1 or self.unmatched:
+            return ""
+        return (
+            f"all {self.files} pictures are one sequence ({self.sequences[0]!r}: their path without its last "
+            "number), and pictures of one sequence never part between training and test. So none could be held out "
+            "for testing, and no detector would be trained. If no two of them belong together, as frames of a "
+            "video do, add --sequences '(.+)'; else say with it by which part of their paths they are told."
+        )
 
     def about_sequences(self) -> str:
         """Say what the pattern finds, so that a slip is seen before thousands of pictures are split by it."""

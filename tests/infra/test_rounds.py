@@ -128,6 +128,15 @@ def test_pictures_of_which_none_could_be_tested_on_are_refused_before_they_are_t
     assert label(home, str(photos), "--detector", "nobody", "--no-wait").exit_code == 0
 
 
+def test_with_a_detector_such_pictures_are_labelled_and_it_is_said_that_nothing_can_be_trained(
+    home: Path, photos: Path, tiny_weights: Path, started: list[tuple[str, dict[str, Any]]]
+) -> None:
+    (photos / "there_1.png").rename(photos / "here_2.png")
+    shown = labelline(home, "label", str(photos), "--classes", "red", "--detector", str(tiny_weights), "--no-wait")
+    assert (shown.exit_code, [name for name, _ in started][:1]) == (0, ["intake"]), shown.output
+    assert "mind: all 2 pictures are one sequence ('here_'" in shown.output
+
+
 def test_weights_to_begin_with_are_checked_before_and_kept(
     home: Path,
     engine: Engine,

@@ -76,4 +76,8 @@ def told(result: "TakenAlong", fmt: "Format", images: "Images") -> Iterator[str]
     yield f"snapshot {result.snapshot.id[:12]} ({certificate}); snapshot.json has all of this"
     empty = [split for split in ("train", "val") if not result.pictures[split]]
     if fmt == "yolo" and empty:
-        yield f"there is no picture in {' and '.join(empty)}: sequences never part, so label more of them"
+        yield (
+            f"there is no picture in {' and '.join(empty)}: pictures of one sequence never part, so label some of "
+            "other sequences. If no two pictures belong together, take them in again under another --name, with "
+            "--sequences '(.+)'"
+        )

@@ -19,7 +19,13 @@ from infra.cli.progress.label_report import tell_labels
 from infra.cli.progress.line_progress import count_intake, count_unbatched, describe_settled
 from infra.cli.progress.rounds_view import follow_rounds, follow_training
 from infra.cli.readiness import running_stack
-from infra.cli.rounds import check_can_learn, keep_first_weights, loop_parameters, rounds_in_words
+from infra.cli.rounds import (
+    check_can_learn,
+    keep_first_weights,
+    loop_parameters,
+    rounds_in_words,
+    warn_of_one_sequence,
+)
 from infra.cli.words import this_command
 from infra.stack.orchestration.cancelling import runs_of
 from infra.stack.orchestration.connection import connected
@@ -72,6 +78,8 @@ def label_folder(home: Path, request: LabelRequest, *, wait: bool) -> Callable[[
         request = replace(request, begin_with=keep_first_weights(store, request))
         if in_rounds:
             check_can_learn(engine, request.collection, look)
+        elif not meant.is_nobody and (told_of_one := warn_of_one_sequence(engine, request.collection, look)):
+            console.print(f"mind: {told_of_one}")
         if request.folder is not None:
             _take_in(client, state, engine, request, request.folder)
         runs = [label_in_rounds(client, state, engine, request, meant, wait=wait)] if in_rounds else []

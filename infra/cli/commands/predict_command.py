@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from blocks.errors import BadOption, UnknownClass
-from blocks.plugs import open_experiments, open_store
+from blocks.plugs import open_catalog, open_experiments, open_store
 from blocks.storage.stores import FolderStore, Store
+from infra.cli.collections import require_collection
 from infra.cli.readiness import running_stack
 from infra.cli.words import did_you_mean
 from infra.stack.orchestration.connection import connected
@@ -163,5 +164,6 @@ def _detector_of(home: Path, request: PredictRequest) -> Iterator[_Opened]:
         asked = (request.collection, request.detector, request.label_kind)
         meant = find_meant(experiments, store, *asked)
         if meant.is_nobody:
+            require_collection(open_catalog(PLUGS), request.collection)
             raise BadOption(f"{request.collection} has no detector yet: train one with `labelline label` or `retrain`")
         yield _Opened(resolve_detector(experiments, store, *asked), store, meant.classes)

@@ -106,4 +106,6 @@ def _folder(one: CollectionProgress) -> str:
 
 
 def _classes(one: CollectionProgress) -> str:
-    return shlex.quote(",".join(f'"{name}"' if "," in name else name for name in one.by_class)) or "CLASSES"
+    if not one.by_class:
+        return "CLASSES"
+    return shlex.quote(",".join(f'"{name}"' if "," in name else name for name in one.by_class))

@@ -43,14 +43,14 @@ def place_of(folder: str) -> Path:
     return Path(folder).absolute()
 
 
-def check_target(folder: Path, store: Store, images: str, *, overwrite: bool = False) -> str:
+def check_target(folder: Path, store: Store, images: str, *, overwrite: bool | None = None) -> str:
     """Refuse a place for a dataset before anything is written there.
 
     Args:
         folder: Where it goes.
         store: Where the pictures are.
         images: What becomes of them.
-        overwrite: Whether an earlier export may be there.
+        overwrite: Whether an earlier export may be there; None: nobody could ask for that.
 
     Returns:
         What will be replaced, as a sentence; empty: nothing.
@@ -72,12 +72,12 @@ def check_target(folder: Path, store: Store, images: str, *, overwrite: bool = F
     return replaced
 
 
-def _replaceable(folder: Path, *, overwrite: bool) -> str:
+def _replaceable(folder: Path, *, overwrite: bool | None) -> str:
     """Say which export is replaced; one that nobody may replace, or anything else, is refused."""
     facts, listed = _read(folder / FACTS), _read(folder / LISTED)
     is_ours = isinstance(facts, dict) and isinstance(facts.get("snapshot"), str) and isinstance(listed, list)
     if not overwrite or not is_ours:
-        hint = "; --overwrite replaces an export that lies there" if is_ours else ""
+        hint = "; --overwrite replaces an export that lies there" if is_ours and overwrite is not None else ""
         why = " and holds no export that could be replaced" if overwrite else ""
         raise BadOption(
             f"{folder} is there and not empty{why}: name a folder that does not exist yet, or an empty one{hint}"

@@ -83,3 +83,10 @@ def test_the_next_command_names_the_home_that_was_typed(home: Path, catalog: Eng
     typed = CliRunner().invoke(app, ["--home", str(home), "show", "lots"])
     assert f"next: labelline --home {shlex.quote(str(home))} " in typed.output.replace("\n", " ")
     assert "next: labelline label" in labelline(home, "show", "lots").output
+
+
+def test_where_no_label_tells_the_classes_the_next_command_has_a_word_in_their_place(
+    home: Path, catalog: Engine, store: FolderStore
+) -> None:
+    make_batch(catalog, items=2, batch_id="b2", collection="roads", first=10)
+    assert "labelline label FOLDER --classes CLASSES --name roads" in labelline(home, "show", "roads").output
