@@ -55,6 +55,10 @@ class ImageTooLarge(BadInput):
     """An image with more pixels than this machine is allowed to decode."""
 
 
+NAMES_SHOWN = 20
+"""Known names in a message; COCO has 80, and the hint behind them is what helps."""
+
+
 class UnknownClass(BadInput):
     """A class name that is not among the known ones."""
 
@@ -64,7 +68,9 @@ class UnknownClass(BadInput):
         names = list(known)
         close = difflib.get_close_matches(name, names, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
-        return cls(f"class {name!r} is not in {where} (known: {', '.join(names) or 'none'}).{hint}")
+        more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+        told = ", ".join(names[:NAMES_SHOWN]) or "none"
+        return cls(f"class {name!r} is not in {where} (known: {told}{more}).{hint}")
 
 
 class UnknownQuestionKind(BadInput):

@@ -11,7 +11,7 @@ from infra.cli.typed.choices import DrawingName, TruthFormatName
 
 people_app = typer.Typer()
 
-DETECTOR = typer.Option(help="Weights (.pt, .onnx), a version, the champion, or nobody.")
+DETECTOR = typer.Option(help="Weights (.pt, .onnx), a version, the champion, import:NAME, or nobody.")
 TRUTH = typer.Option(exists=True, file_okay=False, help="Images with true labels to try, as for `simulate`.")
 
 
@@ -60,7 +60,7 @@ def simulate(
         DrawingName, typer.Option(help="What they have learnt; extreme points only in queues that are drawn so.")
     ] = DrawingName.CORNERS,
     seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same mistakes.")] = 0,
-    once: Annotated[bool, typer.Option("--once", help="End when nothing is open.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="End when nothing is open, not by Ctrl-C.")] = False,
 ) -> None:
     """Let simulated people answer the open questions of a collection through Label Studio."""
     from infra.annotators.people import People

@@ -78,6 +78,6 @@ def told(result: "TakenAlong", fmt: "Format", images: "Images") -> Iterator[str]
     if fmt == "yolo" and empty:
         yield (
             f"there is no picture in {' and '.join(empty)}: pictures of one sequence never part, so label some of "
-            "other sequences. If no two pictures belong together, take them in again under another --name, with "
-            "--sequences '(.+)'"
+            "other sequences. If no two pictures belong together: `labelline delete` the collection, and `labelline "
+            "import` this folder with --sequences '(.+)'"
         )

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from infra.stack.waiting import QueueReport
 from tasks.monitor.collections import CollectionProgress
@@ -33,7 +33,8 @@ def next_step(one: CollectionProgress, command: str) -> str:
 
 def show_collections(rows: Sequence[CollectionProgress], console: Console, command: str) -> None:
     """Print a line for each collection, and under it what comes next."""
-    table = Table("collection", "pictures", "settled", "left out", "asked", "labels", "human time", "s/label")
+    named = Column("collection", overflow="fold")
+    table = Table(named, "pictures", "settled", "left out", "asked", "labels", "human time", "s/label")
     for one in rows:
         left_out = one.files_set_aside + one.set_aside + one.skipped
         numbers = (one.pictures, one.settled, left_out, one.open_questions, one.labels)

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.text import Text
 
 from blocks.errors import StackError
 from infra.cli.progress.line_progress import BatchProgress, read_progress
@@ -23,6 +33,15 @@ if TYPE_CHECKING:
 console = Console(soft_wrap=True, markup=False, emoji=False)
 
 POLL_S = 1.0
+
+
+class CountColumn(MofNCompleteColumn):
+    """How many of how many, and nothing where nobody knows of how many."""
+
+    def render(self, task: Task) -> Text:
+        """Return what stands behind a bar."""
+        return Text() if task.total is None else super().render(task)
+
 
 IN_WORDS = {
     "Suspended": "asleep until people have answered",
@@ -58,7 +77,7 @@ def follow_label(client: "SyncPrefectClient", state: StackState, engine: "Engine
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        MofNCompleteColumn(),
+        CountColumn(),
         TimeElapsedColumn(),
     )
     with leaving_on_interrupt(state, run), Progress(*columns, console=console) as bars:

@@ -87,11 +87,13 @@ class ImportReport(Frozen):
         return lines
 
     def next_steps(self, command: str) -> list[str]:
-        """Return what a person may do next, as commands.
+        """Return what a person may do next, as commands; nothing where no label came in or was there.
 
         Args:
             command: What starts our command line.
         """
+        if not self.counts.labels:
+            return []
         name = shlex.quote(self.collection)
         if self.purpose == TRUTH:
             out = shlex.quote(f"{self.collection}-coco")

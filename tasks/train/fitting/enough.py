@@ -67,7 +67,8 @@ def refuse_too_few(
         raise NotEnoughData(
             f"{of} has {items.get('test', 0)} items and {found} to test on, and {options.min_test_boxes} are needed to "
             f"say whether a new detector is better: settle {_more(missing, items, labels, 'test')} in sequences of the "
-            "test split (a collection of one sequence has none: add images of another), or lower min_test_boxes."
+            "test split, or lower min_test_boxes. A collection of one sequence has none: add images of another. If no "
+            "two of its pictures belong together, export it, delete it, and import the export with --sequences '(.+)'."
         )
 
 

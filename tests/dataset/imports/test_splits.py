@@ -5,10 +5,12 @@ from pathlib import Path
 from sqlalchemy import Engine
 from sqlmodel import select
 
+from blocks.database.deletion import delete_rows
 from blocks.database.engine import reading
 from blocks.database.tables import SequenceSplit
 from blocks.storage.stores import Store
-from tests.dataset.imports.world import bring, draw, write
+from tasks.dataset.take_along import take_along
+from tests.dataset.imports.world import COLLECTION, bring, draw, write
 
 ROW = "0 0.5 0.5 0.2 0.2"
 
@@ -51,3 +53,20 @@ def test_a_sequence_that_the_dataset_parts_stays_whole(engine: Engine, store: St
     assert set(splits(engine)) == {"flight", "other"}
     assert splits(engine)["other"] == "test"
     assert splits(engine)["flight"] == "train", "by the rule: nothing to train on would be left"
+
+
+def test_one_sequence_is_parted_by_exporting_deleting_and_importing_with_a_pattern(
+    engine: Engine, store: Store, tmp_path: Path
+) -> None:
+    bring(engine, store, dataset(tmp_path / "set", [f"img_{number:03}" for number in range(12)]))
+    out = tmp_path / "out"
+    assert take_along(engine, store, COLLECTION, out, "yolo", "copy").pictures == {"train": 12}
+    bring(engine, store, out, collection="other", sequence_pattern="(.+)")
+    other = take_along(engine, store, "other", tmp_path / "other", "yolo", "copy").pictures
+    assert other == {"train": 12}, "a picture keeps the sequence that it was first taken in with"
+    delete_rows(engine, "other")
+    delete_rows(engine, COLLECTION)
+    bring(engine, store, out, sequence_pattern="(.+)")
+    parted = take_along(engine, store, COLLECTION, tmp_path / "parted", "yolo", "copy").pictures
+    assert all(parted[split] for split in ("train", "val", "test")), parted
+    assert sum(parted.values()) == 12
