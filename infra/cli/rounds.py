@@ -19,19 +19,20 @@ def check_can_learn(engine: "Engine", collection: str, look: "FolderLook | None"
     Raises:
         BadOption: All pictures are one sequence, in the folder and in the collection.
     """
-    from tasks.intake.sequences import count_splits
-
-    if look is not None and not sum(count_splits(engine, collection).values()):
+    if look is not None and not has_splits(engine, collection):
         look.refuse_one_sequence()
 
 
 def warn_of_one_sequence(engine: "Engine", collection: str, look: "FolderLook | None") -> str:
     """Say, before any picture is taken in, that a line labels all and yet nothing could be trained; empty: it could."""
+    return look.about_one_sequence() if look is not None and not has_splits(engine, collection) else ""
+
+
+def has_splits(engine: "Engine", collection: str) -> bool:
+    """Say whether any picture of a collection is in a sequence that has its split already."""
     from tasks.intake.sequences import count_splits
 
-    if look is None or any(count_splits(engine, collection).values()):
-        return ""
-    return look.about_one_sequence()
+    return any(count_splits(engine, collection).values())
 
 
 def keep_first_weights(store: "Store", request: LabelRequest) -> str:

@@ -137,6 +137,18 @@ def test_with_a_detector_such_pictures_are_labelled_and_it_is_said_that_nothing_
     assert "mind: all 2 pictures are one sequence ('here_'" in shown.output
 
 
+def test_a_pattern_that_comes_too_late_for_pictures_that_are_there_is_told_of(
+    home: Path, engine: Engine, photos: Path, started: list[tuple[str, dict[str, Any]]]
+) -> None:
+    said, asked = (
+        "taken in before keep their sequence",
+        (str(photos), "--name", "lot", "--sequences", "(.+)", "--no-wait"),
+    )
+    assert said not in label(home, *asked).output
+    in_collection(engine, ENOUGH)
+    assert said in label(home, *asked).output
+
+
 def test_weights_to_begin_with_are_checked_before_and_kept(
     home: Path,
     engine: Engine,

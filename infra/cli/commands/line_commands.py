@@ -21,6 +21,7 @@ from infra.cli.progress.rounds_view import follow_rounds, follow_training
 from infra.cli.readiness import running_stack
 from infra.cli.rounds import (
     check_can_learn,
+    has_splits,
     keep_first_weights,
     loop_parameters,
     rounds_in_words,
@@ -99,6 +100,8 @@ def _take_in(
     if elsewhere:
         told = " and ".join(elsewhere)
         console.print(f"{request.collection} has pictures of {told}: these are added to them (--name parts them)")
+    if request.sequence_pattern and has_splits(engine, request.collection):
+        console.print("mind: pictures that were taken in before keep their sequence, whatever --sequences says now")
     taken = start_run(
         client,
         deployed_as("intake"),
