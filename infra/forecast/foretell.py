@@ -147,7 +147,7 @@ def _of_size(pictures: int, of: int, wanted: Tried) -> list[str]:
         return []
     return [
         f"one picture at least is drawn whole for the audit, and of the {pictures} tried that is more than its share "
-        f"of {share:.0%}, so this is a guess from above: {ceil(1 / share)} pictures or more tell better (--sample)"
+        f"of {share:.0%}, so this is a guess from above: {min(ceil(1 / share), of)} pictures or more tell better (--sample)"
     ]
 
 
