@@ -145,9 +145,10 @@ def _of_size(pictures: int, of: int, wanted: Tried) -> list[str]:
     share = wanted.line.triage.audit_share
     if wanted.detector.is_nobody or pictures >= of or pictures * share >= 1:
         return []
+    enough = min(ceil(1 / share), of)
     return [
         f"one picture at least is drawn whole for the audit, and of the {pictures} tried that is more than its share "
-        f"of {share:.0%}, so this is a guess from above: {min(ceil(1 / share), of)} pictures or more tell better (--sample)"
+        f"of {share:.0%}, so this is a guess from above: {enough} pictures or more tell better (--sample)"
     ]
 
 
