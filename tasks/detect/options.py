@@ -106,10 +106,14 @@ class TilingOptions(Slimmed):
         """Return the same tiles without the calibration, which belongs to one detector."""
         return self.model_copy(update={"calibration": ""})
 
-    def recipe(self, classes: Sequence[str]) -> str:
+    def recipe(self, classes: Sequence[str], version: int = SCAN_VERSION) -> str:
         """Return 12 hex digits that name these options with these classes, whatever the order of the classes.
 
         Two scans of one item by one detector under one recipe find the same boxes, so the second need not be made.
+
+        Args:
+            classes: That are looked for.
+            version: Of what is done by these options; another one is another recipe.
         """
         fields = self.model_dump(exclude=_EXECUTION_ONLY)
         for name in ("calibration", "snug", "join"):
@@ -117,5 +121,5 @@ class TilingOptions(Slimmed):
                 del fields[name]  # as it was before there was such a thing: earlier scans stay valid
         if self.backend in ROUNDED:
             fields["backend"] = self.backend
-        text = json.dumps([SCAN_VERSION, fields, sorted(set(classes))], sort_keys=True, separators=(",", ":"))
+        text = json.dumps([version, fields, sorted(set(classes))], sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -14,6 +14,11 @@ FORMER_DEFAULTS = {"lr0": 0.001, "min_val_boxes": 200, "min_train_boxes": 20}
 """What stood where options are left open by now: a training that was done before is the same job today."""
 
 
+CUT_VERSION = 2
+"""Raise it with how training pictures are cut: a training that was done with others is another job. How scans merge
+what they find says nothing of that."""
+
+
 class TrainOptions(Frozen):
     """How a detector is fine-tuned. The network's input is the line's tile, so its size is no option here."""
 
@@ -97,7 +102,7 @@ class TrainOptions(Frozen):
             tiling: How images are cut.
             recipe: What fills in for options that are left open, where it is not what it always was.
         """
-        parts = [snapshot_id, base_version, self._as_formerly_written(), tiling.recipe(())]
+        parts = [snapshot_id, base_version, self._as_formerly_written(), tiling.recipe((), CUT_VERSION)]
         return hashlib.sha256("|".join(parts + [recipe] * bool(recipe)).encode()).hexdigest()[:12]
 
     def _as_formerly_written(self) -> str:

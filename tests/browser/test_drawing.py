@@ -24,7 +24,7 @@ from tasks.review.questions.kinds.part import PicturePart
 from tasks.review.questions.queue import mark_missed_queue
 from tasks.review.questions.staffing import AnnotatorPool
 from tasks.review.receiving.poll import read_all_changes
-from tests.browser.person import WAIT_MS
+from tests.browser.person import WAIT_MS, canvas_of
 from tests.chaos.post_office import open_gateway
 from tests.label_studio import EMAIL, PASSWORD
 
@@ -36,6 +36,10 @@ CORNERS = ((60, 60), (200, 80), (340, 200))
 SIDES = (70, 50)
 
 
+DRAWN = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+"""Waits until the page has drawn what came before: on a busy machine a press and a release may else come as one."""
+
+
 def drag(page: Page, x: float, y: float) -> None:
     page.mouse.move(x, y)
     page.mouse.down()
@@ -45,15 +49,16 @@ def drag(page: Page, x: float, y: float) -> None:
 
 
 def click_extreme_points(page: Page, x: float, y: float) -> None:
-    """Click as a hand does, which holds the button for a moment: four times, and nothing more."""
+    """Click as a hand does, four times and nothing more: the button is down while the page draws what it shows."""
     (wide, high), middle = SIDES, (SIDES[0] / 2, SIDES[1] / 2)
     for across, down in ((middle[0], 0), (0, middle[1]), (middle[0], high), (wide, middle[1])):
         page.mouse.move(x + across, y + down, steps=4)
-        page.wait_for_timeout(100)
+        page.evaluate(DRAWN)
         page.mouse.down()
         page.wait_for_timeout(60)
+        page.evaluate(DRAWN)
         page.mouse.up()
-        page.wait_for_timeout(100)
+        page.evaluate(DRAWN)
 
 
 DRAW: dict[Drawing, Callable[[Page, float, float], None]] = {"corners": drag, "extreme_points": click_extreme_points}
@@ -107,8 +112,7 @@ def test_three_boxes_are_drawn_with_one_choice_of_class_or_none(
         if part is not None:
             page.get_by_text(f"Part {part.number} of {part.of}", exact=False).wait_for(timeout=WAIT_MS)
         page.keyboard.press(keys) if keys else None
-        canvas = page.locator(".konvajs-content").first.bounding_box()
-        assert canvas is not None
+        canvas = canvas_of(page)
         for x, y in CORNERS:
             DRAW[drawing](page, canvas["x"] + x, canvas["y"] + y)
         page.screenshot(path=str(tmp_path / "drawn.png"))

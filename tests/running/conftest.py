@@ -110,6 +110,7 @@ def asked_line(stack: StackState, tmp_path_factory: pytest.TempPathFactory) -> A
     """Take three scenes in, and let a line ask about them."""
     scenes = draw_scenes(tmp_path_factory.mktemp("asked-line") / "scenes", 3, seed=5)
     line = {"collection": COLLECTION, "classes": list(CLASSES), "detector": str(STARTER), "retrain_after": 100_000}
+    line["parts"] = {"boxes": 60, "seconds": 80_000}  # two or three for each scene: somebody answers them one by one
     with connected(stack) as client:
         taken = start_run(client, deployed_as("intake"), folder=str(scenes.images), collection=COLLECTION).id
         wait_for_run(client, taken, LIMIT_S)

@@ -11,8 +11,8 @@ from blocks.database.tables import Answer, AnswerState, Label, QuestionState
 from infra.browser.screenshots import log_in, open_page
 from infra.demo.runs import wait_for_run
 from infra.stack.orchestration.connection import connected
+from tasks.review.questions.kinds.correct import CorrectPayload
 from tasks.review.questions.kinds.regions import ShownBox
-from tasks.review.questions.kinds.registry import read_payload
 from tests.browser.person import LabelStream, sign_up
 from tests.running.conftest import LIMIT_S, AskedLine
 
@@ -46,9 +46,11 @@ def test_a_person_mends_the_most_useful_question_and_the_sleeping_run_settles_wi
     questions = asked_line.questions()
     first = questions[0]
     assert first.project_id is not None
-    payload = read_payload(first.payload)
-    size_wh = (payload.width, payload.height)
-    to_move, to_delete = boxes_apart(payload.boxes)[:2]
+    payload = CorrectPayload.model_validate(first.payload)
+    assert payload.part is not None, "so many boxes come in parts"
+    size_wh = payload.part.size_wh
+    to_move, to_delete = boxes_apart(payload.part.shown(payload.boxes))[:2]
+    before = next(box for box in payload.boxes if box.id == to_move.id)
 
     sign_up(asked_line.server, EMAIL, PASSWORD)
     with open_page() as page:
@@ -80,8 +82,8 @@ def test_a_person_mends_the_most_useful_question_and_the_sleeping_run_settles_wi
     said = {box["id"]: box for box in answers[first.id].raw}
     assert len(said) == len(payload.boxes) - 1 and to_delete.id not in said
     assert [id_ for id_, box in said.items() if not box["untouched"]] == [to_move.id]
-    assert said[to_move.id]["x_min"] - to_move.x_min == pytest.approx(MOVED_PX[0], abs=2)
-    assert said[to_move.id]["y_min"] - to_move.y_min == pytest.approx(MOVED_PX[1], abs=2)
+    assert said[to_move.id]["x_min"] - before.x_min == pytest.approx(MOVED_PX[0], abs=2)
+    assert said[to_move.id]["y_min"] - before.y_min == pytest.approx(MOVED_PX[1], abs=2)
     assert to_delete.id not in in_force
     settled = in_force[to_move.id]
     assert (settled.origin, settled.answer_id) == ("person", answers[first.id].id)
