@@ -31,7 +31,8 @@ def squares(engine: Engine, store: Store) -> SnapshotRef:
 def test_from_nobody_to_champion(
     engine: Engine, experiments: Experiments, store: Store, squares: SnapshotRef, tiling: TilingOptions
 ) -> None:
-    options = SHORT.model_copy(update={"epochs": 16, "batch": 8, "lr0": 0.006, "scale": 0.0})
+    # From random numbers a training is a matter of chance: with half as many epochs one seed in four finds little.
+    options = SHORT.model_copy(update={"epochs": 32, "batch": 8, "lr0": 0.004, "scale": 0.0})
     trained = finetune(experiments, store, squares.id, NOBODY, options, tiling=tiling)
     run = experiments.client.get_run(trained.run_id)
     assert "A new detector trained" in run.data.tags["mlflow.note.content"]
