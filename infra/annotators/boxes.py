@@ -16,6 +16,7 @@ from infra.annotators.matching import match
 from infra.annotators.people import Mistake
 from infra.annotators.times import Stopwatch
 from infra.annotators.truth import AnnotatorBox
+from tasks.review.questions.kinds.part import is_middle_in
 
 KEEP_IOU = 0.5
 """From this IoU on people leave a box as it is: the measure of mAP50."""
@@ -144,9 +145,9 @@ def objects_of_part(
         seen = max(x_min, left) - left, max(y_min, top) - top, min(x_max, right) - left, min(y_max, bottom) - top
         if seen[0] >= seen[2] or seen[1] >= seen[3]:
             continue
-        x, y = (x_min + x_max) / 2, (y_min + y_max) / 2
-        is_meant = frame[0] <= x < frame[2] and frame[1] <= y < frame[3]
-        if is_meant or any(overlap >= KEEP_IOU for _, overlap in match([one.xyxy for one in shown], [seen]).values()):
+        if is_middle_in(frame, box.xyxy) or any(
+            overlap >= KEEP_IOU for _, overlap in match([one.xyxy for one in shown], [seen]).values()
+        ):
             found.append(replace(box, xyxy=seen))
     return tuple(found)
 

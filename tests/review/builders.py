@@ -154,6 +154,11 @@ def region(
     return {"id": id_, **shape, "original_width": WIDTH, "original_height": HEIGHT, **changes}
 
 
+def wrong(*ids: object) -> dict[str, object]:
+    """Return what Label Studio sends where somebody takes crops off a page."""
+    return {"id": "x", "type": "choices", "from_name": "wrong", "to_name": "page", "value": {"choices": list(ids)}}
+
+
 def webhook(
     question: Question, annotation_id: int = 1, minute: int = 0, action: str = "ANNOTATION_CREATED", **changes: Any
 ) -> dict[str, Any]:

@@ -24,6 +24,9 @@ PLACES = 400
 UNEVEN = 0.15
 """How far a cut may be from even, as a share of what there is to do, to cross fewer boxes."""
 
+TOO_UNEVEN = 1e6
+"""A cut that is less even still costs more than any number of boxes crossed; of such the most even is taken."""
+
 LEAST_MARGIN_PX = 24
 LEAST_SIDE_PX = 64
 """No part is smaller: a person must know where in the picture they are."""
@@ -105,7 +108,7 @@ def _cut(frame: Box, mine: Ints, marks: Marks, options: PartOptions, least_px: f
     )
     if best is None:
         return [frame]
-    _, axis, place = best
+    _, _, axis, place = best
     middles = (marks.edges[mine, axis] + marks.edges[mine, axis + 2]) / 2
     low, high = list(frame), list(frame)
     low[axis + 2] = high[axis] = place
@@ -117,8 +120,8 @@ def _cut(frame: Box, mine: Ints, marks: Marks, options: PartOptions, least_px: f
 
 def _best_place(
     frame: Box, axis: int, edges: Floats, share: Floats, wanted: float, least_px: float
-) -> tuple[tuple[bool, float, float], int, int] | None:
-    """Return how bad the best cut across an axis is, the axis and the place; None where nothing can be divided."""
+) -> tuple[float, float, int, int] | None:
+    """Return how bad the best cut across an axis is and how uneven, the axis, the place; None: nothing is divided."""
     start, end = frame[axis] + math.ceil(least_px), frame[axis + 2] - math.ceil(least_px)
     if end < start:
         return None
@@ -137,9 +140,9 @@ def _best_place(
     across = frame[3 - axis] - frame[1 - axis]
     longest = np.maximum(places - frame[axis], frame[axis + 2] - places)
     slim = np.maximum(0.0, across / np.minimum(places - frame[axis], frame[axis + 2] - places) - 3) + longest / across
-    costs = np.where(divides, np.where(uneven > UNEVEN, 1e6 * uneven, crossed + slim / 4), np.inf)
+    costs = np.where(divides, np.where(uneven > UNEVEN, TOO_UNEVEN * uneven, crossed + slim / 4), np.inf)
     at = int(np.lexsort((uneven, costs))[0])
-    return (bool(uneven[at] > UNEVEN), float(costs[at]), float(uneven[at])), axis, int(places[at])
+    return float(costs[at]), float(uneven[at]), axis, int(places[at])
 
 
 def _as_box(edges: Sequence[int]) -> Box:

@@ -167,6 +167,7 @@ def mark_missed_queue(classes: Sequence[str], annotators: Sequence[str] = ()) ->
             f"<p>3. Draw what is missing: {choose}{HOW_TO_DRAW['corners']}.</p>"
             "<p>4. Box only what you can see, and all of it. Submit, also when nothing is there.</p>"
             "<p>Some pictures come without any boxes on purpose: mark everything there.</p>"
+            "<p>A crowded picture comes in parts: mark what has its middle in the bright part.</p>"
         ),
         classes=tuple(classes),
         annotators=tuple(annotators),

@@ -27,6 +27,7 @@ from tests.review.builders import (
     proposal_id,
     questions,
     webhook,
+    wrong,
 )
 
 PAGES = confirm_page_queue(CLASSES)
@@ -35,10 +36,6 @@ FEW: list[ProposedBox] = [
     ("car", 0.8, Outcome.ASK, (100, 100, 180, 140)),
     ("car", 0.85, Outcome.ASK, (1500, 900, 1580, 940)),
 ]
-
-
-def wrong(*ids: str) -> dict[str, object]:
-    return {"id": "x", "type": "choices", "from_name": "wrong", "to_name": "page", "value": {"choices": list(ids)}}
 
 
 def paged(engine: Engine, boxes: list[ProposedBox] = FEW, why: tuple[str, ...] = (), doubtful: bool = True) -> int:

@@ -67,7 +67,7 @@ def is_part(subject: str) -> bool:
     return subject.startswith(SUBJECT)
 
 
-def middles_in(frame: Box, edges: Floats) -> Flags:
+def middles_in(frame: Bounds, edges: Floats) -> Flags:
     """Say of boxes whether their middles lie in a frame.
 
     Args:
@@ -81,7 +81,7 @@ def middles_in(frame: Box, edges: Floats) -> Flags:
     return np.asarray((x >= frame[0]) & (x < frame[2]) & (y >= frame[1]) & (y < frame[3]), dtype=np.bool_)
 
 
-def is_middle_in(frame: Box, bounds: Bounds) -> bool:
+def is_middle_in(frame: Bounds, bounds: Bounds) -> bool:
     """Say of one box whether its middle lies in a frame; both in pixels of the item."""
     return bool(middles_in(frame, np.array([bounds], np.float64))[0])
 

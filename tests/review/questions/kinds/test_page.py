@@ -38,6 +38,7 @@ from tests.review.builders import (
     proposal_id,
     questions,
     webhook,
+    wrong,
 )
 
 PAGES = confirm_page_queue(CLASSES)
@@ -48,10 +49,6 @@ SURE: list[ProposedBox] = [
 ]
 CROPS = [PageCrop(proposal_id=f"p{n}", item_id="a" * 64, crop=(0, 0, 120, 80), box=(20, 20, 100, 60)) for n in range(3)]
 SERVER = AnnotationServer("http://ls.example", "t", "http://gateway.example", "link-secret", "d")
-
-
-def wrong(*ids: object) -> dict[str, object]:
-    return {"id": "x", "type": "choices", "from_name": "wrong", "to_name": "page", "value": {"choices": list(ids)}}
 
 
 def write_pages(engine: Engine, crops: int = 24) -> int:
