@@ -16,7 +16,7 @@ from infra.annotators.matching import match
 from infra.annotators.people import Mistake
 from infra.annotators.times import Stopwatch
 from infra.annotators.truth import AnnotatorBox
-from tasks.review.questions.kinds.part import is_middle_in
+from tasks.review.questions.kinds.boxes.part import is_middle_in
 
 KEEP_IOU = 0.5
 """From this IoU on people leave a box as it is: the measure of mAP50."""

@@ -25,11 +25,11 @@ from infra.annotators.people import Person
 from infra.annotators.times import Drawing
 from tasks.review.posting.duplicates import list_tasks, where
 from tasks.review.posting.projects import plain_queue, project_title
+from tasks.review.questions.kinds.boxes.extreme_points import POINTS, as_points
+from tasks.review.questions.kinds.boxes.regions import ShownBox, read_boxes, to_regions
 from tasks.review.questions.kinds.choose import CANNOT_TELL, KIND
 from tasks.review.questions.kinds.classify import CLASS, chosen_region
 from tasks.review.questions.kinds.controls import BOX, IMAGE
-from tasks.review.questions.kinds.extreme_points import POINTS, as_points
-from tasks.review.questions.kinds.regions import ShownBox, read_boxes, to_regions
 from tasks.review.questions.kinds.registry import KINDS
 from tasks.review.questions.kinds.verify import CHECK
 from tasks.review.questions.slots import REFEREE, asked_queue, is_for_referees

@@ -10,8 +10,8 @@ from infra.annotators.times import Stopwatch
 from infra.annotators.truth import AnnotatorBox, TruePicture
 from tasks.kinds.geometry import iou_of_all
 from tasks.review.drafts.items_and_kinds import crop_around
+from tasks.review.questions.kinds.boxes.regions import AnsweredBox
 from tasks.review.questions.kinds.choose import CANNOT_TELL
-from tasks.review.questions.kinds.regions import AnsweredBox
 
 SAME_CROP_IOU = 0.6
 """A crop cut around an object overlaps the question's crop at least so much if the question is about that object."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from blocks.published_times import CHECK_COVERAGE, CONSIDER_CLASS, DRAW_BOX, DRAW_BOX_FAST, VERIFY_BOX
 from tasks.review.questions.expected import ADJUST_SHARE, CLICK_S, GLANCE_BOX_S
-from tasks.review.questions.kinds.extreme_points import Drawing as QueueDrawing
+from tasks.review.questions.kinds.boxes.extreme_points import Drawing as QueueDrawing
 
 Drawing = Literal["extreme-clicking", "classic"]
 

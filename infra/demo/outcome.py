@@ -20,7 +20,7 @@ from infra.demo.worth import Worth, worth_of_labels
 from infra.stack.servers.services import artifact_root, catalog_url, tracking_uri
 from infra.stack.state import StackState
 from tasks.detect.refs import DetectorRef
-from tasks.review.questions.kinds.extreme_points import Drawing
+from tasks.review.questions.kinds.boxes.extreme_points import Drawing
 from tasks.settle.effort import Effort, effort_of
 from tasks.settle.labels import settle
 from tasks.train.evaluate import Evaluation, evaluate

@@ -11,7 +11,7 @@ from infra.demo.scenes.drawing import draw_scenes
 from infra.demo.scenes.vehicles import CLASSES, TRUCK_KINDS
 
 if TYPE_CHECKING:
-    from tasks.review.questions.kinds.extreme_points import Drawing
+    from tasks.review.questions.kinds.boxes.extreme_points import Drawing
 
 SCENES, SEED = 24, 0
 STARTER = Path(__file__).parent / "starter.pt"

@@ -16,7 +16,7 @@ from tasks.review.consensus.annotator_skill import QueueSkills, Skill, faultless
 from tasks.review.consensus.box_consensus import Consensus, agree_on_boxes
 from tasks.review.consensus.box_matching import Matched, PersonAnswer, match_boxes
 from tasks.review.consensus.overlap_rule import Slots, Step, next_step_of_boxes
-from tasks.review.questions.kinds.regions import AnsweredBox
+from tasks.review.questions.kinds.boxes.regions import AnsweredBox
 from tasks.review.questions.staffing import OverlapRule
 from tests.bench.crowd import ALIKE, CARELESS, CLASSES, GOOD, MIXED, Crowd, Scene, draw_crowd
 

@@ -13,7 +13,7 @@ import numpy as np
 from tasks.kinds.geometry import Floats, edges_of, iou_of_all
 from tasks.review.consensus.annotator_skill import Skill
 from tasks.review.consensus.box_matching import Matched, PersonAnswer, match_boxes
-from tasks.review.questions.kinds.regions import AnsweredBox
+from tasks.review.questions.kinds.boxes.regions import AnsweredBox
 
 CLASSES = ("car", "van", "truck")
 SIZE_WH = (1600, 1000)

@@ -37,7 +37,7 @@ from infra.stack.servers.ports import FREE_RANGE, is_free
 from infra.stack.servers.prefect_tables import seed_tables
 from infra.stack.state import HOST
 from tasks.review.posting.outbox import post_questions
-from tasks.review.questions.kinds.regions import ShownBox, to_regions
+from tasks.review.questions.kinds.boxes.regions import ShownBox, to_regions
 from tests.bench.ringers import ring_all
 from tests.chaos.ground import HEIGHT, QUEUE, WIDTH, Ground, lay_ground, make_catalogue
 from tests.chaos.server import OwnLabelStudio

@@ -7,7 +7,7 @@ import httpx
 from playwright.sync_api import Page
 
 from blocks.servers.annotation_server import AnnotationServer
-from tasks.review.questions.kinds.regions import ShownBox
+from tasks.review.questions.kinds.boxes.regions import ShownBox
 
 WAIT_MS = 60_000
 """Label Studio's first page takes seconds on a busy machine."""

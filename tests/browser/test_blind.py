@@ -21,8 +21,8 @@ from infra.browser.screenshots import log_in
 from infra.demo.scenes.drawing import draw_scenes
 from tasks.intake.folders import find_images, take_in
 from tasks.review.posting.outbox import Draft, post_questions, write_questions
+from tasks.review.questions.kinds.boxes.regions import ShownBox
 from tasks.review.questions.kinds.correct import CorrectPayload
-from tasks.review.questions.kinds.regions import ShownBox
 from tasks.review.questions.kinds.registry import read_payload
 from tasks.review.questions.queue import mark_missed_queue
 from tasks.review.receiving.poll import read_all_changes

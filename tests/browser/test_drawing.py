@@ -18,9 +18,9 @@ from infra.browser.screenshots import log_in
 from infra.demo.scenes.drawing import draw_scenes
 from tasks.intake.folders import find_images, take_in
 from tasks.review.posting.outbox import Draft, post_questions, write_questions
+from tasks.review.questions.kinds.boxes.extreme_points import Drawing
+from tasks.review.questions.kinds.boxes.part import PicturePart
 from tasks.review.questions.kinds.correct import CorrectPayload
-from tasks.review.questions.kinds.extreme_points import Drawing
-from tasks.review.questions.kinds.part import PicturePart
 from tasks.review.questions.queue import mark_missed_queue
 from tasks.review.questions.staffing import AnnotatorPool
 from tasks.review.receiving.poll import read_all_changes

@@ -20,8 +20,8 @@ from infra.demo.scenes.drawing import draw_scenes
 from tasks.intake.folders import find_images, take_in
 from tasks.review.drafts.box_checks import confirm_box_queue
 from tasks.review.posting.outbox import Draft, post_questions, write_questions
+from tasks.review.questions.kinds.boxes.regions import ShownBox
 from tasks.review.questions.kinds.page import PageCrop
-from tasks.review.questions.kinds.regions import ShownBox
 from tasks.review.questions.kinds.registry import read_payload
 from tasks.review.questions.queue import Queue, confirm_page_queue, mark_missed_queue, name_kind_queue
 from tasks.review.questions.skip_reasons import REASONS, SKIPPED

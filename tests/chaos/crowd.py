@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from blocks.database.tables import Question
 from blocks.errors import LabellingError, LabelStudioUnavailable
 from blocks.servers.annotation_server import AnnotationServer
-from tasks.review.questions.kinds.regions import ShownBox, to_regions
+from tasks.review.questions.kinds.boxes.regions import ShownBox, to_regions
 from tests.chaos.ground import HEIGHT, WIDTH
 
 PATIENCE_S = 180.0

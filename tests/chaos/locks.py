@@ -25,7 +25,7 @@ from blocks.servers.annotation_server import AnnotationServer
 from tasks.review.posting.duplicates import find_tasks
 from tasks.review.posting.outbox import post_questions
 from tasks.review.posting.projects import ensure_project
-from tasks.review.questions.kinds.regions import ShownBox, to_regions
+from tasks.review.questions.kinds.boxes.regions import ShownBox, to_regions
 from tasks.review.receiving.annotations import EARLIEST
 from tasks.review.receiving.poll import read_changes
 from tests.chaos.ground import HEIGHT, QUEUE, WIDTH, Ground, lay_ground

@@ -17,8 +17,8 @@ from infra.demo.run import STARTER
 from infra.demo.scenes.drawing import draw_scenes
 from infra.demo.scenes.vehicles import CLASSES
 from tasks.review.drafts.crop_pages import page_words
+from tasks.review.questions.kinds.boxes.part import is_part
 from tasks.review.questions.kinds.page import PageOptions
-from tasks.review.questions.kinds.part import is_part
 from tasks.review.questions.queue import CONFIRM_PAGE, MARK_MISSED
 from tasks.triage.options import TriageOptions
 from tests.flows.surroundings import save_plugs

@@ -38,9 +38,9 @@ from infra.annotators.truth import AnnotatorBox, TruePicture, read_world
 from tasks.kinds.geometry import iou_of_all
 from tasks.review.drafts.box_checks import confirm_box_queue
 from tasks.review.posting.outbox import Draft, post_questions, write_questions
+from tasks.review.questions.kinds.boxes.regions import ShownBox, read_boxes, to_regions
 from tasks.review.questions.kinds.choose import choices_of, read_kind
 from tasks.review.questions.kinds.crops import region_in_crop
-from tasks.review.questions.kinds.regions import ShownBox, read_boxes, to_regions
 from tasks.review.questions.kinds.registry import KINDS as QUESTION_KINDS
 from tasks.review.questions.kinds.registry import read_payload
 from tasks.review.questions.kinds.verify import VerifyPayload, read_check

@@ -1,7 +1,7 @@
 """Boxes and answers of people, for the tests of consensus."""
 
 from tasks.review.consensus.box_matching import PersonAnswer
-from tasks.review.questions.kinds.regions import AnsweredBox
+from tasks.review.questions.kinds.boxes.regions import AnsweredBox
 
 Edges = tuple[float, float, float, float]
 

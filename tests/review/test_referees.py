@@ -16,7 +16,7 @@ from infra.annotators.truth import AnnotatorBox, KnownWorld, TruePicture
 from tasks.review.consensus.answer_groups import CONSENSUS
 from tasks.review.decide.aggregate import weigh_answers
 from tasks.review.posting.outbox import post_questions
-from tasks.review.questions.kinds.regions import AnsweredBox
+from tasks.review.questions.kinds.boxes.regions import AnsweredBox
 from tasks.review.questions.queue import MARK_MISSED, Queue
 from tasks.review.questions.slots import is_for_referees, unsent_queues
 from tasks.review.questions.staffing import AnnotatorPool, OverlapRule

@@ -11,8 +11,8 @@ from blocks.database.tables import Answer, AnswerState, Label, QuestionState
 from infra.browser.screenshots import log_in, open_page
 from infra.demo.runs import wait_for_run
 from infra.stack.orchestration.connection import connected
+from tasks.review.questions.kinds.boxes.regions import ShownBox
 from tasks.review.questions.kinds.correct import CorrectPayload
-from tasks.review.questions.kinds.regions import ShownBox
 from tests.browser.person import LabelStream, sign_up
 from tests.running.conftest import LIMIT_S, AskedLine
 

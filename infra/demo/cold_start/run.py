@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from flows.loop import LoopOptions
     from flows.options import LineOptions
-    from tasks.review.questions.kinds.extreme_points import Drawing
+    from tasks.review.questions.kinds.boxes.extreme_points import Drawing
 
 SEED = 3
 """Of scenes that no other demo shows."""

@@ -19,7 +19,7 @@ from sqlmodel import col, select
 from blocks.database.engine import reading
 from blocks.database.tables import Answer, AnswerState, Audit, Batch, BatchItem, Question
 from blocks.naming.emails import normal_email
-from tasks.review.questions.kinds.part import is_part
+from tasks.review.questions.kinds.boxes.part import is_part
 
 NO_OBJECT = "(no object)"
 """Where the seconds go of an answer that neither left nor took away a box."""

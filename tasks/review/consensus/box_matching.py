@@ -24,7 +24,7 @@ from tasks.kinds.boxes.kind import BOXES
 from tasks.kinds.geometry import Floats, Ints
 from tasks.kinds.matching import match_optimally
 from tasks.kinds.protocol import LabelKind
-from tasks.review.questions.kinds.regions import AnsweredBox
+from tasks.review.questions.kinds.boxes.regions import AnsweredBox
 
 MOST_ROUNDS = 20
 """Bounds the search where equally good groupings alternate."""

@@ -17,7 +17,7 @@ from blocks.database.tables import Answer, AnswerState, BatchItem, Question, Que
 from blocks.frozen import Frozen
 from tasks.review.consensus.answer_groups import CONSENSUS
 from tasks.review.decide.time_left import RECENT, TimeLeft, time_left
-from tasks.review.questions.kinds.part import is_part
+from tasks.review.questions.kinds.boxes.part import is_part
 from tasks.review.questions.slots import gold_of_batch, is_open, of_batch
 
 Rest = Literal["pass_on", "drop", "ask_again"]

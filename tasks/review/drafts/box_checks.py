@@ -19,7 +19,7 @@ from blocks.database.tables import Answer, AnswerState, Item, Proposal, Question
 from tasks.kinds.geometry import SAME_PX
 from tasks.review.drafts.items_and_kinds import PAGE_ITEMS, crop_around
 from tasks.review.posting.outbox import Draft
-from tasks.review.questions.kinds.regions import AnsweredBox, ShownBox
+from tasks.review.questions.kinds.boxes.regions import AnsweredBox, ShownBox
 from tasks.review.questions.kinds.verify import VERIFY, VerifyPayload
 from tasks.review.questions.queue import Queue
 

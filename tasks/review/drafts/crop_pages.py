@@ -23,8 +23,8 @@ from tasks.review.drafts.cutting import PartOptions
 from tasks.review.drafts.items_and_kinds import DraftItem, accepted_boxes, crop_around, pages_of_items
 from tasks.review.drafts.narrow import narrow_boxes
 from tasks.review.posting.outbox import Draft
+from tasks.review.questions.kinds.boxes.regions import AnsweredBox
 from tasks.review.questions.kinds.page import PageCrop, PageOptions, PagePayload, PageWord
-from tasks.review.questions.kinds.regions import AnsweredBox
 from tasks.review.questions.queue import CONFIRM_PAGE, Queue
 from tasks.triage.reasons import confirmed_on_page, removed_from_page
 

@@ -16,7 +16,7 @@ from blocks.frozen import Frozen
 from blocks.storage.links import Box
 from tasks.kinds.geometry import Floats, Ints
 from tasks.review.questions.expected import LOOK_S
-from tasks.review.questions.kinds.part import PicturePart, middles_in
+from tasks.review.questions.kinds.boxes.part import PicturePart, middles_in
 
 PLACES = 400
 """So many places of a cut are weighed, at most."""

@@ -14,7 +14,7 @@ from blocks.published_times import DRAW_BOX
 from tasks.kinds.geometry import Floats, edges_of
 from tasks.review.drafts.cutting import Marks, PartOptions, cut_into_parts, spread_out
 from tasks.review.questions.expected import Experience
-from tasks.review.questions.kinds.part import middles_in
+from tasks.review.questions.kinds.boxes.part import middles_in
 from tasks.review.questions.kinds.protocol import ItemToAsk, ToShow
 
 RECENT = 500

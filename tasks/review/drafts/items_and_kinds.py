@@ -25,11 +25,11 @@ from tasks.review.posting.outbox import Draft, write_questions
 from tasks.review.questions.asked import note_asked
 from tasks.review.questions.bookmarks import questions_written, read_bookmarks, write_bookmarks
 from tasks.review.questions.expected import DRAW_S
+from tasks.review.questions.kinds.boxes.part import is_middle_in
+from tasks.review.questions.kinds.boxes.regions import AnsweredBox, ShownBox
 from tasks.review.questions.kinds.choose import ChoosePayload
 from tasks.review.questions.kinds.correct import shown_boxes
-from tasks.review.questions.kinds.part import is_middle_in
 from tasks.review.questions.kinds.protocol import ItemToAsk, SaidLabel, ToShow
-from tasks.review.questions.kinds.regions import AnsweredBox, ShownBox
 from tasks.review.questions.kinds.registry import kind_named
 from tasks.review.questions.queue import Queue
 from tasks.review.questions.read_said import read_said

@@ -18,8 +18,8 @@ from tasks.review.drafts.cutting import PartOptions
 from tasks.review.drafts.in_parts import items_to_ask
 from tasks.review.drafts.items_and_kinds import DraftItem, as_answered, pages_of_items, proposed_of
 from tasks.review.questions.expected import CLICK_S, GLANCE_BOX_S, LOOK_S, Experience
+from tasks.review.questions.kinds.boxes.regions import AnsweredBox
 from tasks.review.questions.kinds.protocol import ItemToAsk, ToShow
-from tasks.review.questions.kinds.regions import AnsweredBox
 from tasks.triage.reasons import Why, why_of
 
 

@@ -18,7 +18,7 @@ from blocks.database.tables import Answer, AnswerState, Batch, Item, Question, Q
 from blocks.errors import BadOption
 from tasks.review.gold.pool import gold_row
 from tasks.review.questions.bookmarks import forget_bookmarks, write_bookmarks, wrong_gold, wrong_gold_ids
-from tasks.review.questions.kinds.part import SUBJECT, is_part
+from tasks.review.questions.kinds.boxes.part import SUBJECT, is_part
 from tasks.review.questions.kinds.registry import kind_named, weighed_in_words
 from tasks.review.questions.slots import asked_queue
 

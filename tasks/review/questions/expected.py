@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from blocks.published_times import CHECK_COVERAGE, DRAW_BOX, DRAW_BOX_FAST, VERIFY_BOX
-from tasks.review.questions.kinds.extreme_points import Drawing
+from tasks.review.questions.kinds.boxes.extreme_points import Drawing
 
 ADJUST_SHARE = 0.5
 """Ours, unpublished: mending the edges of a box costs half of drawing one (two of the four extreme points)."""

@@ -14,10 +14,10 @@ from pydantic import Field, field_validator, model_validator
 from blocks.errors import BadOption
 from blocks.frozen import Frozen
 from blocks.naming.emails import Email
+from tasks.review.questions.kinds.boxes.extreme_points import HOW_TO_DRAW, Drawing
 from tasks.review.questions.kinds.choose import CANNOT_TELL, CHOOSE, not_an_object
 from tasks.review.questions.kinds.classify import CLASSIFY
 from tasks.review.questions.kinds.correct import CORRECT
-from tasks.review.questions.kinds.extreme_points import HOW_TO_DRAW, Drawing
 from tasks.review.questions.kinds.page import CROP_PAGE
 from tasks.review.questions.kinds.registry import kind_named, weighed_in_words
 from tasks.review.questions.staffing import AnnotatorPool, GoldRule, OverlapRule

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from blocks.database.tables import QuestionState
 from blocks.errors import BadRegion
 from blocks.storage.links import Box
-from tasks.review.questions.kinds.part import DrawnPart, is_part, middles_in, said_twice
+from tasks.review.questions.kinds.boxes.part import DrawnPart, is_part, middles_in, said_twice
 from tasks.review.questions.kinds.protocol import SaidLabel
 from tasks.review.questions.kinds.registry import KINDS
 

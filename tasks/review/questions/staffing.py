@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from blocks.frozen import Frozen
 from blocks.naming.emails import Email
 from blocks.naming.renamed import Renamed
-from tasks.review.questions.kinds.extreme_points import Drawing
+from tasks.review.questions.kinds.boxes.extreme_points import Drawing
 
 
 class OverlapRule(Frozen):

@@ -18,7 +18,7 @@ from blocks.frozen import Frozen
 from tasks.review.consensus.answer_groups import Group, read_groups
 from tasks.review.consensus.box_matching import PersonAnswer, match_boxes
 from tasks.review.consensus.comparers.boxes import boxes_of
-from tasks.review.questions.kinds.regions import AnsweredBox
+from tasks.review.questions.kinds.boxes.regions import AnsweredBox
 from tasks.review.questions.queue import MARK_MISSED
 from tasks.review.questions.slots import is_for_referees
 from tasks.settle.in_force import labels_in_force

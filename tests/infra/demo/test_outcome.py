@@ -3,7 +3,7 @@
 import pytest
 
 from infra.demo.outcome import share_of_by_hand
-from tasks.review.questions.kinds.extreme_points import Drawing
+from tasks.review.questions.kinds.boxes.extreme_points import Drawing
 from tasks.settle.effort import Effort, QueueTime
 
 

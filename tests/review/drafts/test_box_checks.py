@@ -19,8 +19,8 @@ from tasks.review.drafts.box_checks import (
     draft_confirms_again,
 )
 from tasks.review.drafts.items_and_kinds import write_once
+from tasks.review.questions.kinds.boxes.regions import read_boxes
 from tasks.review.questions.kinds.crops import region_in_crop
-from tasks.review.questions.kinds.regions import read_boxes
 from tasks.review.questions.kinds.registry import read_payload
 from tasks.review.questions.kinds.verify import CHECK, CHECKS, read_check
 from tasks.review.questions.task import HIGHEST_SCORE, label_config, to_task

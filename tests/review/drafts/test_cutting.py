@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tasks.kinds.geometry import Floats
 from tasks.review.drafts.cutting import Marks, PartOptions, cut_into_parts, spread_out
 from tasks.review.questions.expected import LOOK_S
-from tasks.review.questions.kinds.part import middles_in
+from tasks.review.questions.kinds.boxes.part import middles_in
 
 OPTIONS = PartOptions()
 WIDTH, HEIGHT = 1920, 1280

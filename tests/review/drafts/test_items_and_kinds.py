@@ -9,8 +9,8 @@ from blocks.errors import UnknownClass
 from blocks.servers.annotation_server import AnnotationServer
 from tasks.review.drafts.cutting import PartOptions
 from tasks.review.drafts.items_and_kinds import crop_around, draft_kinds, draft_missed, write_once
-from tasks.review.questions.kinds.part import is_part
-from tasks.review.questions.kinds.regions import AnsweredBox
+from tasks.review.questions.kinds.boxes.part import is_part
+from tasks.review.questions.kinds.boxes.regions import AnsweredBox
 from tasks.review.questions.queue import mark_missed_queue, name_kind_queue
 from tasks.review.questions.task import to_task
 from tasks.triage import reasons

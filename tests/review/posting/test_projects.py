@@ -11,9 +11,9 @@ from blocks.database.engine import upsert, writing
 from blocks.database.tables import Batch, Item, Question
 from blocks.servers.annotation_server import DOORBELL_HEADER, AnnotationServer
 from tasks.review.posting.projects import ensure_project, ensure_webhook, project_title
+from tasks.review.questions.kinds.boxes.extreme_points import as_points
+from tasks.review.questions.kinds.boxes.regions import ShownBox, read_boxes, to_regions
 from tasks.review.questions.kinds.correct import CorrectPayload
-from tasks.review.questions.kinds.extreme_points import as_points
-from tasks.review.questions.kinds.regions import ShownBox, read_boxes, to_regions
 from tasks.review.questions.queue import mark_missed_queue
 from tasks.review.questions.slots import slot_queue
 from tasks.review.questions.staffing import AnnotatorPool, OverlapRule

@@ -7,7 +7,7 @@ import pytest
 
 from blocks.database.tables import QuestionState
 from blocks.errors import BadRegion
-from tasks.review.questions.kinds.part import PicturePart
+from tasks.review.questions.kinds.boxes.part import PicturePart
 from tasks.review.questions.said import Counted, ItemAnswer, QuestionSoFar, WholeItemQuestion, answer_about
 
 LEFT = PicturePart(frame=(0, 0, 100, 100), crop=(0, 0, 120, 100), number=1, of=2)

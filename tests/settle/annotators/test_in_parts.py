@@ -8,8 +8,8 @@ from blocks.database.tables import Audit, Label, Outcome, Question, QuestionStat
 from tasks.review.decide.aggregate import weigh_answers
 from tasks.review.drafts.cutting import PartOptions
 from tasks.review.drafts.items_and_kinds import draft_missed, write_once
+from tasks.review.questions.kinds.boxes.regions import ShownBox, to_regions
 from tasks.review.questions.kinds.correct import CorrectPayload
-from tasks.review.questions.kinds.regions import ShownBox, to_regions
 from tasks.review.questions.staffing import AnnotatorPool, OverlapRule
 from tasks.settle.annotators.audited_people import audited_people
 from tasks.settle.labels import settle

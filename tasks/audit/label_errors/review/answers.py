@@ -16,8 +16,8 @@ from tasks.audit.label_errors.record import Look
 from tasks.audit.label_errors.report import LabelErrorReport
 from tasks.audit.label_errors.scores import Fault
 from tasks.kinds.geometry import RIGHT_IOU, iou_of_all
+from tasks.review.questions.kinds.boxes.regions import AnsweredBox
 from tasks.review.questions.kinds.correct import CorrectPayload
-from tasks.review.questions.kinds.regions import AnsweredBox
 from tasks.review.questions.queue import MARK_MISSED
 from tasks.triage.boxes import in_shards
 

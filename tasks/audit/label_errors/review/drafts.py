@@ -12,9 +12,9 @@ from tasks.kinds.geometry import edges_of
 from tasks.review.drafts.cutting import Marks, PartOptions, cut_into_parts
 from tasks.review.posting.outbox import Draft
 from tasks.review.questions.expected import CLICK_S, GLANCE_BOX_S
+from tasks.review.questions.kinds.boxes.part import middles_in
+from tasks.review.questions.kinds.boxes.regions import ShownBox
 from tasks.review.questions.kinds.correct import CorrectPayload
-from tasks.review.questions.kinds.part import middles_in
-from tasks.review.questions.kinds.regions import ShownBox
 
 
 def draft_look(

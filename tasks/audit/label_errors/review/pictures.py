@@ -13,7 +13,7 @@ from blocks.storage.stores import Store
 from tasks.audit.label_errors.finding import LabelFinding
 from tasks.audit.label_errors.review.answers import LookedAt
 from tasks.intake.images import read_item
-from tasks.review.questions.kinds.regions import ShownBox
+from tasks.review.questions.kinds.boxes.regions import ShownBox
 from tasks.settle.pictures import BLUE, ORANGE, Coloured, draw_with_legend, jpeg_data_uri
 from tasks.triage.summary import escape_cell
 

@@ -13,7 +13,7 @@ from tasks.review.consensus.box_consensus import Candidate, Consensus, agree_on_
 from tasks.review.consensus.box_matching import Matched, PersonAnswer, match_boxes
 from tasks.review.consensus.comparers.protocol import ENOUGH, Comparer, GoldSaid
 from tasks.review.consensus.overlap_rule import NextStep, Slots, next_step_of_boxes
-from tasks.review.questions.kinds.regions import AnsweredBox, ShownBox
+from tasks.review.questions.kinds.boxes.regions import AnsweredBox, ShownBox
 from tasks.review.questions.payload import Payload
 from tasks.review.questions.queue import Queue
 from tasks.review.questions.staffing import GoldRule, OverlapRule

@@ -9,11 +9,11 @@ from pydantic import Field
 from blocks.errors import UnknownClass
 from blocks.servers.annotation_server import AnnotationServer
 from tasks.kinds.geometry import SAME_PX, bounds_of
+from tasks.review.questions.kinds.boxes.extreme_points import add_points
+from tasks.review.questions.kinds.boxes.part import PicturePart
+from tasks.review.questions.kinds.boxes.regions import AnsweredBox, ShownBox, sort_boxes, to_regions
 from tasks.review.questions.kinds.controls import BOX, HOTKEYS, IMAGE, UNSURE, add_labels, add_picture, add_question
-from tasks.review.questions.kinds.extreme_points import add_points
-from tasks.review.questions.kinds.part import PicturePart
 from tasks.review.questions.kinds.protocol import Asking, ItemToAsk, ParsedAnswer, QuestionKind, SaidLabel, ToShow
-from tasks.review.questions.kinds.regions import AnsweredBox, ShownBox, sort_boxes, to_regions
 from tasks.review.questions.parts import refuse_without_good
 from tasks.review.questions.payload import Payload
 from tasks.triage.reasons import in_plain_words

@@ -5,8 +5,8 @@ from typing import Any
 from pydantic import Field
 
 from blocks.servers.annotation_server import AnnotationServer
+from tasks.review.questions.kinds.boxes.regions import ShownBox, to_regions
 from tasks.review.questions.kinds.controls import IMAGE
-from tasks.review.questions.kinds.regions import ShownBox, to_regions
 from tasks.review.questions.payload import Payload
 
 

@@ -13,9 +13,9 @@ from blocks.database.tables import Proposal
 from blocks.errors import BadOption
 from blocks.servers.annotation_server import AnnotationServer
 from blocks.shapes import Bounds
+from tasks.review.questions.kinds.boxes.extreme_points import Drawing
+from tasks.review.questions.kinds.boxes.part import PicturePart
 from tasks.review.questions.kinds.controls import BOX, IMAGE
-from tasks.review.questions.kinds.extreme_points import Drawing
-from tasks.review.questions.kinds.part import PicturePart
 from tasks.review.questions.parts import SetAsidePart, passed_over
 from tasks.review.questions.payload import Payload
 from tasks.triage.reasons import telling

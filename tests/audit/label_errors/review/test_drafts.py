@@ -5,7 +5,7 @@ from tasks.audit.label_errors.review.drafts import draft_look
 from tasks.audit.label_errors.scores import Fault
 from tasks.audit.label_errors.settled_labels import JudgedLabel, SettledItem
 from tasks.review.drafts.cutting import PartOptions
-from tasks.review.questions.kinds.part import is_part
+from tasks.review.questions.kinds.boxes.part import is_part
 
 PLACES = [(x, y) for y in range(50, 1200, 120) for x in range(50, 1800, 180)]
 LABELS = tuple(JudgedLabel(f"l{n}", "car", (x, y, x + 60, y + 30), None, True) for n, (x, y) in enumerate(PLACES))

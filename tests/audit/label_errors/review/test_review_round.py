@@ -24,7 +24,7 @@ from tasks.audit.label_errors.review.pictures import look_pictures
 from tasks.audit.label_errors.review.review_round import open_look, settle_look, write_questions
 from tasks.detect.proposals import proposals_of
 from tasks.review.decide.until import Until
-from tasks.review.questions.kinds.regions import ShownBox
+from tasks.review.questions.kinds.boxes.regions import ShownBox
 from tasks.review.questions.kinds.registry import read_payload
 from tasks.review.questions.payload import Payload
 from tasks.review.questions.queue import mark_missed_queue

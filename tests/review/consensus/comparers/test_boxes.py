@@ -2,8 +2,8 @@
 
 from tasks.review.consensus.comparers.boxes import BOXES, passes_boxes
 from tasks.review.consensus.overlap_rule import Slots, Step
+from tasks.review.questions.kinds.boxes.regions import ShownBox
 from tasks.review.questions.kinds.correct import CorrectPayload
-from tasks.review.questions.kinds.regions import ShownBox
 from tasks.review.questions.queue import mark_missed_queue
 from tasks.review.questions.staffing import GoldRule, OverlapRule
 from tests.review.consensus.comparers.groups import group_of

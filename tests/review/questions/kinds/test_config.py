@@ -6,10 +6,10 @@ import pytest
 
 from blocks.servers.annotation_server import AnnotationServer
 from tasks.review.drafts.box_checks import confirm_box_queue
+from tasks.review.questions.kinds.boxes.regions import ShownBox
 from tasks.review.questions.kinds.controls import BOX, FILE
 from tasks.review.questions.kinds.correct import SAID_CHARACTERS
 from tasks.review.questions.kinds.page import PageCrop
-from tasks.review.questions.kinds.regions import ShownBox
 from tasks.review.questions.kinds.registry import read_payload
 from tasks.review.questions.queue import Queue, confirm_page_queue, mark_missed_queue, name_kind_queue
 from tasks.review.questions.skip_reasons import SKIP_WHY

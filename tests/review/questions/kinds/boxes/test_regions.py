@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blocks.errors import BadRegion
+from tasks.review.questions.kinds.boxes.regions import ShownBox, read_boxes, sort_boxes, to_regions
 from tasks.review.questions.kinds.choose import read_kind
-from tasks.review.questions.kinds.regions import ShownBox, read_boxes, sort_boxes, to_regions
 from tests.review.builders import CLASSES, HEIGHT, WIDTH, region
 
 sizes = st.integers(min_value=1, max_value=20_000)

@@ -14,7 +14,7 @@ from blocks.frozen import Frozen
 from blocks.shapes import Bounds
 from blocks.storage.links import Box
 from tasks.kinds.geometry import RIGHT_IOU, Flags, Floats, bounds_of, iou_of_all, same_edges
-from tasks.review.questions.kinds.regions import AnsweredBox, ShownBox
+from tasks.review.questions.kinds.boxes.regions import AnsweredBox, ShownBox
 
 SUBJECT = "part "
 """How the subject of a question about a part begins; a region's id holds no blank."""

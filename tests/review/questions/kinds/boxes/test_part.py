@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from blocks.errors import BadRegion
 from tasks.kinds.geometry import bounds_of
+from tasks.review.questions.kinds.boxes.part import DrawnPart, PicturePart, is_part, said_twice
+from tasks.review.questions.kinds.boxes.regions import ShownBox
 from tasks.review.questions.kinds.correct import CORRECT, CorrectPayload
-from tasks.review.questions.kinds.part import DrawnPart, PicturePart, is_part, said_twice
-from tasks.review.questions.kinds.regions import ShownBox
 from tasks.review.questions.queue import mark_missed_queue
 
 QUEUE = mark_missed_queue(("car", "truck"))

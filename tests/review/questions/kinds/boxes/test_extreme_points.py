@@ -13,9 +13,9 @@ from blocks.database.engine import writing
 from blocks.errors import BadOption
 from flows.options import LineOptions
 from tasks.review.questions.bookmarks import queue_of_project, queues_by_project, write_bookmarks
+from tasks.review.questions.kinds.boxes.extreme_points import POINTS, as_points
+from tasks.review.questions.kinds.boxes.regions import ShownBox, sort_boxes, to_regions
 from tasks.review.questions.kinds.controls import BOX
-from tasks.review.questions.kinds.extreme_points import POINTS, as_points
-from tasks.review.questions.kinds.regions import ShownBox, sort_boxes, to_regions
 from tasks.review.questions.queue import Queue, mark_missed_queue, name_kind_queue
 from tasks.review.questions.staffing import AnnotatorPool
 from tasks.review.questions.task import label_config

@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from blocks.errors import BadRegion, UnknownClass
 from blocks.frozen import Frozen
 from tasks.kinds.geometry import SAME_PX
+from tasks.review.questions.kinds.boxes.extreme_points import as_rectangle, is_drawn_by_points
 from tasks.review.questions.kinds.controls import BOX, IMAGE, UNSURE
-from tasks.review.questions.kinds.extreme_points import as_rectangle, is_drawn_by_points
 from tasks.review.questions.parts import SetAsidePart, is_word, passed_over, set_aside
 
 CLIP_PX = 1.0
