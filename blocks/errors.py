@@ -3,6 +3,7 @@
     LabellingError
     ├── BadInput                 what came from outside cannot be used
     │   ├── UnreadableImage      an image file that does not decode, or not whole
+    │   ├── UnreadableText       a text that cannot be read, or that nobody could label
     │   ├── ImageTooLarge        more pixels than this machine is allowed to decode
     │   ├── UnknownClass         a class name that the label config or the detector does not have
     │   ├── UnknownQuestionKind  a kind of question that this version does not know
@@ -49,6 +50,10 @@ class BadInput(LabellingError):
 
 class UnreadableImage(BadInput):
     """An image file that does not decode, or not whole."""
+
+
+class UnreadableText(BadInput):
+    """A text that cannot be read, or that nobody could label."""
 
 
 class ImageTooLarge(BadInput):
