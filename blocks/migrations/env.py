@@ -6,6 +6,7 @@ from sqlmodel import SQLModel
 import blocks.database.audit_tables
 import blocks.database.import_tables
 import blocks.database.people_tables
+import blocks.database.suggestion_tables
 import blocks.database.tables
 import blocks.database.vector_tables  # noqa: F401  (all of them fill the metadata)
 

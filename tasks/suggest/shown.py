@@ -1,0 +1,32 @@
+"""Whether a person may see a suggestion: not in the random slice that is answered blind, and not of a quiet class.
+
+Where nobody sees any suggestion, people's times and errors tell what suggestions are worth elsewhere; and a class whose
+suggestions were found to be no help is quiet. Whoever shows suggestions asks here first.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlmodel import col, select
+
+from blocks.database.engine import reading
+from blocks.database.suggestion_tables import QuietClass
+
+
+def may_show(payload: Mapping[str, Any], class_name: str, quiet: Collection[str] = ()) -> bool:
+    """Say whether whoever answers a question may see that a class is suggested.
+
+    Args:
+        payload: The question's, as it stands in its row: `blind` where it belongs to the random slice or to an audit.
+        class_name: What would be suggested.
+        quiet: Classes whose suggestions are hidden, see `quiet_classes`.
+    """
+    return not payload.get("blind", False) and class_name not in quiet
+
+
+def quiet_classes(engine: Engine, collection: str) -> frozenset[str]:
+    """Return the classes of a collection whose suggestions are hidden; empty where there are none."""
+    query = select(QuietClass.class_name).where(col(QuietClass.collection) == collection)
+    with reading(engine) as session:
+        return frozenset(session.exec(query).all())
