@@ -65,9 +65,13 @@ def behind_door(
     if not login:
         return None
     names = [*public_hosts, urlsplit(server.gateway_url).netloc]
-    return lambda pictures: guard(
-        gallery_app(Gallery(engine, pictures, server.link_secret, server.url)), names, login=login, open_paths=()
-    )
+
+    def open_gallery(pictures: ItemPictures) -> ASGIApp:
+        gallery = Gallery(engine, pictures, server.link_secret, server.url)
+        gallery.warm()
+        return guard(gallery_app(gallery), names, login=login, open_paths=())
+
+    return open_gallery
 
 
 def load_blocks(plugs: str) -> tuple[Catalog, ObjectStore, LabelStudio]:

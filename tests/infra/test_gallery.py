@@ -308,3 +308,12 @@ def test_a_picture_of_two_batches_is_shown_once_where_it_was_first_taken_in(engi
     assert pictures_of(engine, NAME, Filter(min_score=0.3, state="waiting"))[:2] == pictures_of(
         engine, NAME, Filter(min_score=0.3)
     )
+
+
+def test_what_takes_long_is_read_before_anybody_looks(engine: Engine, store: FolderStore, ids: list[str]) -> None:
+    gallery = Gallery(engine, ItemPictures(engine, store), "secret", "http://studio:1")
+    gallery.warm()
+    gallery.close()  # once all that was begun is there
+    assert gallery._collections.has("all")
+    assert gallery._facts.has(NAME)
+    assert set(ids) <= set(gallery._facts.get(NAME, lambda: pytest.fail("read twice")).items)

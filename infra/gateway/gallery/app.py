@@ -3,7 +3,7 @@
 It has no session and changes nothing. Who may see it is the door's business (`infra/stack/doors/guard.py`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -60,11 +60,15 @@ class Gallery:
         self._orders: Remembered[list[str]] = Remembered()
         self._collections: Remembered[list[CollectionProgress]] = Remembered(most=1, fresh_s=10.0)
 
+    def warm(self) -> None:
+        """Read beside, before anybody looks, what takes seconds where there are many pictures."""
+        self._collections.prepare("all", self._read_all)
+
     def index(self) -> str:
         """Return the page of all collections; those that somebody is about to open are read meanwhile."""
-        for one in sorted(self._all(), key=lambda one: one.pictures, reverse=True)[:MOST_COLLECTIONS]:
-            self._prepare(one.name)
-        return self._render("index.html", collections=self._all())
+        found = self._all()
+        self._prepare_largest(found)
+        return self._render("index.html", collections=found)
 
     def grid(self, collection: str, wanted: Filter, page: int) -> str:
         """Return one page of a collection's pictures, page 1 first.
@@ -119,16 +123,25 @@ class Gallery:
             label_studio=self._label_studio,
         )
 
+    def _read_all(self) -> list[CollectionProgress]:
+        found = read_collections(self._engine)
+        self._prepare_largest(found)
+        return found
+
+    def _prepare_largest(self, collections: Sequence[CollectionProgress]) -> None:
+        for one in sorted(collections, key=lambda one: one.pictures, reverse=True)[:MOST_COLLECTIONS]:
+            self._prepare(one.name)
+
     def _prepare(self, collection: str) -> None:
         self._facts.prepare(collection, partial(read_facts, self._engine, collection))
 
     def close(self) -> None:
         """Wait for what is read beside; nothing can be asked any more then."""
-        for kept in (self._facts, self._orders, self._collections):
+        for kept in (self._collections, self._facts, self._orders):  # the first asks the second for more
             kept.close()
 
     def _all(self) -> list[CollectionProgress]:
-        return self._collections.get("all", lambda: read_collections(self._engine))
+        return self._collections.get("all", self._read_all)
 
     def _find(self, collection: str) -> CollectionProgress:
         found = next((one for one in self._all() if one.name == collection), None)

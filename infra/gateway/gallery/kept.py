@@ -70,12 +70,14 @@ class Remembered(Generic[Value]):
         return entry is not None and time.monotonic() - entry.at < self._stale_s
 
     def prepare(self, key: Hashable, work_out: Callable[[], Value]) -> None:
-        """Work out beside what nobody has asked yet and somebody is about to."""
+        """Work out beside what nobody could be shown yet, or any more, and somebody is about to ask."""
         with self._lock:
-            if key in self._found or key in self._renewing:
+            entry = self._found.get(key)
+            is_shown = entry is not None and time.monotonic() - entry.at < self._stale_s
+            if is_shown or key in self._renewing:
                 return
             self._renewing.add(key)
-        self._beside.submit(self._renew, key, lambda: self._in_turn(key, None, work_out))
+        self._beside.submit(self._renew, key, lambda: self._in_turn(key, entry, work_out))
 
     def close(self) -> None:
         """Wait for what is worked out beside; nothing is any more then."""
