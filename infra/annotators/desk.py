@@ -29,7 +29,7 @@ from tasks.review.questions.kinds.boxes.extreme_points import POINTS, as_points
 from tasks.review.questions.kinds.boxes.regions import ShownBox, read_boxes, to_regions
 from tasks.review.questions.kinds.choose import CANNOT_TELL, KIND
 from tasks.review.questions.kinds.classify import CLASS, chosen_region
-from tasks.review.questions.kinds.controls import BOX, IMAGE
+from tasks.review.questions.kinds.controls import BOX, IMAGE, ITEM, TEXT
 from tasks.review.questions.kinds.registry import KINDS
 from tasks.review.questions.kinds.verify import CHECK
 from tasks.review.questions.slots import REFEREE, asked_queue, is_for_referees
@@ -78,6 +78,8 @@ class OpenQuestion:
     """What the browser shows at first; None: the task has no prediction."""
     frame: Bounds | None = None
     """The bright part of the crop: objects whose middle lies there are asked about; None: all."""
+    text: str | None = None
+    """What it shows, where that is a text."""
 
     @property
     def key(self) -> str:
@@ -192,7 +194,8 @@ def question_of(task: dict[str, Any], desk: Desk) -> OpenQuestion:
             page=page,
             prediction_id=shown["id"],
         )
-    link = urlsplit(data[IMAGE])
+    text = data.get(TEXT)
+    link = urlsplit(data[IMAGE]) if text is None else urlsplit(data[ITEM])
     query = parse_qs(link.query)
     return OpenQuestion(
         task_id=int(task["id"]),
@@ -204,6 +207,7 @@ def question_of(task: dict[str, Any], desk: Desk) -> OpenQuestion:
         choices=tuple(choice["value"] for choice in data.get("choices", [])),
         regions=tuple(shown["result"]),
         prediction_id=shown["id"],
+        text=text,
     )
 
 
@@ -271,7 +275,8 @@ def kind_result(choice: str) -> list[dict[str, Any]]:
 def class_result(question: OpenQuestion, choice: str) -> list[dict[str, Any]]:
     """Return the result of a choice about a whole item as the browser would send it: what was chosen keeps its id."""
     if not question.regions:
-        return [{**chosen_region(choice, "class"), "origin": "manual"}]
+        about = IMAGE if question.text is None else TEXT
+        return [{**chosen_region(choice, "class", about), "origin": "manual"}]
     (before,) = question.regions
     origin = "prediction" if question.chosen == choice else "prediction-changed"
     return [{**before, "value": {"choices": [choice]}, "origin": origin}]

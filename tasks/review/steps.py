@@ -11,11 +11,12 @@ from sqlalchemy import Engine
 from blocks.apart import Failure, Failures
 from blocks.errors import CatalogUnavailable, LabelStudioUnavailable
 from blocks.naming.artifacts import artifact_key
-from blocks.plugs import open_catalog, open_server
+from blocks.plugs import open_catalog, open_server, open_store
 from blocks.retries import WAITS_S, only_for
 from blocks.servers.annotation_server import AnnotationServer
 from blocks.servers.crashed_runs import restart_crashed
 from tasks.detect.refs import ScanRef
+from tasks.intake.texts.media import medium_of
 from tasks.review import mending
 from tasks.review import reask as again
 from tasks.review.decide import aggregate as weighing
@@ -61,8 +62,10 @@ class AskReport(BaseModel):
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
 def write_questions(scan: ScanRef, asked_here: LineQueue, *, round_: int = 0) -> QuestionsWritten:
     """Write what a batch has to ask at one stop of the line into the outbox."""
-    engine, queue, batch_id = open_catalog(scan.plugs), asked_here.queue, scan.batch.id
-    pages = draft_questions(engine, batch_id, asked_here, round_)
+    engine, store, batch_id = open_catalog(scan.plugs), open_store(scan.plugs), scan.batch.id
+    queue = asked_here.queue.showing(medium_of(engine, batch_id))
+    asked_here = asked_here.model_copy(update={"queue": queue})
+    pages = draft_questions(engine, batch_id, asked_here, round_, store)
     count = drafts.write_once(engine, queue, batch_id, round_, pages)
     LOG.info("%s: %d questions of batch %s in the outbox", queue.name, count, batch_id)
     return QuestionsWritten(queue=queue.name, batch_id=batch_id, round=round_, count=count)

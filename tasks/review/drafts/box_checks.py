@@ -17,7 +17,8 @@ from blocks.database.audit_tables import Judgement, Said
 from blocks.database.engine import reading
 from blocks.database.tables import Answer, AnswerState, Item, Proposal, Question
 from tasks.kinds.geometry import SAME_PX
-from tasks.review.drafts.items_and_kinds import PAGE_ITEMS, crop_around
+from tasks.review.drafts.batch_items import PAGE_ITEMS
+from tasks.review.drafts.items_and_kinds import crop_around
 from tasks.review.posting.outbox import Draft
 from tasks.review.questions.kinds.boxes.regions import AnsweredBox, ShownBox
 from tasks.review.questions.kinds.verify import VERIFY, VerifyPayload

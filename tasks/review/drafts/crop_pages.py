@@ -19,8 +19,9 @@ from sqlmodel import Session, col, select
 
 from blocks.database.engine import reading, upsert, writing
 from blocks.database.tables import Answer, AnswerState, BatchItem, Outcome, Proposal, Question, Route, Verdict
+from tasks.review.drafts.batch_items import DraftItem, pages_of_items
 from tasks.review.drafts.cutting import PartOptions
-from tasks.review.drafts.items_and_kinds import DraftItem, accepted_boxes, crop_around, pages_of_items
+from tasks.review.drafts.items_and_kinds import accepted_boxes, crop_around
 from tasks.review.drafts.narrow import narrow_boxes
 from tasks.review.posting.outbox import Draft
 from tasks.review.questions.kinds.boxes.regions import AnsweredBox

@@ -7,17 +7,19 @@ import hashlib
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sqlalchemy import Engine, func
 from sqlmodel import Session, col, select
 
 from blocks.database.engine import reading, writing
-from blocks.database.tables import BatchItem, Item, Outcome, Proposal, Question, Route, Verdict
+from blocks.database.tables import Outcome, Proposal, Question, Route, Verdict
 from blocks.errors import BadRegion
 from blocks.shapes import Bounds
 from blocks.storage.links import Box
+from blocks.storage.stores import Store
 from tasks.kinds.geometry import bounds_of
+from tasks.review.drafts.batch_items import DraftItem, pages_of_items, texts_of
 from tasks.review.drafts.cutting import PartOptions
 from tasks.review.drafts.in_parts import items_to_ask, learn_experience
 from tasks.review.gold.pool import hide_gold
@@ -38,26 +40,12 @@ from tasks.triage.reasons import removed_from_page
 
 LOG = logging.getLogger(__name__)
 
-PAGE_ITEMS = 200
-"""Items per page: at 100 boxes an item, 20,000 boxes in memory."""
-
 MIN_MARGIN_PX = 12
 """A crop shows at least this much around its box, however small that is: context tells a van from a truck."""
 
 
 PART_AFTER_PART = 1e-9
 """By how much less urgent the next part of an item is: the eye stays in one scene, and no other item comes between."""
-
-
-@dataclass(frozen=True, slots=True)
-class DraftItem:
-    """An item of a batch, as far as a question needs it."""
-
-    item_id: str
-    width: int
-    height: int
-    route: str
-    reasons: tuple[str, ...] = ()
 
 
 def write_once(engine: Engine, queue: Queue, batch_id: str, round_: int, pages: Iterable[list[Draft]]) -> int:
@@ -91,6 +79,7 @@ def draft_missed(
     round_: int = 0,
     order: Mapping[str, float] | None = None,
     parts: PartOptions | None = None,
+    store: Store | None = None,
 ) -> Iterator[list[Draft]]:
     """Yield pages of questions about items, or parts of them: those triage sent to people, audits without boxes.
 
@@ -105,6 +94,7 @@ def draft_missed(
         round_: Of which round the questions are.
         order: Priority by item id.
         parts: When an item is asked in parts; None: never.
+        store: Where texts are; None: there are none among the items.
 
     Raises:
         UnknownClass: A proposal has a class that the queue does not know.
@@ -114,9 +104,9 @@ def draft_missed(
     for page in pages_of_items(engine, batch_id, (Route.ASK, Route.AUDIT)):
         with reading(engine) as session:
             boxes = proposed_of(session, batch_id, [place.item_id for place in page], (Outcome.ACCEPT, Outcome.ASK))
-        drafts = []
+        drafts, texts = [], texts_of(store, page)
         for place in page:
-            item, hidden = _item_to_ask(place, boxes.get(place.item_id, []))
+            item, hidden = _item_to_ask(place, boxes.get(place.item_id, []), texts.get(place.item_id))
             cut = [item] if known is None or parts is None else items_to_ask(item, hidden, parts, known)
             if removed_from_page() in place.reasons:  # the rest of it was sure, or is by now
                 cut = [part for part in cut if part.part is None or any(not one.is_sure for one in part.proposed)]
@@ -160,28 +150,6 @@ def crop_around(box: AnsweredBox, width: int, height: int, margin_share: float) 
     margin = max(MIN_MARGIN_PX, margin_share * max(box.x_max - box.x_min, box.y_max - box.y_min))
     x_min, y_min = max(0, int(box.x_min - margin)), max(0, int(box.y_min - margin))
     return x_min, y_min, min(width, int(box.x_max + margin) + 1), min(height, int(box.y_max + margin) + 1)
-
-
-def pages_of_items(engine: Engine, batch_id: str, routes: Sequence[Route]) -> Iterator[list[DraftItem]]:
-    """Yield the items of a batch that took one of these routes, in order, `PAGE_ITEMS` at a time."""
-    wanted = (
-        select(Item.id, Item.width, Item.height, BatchItem)
-        .join(BatchItem, col(BatchItem.item_id) == col(Item.id))
-        .where(BatchItem.batch_id == batch_id, col(BatchItem.set_aside).is_(None))
-        .where(col(BatchItem.route).in_([route.value for route in routes]))
-        .order_by(col(BatchItem.position))
-    )
-    start = 0
-    while True:
-        with reading(engine) as session:
-            rows = session.exec(wanted.offset(start).limit(PAGE_ITEMS)).all()
-        if rows:
-            yield [
-                DraftItem(id_, width, height, one.route or "", tuple(one.reasons)) for id_, width, height, one in rows
-            ]
-        if len(rows) < PAGE_ITEMS:
-            return
-        start += PAGE_ITEMS
 
 
 def proposed_of(
@@ -239,11 +207,11 @@ def as_answered(place: DraftItem, accepted: Sequence[ToShow]) -> list[AnsweredBo
     return [AnsweredBox(untouched=True, **box.model_dump(exclude={"score", "sure"})) for box in boxes]
 
 
-def _item_to_ask(place: DraftItem, proposed: Sequence[ToShow]) -> tuple[ItemToAsk, Sequence[ToShow]]:
+def _item_to_ask(place: DraftItem, proposed: Sequence[ToShow], text: str | None) -> tuple[ItemToAsk, Sequence[ToShow]]:
     """Return an item with what is shown of it, and the proposals that are held back since people label it blind."""
     blind = place.route == Route.AUDIT
     shown, why = ((), ()) if blind else (proposed, place.reasons)
-    return ItemToAsk(place.width, place.height, shown, blind, why), proposed if blind else ()
+    return ItemToAsk(place.width, place.height, shown, blind, why, text=text), proposed if blind else ()
 
 
 def _draft_item(

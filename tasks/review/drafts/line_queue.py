@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 
 from blocks.errors import BadOption
 from blocks.frozen import Frozen
+from blocks.storage.stores import Store
 from tasks.review.drafts.crop_pages import accept_confirmed, draft_confirm_pages, send_back_removed
 from tasks.review.drafts.cutting import PartOptions
 from tasks.review.drafts.items_and_kinds import draft_kinds, draft_missed
@@ -35,8 +36,17 @@ Drafts = Iterator[list[Draft]]
 """Questions, a page of rows at a time."""
 
 
-def draft_questions(engine: Engine, batch_id: str, asked: LineQueue, round_: int = 0) -> Drafts:
+def draft_questions(
+    engine: Engine, batch_id: str, asked: LineQueue, round_: int = 0, store: Store | None = None
+) -> Drafts:
     """Draft what a batch has to ask at one stop of the line.
+
+    Args:
+        engine: The catalogue.
+        batch_id: The batch.
+        asked: The stop.
+        round_: Of which round the questions are.
+        store: Where texts are; None: there are none among the items.
 
     Raises:
         BadOption: No batch has questions of that kind by itself; who wants them drafts them.
@@ -47,25 +57,25 @@ def draft_questions(engine: Engine, batch_id: str, asked: LineQueue, round_: int
             f"a line asks no questions of kind {asked.queue.kind!r} (known: {', '.join(_DRAFTERS)}): take queue "
             f"{asked.queue.name!r} out of the line, or give the kind its line in tasks/review/drafts/line_queue.py"
         )
-    return draft(engine, batch_id, asked, round_)
+    return draft(engine, batch_id, asked, round_, store)
 
 
-def _whole_items(engine: Engine, batch_id: str, asked: LineQueue, round_: int) -> Drafts:
+def _whole_items(engine: Engine, batch_id: str, asked: LineQueue, round_: int, store: Store | None) -> Drafts:
     send_back_removed(engine, batch_id)  # items of which a crop was removed from a page are asked as well
     accept_confirmed(engine, batch_id)  # and those not at all whose boxes in doubt were all left on pages
     order = ask_order(engine, batch_id, asked.first) if asked.first else None
-    return draft_missed(engine, asked.queue, batch_id, round_, order, asked.parts)
+    return draft_missed(engine, asked.queue, batch_id, round_, order, asked.parts, store)
 
 
-def _pages_of_crops(engine: Engine, batch_id: str, asked: LineQueue, round_: int) -> Drafts:
+def _pages_of_crops(engine: Engine, batch_id: str, asked: LineQueue, round_: int, _store: Store | None) -> Drafts:
     return draft_confirm_pages(engine, asked.queue, batch_id, asked.pages, round_, asked.parts)
 
 
-def _exact_kinds(engine: Engine, batch_id: str, asked: LineQueue, round_: int) -> Drafts:
+def _exact_kinds(engine: Engine, batch_id: str, asked: LineQueue, round_: int, _store: Store | None) -> Drafts:
     return draft_kinds(engine, batch_id, asked.queue.kinds, asked.margin_share, round_)
 
 
-_DRAFTERS: dict[str, Callable[[Engine, str, LineQueue, int], Drafts]] = {
+_DRAFTERS: dict[str, Callable[[Engine, str, LineQueue, int, Store | None], Drafts]] = {
     CROP_PAGE.name: _pages_of_crops,
     CORRECT.name: _whole_items,
     CLASSIFY.name: _whole_items,

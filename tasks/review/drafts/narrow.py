@@ -14,9 +14,10 @@ from sqlalchemy import Engine
 from blocks.database.engine import reading
 from blocks.database.tables import Outcome, Route
 from blocks.published_times import VERIFY_BOX
+from tasks.review.drafts.batch_items import DraftItem, pages_of_items
 from tasks.review.drafts.cutting import PartOptions
 from tasks.review.drafts.in_parts import items_to_ask
-from tasks.review.drafts.items_and_kinds import DraftItem, as_answered, pages_of_items, proposed_of
+from tasks.review.drafts.items_and_kinds import as_answered, proposed_of
 from tasks.review.questions.expected import CLICK_S, GLANCE_BOX_S, LOOK_S, Experience
 from tasks.review.questions.kinds.boxes.regions import AnsweredBox
 from tasks.review.questions.kinds.protocol import ItemToAsk, ToShow

@@ -14,6 +14,7 @@ from pydantic import Field, field_validator, model_validator
 from blocks.errors import BadOption
 from blocks.frozen import Frozen
 from blocks.naming.emails import Email
+from tasks.intake.texts.media import Medium
 from tasks.review.questions.kinds.boxes.extreme_points import HOW_TO_DRAW, Drawing
 from tasks.review.questions.kinds.choose import CANNOT_TELL, CHOOSE, not_an_object
 from tasks.review.questions.kinds.classify import CLASSIFY
@@ -48,6 +49,7 @@ class Queue(Frozen):
     gold: GoldRule | None = Field(
         default=None, description="Questions with a known answer among the others; empty: none"
     )
+    shows: Medium = Field(default="pictures", description="What its items are, pictures or texts: as people see them")
     drawing: Drawing = Field(default="corners", description="How people draw boxes")
     keeps_points: bool = Field(
         default=False, description="Boxes were drawn by extreme points in its project before: their control stays"
@@ -74,6 +76,10 @@ class Queue(Frozen):
     def is_plain(self) -> bool:
         """Whether whatever anybody answers counts, so that there is nothing to weigh."""
         return not (self.is_shared or self.annotators or self.referees)
+
+    def showing(self, medium: Medium) -> "Queue":
+        """Return this queue for items that are pictures, or texts."""
+        return self if medium == self.shows else self.model_copy(update={"shows": medium})
 
     def with_pool(self, staff: AnnotatorPool) -> "Queue":
         """Return this queue with the people, the overlap and the gold that a line wants.
@@ -129,7 +135,8 @@ class Queue(Frozen):
         """Return this queue with the classes and controls that an earlier form of it had: questions still use them."""
         missing = tuple(name for name in earlier.classes if name not in self.classes)
         points = earlier.keeps_points or "extreme_points" in (earlier.drawing, self.drawing)
-        return self.model_copy(update={"classes": self.classes + missing, "keeps_points": points})
+        shows = "texts" if "texts" in (earlier.shows, self.shows) else self.shows
+        return self.model_copy(update={"classes": self.classes + missing, "keeps_points": points, "shows": shows})
 
 
 def check_kinds(kinds: Mapping[str, Sequence[str]]) -> None:
@@ -233,7 +240,7 @@ def choose_class_queue(classes: Sequence[str], annotators: Sequence[str] = ()) -
         kind=CLASSIFY.name,
         title="Which one is it?",
         instructions=(
-            "<p><b>Choose the one class that the picture shows.</b> One key, then submit.</p>"
+            "<p><b>Choose the one class that fits.</b> One key, then submit.</p>"
             "<p>If one is chosen already, it is the machine's guess: correct it, or submit at once.</p>"
             "<p>Nobody could tell? &ldquo;Cannot tell&rdquo; (key 0) is right: it counts for no class.</p>"
         ),

@@ -29,7 +29,7 @@ def label_config(queue: Queue) -> str:
     view = ElementTree.Element("View")
     ElementTree.SubElement(view, "Style").text = STYLE
     kind.add_controls(view, queue)
-    add_why(view, kind.about)
+    add_why(view, kind.about_in(queue))
     return ElementTree.tostring(view, encoding="unicode")
 
 

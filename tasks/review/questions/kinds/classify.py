@@ -11,7 +11,7 @@ from blocks.frozen import Frozen
 from blocks.servers.annotation_server import AnnotationServer
 from blocks.shapes import Whole, shape_columns
 from tasks.review.questions.kinds.choose import CANNOT_TELL, AnsweredKind
-from tasks.review.questions.kinds.controls import IMAGE, add_picture, add_question
+from tasks.review.questions.kinds.controls import IMAGE, ITEM, TEXT, add_picture, add_question, add_text
 from tasks.review.questions.kinds.correct import why_line
 from tasks.review.questions.kinds.protocol import Asking, ItemToAsk, ParsedAnswer, QuestionKind, SaidLabel
 from tasks.review.questions.payload import Payload
@@ -40,6 +40,8 @@ class ClassPayload(Payload):
     """Of a box, where a choice is about one: this one is not."""
     way_out: None = None
     options: list[str] = Field(min_length=1)
+    text: str | None = None
+    """What a text says; None: the item is a picture."""
     blind: bool = False
     prefill: list[str] = Field(default_factory=list)
     proposed: ShownClass | None = None
@@ -58,27 +60,34 @@ class Classify(QuestionKind[ClassPayload]):
     settles: ClassVar[Literal["items", "kinds"] | None] = "items"
     answers_are = "classes"
 
+    def about_in(self, queue: Asking) -> str:
+        """Name the text, or the picture."""
+        return TEXT if queue.shows == "texts" else IMAGE
+
     def add_controls(self, view: ElementTree.Element, queue: Asking) -> None:
         """Show the item, why it is asked about, and the classes with their keys."""
         add_question(view, queue.title)
-        attributes = {"name": CLASS, "toName": IMAGE, "choice": "single", "showInLine": "true", "required": "true"}
+        about = self.about_in(queue)
+        attributes = {"name": CLASS, "toName": about, "choice": "single", "showInLine": "true", "required": "true"}
         choices = ElementTree.SubElement(view, "Choices", attributes)
         for number, name in enumerate(queue.classes):
             choice = ElementTree.SubElement(choices, "Choice", value=name)
             if number < len(CLASS_KEYS):
                 choice.set("hotkey", CLASS_KEYS[number])
         ElementTree.SubElement(choices, "Choice", value=CANNOT_TELL, hotkey=CANNOT_TELL_KEY)
-        add_picture(view)
+        (add_text if about == TEXT else add_picture)(view)
 
     def task_data(self, server: AnnotationServer, queue: Asking, item_id: str, payload: ClassPayload) -> dict[str, Any]:
-        """Return the picture, and what is odd about it."""
-        return {IMAGE: server.image_link(item_id), "why": why_line(payload.reasons)}
+        """Return the picture or the text, and what is odd about it."""
+        seen = {IMAGE: server.image_link(item_id)} if payload.text is None else {TEXT: payload.text, ITEM: item_id}
+        return {**seen, "why": why_line(payload.reasons)}
 
     def shown(self, payload: ClassPayload) -> list[dict[str, Any]]:
         """Return the proposed class as what is chosen already; nothing where none is."""
         if payload.proposed is None:
             return []
-        chosen = chosen_region(payload.proposed.class_name, payload.proposed.id)
+        about = IMAGE if payload.text is None else TEXT
+        chosen = chosen_region(payload.proposed.class_name, payload.proposed.id, about)
         return [{**chosen, "score": payload.proposed.score}]
 
     def unread(self, payload: ClassPayload) -> list[dict[str, Any]]:
@@ -93,12 +102,15 @@ class Classify(QuestionKind[ClassPayload]):
         """
         best = max(item.proposed, key=lambda one: one.proposal.score, default=None)
         if best is None:
-            return ClassPayload(options=list(queue.classes), blind=item.blind, reasons=item.reasons_of([]))
+            return ClassPayload(
+                options=list(queue.classes), text=item.text, blind=item.blind, reasons=item.reasons_of([])
+            )
         proposal = best.proposal
         if proposal.class_name not in queue.classes:
             raise UnknownClass.named(proposal.class_name, queue.classes, f"queue {queue.name!r}")
         return ClassPayload(
             options=list(queue.classes),
+            text=item.text,
             blind=item.blind,
             prefill=[proposal.id],
             proposed=ShownClass(id=proposal.id, class_name=proposal.class_name, score=proposal.score),
@@ -126,9 +138,9 @@ class Classify(QuestionKind[ClassPayload]):
 CLASSIFY = Classify()
 
 
-def chosen_region(class_name: str, id_: str) -> dict[str, Any]:
-    """Return a chosen class as Label Studio has it."""
-    return {"id": id_, "type": "choices", "from_name": CLASS, "to_name": IMAGE, "value": {"choices": [class_name]}}
+def chosen_region(class_name: str, id_: str, about: str = IMAGE) -> dict[str, Any]:
+    """Return a class as Label Studio has it that is chosen for a picture, or for the object of another name."""
+    return {"id": id_, "type": "choices", "from_name": CLASS, "to_name": about, "value": {"choices": [class_name]}}
 
 
 def read_class(result: Sequence[Any], classes: Sequence[str]) -> AnsweredKind:

@@ -6,6 +6,12 @@ from xml.etree import ElementTree
 IMAGE = "image"
 """Name of the image control, and of the field in a task's data that holds the picture's address."""
 
+TEXT = "text"
+"""Name of the text object, and of the field in a task's data that holds the text itself."""
+
+ITEM = "item"
+"""The field in a task's data that names the item of a text: a picture's is named by its address."""
+
 BOX = "box"
 """The control with which people draw, and which shows the boxes the machine is sure of."""
 
@@ -14,6 +20,9 @@ UNSURE = "unsure"
 
 FILE = "file"
 """The field of a task's data with the picture's original name, for the list of tasks."""
+
+SHOWN_TEXT = "shown-text"
+"""The class of the frame around a text, for its style."""
 
 COLORS = (
     "#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#17becf", "#bcbd22", "#7f7f7f",
@@ -32,6 +41,7 @@ STYLE = """
   gap: 12px; padding: 2px 0; background: var(--color-neutral-background, transparent); }
 .skip-why .lsf-choices { min-width: 230px; margin: 0; }
 .skip-why button { width: 100%; }
+.shown-text { max-height: calc(100vh - 300px); overflow-y: auto; font-size: 16px; line-height: 1.7; }
 """
 """Two lines of reasons at most, and the list of reasons for a skip always in sight, above the button it belongs to."""
 
@@ -56,6 +66,16 @@ def add_picture(view: ElementTree.Element) -> None:
         "zoomControl": "true",
     }
     ElementTree.SubElement(view, "Image", attributes)
+
+
+def add_text(view: ElementTree.Element) -> None:
+    """Show the text of a task: as letters and nothing else, whatever they spell, and as far down as it needs.
+
+    It is said what the value is: a Label Studio in its secure mode would take it for an address.
+    """
+    scrolled = ElementTree.SubElement(view, "View", className=SHOWN_TEXT)
+    attributes = {"name": TEXT, "value": f"${TEXT}", "valueType": "text", "saveTextResult": "yes"}
+    ElementTree.SubElement(scrolled, "Text", attributes)
 
 
 def add_frame(view: ElementTree.Element, classes: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from blocks.database.tables import Proposal
 from blocks.errors import BadOption
 from blocks.servers.annotation_server import AnnotationServer
 from blocks.shapes import Bounds
+from tasks.intake.texts.media import Medium
 from tasks.review.questions.kinds.boxes.extreme_points import Drawing
 from tasks.review.questions.kinds.boxes.part import PicturePart
 from tasks.review.questions.kinds.controls import BOX, IMAGE
@@ -37,6 +38,10 @@ class Asking(Protocol):
     @property
     def classes(self) -> tuple[str, ...]:
         """Classes of the boxes, in the order of their hotkeys."""
+
+    @property
+    def shows(self) -> Medium:
+        """What its items are."""
 
     @property
     def drawing(self) -> Drawing:
@@ -76,6 +81,8 @@ class ItemToAsk:
     reasons: Sequence[str] = ()
     part: PicturePart | None = None
     """Which part of it is asked about, with the proposals of that part alone; None: all of it."""
+    text: str | None = None
+    """What a text says; None: it is a picture."""
 
     def reasons_of(self, shown: Collection[str]) -> dict[str, str]:
         """Say what is odd about proposals by their ids, and ('') about the item, as far as that helps to look."""
@@ -131,6 +138,10 @@ class QuestionKind(Protocol[Shape]):
     def is_weighed(self) -> bool:
         """Whether several people's answers can be weighed, so that questions have slots and hide gold."""
         return self.compared_as is not None
+
+    def about_in(self, queue: Asking) -> str:
+        """Return the name of the object of a queue's label config that the answer is about."""
+        return self.about
 
     def add_controls(self, view: ElementTree.Element, queue: Asking) -> None:
         """Add what people see and answer with to a label config."""

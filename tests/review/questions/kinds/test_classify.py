@@ -27,6 +27,29 @@ def test_people_choose_by_one_key_and_0_says_that_nobody_could_tell() -> None:
     assert keys == {"car": "1", "van": "2", "bus": "3", CANNOT_TELL: "0"}
 
 
+WORDS = "<b>bold</b> & \u200fשלום 👍🏽"
+READ = BLANK.model_copy(update={"text": WORDS, "prefill": ["p1"], "proposed": GUESSED.proposed})
+
+
+def test_a_text_stands_in_its_task_letter_by_letter_and_all_that_is_said_is_said_of_it() -> None:
+    queue = QUEUE.showing("texts")
+    view = ElementTree.fromstring(label_config(queue))
+    (text,) = view.findall(".//Text")
+    assert (text.get("name"), text.get("value"), text.get("valueType")) == ("text", "$text", "text")
+    assert not view.findall(".//Image")
+    assert {choices.get("toName") for choices in view.findall(".//Choices")} == {"text"}
+    task = to_task(SERVER, queue, "q", "a" * 64, READ.model_dump(mode="json"))
+    assert task["data"]["text"] == WORDS
+    assert task["data"]["item"] == "a" * 64
+    assert "image" not in task["data"]
+    assert [region["to_name"] for region in task["predictions"][0]["result"]] == ["text"]
+
+
+def test_a_queue_goes_on_to_show_texts_whatever_the_line_knows_of_its_items() -> None:
+    assert QUEUE.joined_with(QUEUE.showing("texts")).shows == "texts"
+    assert QUEUE.joined_with(QUEUE).shows == "pictures"
+
+
 def test_classes_beyond_the_ninth_have_no_key_of_their_own() -> None:
     many = choose_class_queue([f"c{number}" for number in range(11)])
     choices = ElementTree.fromstring(label_config(many)).findall(".//Choices[@name='class']/Choice")
