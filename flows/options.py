@@ -34,10 +34,11 @@ class LineOptions(Renamed):
     classes: ClassNames = Field(
         min_length=1,
         max_length=200,
-        description="What a box may be called, such as `car`: add one item for each, in the order of the keys 1 to 9.",
+        description="What a label may be called, such as `car`: add one for each, in the order of the keys.",
     )
     label_kind: LabelKindName = Field(
-        default="boxes", description="What a label is: `boxes` around objects, or `classes`, one for a whole picture."
+        default="boxes",
+        description="What a label is: `boxes` around objects, `classes`, one for a whole item, or `spans` of a text.",
     )
     detector: str = Field(
         default="champion",

@@ -9,8 +9,9 @@ from blocks.errors import BadOption, BadShape
 from tasks.kinds.boxes.kind import BOXES
 from tasks.kinds.classes.kind import CLASSES
 from tasks.kinds.protocol import LabelKind
+from tasks.kinds.spans.kind import SPANS
 
-KINDS: dict[str, LabelKind] = {kind.name: kind for kind in (BOXES, CLASSES)}
+KINDS: dict[str, LabelKind] = {kind.name: kind for kind in (BOXES, CLASSES, SPANS)}
 
 
 def label_kind(name: str) -> LabelKind:

@@ -26,7 +26,7 @@ from blocks.servers.annotation_server import AnnotationServer
 from tasks.review.ask import ask
 from tasks.review.consensus.answer_groups import CONSENSUS, read_groups
 from tasks.review.consensus.box_matching import PersonAnswer
-from tasks.review.consensus.comparers.boxes import learn_box_skills, match_answers
+from tasks.review.consensus.comparers.boxes import learn_queue_skills, match_answers
 from tasks.review.drafts.line_queue import LineQueue
 from tasks.review.questions.queue import Queue, mark_missed_queue
 from tasks.review.questions.staffing import AnnotatorPool, OverlapRule
@@ -149,7 +149,7 @@ def test_three_peoples_consensus_beats_majority_and_the_best_of_them_and_ends_as
         decisions = {row.answer_id: row for row in session.exec(select(Decision))}
         groups = read_groups(session, "mark-missed", "b1")
         projects = session.exec(select(Question.project_id).where(col(Question.task_id).is_not(None)).distinct()).all()
-    skills = learn_box_skills(THREE, [match_answers(group.id, group.counted) for group in groups])
+    skills = learn_queue_skills(THREE, [match_answers(group.id, group.counted) for group in groups])
     for person, true in SKILLS.items():
         assert skills.skills[person].miss_rate == pytest.approx(true.miss_rate, abs=0.05)
     assert len(projects) == 3

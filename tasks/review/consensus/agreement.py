@@ -15,11 +15,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 from tasks.review.consensus.box_matching import Matched
 
 NO_BOX = "(no box)"
 """What somebody says of a place that others drew and they did not."""
+
+NO_SPAN = "(no span)"
+"""The same, of some characters of a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +72,14 @@ class AnnotatorAgreement:
     people: tuple[PersonAgreement, ...]
 
 
-def statements_about_boxes(questions: Iterable[Matched]) -> list[Statement]:
+def statements_about_places(questions: Iterable[Matched[Any]], nothing: str = NO_BOX) -> list[Statement]:
     """Return what people said of each place that somebody drew; somebody who answered and drew nothing said so."""
     statements: list[Statement] = []
     for matched in questions:
         for index, one in enumerate(matched.objects):
             said = {name: box.class_name for name, box in zip(one.people, one.boxes, strict=True)}
             unit = f"{matched.question_id}#{index}"
-            statements.extend(Statement(unit, name, said.get(name, NO_BOX)) for name in matched.people)
+            statements.extend(Statement(unit, name, said.get(name, nothing)) for name in matched.people)
     return statements
 
 

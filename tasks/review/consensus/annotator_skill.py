@@ -8,6 +8,7 @@ questions, or some questions with known truth, can.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from pydantic import Field
@@ -87,7 +88,7 @@ def faultless(classes: Sequence[str]) -> Skill:
 
 
 def learn_skills(
-    questions: Sequence[Matched], classes: Sequence[str], known: Mapping[str, Skill] | None = None
+    questions: Sequence[Matched[Any]], classes: Sequence[str], known: Mapping[str, Skill] | None = None
 ) -> QueueSkills:
     """Learn how good people are from all their answers to one queue.
 
@@ -220,6 +221,8 @@ def _to_skills(
 
 def _learn_edges(votes: Votes, beliefs: Beliefs, given: Mapping[int, Skill]) -> tuple[Floats, float]:
     """Learn how exactly people draw from the objects that are there rather than not."""
+    if votes.drawn is None:
+        return np.full(votes.choices.people, EXPECTED_NOISE), EXPECTED_NOISE
     there = beliefs.exists[votes.drawn.about] > SURELY_THERE
     drawn = GroupedBoxes(
         votes.drawn.edges_xyxy_px[there], votes.drawn.person[there], votes.drawn.about[there], votes.drawn.objects

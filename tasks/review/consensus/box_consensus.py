@@ -89,6 +89,7 @@ def agree_on_boxes(questions: Sequence[Matched], skills: QueueSkills) -> list[Co
     people = sorted({name for matched in questions for name in matched.people})
     votes = collect_votes(questions, skills.classes, people)
     beliefs = believe(votes, skills.rates_of(people), skills.objects_per_question, np.array(skills.class_shares, float))
+    assert votes.drawn is not None  # of boxes it never is
     fused = fuse(votes.drawn, skills.noise_of(people))
     agreed, group = [], 0
     for index, matched in enumerate(questions):

@@ -1,4 +1,4 @@
-"""Which boxes of several people are one object: groups with at most one box of each person.
+"""Which boxes, or spans, of several people are one object: groups with at most one of each person.
 
 Each pair of people is matched optimally first, the pairs are merged into groups, and then the groups are improved
 person by person: one person's boxes are taken out and assigned anew, optimally, to the groups that the others form.
@@ -12,12 +12,14 @@ Source:
     costs", Discrete Applied Mathematics 1994 (decomposable costs; the local search assigns one dimension at a time).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any, Generic, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import TypeVar  # the standard library's knows defaults from Python 3.13 on
 
 from blocks.errors import BadInput
 from tasks.kinds.boxes.kind import BOXES
@@ -30,39 +32,68 @@ MOST_ROUNDS = 20
 """Bounds the search where equally good groupings alternate."""
 
 
+class SaidOfObject(Protocol):
+    """What a person says of one object."""
+
+    @property
+    def id(self) -> str: ...  # noqa: D102
+    @property
+    def class_name(self) -> str: ...  # noqa: D102
+
+
+Drawn = TypeVar("Drawn", bound=SaidOfObject, default=AnsweredBox)
+
+
 @dataclass(frozen=True, slots=True)
-class PersonAnswer:
+class PersonAnswer(Generic[Drawn]):
     """The boxes that one person left in answer to one question; none means that nothing is there."""
 
     person: str
-    boxes: tuple[AnsweredBox, ...]
+    boxes: tuple[Drawn, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class SameObject:
+class SameObject(Generic[Drawn]):
     """Boxes that are held for one object, by who drew them, in the order of names."""
 
     people: tuple[str, ...]
-    boxes: tuple[AnsweredBox, ...]
+    boxes: tuple[Drawn, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Matched:
+class Matched(Generic[Drawn]):
     """All answers to one question, with their boxes grouped by object."""
 
     question_id: str
     people: tuple[str, ...]
     """Everybody who answered, in the order of names; also who drew nothing."""
-    objects: tuple[SameObject, ...]
+    objects: tuple[SameObject[Drawn], ...]
+
+
+Place = tuple[Any, ...]
+"""Where something is, in an order from the left; the same only where all is the same."""
+
+
+def place_of_box(box: AnsweredBox) -> Place:
+    """Return a box's edges, its class and its id."""
+    return box.x_min, box.y_min, box.x_max, box.y_max, box.class_name, box.id
 
 
 def match_boxes(question_id: str, answers: Sequence[PersonAnswer], kind: LabelKind = BOXES) -> Matched:
-    """Group the boxes that several people drew in answer to one question.
+    """Group the boxes that several people drew in answer to one question: see `match_objects`."""
+    return match_objects(question_id, answers, kind, place_of_box)
+
+
+def match_objects(
+    question_id: str, answers: Sequence[PersonAnswer[Drawn]], kind: LabelKind, place_of: Callable[[Drawn], Place]
+) -> Matched[Drawn]:
+    """Group what several people drew in answer to one question.
 
     Args:
         question_id: Goes into the result.
         answers: One per person, in any order. May be empty.
         kind: Of the labels: what is alike, and from when on it is one object.
+        place_of: Where something is.
 
     Returns:
         Groups in the order of their first box from the left; the same for every order of the answers.
@@ -76,8 +107,8 @@ def match_boxes(question_id: str, answers: Sequence[PersonAnswer], kind: LabelKi
         raise BadInput(
             f"question {question_id!r} has two answers of {twice!r} (expected one a person): decide which counts first"
         )
-    ordered = sorted(answers, key=lambda answer: (sorted(map(_place, answer.boxes)), answer.person))
-    drawn = [(rank, box) for rank, one in enumerate(ordered) for box in sorted(one.boxes, key=_place)]
+    ordered = sorted(answers, key=lambda answer: (sorted(map(place_of, answer.boxes)), answer.person))
+    drawn = [(rank, box) for rank, one in enumerate(ordered) for box in sorted(one.boxes, key=place_of)]
     person = np.array([rank for rank, _ in drawn], np.int64)
     worth = _pair_worth([box for _, box in drawn], kind)
     group = _improve(worth, person, _merge_pairs(worth, person))
@@ -88,15 +119,11 @@ def match_boxes(question_id: str, answers: Sequence[PersonAnswer], kind: LabelKi
             key=lambda member: member[0],
         )
         objects.append(SameObject(tuple(name for name, _ in members), tuple(box for _, box in members)))
-    objects.sort(key=lambda one: min(map(_place, one.boxes)))
+    objects.sort(key=lambda one: min(map(place_of, one.boxes)))
     return Matched(question_id, tuple(names), tuple(objects))
 
 
-def _place(box: AnsweredBox) -> tuple[float, float, float, float, str, str]:
-    return box.x_min, box.y_min, box.x_max, box.y_max, box.class_name, box.id
-
-
-def _pair_worth(boxes: Sequence[AnsweredBox], kind: LabelKind) -> Floats:
+def _pair_worth(boxes: Sequence[SaidOfObject], kind: LabelKind) -> Floats:
     """Return for every two boxes what it is worth to hold them for one object, shape (n, n); negative: apart."""
     alike_places = kind.similarity(boxes, boxes)
     classes = np.array([box.class_name for box in boxes])

@@ -14,6 +14,7 @@ from enum import StrEnum
 from blocks.errors import BadOption
 from tasks.review.consensus.box_consensus import Candidate, Consensus
 from tasks.review.consensus.choice_consensus import ChoiceConsensus
+from tasks.review.consensus.span_consensus import SpanConsensus
 from tasks.review.questions.staffing import OverlapRule
 
 WORTH_A_REASON = 0.05
@@ -61,6 +62,14 @@ def next_step_of_boxes(consensus: Consensus, slots: Slots, rule: OverlapRule) ->
     doubts = sorted(_box_doubts(consensus, rule), key=lambda doubt: (-doubt[0], doubt[1]))
     wrong = consensus.missed + sum(max(one.wrong, _badly_placed(one, rule)) for one in consensus.candidates)
     share = wrong / max(len(consensus.boxes), 1)
+    return _decide(share, tuple(reason for _, reason in doubts[:MOST_REASONS]), slots, rule)
+
+
+def next_step_of_spans(consensus: SpanConsensus, slots: Slots, rule: OverlapRule) -> NextStep:
+    """Say what comes next for a question about spans of a text."""
+    doubts = sorted(_span_doubts(consensus), key=lambda doubt: (-doubt[0], doubt[1]))
+    wrong = consensus.missed + sum(one.wrong for one in consensus.candidates)
+    share = wrong / max(len(consensus.spans), 1)
     return _decide(share, tuple(reason for _, reason in doubts[:MOST_REASONS]), slots, rule)
 
 
@@ -130,4 +139,21 @@ def _box_doubts(consensus: Consensus, rule: OverlapRule) -> list[tuple[float, st
             doubts.append((1 - one.right_class, f"{place}: is it a {one.class_name}? ({one.right_class:.0%})"))
         if _badly_placed(one, rule) > WORTH_A_REASON:
             doubts.append((_badly_placed(one, rule), f"{place}: where are its edges? (± {one.edge_error:.0%})"))
+    return doubts
+
+
+def _span_doubts(consensus: SpanConsensus) -> list[tuple[float, str]]:
+    """Return what is in doubt, with the number of mistakes to expect from it."""
+    doubts = []
+    if consensus.missed > WORTH_A_REASON:
+        doubts.append((consensus.missed, f"about {consensus.missed:.2g} spans that nobody marked"))
+    for one in consensus.candidates:
+        place = f"{one.class_name} from {one.start} to {one.end}"
+        marked = f"marked by {len(one.drawn_by)} of {len(consensus.people)}"
+        if min(one.exists, 1 - one.exists) > WORTH_A_REASON:
+            doubts.append((min(one.exists, 1 - one.exists), f"{place}: is it one? ({one.exists:.0%}, {marked})"))
+        if one.is_there and 1 - one.right_class > WORTH_A_REASON:
+            doubts.append((1 - one.right_class, f"{place}: is it a {one.class_name}? ({one.right_class:.0%})"))
+        if one.is_there and 1 - one.right_extent > WORTH_A_REASON:
+            doubts.append((1 - one.right_extent, f"{place}: where does it begin and end? ({one.right_extent:.0%})"))
     return doubts

@@ -17,6 +17,7 @@ Source:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.special import expit, logsumexp
@@ -46,8 +47,8 @@ class Votes:
     """Shape (questions, people): 1 where somebody answered, else 0."""
     choices: Choices
     """Who drew a box of which class in which group."""
-    drawn: GroupedBoxes
-    """The boxes, in the same order."""
+    drawn: GroupedBoxes | None
+    """The boxes, in the same order; None: what was drawn has no edges in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class Beliefs:
     """Shape (questions,): expected number of objects."""
 
 
-def collect_votes(questions: Sequence[Matched], classes: Sequence[str], people: Sequence[str]) -> Votes:
+def collect_votes(questions: Sequence[Matched[Any]], classes: Sequence[str], people: Sequence[str]) -> Votes:
     """Return the votes of matched answers.
 
     Args:
@@ -107,8 +108,13 @@ def collect_votes(questions: Sequence[Matched], classes: Sequence[str], people: 
         question=np.array(question, np.int64),
         asked=asked,
         choices=Choices(about, person, said, len(question), len(people), len(classes)),
-        drawn=GroupedBoxes(edges_of(boxes), person, about, len(question)),
+        drawn=GroupedBoxes(edges_of(boxes), person, about, len(question)) if has_edges(boxes) else None,
     )
+
+
+def has_edges(drawn: Sequence[Any]) -> bool:
+    """Say whether what people drew are boxes; where nobody drew anything, it may have been."""
+    return all(hasattr(one, "x_min") for one in drawn)
 
 
 def believe(votes: Votes, rates: SkillArrays, objects_per_question: float, shares: Floats) -> Beliefs:

@@ -16,6 +16,7 @@ from tasks.review.questions.kinds.choose import CHOOSE
 from tasks.review.questions.kinds.classify import CLASSIFY
 from tasks.review.questions.kinds.correct import CORRECT
 from tasks.review.questions.kinds.page import CROP_PAGE, PageOptions
+from tasks.review.questions.kinds.texts.tag import TAG
 from tasks.review.questions.queue import Queue
 from tasks.triage.active_learning.order import ask_order
 
@@ -79,5 +80,6 @@ _DRAFTERS: dict[str, Callable[[Engine, str, LineQueue, int, Store | None], Draft
     CROP_PAGE.name: _pages_of_crops,
     CORRECT.name: _whole_items,
     CLASSIFY.name: _whole_items,
+    TAG.name: _whole_items,
     CHOOSE.name: _exact_kinds,
 }

@@ -1,9 +1,9 @@
 """Queues: who is asked a kind of question, about which classes and how, each a project of its own in Label Studio.
 
-Four are built here: "mark-missed" shows a whole item with the machine's boxes, to be corrected; "choose-class" asks
-which class a whole item shows; "name-kind" shows one box and asks which finer kind it is; "confirm-page" shows many
-crops of one class, of which people remove the wrong ones. A queue is small and frozen: it travels between steps as a
-parameter.
+Five are built here: "mark-missed" shows a whole item with the machine's boxes, to be corrected; "mark-spans" a text
+with its spans; "choose-class" asks which class a whole item shows; "name-kind" shows one box and asks which finer kind
+it is; "confirm-page" shows many crops of one class, of which people remove the wrong ones. A queue is small and frozen:
+it travels between steps as a parameter.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,12 +21,14 @@ from tasks.review.questions.kinds.classify import CLASSIFY
 from tasks.review.questions.kinds.correct import CORRECT
 from tasks.review.questions.kinds.page import CROP_PAGE
 from tasks.review.questions.kinds.registry import kind_named, weighed_in_words
+from tasks.review.questions.kinds.texts.tag import TAG
 from tasks.review.questions.staffing import AnnotatorPool, GoldRule, OverlapRule
 
 MARK_MISSED = "mark-missed"
 NAME_KIND = "name-kind"
 CONFIRM_PAGE = "confirm-page"
 CHOOSE_CLASS = "choose-class"
+MARK_SPANS = "mark-spans"
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9-]*(~(referee)?[1-9][0-9]*)?$"
 """Of a queue, or of a slot beside it: `mark-missed~1` (see `slots.py`)."""
@@ -249,8 +251,34 @@ def choose_class_queue(classes: Sequence[str], annotators: Sequence[str] = ()) -
     )
 
 
+def mark_spans_queue(classes: Sequence[str], annotators: Sequence[str] = ()) -> Queue:
+    """Build the queue in which people correct the spans of texts.
+
+    Args:
+        classes: Class names, in the order of their hotkeys.
+        annotators: E-mails of who should answer; empty means everybody.
+    """
+    names = ", ".join(classes)
+    return Queue(
+        name=MARK_SPANS,
+        kind=TAG.name,
+        title=f"Mark every span: {names}",
+        instructions=(
+            f"<p><b>Everything in the text that is one of these ({escape(names)}) is marked, and nothing else.</b></p>"
+            "<p>1. What is marked already is the machine's guess: keep it, correct it, or delete it.</p>"
+            "<p>2. Mark what is missing: press the class's number, then drag over it, or double-click a word.</p>"
+            "<p>3. From the first letter to the last one: blanks at the ends do not matter, all else does.</p>"
+            "<p>4. Submit, also when nothing is there.</p>"
+            "<p>Some texts come without any marks on purpose: mark everything there.</p>"
+        ),
+        classes=tuple(classes),
+        annotators=tuple(annotators),
+    )
+
+
 ABOUT_ITEMS: dict[str, Callable[[Sequence[str]], Queue]] = {
     CORRECT.name: mark_missed_queue,
     CLASSIFY.name: choose_class_queue,
+    TAG.name: mark_spans_queue,
 }
 """By kind of question, the queue that asks about whole items."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.review.consensus.agreement import NO_BOX, Statement, measure_agreement, statements_about_boxes
+from tasks.review.consensus.agreement import NO_BOX, Statement, measure_agreement, statements_about_places
 from tasks.review.consensus.box_matching import match_boxes
 from tests.review.people import HERE, THERE, box, said
 
@@ -61,7 +61,7 @@ def test_a_person_is_weighed_by_what_they_share_with_each_of_the_others() -> Non
 
 def test_who_drew_nothing_where_others_drew_has_said_so() -> None:
     matched = [match_boxes("q1", [said("ada", HERE, box(THERE, "van")), said("ben", HERE), said("chi")])]
-    said_of = {(one.unit, one.person): one.category for one in statements_about_boxes(matched)}
+    said_of = {(one.unit, one.person): one.category for one in statements_about_places(matched)}
     assert said_of["q1#0", "chi"] == NO_BOX
     assert said_of["q1#1", "ada"] == "van"
     assert said_of["q1#1", "ben"] == NO_BOX
@@ -70,6 +70,6 @@ def test_who_drew_nothing_where_others_drew_has_said_so() -> None:
 
 def test_who_was_not_asked_has_said_nothing() -> None:
     matched = [match_boxes("q1", [said("ada", HERE), said("ben", HERE)]), match_boxes("q2", [said("chi", HERE)])]
-    agreement = measure_agreement(statements_about_boxes(matched))
+    agreement = measure_agreement(statements_about_places(matched))
     assert agreement.units == 1
     assert {one.person for one in agreement.people} == {"ada", "ben"}

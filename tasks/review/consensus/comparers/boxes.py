@@ -6,7 +6,7 @@ from typing import Any, Protocol, cast
 
 from tasks.kinds.boxes.kind import BOXES as BOX_LABELS
 from tasks.kinds.geometry import SAME_PX, bounds_of, same_edges
-from tasks.review.consensus.agreement import Statement, statements_about_boxes
+from tasks.review.consensus.agreement import Statement, statements_about_places
 from tasks.review.consensus.annotator_skill import QueueSkills, faultless, learn_skills, unknown_skills
 from tasks.review.consensus.answer_groups import Group, SlotAnswer
 from tasks.review.consensus.box_consensus import Candidate, Consensus, agree_on_boxes
@@ -47,7 +47,7 @@ class BoxComparer(Comparer[Consensus]):
         """Return the consensus of each question."""
         matched = [match_answers(group.id, group.counted) for group in answered]
         earlier = [match_answers(group.id, group.counted) for group in history if group.counted]
-        skills = learn_box_skills(queue, [*matched, *earlier, *map(_with_truth, gold)])
+        skills = learn_queue_skills(queue, [*matched, *earlier, *map(_with_truth, gold)])
         return {one.question_id: one for one in agree_on_boxes(matched, skills)}
 
     def next_step(self, opinion: Consensus, slots: Slots, rule: OverlapRule) -> NextStep:
@@ -80,7 +80,7 @@ class BoxComparer(Comparer[Consensus]):
 
     def statements(self, question_id: str, said: Sequence[SlotAnswer]) -> list[Statement]:
         """Return what people said of each place that somebody drew."""
-        return statements_about_boxes([match_answers(question_id, said)])
+        return statements_about_places([match_answers(question_id, said)])
 
     def passes(self, truth: Sequence[dict[str, Any]], raw: Sequence[dict[str, Any]], rule: GoldRule) -> bool:
         """Say whether enough boxes are right."""
@@ -106,8 +106,8 @@ def match_answers(question_id: str, said: Sequence[SlotAnswer]) -> Matched:
     return match_boxes(question_id, list(last.values()))
 
 
-def learn_box_skills(queue: Queue, matched: Sequence[Matched]) -> QueueSkills:
-    """Learn how good people are at a queue's box questions.
+def learn_queue_skills(queue: Queue, matched: Sequence[Matched[Any]]) -> QueueSkills:
+    """Learn how good people are at a queue's questions about boxes, or spans.
 
     Args:
         queue: The queue.
@@ -119,7 +119,7 @@ def learn_box_skills(queue: Queue, matched: Sequence[Matched]) -> QueueSkills:
     return learn_skills(matched, classes, known={TRUTH: faultless(classes)})
 
 
-def classes_of(queue: Queue, matched: Iterable[Matched]) -> tuple[str, ...]:
+def classes_of(queue: Queue, matched: Iterable[Matched[Any]]) -> tuple[str, ...]:
     """Return the classes of a queue, and those it had once and that answers still use."""
     used = {box.class_name for one in matched for same in one.objects for box in same.boxes}
     return queue.classes + tuple(sorted(used - set(queue.classes)))

@@ -9,9 +9,10 @@ from tasks.review.consensus.answer_groups import Group, SlotAnswer
 from tasks.review.consensus.comparers.boxes import BOXES
 from tasks.review.consensus.comparers.choices import CHOICES
 from tasks.review.consensus.comparers.protocol import Comparer
+from tasks.review.consensus.comparers.spans import SPANS
 from tasks.review.questions.kinds.registry import kind_named
 
-COMPARERS: dict[str, Comparer[Any]] = {comparer.name: comparer for comparer in (BOXES, CHOICES)}
+COMPARERS: dict[str, Comparer[Any]] = {comparer.name: comparer for comparer in (BOXES, CHOICES, SPANS)}
 
 
 def comparer_of(kind: object) -> Comparer[Any] | None:

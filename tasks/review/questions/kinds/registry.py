@@ -10,10 +10,11 @@ from tasks.review.questions.kinds.classify import CLASSIFY
 from tasks.review.questions.kinds.correct import CORRECT
 from tasks.review.questions.kinds.page import CROP_PAGE
 from tasks.review.questions.kinds.protocol import QuestionKind
+from tasks.review.questions.kinds.texts.tag import TAG
 from tasks.review.questions.kinds.verify import VERIFY
 from tasks.review.questions.payload import Payload
 
-KINDS: dict[str, QuestionKind[Any]] = {kind.name: kind for kind in (CORRECT, CHOOSE, CROP_PAGE, VERIFY, CLASSIFY)}
+KINDS: dict[str, QuestionKind[Any]] = {kind.name: kind for kind in (CORRECT, CHOOSE, CROP_PAGE, VERIFY, CLASSIFY, TAG)}
 
 
 def kind_named(name: object) -> QuestionKind[Any]:
@@ -44,7 +45,7 @@ def read_payload(row: Mapping[str, Any]) -> Payload:
 
 
 def weighed_in_words() -> str:
-    """Name the kinds of which several people's answers are weighed, and gold is judged: `boxes, kind and class`."""
+    """Name the kinds of which several people's answers are weighed, and gold is judged: such as `boxes and class`."""
     *others, last = [name for name, kind in KINDS.items() if kind.is_weighed]
     return f"{', '.join(others)} and {last}" if others else last
 

@@ -17,6 +17,7 @@ from tasks.review.consensus.comparers.registry import COMPARERS
 from tasks.review.questions.kinds.choose import CHOOSE, ChoosePayload
 from tasks.review.questions.kinds.classify import CLASSIFY
 from tasks.review.questions.kinds.registry import KINDS, read_payload
+from tasks.review.questions.kinds.texts.tag import TAG
 from tasks.review.questions.queue import Queue
 from tasks.review.questions.task import label_config, to_task
 from tests.review.builders import Speaker, make_batch, pretend_posted, questions, write_missed
@@ -38,7 +39,7 @@ def chosen(*choices: str) -> dict[str, object]:
 
 
 def test_every_kind_of_then_has_rows_of_old() -> None:
-    assert OLD.keys() == KINDS.keys() - {CLASSIFY.name}
+    assert OLD.keys() == KINDS.keys() - {CLASSIFY.name, TAG.name}
 
 
 @pytest.mark.parametrize("name", OLD)
@@ -65,7 +66,7 @@ def test_questions_of_old_are_posted_as_they_were(name: str) -> None:
 @pytest.mark.parametrize("type_", ["boxs", "", None, 7, ["boxes"]])
 def test_a_payload_of_a_type_that_nobody_knows_says_what_to_do(type_: object) -> None:
     with pytest.raises(
-        UnknownQuestionKind, match=r"is no kind of question \(known: boxes, kind, page, confirm, class\).*newer"
+        UnknownQuestionKind, match=r"is no kind of question \(known: boxes, kind, page, confirm, class, tag\).*newer"
     ):
         read_payload({"type": type_})
 
