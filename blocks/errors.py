@@ -13,7 +13,8 @@
     │   ├── BadShape             a shape that is none, that its item cannot have, or that its line has no use for
     │   ├── OtherModelVersion    vectors of different models, which cannot be compared
     │   └── BadOption            an option that contradicts another one or the data
-    │       └── NoImages         a folder that holds none
+    │       ├── NoImages         a folder that holds none
+    │       └── NoTexts          a place that holds none
     ├── PlugError                an outside system does not do what was asked
     │   ├── StoreUnavailable     the object store cannot be reached, or refuses
     │   ├── ObjectMissing        the object store has no such key
@@ -108,6 +109,10 @@ class BadOption(BadInput):
 
 class NoImages(BadOption):
     """A folder that holds no images."""
+
+
+class NoTexts(BadOption):
+    """A file or a folder that holds no texts."""
 
 
 class PlugError(LabellingError):

@@ -1,4 +1,4 @@
-"""The intake line: a folder of images becomes items of a collection."""
+"""The intake line: a folder of images, or texts of a table or a folder, become items of a collection."""
 
 from prefect import flow, unmapped
 
@@ -6,6 +6,7 @@ from blocks.naming.names import CollectionName, PictureFolder, SequencePattern
 from blocks.naming.run_names import named
 from tasks.intake.folders import IntakeReport
 from tasks.intake.steps import find_shards, merge_reports, publish_intake, split_sequences, take_in_shard
+from tasks.intake.texts.rows import TextOptions
 
 
 @flow(flow_run_name=named("take in", of="collection"), log_prints=False)
@@ -14,24 +15,28 @@ def intake(
     collection: CollectionName,
     sequence_pattern: SequencePattern | None = None,
     plugs: str = "local",
+    texts: TextOptions | None = None,
 ) -> IntakeReport:
-    """Take a folder of images into a collection.
+    """Take a folder of images, or texts, into a collection.
 
     Every file ends as taken, duplicate or set aside with its reason; running it again takes in only what is new. A
-    folder without images is nothing to do.
+    folder without any is nothing to do.
 
     Args:
-        folder: The folder on the worker's machine, searched with all its subfolders.
+        folder: The folder on the worker's machine, searched with all its subfolders; or a file of texts: CSV, JSON
+            lines, or one text.
         collection: The name under which the line will find these images.
         sequence_pattern: A regular expression (RE2's syntax) whose groups, or all that it finds where it has none, name
             the sequence in a file's path. Images of one sequence never part between training and test. Empty: the path
             without its last number.
         plugs: Leave it as it is: the name under which the connections of this stack are saved.
+        texts: Where in a table the texts are. For a folder: that its .txt files are taken, and no images.
     """
-    shards = find_shards(folder, plugs)
+    shards = find_shards(folder, plugs, texts)
     if not shards:
         return IntakeReport()
-    reports = take_in_shard.map(shards, unmapped(collection), unmapped(sequence_pattern), unmapped(plugs)).result()
+    options = unmapped(sequence_pattern), unmapped(plugs), unmapped(texts)
+    reports = take_in_shard.map(shards, unmapped(collection), *options).result()
     report = merge_reports(reports)
     split_sequences(collection, plugs)
     publish_intake(collection, report)

@@ -96,7 +96,7 @@ def examine(path: Path, known: Known | None, relative: Path, *, store: Store, se
         with DECODING.room(DECODING.total) if large else nullcontext():
             return _take(uri, path, known, relative, store, sequence_pattern)
     except (BadInput, OSError) as error:
-        return Examined(uri, reason=_reason(error))
+        return Examined(uri, reason=why_unread_file(error))
     except MemoryError:
         return Examined(uri, reason="does not fit this machine's memory: cut the picture into parts")
 
@@ -164,7 +164,8 @@ def _check_regular(found: os.stat_result) -> None:
         raise UnreadableImage(_NO_FILE.get(stat.S_IFMT(found.st_mode), "not a regular file"))
 
 
-def _reason(error: BadInput | OSError) -> str:
+def why_unread_file(error: BadInput | OSError) -> str:
+    """Say in a few words why a file is not taken."""
     if not isinstance(error, OSError):
         return str(error)
     if error.errno == errno.ENOENT:

@@ -24,6 +24,7 @@ from blocks.storage.stores import Store
 from tasks.intake.files import examine, uri_of
 from tasks.intake.reports import IntakeReport, RejectedFile
 from tasks.intake.sources import known_sources, write_sources
+from tasks.intake.texts.media import refuse_other_medium
 
 __all__ = [
     "FileShard",
@@ -154,6 +155,7 @@ def take_in(
     """
     if sequence_pattern:
         compile_pattern(sequence_pattern)
+    refuse_other_medium(engine, collection, "pictures")
     root = folder.resolve() if folder else None
     report = IntakeReport()
     remaining = iter(paths)

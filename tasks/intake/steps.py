@@ -14,12 +14,14 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.exceptions import ObjectNotFound
 from sqlalchemy import Engine
 
-from blocks.errors import CatalogUnavailable, NoImages, StoreUnavailable
+from blocks.errors import CatalogUnavailable, NoImages, NoTexts, StoreUnavailable
 from blocks.naming.artifacts import artifact_key
 from blocks.plugs import open_catalog, open_store
 from blocks.retries import WAITS_S, only_for
 from tasks.intake import batches, folders, sequences
 from tasks.intake.reports import IntakeReport, as_markdown
+from tasks.intake.texts.rows import TextOptions
+from tasks.intake.texts.take_in import TextShard, list_texts, take_in_texts, texts_listed
 
 LOG = logging.getLogger(__name__)
 
@@ -27,11 +29,18 @@ AWAY = only_for(StoreUnavailable, CatalogUnavailable)
 
 
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY)
-def find_shards(folder: str, plugs: str = "local", *, size: int = folders.CHUNK) -> list[folders.FileShard]:
-    """List the files of a folder in shards; none where it holds no images, which is no failure but nothing to do."""
+def find_shards(
+    folder: str, plugs: str = "local", texts: TextOptions | None = None, *, size: int = folders.CHUNK
+) -> list[folders.FileShard] | list[TextShard]:
+    """List what a place offers in shards; none where it holds nothing, which is no failure but nothing to do."""
+    store, place = open_store(plugs), Path(folder)
     try:
-        shards = folders.list_files(open_store(plugs), Path(folder), size)
-    except NoImages as nothing:
+        if texts is not None or place.is_file():
+            listed = list_texts(store, place, texts or TextOptions(), size)
+            LOG.info("%s: %d texts in %d shards", folder, sum(shard.texts for shard in listed), len(listed))
+            return listed
+        shards = folders.list_files(store, place, size)
+    except (NoImages, NoTexts) as nothing:
         LOG.info("nothing to do: %s", nothing)
         return []
     LOG.info("%s: %d files in %d shards", folder, sum(shard.files for shard in shards), len(shards))
@@ -40,10 +49,19 @@ def find_shards(folder: str, plugs: str = "local", *, size: int = folders.CHUNK)
 
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY)
 def take_in_shard(
-    shard: folders.FileShard, collection: str, sequence_pattern: str | None = None, plugs: str = "local"
+    shard: folders.FileShard | TextShard,
+    collection: str,
+    sequence_pattern: str | None = None,
+    plugs: str = "local",
+    texts: TextOptions | None = None,
 ) -> IntakeReport:
-    """Take the files of one shard into a collection."""
+    """Take the files, or the texts, of one shard into a collection."""
     store = open_store(plugs)
+    if isinstance(shard, TextShard):
+        offered, options = texts_listed(store, shard), texts or TextOptions()
+        report = take_in_texts(open_catalog(plugs), store, collection, offered, options, sequence_pattern)
+        LOG.info("%s: %s", collection, report)
+        return report
     paths = folders.paths_of(store, shard)
     report = folders.take_in(open_catalog(plugs), store, collection, paths, sequence_pattern, folder=Path(shard.folder))
     LOG.info("%s: %s", collection, report)

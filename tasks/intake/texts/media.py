@@ -7,6 +7,7 @@ from sqlmodel import col, select
 
 from blocks.database.engine import reading
 from blocks.database.tables import BatchItem, Item, Source
+from blocks.errors import BadOption
 from tasks.intake.texts.text_items import MEDIA_TYPE
 
 Medium = Literal["pictures", "texts"]
@@ -31,6 +32,19 @@ def medium_of_collection(engine: Engine, collection: str) -> Medium | None:
     )
     with reading(engine) as session:
         return _medium(session.exec(first.limit(1)).first())
+
+
+def refuse_other_medium(engine: Engine, collection: str, medium: Medium) -> None:
+    """Refuse to take texts into a collection of pictures, or pictures into one of texts.
+
+    Raises:
+        BadOption: It would be so.
+    """
+    known = medium_of_collection(engine, collection)
+    if known is not None and known != medium:
+        raise BadOption(
+            f"collection {collection!r} has {known}, and these are {medium}: take them into a collection of their own"
+        )
 
 
 def _medium(media_type: str | None) -> Medium | None:

@@ -1,0 +1,283 @@
+"""Rows of a table of texts, CSV or JSON lines, one by one: what is wrong with one is said of it, with its line.
+
+A quote that is never closed, a row with too many commas, half a line of JSON: none of it voids the rows beside it, and
+none is taken by halves.
+"""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from blocks.errors import BadOption, UnreadableText
+from blocks.frozen import Frozen
+from blocks.storage.outside_files import open_regular
+from tasks.intake.texts.letters import check_encoding, encoding_of, start_of, why_unread
+from tasks.intake.texts.text_items import MOST_BYTES
+
+CSV_SUFFIXES = frozenset({".csv", ".tsv"})
+JSON_SUFFIXES = frozenset({".jsonl", ".ndjson"})
+TABLE_SUFFIXES = CSV_SUFFIXES | JSON_SUFFIXES
+
+MOST_FILE_BYTES = 2**36
+MOST_LINE = 4 * MOST_BYTES
+"""Characters of a line that are held in memory: what is longer is cut off, and its row set aside."""
+
+DELIMITERS = ",;\t|"
+
+USUAL_NAMES = ("text", "sentence", "review", "message", "content", "body", "comment", "document")
+"""Of the column with the texts, in the order in which they are looked for."""
+
+
+class TextOptions(Frozen):
+    """Where in a table the texts are, and how its letters are written."""
+
+    column: str | None = Field(
+        default=None,
+        description="Column of a CSV file (its name, or its number from 1 where there are no names), or field of a "
+        "JSON line, with the text. Empty: the only one, or one called `text`, `sentence`, `review` or the like.",
+    )
+    id_column: str | None = Field(
+        default=None, description="Column or field with an id under which people find a text again. Empty: its line."
+    )
+    class_column: str | None = Field(
+        default=None, description="Column or field with the class of a text, where labels are brought in or tested on."
+    )
+    encoding: str | None = Field(
+        default=None, description="How letters are written, such as `cp1252`. Empty: UTF-8, or as the file's mark says."
+    )
+
+    @field_validator("encoding")
+    @classmethod
+    def _encoding_is_known(cls, name: str | None) -> str | None:
+        try:
+            return check_encoding(name) if name else None
+        except BadOption as error:
+            raise ValueError(str(error)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class TextRow:
+    """One row of a table.
+
+    Attributes:
+        line: In which it begins, from 1.
+        text: As it stands there; empty where it has none.
+        id: By its id column; empty: there is none.
+        class_name: By its class column; empty: there is none.
+        fault: Why it cannot be read; None: it can.
+    """
+
+    line: int
+    text: str = ""
+    id: str = ""
+    class_name: str = ""
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnPlaces:
+    """In which columns of a CSV file what stands, from 0; and how many there are.
+
+    Attributes:
+        has_names: Whether the first row names columns.
+        width: Columns of the first row.
+    """
+
+    text: int
+    id: int | None
+    class_: int | None
+    has_names: bool
+    width: int
+    names: tuple[str, ...] = field(default=())
+
+
+def is_table(path: Path) -> bool:
+    """Say whether a file is a table of texts, by its name."""
+    return path.suffix.lower() in TABLE_SUFFIXES
+
+
+def rows_of(path: Path, options: TextOptions) -> Iterator[TextRow]:
+    """Yield the rows of a table, in order.
+
+    Raises:
+        BadOption: It has no such column, or it is not clear which one has the texts.
+        UnreadableText: The file cannot be opened.
+    """
+    with open_regular(path, UnreadableText, MOST_FILE_BYTES) as raw:
+        encoding = encoding_of(start_of(path), options.encoding)
+        with TextIOWrapper(raw, encoding=encoding, errors="surrogateescape", newline="") as file:
+            read = _json_rows if path.suffix.lower() in JSON_SUFFIXES else _csv_rows
+            yield from read(path, _Lines(file), options, encoding.removesuffix("-sig"))
+
+
+class _Lines:
+    """The lines of a file, none longer than is held in memory; how many were read is known at any time."""
+
+    def __init__(self, file: TextIOWrapper) -> None:
+        self._file = file
+        self.read = 0
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self._file.readline(MOST_LINE):
+            if not line.endswith(("\n", "\r")):
+                while (rest := self._file.readline(MOST_LINE)) and not rest.endswith(("\n", "\r")):
+                    pass
+            self.read += 1
+            yield line
+
+
+def _csv_rows(path: Path, lines: _Lines, options: TextOptions, encoding: str) -> Iterator[TextRow]:
+    csv.field_size_limit(2 * MOST_LINE)
+    each = iter(lines)
+    head = next(each, "")
+    delimiter = _delimiter_of(path, head)
+    found = csv.reader(_with_first(head, each), delimiter=delimiter)
+    places: ColumnPlaces | None = None
+    while True:
+        begins = found.line_num + 1
+        try:
+            row = next(found)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield TextRow(begins, fault=f"no row of CSV ({error}): is a quote before it not closed?")
+            continue
+        if places is None:
+            places = find_columns(path, row, options)
+            if places.has_names:
+                continue
+        if row:
+            yield _read_row(row, places, begins, encoding)
+
+
+def _read_row(row: Sequence[str], places: ColumnPlaces, line: int, encoding: str) -> TextRow:
+    if places.has_names and len(row) > places.width:
+        return TextRow(
+            line,
+            fault=f"{len(row)} columns, and {places.width} are named: quote a text that has the sign between columns",
+        )
+    wanted = [places.text, *(place for place in (places.id, places.class_) if place is not None)]
+    if len(row) <= max(wanted):
+        return TextRow(line, fault=f"{len(row)} columns, and what is wanted stands in column {max(wanted) + 1}")
+    fault = next((why for place in wanted if (why := why_unread(row[place], encoding))), None)
+    if fault:
+        return TextRow(line, fault=fault)
+    id_, class_name = (row[place].strip() if place is not None else "" for place in (places.id, places.class_))
+    return TextRow(line, row[places.text], id_, class_name)
+
+
+def _json_rows(path: Path, lines: _Lines, options: TextOptions, encoding: str) -> Iterator[TextRow]:
+    column: str | None = options.column
+    for line in lines:
+        if not line.strip():
+            continue
+        number = lines.read
+        fault = why_unread(line, encoding)
+        if fault is None and len(line) >= MOST_LINE:
+            fault = f"a line of {MOST_LINE:,} characters or more"
+        said = None if fault else _parse(line)
+        if fault or said is None:
+            yield TextRow(number, fault=fault or "no JSON object, or not all of one")
+            continue
+        column = column or _field_with_text(path, said)
+        yield _read_object(said, column, options, number)
+
+
+def _parse(line: str) -> Mapping[str, Any] | None:
+    try:
+        said = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return {"text": said} if isinstance(said, str) else said if isinstance(said, dict) else None
+
+
+def _read_object(said: Mapping[str, Any], column: str, options: TextOptions, line: int) -> TextRow:
+    text = said.get(column)
+    if not isinstance(text, str):
+        known = ", ".join(list(said)[:10])
+        return TextRow(
+            line,
+            fault=f"the field {column!r} is no text (fields: {known})"
+            if column in said
+            else f"no field {column!r} (fields: {known})",
+        )
+    other = (options.id_column, options.class_column)
+    values = [said.get(name) if name else "" for name in other]
+    for name, value in zip(other, values, strict=True):
+        if not isinstance(value, str | int | float) or isinstance(value, bool):
+            return TextRow(line, fault=f"the field {name!r} is neither a text nor a number")
+    id_, class_name = (str(value).strip() for value in values)
+    return TextRow(line, text, id_, class_name)
+
+
+def find_columns(path: Path, first: Sequence[str], options: TextOptions) -> ColumnPlaces:
+    """Say which column has what, by the first row of a CSV file.
+
+    Raises:
+        BadOption: It has no such column, or it is not clear which one has the texts.
+    """
+    names = [name.strip() for name in first]
+    asked = {"text": options.column, "id": options.id_column, "class": options.class_column}
+    given = [name for name in asked.values() if name]
+    by_number = bool(given) and all(name.isdecimal() and name not in names for name in given)
+    where = {what: _place_of(path, names, name, by_number) if name else None for what, name in asked.items()}
+    text = where["text"]
+    if text is None:
+        if by_number:
+            raise BadOption(
+                f"{path.name}: columns are given by number, and not which one has the texts: give all of them"
+            )
+        text = _column_with_text(path, names, taken=[place for place in where.values() if place is not None])
+    return ColumnPlaces(text, where["id"], where["class"], not by_number, len(first), tuple(names))
+
+
+def _place_of(path: Path, names: Sequence[str], name: str, by_number: bool) -> int:
+    if by_number and 1 <= int(name) <= len(names):
+        return int(name) - 1
+    if not by_number and name in names:
+        return names.index(name)
+    raise BadOption(
+        f"{path.name} has no column {name!r} (columns: {', '.join(names[:20])}): give one of these, or a number from 1"
+    )
+
+
+def _column_with_text(path: Path, names: Sequence[str], taken: Sequence[int]) -> int:
+    left = [place for place in range(len(names)) if place not in taken]
+    if len(left) == 1:
+        return left[0]
+    lower = [name.casefold() for name in names]
+    usual = next((lower.index(name) for name in USUAL_NAMES if name in lower), None)
+    if usual is None:
+        raise BadOption(
+            f"{path.name} has the columns {', '.join(names[:20]) or 'none'}: say which one has the texts "
+            "(--text-column), by its name, or by its number where the first row is a text itself"
+        )
+    return usual
+
+
+def _field_with_text(path: Path, said: Mapping[str, Any]) -> str:
+    texts = [name for name, value in said.items() if isinstance(value, str)]
+    usual = next((name for name in USUAL_NAMES if name in texts), texts[0] if len(texts) == 1 else None)
+    if usual is None:
+        named = ", ".join(list(said)[:20])
+        raise BadOption(f"{path.name} has the fields {named}: say which one has the texts (--text-column)")
+    return usual
+
+
+def _delimiter_of(path: Path, head: str) -> str:
+    if path.suffix.lower() == ".tsv":
+        return "\t"
+    outside = "".join(head.split('"')[::2])
+    return max(DELIMITERS, key=outside.count)
+
+
+def _with_first(head: str, others: Iterator[str]) -> Iterator[str]:
+    if head:
+        yield head
+        yield from others
