@@ -61,7 +61,8 @@ class LineOptions(Renamed):
         description="Who names exact kinds, how many see each box, and gold: hidden known answers.",
     )
     confirm: PageOptions | None = Field(
-        default=None, description="Let people confirm very sure boxes on pages of crops; empty: nobody looks at them."
+        default=None,
+        description="Let people confirm very sure boxes, or classes of whole items, on pages; empty: nobody looks.",
     )
     parts: PartOptions | None = Field(
         default=PartOptions(), description="When a picture with many objects is asked in parts; empty: always whole."
@@ -85,7 +86,9 @@ class LineOptions(Renamed):
         """Where people are asked, in the order in which a batch passes: what pages remove is asked of whole items."""
         stops = []
         if self.confirm:
-            stops.append(LineQueue(queue=confirm_page_queue(self.classes), pages=self.confirm, parts=self.parts))
+            shown = "crop" if label_kind(self.label_kind).shapes & PLACED else "item"
+            pages = confirm_page_queue(self.classes, shown=shown)
+            stops.append(LineQueue(queue=pages, pages=self.confirm, parts=self.parts))
         about_items = ABOUT_ITEMS[label_kind(self.label_kind).asked_as]
         whole = about_items(self.classes).with_pool(self.annotator_pool)
         stops.append(LineQueue(queue=whole, first=self.ask_first, parts=self.parts))
@@ -112,7 +115,7 @@ class LineOptions(Renamed):
             check_suggested(self.detector, kind.name)
         except BadOption as error:
             raise ValueError(str(error)) from error
-        given = [name for name in ("confirm", "risk_control", "kinds") if getattr(self, name)]
+        given = [name for name in ("risk_control", "kinds") if getattr(self, name)]
         if given and not kind.shapes & PLACED:
             raise ValueError(
                 f"a line of {kind.name} has no use for {' and '.join(given)}: that is about single boxes, and "

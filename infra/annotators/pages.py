@@ -1,6 +1,7 @@
 """How a simulated person answers a page of crops: each frame is compared with the truth, and wrong ones are clicked.
 
-A crop is right if an object of the page's class fills its frame (IoU 0.5 or more). A mistake leaves a wrong crop, and
+A crop is right if an object of the page's class fills its frame (IoU 0.5 or more), a whole picture if it shows that
+class. A mistake leaves a wrong crop, and
 far more rarely removes a right one: on a page people miss more than they invent.
 """
 
@@ -30,8 +31,9 @@ class SeenCrop:
 
     id: str
     item_id: str
-    crop: Bounds
-    frame: Bounds
+    crop: Bounds | None = None
+    """None: all of the picture without a frame, or a text."""
+    frame: Bounds | None = None
 
 
 def crops_in(data: Mapping[str, Any]) -> tuple[SeenCrop, ...]:
@@ -82,16 +84,23 @@ def page_result(removed: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _crop_of(id_: str, html: str) -> SeenCrop:
+    if card := re.match(r'<span class="card" data-item="([^"]+)"', html):
+        return SeenCrop(id_, unescape(card[1]))
     link = urlsplit(unescape(re.findall(r'src="([^"]+)"', html)[0]))
-    x_min, y_min, x_max, y_max = (float(edge) for edge in parse_qs(link.query)["crop"][0].split(","))
+    item_id, query = link.path.rpartition("/")[2], parse_qs(link.query)
+    if "crop" not in query:
+        return SeenCrop(id_, item_id)
+    x_min, y_min, x_max, y_max = (float(edge) for edge in query["crop"][0].split(","))
     left, top, wide, high = (float(share) / 100 for share in re.findall(r":([0-9.]+)%", html))
     across, down = x_max - x_min, y_max - y_min
     start_x, start_y = x_min + left * across, y_min + top * down
     frame = (start_x, start_y, start_x + wide * across, start_y + high * down)
-    return SeenCrop(id_, link.path.rpartition("/")[2], (x_min, y_min, x_max, y_max), frame)
+    return SeenCrop(id_, item_id, (x_min, y_min, x_max, y_max), frame)
 
 
 def _is_right(crop: SeenCrop, class_name: str, picture: TruePicture) -> bool:
+    if crop.frame is None:
+        return picture.class_name == class_name
     objects = [box.xyxy for box in picture.boxes if box.class_name == class_name]
     if not objects:
         return False

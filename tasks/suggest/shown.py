@@ -12,6 +12,7 @@ from sqlmodel import col, select
 
 from blocks.database.engine import reading
 from blocks.database.suggestion_tables import QuietClass
+from blocks.database.tables import Batch
 
 
 def may_show(payload: Mapping[str, Any], class_name: str, quiet: Collection[str] = ()) -> bool:
@@ -28,5 +29,16 @@ def may_show(payload: Mapping[str, Any], class_name: str, quiet: Collection[str]
 def quiet_classes(engine: Engine, collection: str) -> frozenset[str]:
     """Return the classes of a collection whose suggestions are hidden; empty where there are none."""
     query = select(QuietClass.class_name).where(col(QuietClass.collection) == collection)
+    with reading(engine) as session:
+        return frozenset(session.exec(query).all())
+
+
+def quiet_classes_of_batch(engine: Engine, batch_id: str) -> frozenset[str]:
+    """Return the same for the collection of a batch."""
+    query = (
+        select(QuietClass.class_name)
+        .join(Batch, col(Batch.collection) == col(QuietClass.collection))
+        .where(Batch.id == batch_id)
+    )
     with reading(engine) as session:
         return frozenset(session.exec(query).all())

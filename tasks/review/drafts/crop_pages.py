@@ -2,7 +2,8 @@
 
 A page holds boxes of one class that triage accepted with a very high score on items that nobody else will look at, in
 the order of the batch: crops of one scene look alike, and the gateway decodes each picture once. Where a line wants it,
-further pages hold boxes in doubt, of items of which nothing else is odd (`narrow.py`).
+further pages hold boxes in doubt, of items of which nothing else is odd (`narrow.py`). Classes of whole items come onto
+pages in the same way: the whole picture is the crop, and a text a card with its beginning.
 
 What a person leaves is confirmed by them. What they remove is no label of the machine any more: it is asked among the
 next questions, as a doubtful box of its item, or of its part of the item. Where those are already written, it is
@@ -10,7 +11,7 @@ dropped.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,13 +20,15 @@ from sqlmodel import Session, col, select
 
 from blocks.database.engine import reading, upsert, writing
 from blocks.database.tables import Answer, AnswerState, BatchItem, Outcome, Proposal, Question, Route, Verdict
-from tasks.review.drafts.batch_items import DraftItem, pages_of_items
+from blocks.shapes import PLACED, shape_type
+from blocks.storage.stores import Store
+from tasks.review.drafts.batch_items import DraftItem, pages_of_items, texts_of
 from tasks.review.drafts.cutting import PartOptions
-from tasks.review.drafts.items_and_kinds import accepted_boxes, crop_around
+from tasks.review.drafts.items_and_kinds import as_answered, crop_around, proposed_of
 from tasks.review.drafts.narrow import narrow_boxes
 from tasks.review.posting.outbox import Draft
 from tasks.review.questions.kinds.boxes.regions import AnsweredBox
-from tasks.review.questions.kinds.page import PageCrop, PageOptions, PagePayload, PageWord
+from tasks.review.questions.kinds.page import CARD_CHARACTERS, PageCrop, PageOptions, PagePayload, PageWord
 from tasks.review.questions.queue import CONFIRM_PAGE, Queue
 from tasks.triage.reasons import confirmed_on_page, removed_from_page
 
@@ -48,6 +51,7 @@ def draft_confirm_pages(
     options: PageOptions,
     round_: int = 0,
     parts: PartOptions | None = None,
+    store: Store | None = None,
 ) -> Iterator[list[Draft]]:
     """Yield questions about pages of crops, the most numerous class's as soon as a page is full.
 
@@ -58,29 +62,34 @@ def draft_confirm_pages(
         options: Which boxes come on pages.
         round_: Of which round the questions are.
         parts: How whole items would be asked, which boxes in doubt are weighed against; None: never in parts.
+        store: Where texts are; None: there are none among the items.
     """
     sure = (
-        _very_sure(engine, batch_id, places, options.least_score)
+        _very_sure(engine, batch_id, places, options.least_score, texts_of(store, places))
         for places in pages_of_items(engine, batch_id, (Route.SURE,))
     )
     yield from _filled(sure, queue, batch_id, options.crops, round_)
     if options.doubtful:
-        yield from _filled(narrow_boxes(engine, batch_id, parts), queue, batch_id, options.crops, round_)
+        doubtful = (
+            [(box.class_name, _crop_of(place, box)) for place, box in some]
+            for some in narrow_boxes(engine, batch_id, parts)
+        )
+        yield from _filled(doubtful, queue, batch_id, options.crops, round_)
 
 
 def _filled(
-    boxes: Iterable[Iterable[tuple[DraftItem, AnsweredBox]]], queue: Queue, batch_id: str, size: int, round_: int
+    crops_by_class: Iterable[Iterable[tuple[str, PageCrop]]], queue: Queue, batch_id: str, size: int, round_: int
 ) -> Iterator[list[Draft]]:
     started: dict[str, list[PageCrop]] = defaultdict(list)
-    for some in boxes:
+    for some in crops_by_class:
         full = []
-        for place, box in some:
-            if box.class_name not in queue.classes:
+        for class_name, crop in some:
+            if class_name not in queue.classes:
                 continue
-            crops = started[box.class_name]
-            crops.append(_crop_of(place, box))
+            crops = started[class_name]
+            crops.append(crop)
             if len(crops) == size:
-                full.append(_draft(batch_id, box.class_name, started.pop(box.class_name), round_))
+                full.append(_draft(batch_id, class_name, started.pop(class_name), round_))
         yield full
     yield [_draft(batch_id, class_name, crops, round_) for class_name, crops in sorted(started.items())]
 
@@ -175,12 +184,22 @@ def accept_confirmed(engine: Engine, batch_id: str) -> int:
 
 
 def _very_sure(
-    engine: Engine, batch_id: str, places: Sequence[DraftItem], least_score: float
-) -> Iterator[tuple[DraftItem, AnsweredBox]]:
-    boxes = accepted_boxes(engine, batch_id, places, least_score)
+    engine: Engine, batch_id: str, places: Sequence[DraftItem], least_score: float, texts: Mapping[str, str]
+) -> Iterator[tuple[str, PageCrop]]:
+    with reading(engine) as session:
+        accepted = proposed_of(session, batch_id, [place.item_id for place in places], (Outcome.ACCEPT,))
     for place in places:
-        for box in boxes[place.item_id]:
-            yield place, box
+        sure = [one for one in accepted[place.item_id] if one.proposal.score >= least_score]
+        placed = [one for one in sure if shape_type(one.proposal) in PLACED]
+        yield from ((box.class_name, _crop_of(place, box)) for box in as_answered(place, placed))
+        wholes = [one.proposal for one in sure if one not in placed]
+        yield from ((one.class_name, _whole(place, one, texts.get(place.item_id))) for one in wholes)
+
+
+def _whole(place: DraftItem, proposal: Proposal, text: str | None) -> PageCrop:
+    if text is not None:
+        return PageCrop(proposal_id=proposal.id, item_id=place.item_id, text=text[:CARD_CHARACTERS])
+    return PageCrop(proposal_id=proposal.id, item_id=place.item_id, crop=(0, 0, place.width, place.height))
 
 
 def _crop_of(place: DraftItem, box: AnsweredBox) -> PageCrop:

@@ -6,7 +6,7 @@ Both yield drafts page by page, so that a batch of any size is written with the 
 import hashlib
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Engine, func
@@ -36,6 +36,7 @@ from tasks.review.questions.kinds.registry import kind_named
 from tasks.review.questions.queue import Queue
 from tasks.review.questions.read_said import read_said
 from tasks.review.questions.said import QuestionSoFar, WholeItemQuestion, answer_about
+from tasks.suggest.shown import may_show
 from tasks.triage.reasons import removed_from_page
 
 LOG = logging.getLogger(__name__)
@@ -80,6 +81,7 @@ def draft_missed(
     order: Mapping[str, float] | None = None,
     parts: PartOptions | None = None,
     store: Store | None = None,
+    quiet: Collection[str] = (),
 ) -> Iterator[list[Draft]]:
     """Yield pages of questions about items, or parts of them: those triage sent to people, audits without boxes.
 
@@ -95,6 +97,7 @@ def draft_missed(
         order: Priority by item id.
         parts: When an item is asked in parts; None: never.
         store: Where texts are; None: there are none among the items.
+        quiet: Classes whose proposals are not shown.
 
     Raises:
         UnknownClass: A proposal has a class that the queue does not know.
@@ -106,7 +109,7 @@ def draft_missed(
             boxes = proposed_of(session, batch_id, [place.item_id for place in page], (Outcome.ACCEPT, Outcome.ASK))
         drafts, texts = [], texts_of(store, page)
         for place in page:
-            item, hidden = _item_to_ask(place, boxes.get(place.item_id, []), texts.get(place.item_id))
+            item, hidden = _item_to_ask(place, boxes.get(place.item_id, []), texts.get(place.item_id), quiet)
             cut = [item] if known is None or parts is None else items_to_ask(item, hidden, parts, known)
             if removed_from_page() in place.reasons:  # the rest of it was sure, or is by now
                 cut = [part for part in cut if part.part is None or any(not one.is_sure for one in part.proposed)]
@@ -191,26 +194,19 @@ def _as_box(label: SaidLabel, bounds: Bounds) -> AnsweredBox:
     return AnsweredBox(id=label.id, class_name=label.class_name, untouched=label.untouched, **edges)
 
 
-def accepted_boxes(
-    engine: Engine, batch_id: str, places: Sequence[DraftItem], least_score: float = 0.0
-) -> dict[str, list[AnsweredBox]]:
-    """Return the boxes of items that triage accepted with at least this score, by item id, also where there is none."""
-    with reading(engine) as session:
-        proposed = proposed_of(session, batch_id, [place.item_id for place in places], (Outcome.ACCEPT,))
-    sure = {item_id: [one for one in some if one.proposal.score >= least_score] for item_id, some in proposed.items()}
-    return {place.item_id: as_answered(place, sure.get(place.item_id, [])) for place in places}
-
-
 def as_answered(place: DraftItem, accepted: Sequence[ToShow]) -> list[AnsweredBox]:
     """Return proposals as boxes that somebody left as they were, cut off at the item's edges."""
     boxes = shown_boxes(accepted, place.width, place.height)
     return [AnsweredBox(untouched=True, **box.model_dump(exclude={"score", "sure"})) for box in boxes]
 
 
-def _item_to_ask(place: DraftItem, proposed: Sequence[ToShow], text: str | None) -> tuple[ItemToAsk, Sequence[ToShow]]:
+def _item_to_ask(
+    place: DraftItem, proposed: Sequence[ToShow], text: str | None, quiet: Collection[str]
+) -> tuple[ItemToAsk, Sequence[ToShow]]:
     """Return an item with what is shown of it, and the proposals that are held back since people label it blind."""
     blind = place.route == Route.AUDIT
-    shown, why = ((), ()) if blind else (proposed, place.reasons)
+    shown = [one for one in proposed if may_show({"blind": blind}, one.proposal.class_name, quiet)]
+    why = () if blind else place.reasons
     return ItemToAsk(place.width, place.height, shown, blind, why, text=text), proposed if blind else ()
 
 

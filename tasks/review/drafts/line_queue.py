@@ -18,6 +18,7 @@ from tasks.review.questions.kinds.correct import CORRECT
 from tasks.review.questions.kinds.page import CROP_PAGE, PageOptions
 from tasks.review.questions.kinds.texts.tag import TAG
 from tasks.review.questions.queue import Queue
+from tasks.suggest.shown import quiet_classes_of_batch
 from tasks.triage.active_learning.order import ask_order
 
 
@@ -65,11 +66,12 @@ def _whole_items(engine: Engine, batch_id: str, asked: LineQueue, round_: int, s
     send_back_removed(engine, batch_id)  # items of which a crop was removed from a page are asked as well
     accept_confirmed(engine, batch_id)  # and those not at all whose boxes in doubt were all left on pages
     order = ask_order(engine, batch_id, asked.first) if asked.first else None
-    return draft_missed(engine, asked.queue, batch_id, round_, order, asked.parts, store)
+    quiet = quiet_classes_of_batch(engine, batch_id)
+    return draft_missed(engine, asked.queue, batch_id, round_, order, asked.parts, store, quiet)
 
 
-def _pages_of_crops(engine: Engine, batch_id: str, asked: LineQueue, round_: int, _store: Store | None) -> Drafts:
-    return draft_confirm_pages(engine, asked.queue, batch_id, asked.pages, round_, asked.parts)
+def _pages_of_crops(engine: Engine, batch_id: str, asked: LineQueue, round_: int, store: Store | None) -> Drafts:
+    return draft_confirm_pages(engine, asked.queue, batch_id, asked.pages, round_, asked.parts, store)
 
 
 def _exact_kinds(engine: Engine, batch_id: str, asked: LineQueue, round_: int, _store: Store | None) -> Drafts:

@@ -204,21 +204,26 @@ def name_kind_queue(kinds: Mapping[str, Sequence[str]], annotators: Sequence[str
     )
 
 
-def confirm_page_queue(classes: Sequence[str], annotators: Sequence[str] = ()) -> Queue:
-    """Build the queue in which people confirm pages of crops at a glance.
+def confirm_page_queue(classes: Sequence[str], annotators: Sequence[str] = (), shown: str = "crop") -> Queue:
+    """Build the queue in which people confirm pages of crops, or of whole items, at a glance.
 
     Args:
         classes: Class names; a page shows crops of one of them.
         annotators: E-mails of who should answer; empty means everybody.
+        shown: What a page is of: `crop`, or `item`: a picture or a text, all of which shows the class.
     """
+    wrong = {
+        "crop": "another object in the frame, none at all, or a frame that does not fit it",
+        "item": "another class than the one above, or none that you can tell",
+    }
     return Queue(
         name=CONFIRM_PAGE,
         kind=CROP_PAGE.name,
-        title="Click every crop that is wrong",
+        title=f"Click every {shown} that is wrong",
         instructions=(
-            "<p><b>Click every crop that is wrong, then submit.</b> Nothing wrong? Submit at once.</p>"
-            "<p>Wrong is: another object in the frame, none at all, or a frame that does not fit it.</p>"
-            "<p>Keys 1 to 9, 0, q, w, e, r, t, y, i, o and p mark the first crops, and take the mark away again.</p>"
+            f"<p><b>Click every {shown} that is wrong, then submit.</b> Nothing wrong? Submit at once.</p>"
+            f"<p>Wrong is: {wrong[shown]}.</p>"
+            f"<p>Keys 1 to 9, 0, q, w, e, r, t, y, i, o and p mark the first, and take the mark away again.</p>"
         ),
         classes=tuple(classes),
         annotators=tuple(annotators),

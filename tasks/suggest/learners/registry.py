@@ -2,11 +2,17 @@
 
 from blocks.errors import BadOption
 from tasks.suggest.learners.arow import Arow
+from tasks.suggest.learners.kernel_ridge import KernelRidge
 from tasks.suggest.learners.nearest_mean import NearestMean
 from tasks.suggest.learners.protocol import NewLearner
 from tasks.suggest.learners.ridge_lda import RidgeLda
 
-LEARNERS: dict[str, NewLearner] = {"ridge-lda": RidgeLda, "arow": Arow, "nearest-mean": NearestMean}
+LEARNERS: dict[str, NewLearner] = {
+    "ridge-lda": RidgeLda,
+    "arow": Arow,
+    "nearest-mean": NearestMean,
+    "kernel-ridge": KernelRidge,
+}
 
 DEFAULT = "ridge-lda"
 

@@ -15,6 +15,7 @@ from tasks.review.questions.kinds.controls import IMAGE, ITEM, TEXT, add_picture
 from tasks.review.questions.kinds.correct import why_line
 from tasks.review.questions.kinds.protocol import Asking, ItemToAsk, ParsedAnswer, QuestionKind, SaidLabel
 from tasks.review.questions.payload import Payload
+from tasks.triage.reasons import removed_from_page
 
 CLASS = "class"
 """The control with which people choose."""
@@ -95,12 +96,13 @@ class Classify(QuestionKind[ClassPayload]):
         return self.shown(payload)
 
     def begin(self, item: ItemToAsk, queue: Asking) -> ClassPayload:
-        """Return the question with the most probable of the proposed classes.
+        """Return the question with the most probable of the proposed classes, but for what was taken off a page.
 
         Raises:
             UnknownClass: The queue does not have it.
         """
-        best = max(item.proposed, key=lambda one: one.proposal.score, default=None)
+        likely = [one for one in item.proposed if removed_from_page() not in one.reasons]
+        best = max(likely, key=lambda one: one.proposal.score, default=None)
         if best is None:
             return ClassPayload(
                 options=list(queue.classes), text=item.text, blind=item.blind, reasons=item.reasons_of([])

@@ -1,8 +1,9 @@
-"""Page: look-alike crops, confirmed at a glance: how people see it, and what their answer says of each crop.
+"""Page: look-alike crops or whole pictures, confirmed at a glance: how people see it, and what is said of each one.
 
 The crops are the pictures of checkboxes (`html` of Label Studio's dynamic choices): no canvas, no regions, one click or
 key for each wrong crop, and nothing at all where all are right. Each picture comes by a signed link of its own, as that
 of a name-kind question does, with the machine's box as a frame over it, so that also a box that does not fit is seen.
+Of a label without a place in its picture all of that is shown, and no frame.
 """
 
 from collections.abc import Sequence
@@ -33,6 +34,9 @@ PAGE_KEYS = "1234567890qwertyiop"
 TILE_PX = (155, 118)
 """Room for one picture, width and height: 24 on a laptop's screen at once, and a car still tells from a van."""
 
+CARD_CHARACTERS = 280
+"""Of a text that its card shows: the beginning says what it is about."""
+
 STYLE = """
 .page-of-crops .lsf-choices { display: flex; flex-direction: row; flex-wrap: wrap; gap: 8px; }
 .page-of-crops .lsf-choice { margin: 0; }
@@ -45,6 +49,7 @@ STYLE = """
 .crop { position: relative; display: inline-block; }
 .crop img { display: block; }
 .crop i { position: absolute; box-sizing: border-box; border: 2px solid #17becf; pointer-events: none; }
+.card { display: inline-block; width: 240px; height: 118px; overflow: hidden; white-space: pre-line; font-size: 13px; }
 """
 
 
@@ -62,12 +67,16 @@ class PageOptions(Frozen):
 
 
 class PageCrop(Frozen):
-    """One box of a page: whose it is, what is shown of its item, and where the box lies; pixels of the upright item."""
+    """One proposal of a page: whose it is, what is shown of its item, and where it lies; pixels of the upright item."""
 
     proposal_id: str
     item_id: str
-    crop: Box
-    box: tuple[float, float, float, float]
+    crop: Box | None = None
+    """None: it is a text."""
+    box: tuple[float, float, float, float] | None = None
+    """None: it is about the whole item, and `crop` is all of it."""
+    text: str | None = None
+    """The beginning of a text."""
 
 
 class PageWord(Frozen):
@@ -171,18 +180,26 @@ def _removed_in(entry: object) -> list[Any]:
 
 
 def _picture(server: AnnotationServer, crop: PageCrop) -> str:
-    """Return a crop with its box's frame as HTML, as large as a tile allows."""
+    """Return a crop with its box's frame, or all of a picture, as HTML, as large as a tile allows; a text as a card."""
+    if crop.crop is None:
+        return f'<span class="card" data-item="{escape(crop.item_id, quote=True)}">{escape(crop.text or "")}</span>'
     x_min, y_min, x_max, y_max = crop.crop
     wide, high = x_max - x_min, y_max - y_min
     scale = min(TILE_PX[0] / wide, TILE_PX[1] / high)
-    left, top, right, bottom = crop.box
+    size = f'width="{max(1, round(wide * scale))}" height="{max(1, round(high * scale))}"'
+    link = escape(server.image_link(crop.item_id, None if crop.box is None else crop.crop), quote=True)
+    frame = f'<i style="{_frame_style(crop.crop, crop.box)}"></i>' if crop.box else ""
+    return f'<span class="crop"><img src="{link}" {size} alt="">{frame}</span>'
+
+
+def _frame_style(crop: Box, box: tuple[float, float, float, float]) -> str:
+    x_min, y_min, x_max, y_max = crop
+    wide, high = x_max - x_min, y_max - y_min
+    left, top, right, bottom = box
     place = {
         "left": (left - x_min) / wide,
         "top": (top - y_min) / high,
         "width": (right - left) / wide,
         "height": (bottom - top) / high,
     }
-    style = ";".join(f"{name}:{100 * share:.2f}%" for name, share in place.items())
-    link = escape(server.image_link(crop.item_id, crop.crop), quote=True)
-    size = f'width="{round(wide * scale)}" height="{round(high * scale)}"'
-    return f'<span class="crop"><img src="{link}" {size} alt=""><i style="{style}"></i></span>'
+    return ";".join(f"{name}:{100 * share:.2f}%" for name, share in place.items())

@@ -105,7 +105,6 @@ def test_two_answers_for_one_picture_none_or_an_unknown_one_are_set_aside(
     [
         ({"classes": ("car", "car ")}, "car"),
         ({"classes": ("car", CANNOT_TELL)}, "what people choose who cannot tell"),
-        ({"confirm": {}}, "no use for confirm"),
         ({"risk_control": {}, "kinds": {"car": ["taxi"]}}, "no use for risk_control and kinds"),
     ],
 )
