@@ -15,9 +15,10 @@ from tasks.review.decide.until import Until
 from tasks.review.drafts.cutting import PartOptions
 from tasks.review.drafts.line_queue import LineQueue
 from tasks.review.questions.kinds.page import PageOptions
+from tasks.review.questions.kinds.registry import kind_named
 from tasks.review.questions.queue import ABOUT_ITEMS, check_kinds, confirm_page_queue, name_kind_queue
 from tasks.review.questions.staffing import AnnotatorPool
-from tasks.suggest.asked_for import check_suggested
+from tasks.suggest.asked_for import asked_of, check_suggested
 from tasks.train.options import TrainOptions
 from tasks.triage.active_learning.order import Mix, known_strategies
 from tasks.triage.options import TriageOptions
@@ -45,6 +46,11 @@ class LineOptions(Renamed):
         description="`champion` (nobody, while there is none), a path to weights (.pt, .onnx), a version, `nobody`, or "
         "`suggest`: classes of whole pictures by what the collection's labels teach (`suggest:FILE.pt`: as its network "
         "sees them).",
+    )
+    live_suggestions: bool = Field(
+        default=True,
+        description="With `suggest`: open each question with what was learnt up to the answer before it. No: with what "
+        "was known when its batch was opened.",
     )
     kinds: KindsByClass = Field(
         default_factory=dict, description="Per class, the exact kinds that a second queue of other people names."
@@ -91,6 +97,8 @@ class LineOptions(Renamed):
             stops.append(LineQueue(queue=pages, pages=self.confirm, parts=self.parts))
         about_items = ABOUT_ITEMS[label_kind(self.label_kind).asked_as]
         whole = about_items(self.classes).with_pool(self.annotator_pool)
+        if asked_of(self.detector) and kind_named(whole.kind).takes_suggestions:
+            whole = whole.model_copy(update={"live": self.live_suggestions})
         stops.append(LineQueue(queue=whole, first=self.ask_first, parts=self.parts))
         if self.kinds:  # other people, another skill
             stops.append(LineQueue(queue=name_kind_queue(self.kinds).with_pool(self.expert_pool)))

@@ -1,5 +1,7 @@
 """What plain code needs to talk to Label Studio, without Prefect; secrets stay out of its repr and its errors."""
 
+import hashlib
+import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -144,6 +146,21 @@ class AnnotationServer:
     def doorbell_url(self) -> str:
         """Where Label Studio's webhooks go."""
         return f"{self.gateway_url}/webhooks/label-studio"
+
+    @property
+    def suggestions_url(self) -> str:
+        """Where Label Studio asks for suggestions when it opens a question."""
+        return f"{self.gateway_url}/ml"
+
+    @property
+    def suggestions_login(self) -> tuple[str, str]:
+        """Name and password with which it asks; the name tells two passwords apart, and none of them.
+
+        Label Studio shows the name to everybody and the password to nobody. Both follow from the doorbell's secret, so
+        they change with it.
+        """
+        said = hmac.new(self.doorbell_secret.encode(), b"labelline suggestions", hashlib.sha256).hexdigest()
+        return f"labelline-{hashlib.sha256(said.encode()).hexdigest()[:8]}", said
 
     def image_link(self, item_id: str, crop: Box | None = None, frame: Box | None = None) -> str:
         """Return the address under which an annotator's browser sees an item, or a part of it; see `image_link`."""

@@ -21,6 +21,8 @@ from infra.gateway.app import GatewayParts, create_app
 from infra.gateway.back_room import BackRoom
 from infra.gateway.gallery.app import Gallery, gallery_app
 from infra.gateway.logs import log_to_stderr
+from infra.gateway.ml.app import behind_door as suggestions_door
+from infra.gateway.ml.live import LiveSuggestions
 from infra.gateway.patience import Patience, configure, make_room
 from infra.gateway.pictures import ItemPictures
 from infra.stack.doors.arguments import LOGIN_VARIABLE
@@ -40,6 +42,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     catalog, store, label_studio = load_blocks(options.plugs)
     server = label_studio.open()
     room = BackRoom(catalog, label_studio)
+    live = LiveSuggestions(catalog.open(), store.open())
+    live.start()
+    # Links to pictures may be opened from every page, but under the gateway's own names only.
+    own_names = [*options.public_host, urlsplit(server.gateway_url).hostname or ""]
+
+    def end() -> None:
+        live.close()
+        room.close()
+
     parts = GatewayParts(
         engine=catalog.open(),
         store=store.open(),
@@ -47,12 +58,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         doorbell_secret=server.doorbell_secret,
         hear=room.hear,
         wake=room.wake,
-        end=room.close,
+        end=end,
+        suggestions=suggestions_door(live, server, [*options.public_host, urlsplit(server.gateway_url).netloc]),
+        overhear=live.overhear,
         gallery=behind_door(catalog.open(), server, os.environ.pop(LOGIN_VARIABLE, ""), options.public_host),
     )
-    # Links to pictures may be opened from every page, but under the gateway's own names only.
-    names = allowed_hosts([*options.public_host, urlsplit(server.gateway_url).hostname or ""])
-    app = TrustedHostMiddleware(create_app(parts), names, www_redirect=False)
+    app = TrustedHostMiddleware(create_app(parts), allowed_hosts(own_names), www_redirect=False)
     patience = Patience()
     make_room(patience)
     uvicorn.Server(configure(app, options.host, options.port, patience)).run()

@@ -28,6 +28,8 @@ class GatewayParts:
         hear: Notes in the catalogue what Label Studio says of the things that some webhooks' bodies ring for.
         wake: Wakes the runs whose rule is met; says whether one is due that does not sleep yet.
         end: Called at the gateway's end, after the last ring in hand.
+        suggestions: What Label Studio asks when it opens a question, behind its door; None: nobody suggests anything.
+        overhear: Is given what rings as it rings, and may only put it down.
         gallery: Makes the pages for people who would rather look, behind their door; None: there are none.
     """
 
@@ -38,6 +40,8 @@ class GatewayParts:
     hear: Callable[[Sequence[bytes]], Hearing]
     wake: Callable[[], bool]
     end: Callable[[], None] = lambda: None
+    suggestions: ASGIApp | None = None
+    overhear: Callable[[bytes], None] = lambda _body: None
     gallery: Callable[[ItemPictures], ASGIApp] | None = None
 
 
@@ -55,7 +59,7 @@ class Gateway(FastAPI):
 
 
 def create_app(parts: GatewayParts) -> FastAPI:
-    """Return the gateway: pictures, doorbell and health."""
+    """Return the gateway: pictures, doorbell, suggestions and health."""
     bell = Bell(parts.hear, parts.wake)
 
     @asynccontextmanager
@@ -66,9 +70,11 @@ def create_app(parts: GatewayParts) -> FastAPI:
 
     app = Gateway(title="Labelline gateway", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.bell = bell
-    app.doorbell = Doorbell(bell, parts.doorbell_secret)
+    app.doorbell = Doorbell(bell, parts.doorbell_secret, parts.overhear)
     pictures = ItemPictures(parts.engine, parts.store)
     app.include_router(image_routes(pictures, parts.link_secret))
+    if parts.suggestions is not None:
+        app.mount("/ml", parts.suggestions)
     if parts.gallery is not None:
         app.mount("/gallery", parts.gallery(pictures))
 

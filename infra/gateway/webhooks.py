@@ -7,6 +7,7 @@ later and counted.
 
 import hmac
 import json
+from collections.abc import Callable
 
 from pydantic_core import from_json
 from starlette.types import Receive, Scope, Send
@@ -30,10 +31,13 @@ class Doorbell:
     Args:
         bell: Works off what rings.
         doorbell_secret: What the header must carry.
+        overhear: Is given each body as well, at once.
     """
 
-    def __init__(self, bell: Bell, doorbell_secret: str) -> None:
-        self._bell = bell
+    def __init__(
+        self, bell: Bell, doorbell_secret: str, overhear: Callable[[bytes], None] = lambda _body: None
+    ) -> None:
+        self._bell, self._overhear = bell, overhear
         self._secret = doorbell_secret.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,6 +57,7 @@ class Doorbell:
         body = await _read_bounded(receive)
         if body is None:
             return 413, f"more than {MAX_BODY_BYTES:,} bytes, or cut short"
+        self._overhear(body)
         self._bell.ring(body)
         return 202, ""
 

@@ -23,12 +23,19 @@ def lacking_classes(engine: Engine, detector: str, classes: Sequence[str]) -> tu
     return tuple(sorted(set(classes) - set(json.loads(noted.value)))) if noted else ()
 
 
+def knows_nothing(engine: Engine, detector: str) -> bool:
+    """Say whether a detector knows no class at all: what learns while people answer begins so."""
+    with reading(engine) as session:
+        noted = session.get(Bookmark, _name(detector))
+    return noted is not None and not json.loads(noted.value)
+
+
 def note_classes(engine: Engine, detector: str, known: Sequence[str], asked: Sequence[str]) -> None:
     """Keep what a detector knows, and warn of each class that was asked for and that it does not know."""
     row = {"name": _name(detector), "value": json.dumps(list(known)), "updated_at": utc_now()}
     with writing(engine) as session:
         upsert(session, Bookmark, [row])
-    for name in sorted(set(asked) - set(known)):
+    for name in sorted(set(asked) - set(known)) if known else ():  # of what learns as people answer nobody is warned
         unknown = UnknownClass.named(name, known, f"detector {detector}")
         logger.warning("%s People find such objects without boxes.", unknown)
 

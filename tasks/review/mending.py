@@ -1,4 +1,4 @@
-"""What the sweep mends in Label Studio: open questions whose tasks somebody deleted, webhooks that do not ring.
+"""What the sweep mends in Label Studio: deleted tasks of open questions, webhooks that do not ring, lost back ends.
 
 Each sleeping run and each project is on its own.
 """
@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 
 from blocks.apart import Failures
+from blocks.database.engine import reading
 from blocks.servers.annotation_server import AnnotationServer
 from tasks.review.decide.until import sleepers
+from tasks.review.posting.back_end import ensure_back_end, prune_suggestions
 from tasks.review.posting.gone import ask_gone_again
 from tasks.review.posting.projects import ensure_webhook, open_projects
+from tasks.review.questions.bookmarks import queues_by_project
 
 LOOKED_FOR = 5000
 """Open questions of a sleeping run that one sweep looks for in Label Studio (0.8 s); the next sweep goes on there."""
@@ -48,4 +51,19 @@ def mend_questions(
         with failures.apart(f"the webhook of project {project_id}"):
             if ensure_webhook(server, project_id):
                 mended.append(f"the webhook of project {project_id} was missing or not as it should be")
+    mended += _mend_suggestions(engine, server, failures)
     return Mended(looked_for, tuple(mended))
+
+
+def _mend_suggestions(engine: Engine, server: AnnotationServer, failures: Failures) -> list[str]:
+    """Register the gateway where questions are to be opened with suggestions, and remove those of earlier openings."""
+    projects = open_projects(engine)
+    with reading(engine) as session:
+        queues = queues_by_project(session, projects)
+    mended = []
+    for project_id in sorted(project_id for project_id, queue in queues.items() if queue.live):
+        with failures.apart(f"the suggestions of project {project_id}"):
+            prune_suggestions(server, project_id)
+            if ensure_back_end(server, project_id, live=True):
+                mended.append(f"the suggestions of project {project_id} were not as they should be")
+    return mended

@@ -5,7 +5,7 @@ anew from the catalogue is what was learnt one by one.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -112,18 +112,19 @@ class Suggester:
         self._trust = None
         return len(gone)
 
-    def suggest(self, vectors: NDArray[np.floating], embedder: str) -> Suggestions:
+    def suggest(self, vectors: NDArray[np.floating], embedder: str, trust: Trust | None = None) -> Suggestions:
         """Say what items show.
 
         Args:
             vectors: Shape (n, d). n may be 0.
             embedder: Whose vectors.
+            trust: How far it is to be trusted, as measured a few labels ago; None: as of now.
 
         Raises:
             OtherModelVersion: They are another embedder's, or of another length.
         """
         placed = self.space.place(vectors, embedder)
-        classes, trust = self.classes, self.trust
+        classes, trust = self.classes, trust or self.trust
         if len(classes) < 2:
             named = f"only {classes[0]!r} has" if classes else "no class has"
             why = f"{named} a label so far: with two or more there is something to tell apart"
@@ -144,9 +145,18 @@ class Suggester:
     def trust(self) -> Trust:
         """How far the learner may be trusted, measured when it is first asked for after a change."""
         if self._trust is None:
-            shuffled = sorted(self._known.values(), key=lambda one: hashlib.sha256(one.item_id.encode()).digest())
-            self._trust = Trust.of(shuffled, learner_named(self.learner), self.several)
+            self._trust = self.measuring()()
         return self._trust
+
+    def measuring(self) -> Callable[[], Trust]:
+        """Return what measures the trust in what is known now, whatever is learnt meanwhile: it takes its time."""
+        examples = list(self._known.values())
+
+        def measure() -> Trust:
+            shuffled = sorted(examples, key=lambda one: hashlib.sha256(one.item_id.encode()).digest())
+            return Trust.of(shuffled, learner_named(self.learner), self.several)
+
+        return measure
 
     def _why_not(self, names: Sequence[str], vector: Floats) -> str | None:
         if not np.isfinite(vector).all():

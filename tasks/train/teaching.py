@@ -56,6 +56,9 @@ def find_taught(
 ) -> DetectorRef | None:
     """Return what a collection's labels teach, learnt now where `suggest` is asked for; None: something else is meant.
 
+    Where a batch is to be looked at, what there is learnt of may be no label at all: its vectors are what people's
+    answers to it are learnt with while they answer.
+
     Args:
         engine: The catalogue.
         store: Where it is kept.
@@ -74,7 +77,7 @@ def find_taught(
         return None if spec == NOBODY else taught_ref(store, spec)
     check_suggested(spec, kind)
     labels = labels_that_teach(engine, collection)
-    if len(set(labels.values())) < 2:
+    if batch_id is None and len(set(labels.values())) < 2:
         logger.info("%s: nobody suggests before two classes have a label (%d labels)", collection, len(labels))
         return DetectorRef.nobody(SUGGEST)
     network = (

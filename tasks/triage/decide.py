@@ -17,7 +17,7 @@ from blocks.database.tables import Audit, Batch, BatchItem, Item, Outcome, Route
 from blocks.errors import BadOption
 from blocks.storage.stores import Store
 from tasks.detect.refs import NOBODY, Scope
-from tasks.detect.unknown_classes import lacking_classes
+from tasks.detect.unknown_classes import knows_nothing, lacking_classes
 from tasks.triage import reasons
 from tasks.triage.audit import CONTROL, HELD_OUT, in_control
 from tasks.triage.boxes import Boxes, in_shards, read_boxes
@@ -77,8 +77,10 @@ def decide(
     scope = Scope(batch_id, detector, recipe)
     waiting = _waiting_items(engine, scope)
     lacking = lacking_classes(engine, detector, classes or ())
+    has_model = detector != NOBODY and not knows_nothing(engine, detector)
+    lacking = lacking if has_model else ()
     if waiting:
-        fit = replace(measure(engine, store, scope, options, thresholds), lacking=lacking, has_model=detector != NOBODY)
+        fit = replace(measure(engine, store, scope, options, thresholds), lacking=lacking, has_model=has_model)
         keep_notes(engine, batch_id, fit.notes)
         for items in in_shards(waiting):
             boxes = read_boxes(engine, scope, [item.id for item in items])
@@ -126,8 +128,10 @@ def _route_of(
     why += fit.odd_items.get(item.id, [])
     if fit.lacking:
         why.append(reasons.unknown_classes(fit.lacking))
+    elif not fit.has_model:
+        why.append(reasons.no_model())
     elif not item.is_scanned:
-        why.append(reasons.not_scanned() if fit.has_model else reasons.no_model())
+        why.append(reasons.not_scanned())
     elif not doubted + accepted:
         why.append(reasons.nothing_found(options.drop))
     return (Route.ASK.value, why) if why else (Route.SURE.value, [reasons.all_sure(accepted)])

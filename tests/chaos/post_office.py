@@ -17,6 +17,8 @@ from blocks.storage.stores import Store
 from infra.gateway.app import GatewayParts, create_app
 from infra.gateway.back_room import hear_burst
 from infra.gateway.bell import Bell
+from infra.gateway.ml.app import behind_door
+from infra.gateway.ml.live import LiveSuggestions
 from infra.gateway.patience import configure
 from infra.stack.state import HOST
 from tests.chaos.stand_in import StandIn
@@ -97,6 +99,8 @@ class PostOffice(StandIn):
 @contextmanager
 def open_gateway(engine: Engine, store: Store, server: AnnotationServer) -> Iterator[tuple[str, Bell]]:
     """Serve the real gateway on a free port of this process; yields its address and its bell."""
+    live = LiveSuggestions(engine, store)
+    live.start()
     parts = GatewayParts(
         engine=engine,
         store=store,
@@ -104,6 +108,9 @@ def open_gateway(engine: Engine, store: Store, server: AnnotationServer) -> Iter
         doorbell_secret=server.doorbell_secret,
         hear=lambda bodies: hear_burst(engine, server, bodies),
         wake=lambda: False,
+        end=live.close,
+        suggestions=behind_door(live, server, ()),
+        overhear=live.overhear,
     )
     app = create_app(parts)
     serving = uvicorn.Server(configure(app, HOST, 0))

@@ -127,7 +127,7 @@ def names_of(engine: Engine) -> Mapping[str, str]:
 
 def test_people_begin_and_their_labels_propose_for_the_next_batch(line: Line) -> None:
     first, asked, settled = line.run("b1")
-    assert first.is_nobody
+    assert first.is_taught, "of nothing yet, but it knows where vectors lie"
     assert [question.payload["proposed"] for question in asked] == [None] * SIZE
     assert settled.by_origin == {"person": SIZE}
 
@@ -228,7 +228,7 @@ def test_weights_of_a_detector_of_boxes_give_vectors_and_are_nobodys_champion(li
     assert (taught.learner, taught.space.embedder) == ("ridge-lda", f"detector-{version}")
     line.look(open_batch(line.engine, "b2", "hues", SIZE), ref)
     assert (line.counts.items, line.counts.dropped) == (SIZE, 0)
-    assert len(rows(line.engine, ItemVector)) == 2 * SIZE
+    assert len(rows(line.engine, ItemVector)) == 3 * SIZE, "those of the first batch, by its look, are kept as well"
     assert resolve_detector(line.experiments, line.store, "hues", "champion", "classes").is_nobody
 
 

@@ -6,7 +6,8 @@ for. Who manages the organisation (its owner, and every superuser) may do all; e
 around, and change what is their own. What is not known to be needed for that is refused, so that a view of a later
 version is closed until somebody has looked at it.
 
-The protection against fetching from this machine stays on, and one address gets through: the gateway's doorbell.
+The protection against fetching from this machine stays on, and two addresses get through: the gateway's doorbell, and
+its back end for suggestions. Who opens a question waits for that back end, so it is waited for shortly.
 """
 
 import os
@@ -20,6 +21,18 @@ DOORBELL = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}/webhooks/label-studio")
 
 TEAM_DOORBELL_VARIABLE = "LABELLINE_DOORBELL_URL"
 """Names the doorbell of a gateway on another machine of a private network, exactly."""
+
+SUGGESTIONS = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}/ml")
+"""The back end of a gateway on this machine: it asks for a password, and nobody is shown what it answers."""
+
+TEAM_SUGGESTIONS_VARIABLE = "LABELLINE_SUGGESTIONS_URL"
+"""Names the back end of a gateway on another machine of a private network, exactly."""
+
+PATIENCE_VARIABLE = "LABELLINE_SUGGESTIONS_S"
+"""Seconds that whoever opens a question waits for each of the back end's answers."""
+
+PATIENCE_S = 0.4
+"""As delivered it would be 1 s for a sign of life, tried three times over, and 100 s for a suggestion."""
 
 MEMBER_PERMISSIONS = frozenset(
     {
@@ -65,9 +78,10 @@ class Guard(AppConfig):  # type: ignore[misc]  # Django is not installed where t
     name = "labelline_guard"
 
     def ready(self) -> None:
-        """Replace the checks of views, the permissions of actions, and the sender of webhooks."""
+        """Replace the checks of views, the permissions of actions, and what sends webhooks and asks back ends."""
         ask_for_permissions()
         let_the_doorbell_through()
+        let_suggestions_through()
 
 
 def is_manager(user: Any) -> bool:
@@ -167,3 +181,44 @@ def let_the_doorbell_through() -> None:
 
     serializers.validate_url_for_ssrf = validate_url_for_ssrf
     utils.ssrf_safe_post = ssrf_safe_post
+
+
+def is_suggestions(url: str) -> bool:
+    """Say whether an address is that of the back end for suggestions, to the letter."""
+    return bool(SUGGESTIONS.fullmatch(url)) or url == os.environ.get(TEAM_SUGGESTIONS_VARIABLE)
+
+
+def let_suggestions_through() -> None:
+    """Let the back end be set to the gateway's and be asked there, without delay; others are checked as before."""
+    from ml import api_connector, models, serializers
+    from requests.adapters import HTTPAdapter
+
+    caller = api_connector.BaseHTTPAPI
+    check, create, ask = serializers.validate_upload_url, caller.create_session, caller.request
+    patience_s = float(os.environ.get(PATIENCE_VARIABLE) or PATIENCE_S)
+
+    def validate_upload_url(url: str, **options: Any) -> None:
+        if not is_suggestions(url):
+            check(url, **options)
+
+    def create_session(api: Any) -> Any:
+        session = create(api)
+        if is_suggestions(api._url):
+            session.trust_env = False  # no proxy, and no password from a .netrc
+            session.mount(f"{api._url}/", HTTPAdapter(max_retries=0))
+        return session
+
+    def request(api: Any, method: str, *args: Any, **options: Any) -> Any:
+        if is_suggestions(api._url):
+            options |= {"timeout": (patience_s, patience_s), "allow_redirects": False}
+        return ask(api, method, *args, **options)
+
+    def create_ml_webhook(sender: Any, instance: Any, created: bool, **options: Any) -> None:
+        if not is_suggestions(instance.url):  # ours hears by its doorbell
+            make_webhook(sender, instance, created, **options)
+
+    make_webhook = models.create_ml_webhook
+    models.post_save.disconnect(make_webhook, sender=models.MLBackend)
+    models.post_save.connect(create_ml_webhook, sender=models.MLBackend, weak=False)
+    serializers.validate_upload_url = validate_upload_url
+    caller.create_session, caller.request = create_session, request

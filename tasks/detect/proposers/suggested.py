@@ -112,9 +112,10 @@ class SuggestedLooker:
 
     def _looked(self, item_id: str, vector: Vector, known: Sequence[int]) -> Looked:
         chances = self.suggester.suggest(vector[None], self.embedder.name).probabilities[0]
-        best = max(known, key=lambda place: chances[place])
-        chance, finite = float(chances[best]), bool(np.isfinite(vector).all())
-        rows = [class_row(item_id, self.classes[best], chance)] if chance >= self.options.min_score else []
+        named = ((float(chances[place]), self.classes[place]) for place in known)
+        chance, best = max(named, key=lambda one: one[0], default=(0.0, ""))  # of labels that are still to come: none
+        finite = bool(np.isfinite(vector).all())
+        rows = [class_row(item_id, best, chance)] if chance >= self.options.min_score else []
         scan = {
             "proposals": len(rows),
             "whole_frame": int(chance >= SHOW_SCORE),

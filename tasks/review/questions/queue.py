@@ -52,6 +52,9 @@ class Queue(Frozen):
         default=None, description="Questions with a known answer among the others; empty: none"
     )
     shows: Medium = Field(default="pictures", description="What its items are, pictures or texts: as people see them")
+    live: bool = Field(
+        default=False, description="Whether a question is opened with what was learnt from the answer before it"
+    )
     drawing: Drawing = Field(default="corners", description="How people draw boxes")
     keeps_points: bool = Field(
         default=False, description="Boxes were drawn by extreme points in its project before: their control stays"

@@ -73,7 +73,7 @@ def record_annotations(engine: Engine, tasks: Iterable[HeardTask], heard_by: str
         question = questions[task.question_id or ""]
         for annotation in task.annotations:
             read = read_annotation(question, annotation, queues[task.project_id])
-            row = _row_of(question, annotation, read, people, heard_by)
+            row = _row_of(question, annotation, read, people, heard_by, live=queues[task.project_id].live)
             answers[row["id"]], parts[row["id"]] = row, read.parts
     with writing(engine) as session:
         known = _known(session, answers)
@@ -149,10 +149,16 @@ def _people(session: Session, tasks: Sequence[HeardTask]) -> dict[int, str]:
 
 
 def _row_of(
-    question: Question, annotation: HeardAnnotation, read: AnnotationReading, people: Mapping[int, str], heard_by: str
+    question: Question,
+    annotation: HeardAnnotation,
+    read: AnnotationReading,
+    people: Mapping[int, str],
+    heard_by: str,
+    *,
+    live: bool,
 ) -> dict[str, Any]:
     state, reason, raw = read.state, read.reason, read.raw
-    saw = saw_proposals(question, annotation)
+    saw = saw_proposals(question, annotation, live=live)
     if state is AnswerState.COUNTED and saw is False and not kind_named(question.payload["type"]).counts_unseen:
         state, reason, raw = AnswerState.SET_ASIDE, BOX_NOT_SHOWN, annotation.raw
     person = annotation.email or people.get(annotation.completed_by or 0, bookmarks.unknown_person(0))

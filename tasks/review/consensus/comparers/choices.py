@@ -67,7 +67,7 @@ class ChoiceComparer(Comparer[ChoiceConsensus]):
             said = AnsweredKind(kind=None, verdict="not_an_object")
         else:
             said = AnsweredKind(kind=opinion.choice, verdict="kind")
-        return (said.model_dump(),)
+        return (said.said,)
 
     def statements(self, question_id: str, said: Sequence[SlotAnswer]) -> list[Statement]:
         """Return what each person chose, also that they cannot tell."""

@@ -25,6 +25,13 @@ class AnsweredKind(Frozen):
 
     kind: str | None
     verdict: Literal["kind", "not_an_object", "cannot_tell"]
+    as_suggested: bool | None = None
+    """Whether it is what the question was opened with as a suggestion of the moment; None: there was none."""
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """The form in which the catalogue keeps it."""
+        return self.model_dump(exclude=None if self.as_suggested is not None else {"as_suggested"})
 
 
 class ChoosePayload(CropPayload):
@@ -76,7 +83,7 @@ class Choose(QuestionKind[ChoosePayload]):
     def parse(self, payload: ChoosePayload, result: Sequence[Any], queue: Asking) -> ParsedAnswer:
         """Return what a person chose."""
         parts = self.not_ours(result)
-        return ParsedAnswer([read_kind(result, payload.class_name or "", payload.kinds).model_dump()], parts)
+        return ParsedAnswer([read_kind(result, payload.class_name or "", payload.kinds).said], parts)
 
 
 CHOOSE = Choose()

@@ -1,5 +1,6 @@
 """Classify: one choice about a whole item, which of the line's classes it shows; begun with what a model proposes."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 from xml.etree import ElementTree
@@ -13,7 +14,15 @@ from blocks.shapes import Whole, shape_columns
 from tasks.review.questions.kinds.choose import CANNOT_TELL, AnsweredKind
 from tasks.review.questions.kinds.controls import IMAGE, ITEM, TEXT, add_picture, add_question, add_text
 from tasks.review.questions.kinds.correct import why_line
-from tasks.review.questions.kinds.protocol import Asking, ItemToAsk, ParsedAnswer, QuestionKind, SaidLabel
+from tasks.review.questions.kinds.protocol import (
+    LIVE,
+    Asking,
+    ItemToAsk,
+    Likely,
+    ParsedAnswer,
+    QuestionKind,
+    SaidLabel,
+)
 from tasks.review.questions.payload import Payload
 from tasks.triage.reasons import removed_from_page
 
@@ -60,6 +69,7 @@ class Classify(QuestionKind[ClassPayload]):
     shows_proposals = True
     settles: ClassVar[Literal["items", "kinds"] | None] = "items"
     answers_are = "classes"
+    takes_suggestions = True
 
     def about_in(self, queue: Asking) -> str:
         """Name the text, or the picture."""
@@ -119,15 +129,26 @@ class Classify(QuestionKind[ClassPayload]):
             reasons=item.reasons_of([proposal.id]),
         )
 
+    def with_suggestions(self, payload: ClassPayload, likely: Sequence[Likely]) -> ClassPayload:
+        """Return the question with the most likely class chosen; where none is likely enough, as it was posted."""
+        best = next((one for one in likely if one.class_name in payload.options), None)
+        known = payload.proposed.class_name if payload.proposed else None
+        if payload.blind or best is None or best.class_name == known:
+            return payload
+        shown = ShownClass(id=live_id(best.class_name), class_name=best.class_name, score=best.chance)
+        return payload.model_copy(update={"proposed": shown})
+
     def parse(self, payload: ClassPayload, result: Sequence[Any], queue: Asking) -> ParsedAnswer:
         """Return what a person chose."""
-        return ParsedAnswer([read_class(result, queue.classes).model_dump()], self.not_ours(result))
+        return ParsedAnswer([read_class(result, queue.classes).said], self.not_ours(result))
 
     def labels(self, row: Mapping[str, Any], said: Sequence[dict[str, Any]]) -> tuple[SaidLabel, ...] | None:
         """Return the one class; None where nobody could tell."""
         (chosen,) = map(AnsweredKind.model_validate, said)
         if chosen.kind is None:
             return None
+        if chosen.as_suggested is not None:
+            return (SaidLabel("", chosen.kind, None, chosen.as_suggested, WHOLE),)
         shown = row.get("proposed") or {}
         untouched = shown.get("class_name") == chosen.kind
         return (SaidLabel(str(shown.get("id", "")), chosen.kind, None, untouched, WHOLE),)
@@ -138,6 +159,11 @@ class Classify(QuestionKind[ClassPayload]):
 
 
 CLASSIFY = Classify()
+
+
+def live_id(class_name: str) -> str:
+    """Return the id of a choice that was suggested when its question was opened: it tells which one it was."""
+    return f"{LIVE}{hashlib.sha256(class_name.encode()).hexdigest()[:16]}"
 
 
 def chosen_region(class_name: str, id_: str, about: str = IMAGE) -> dict[str, Any]:
@@ -153,18 +179,20 @@ def read_class(result: Sequence[Any], classes: Sequence[str]) -> AnsweredKind:
         UnknownClass: The choice is none of the classes.
     """
     chosen = [
-        name
+        (name, str(entry.get("id")))
         for entry in result
         if isinstance(entry, dict) and entry.get("from_name") == CLASS and isinstance(entry.get("value"), dict)
         for name in entry["value"].get("choices") or [None]
     ]
-    if len(chosen) != 1 or not isinstance(chosen[0], str):
+    if len(chosen) != 1 or not isinstance(chosen[0][0], str):
         raise BadRegion(
-            f"the answer chooses {', '.join(map(repr, chosen)) or 'nothing'} for one item (expected one class, or "
-            f"{CANNOT_TELL!r})"
+            f"the answer chooses {', '.join(repr(name) for name, _ in chosen) or 'nothing'} for one item (expected one "
+            f"class, or {CANNOT_TELL!r})"
         )
-    if chosen[0] == CANNOT_TELL:
-        return AnsweredKind(kind=None, verdict="cannot_tell")
-    if chosen[0] not in classes:
-        raise UnknownClass.named(chosen[0], classes, "the label config")
-    return AnsweredKind(kind=chosen[0], verdict="kind")
+    ((name, id_),) = chosen
+    as_suggested = id_ == live_id(name) if id_.startswith(LIVE) else None
+    if name == CANNOT_TELL:
+        return AnsweredKind(kind=None, verdict="cannot_tell", as_suggested=as_suggested)
+    if name not in classes:
+        raise UnknownClass.named(name, classes, "the label config")
+    return AnsweredKind(kind=name, verdict="kind", as_suggested=as_suggested)

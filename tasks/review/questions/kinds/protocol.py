@@ -23,6 +23,9 @@ from tasks.triage.reasons import telling
 
 Shape = TypeVar("Shape", bound=Payload)
 
+LIVE = "live-"
+"""Begins the id of a region that was suggested when its question was opened: no proposal of its batch is behind it."""
+
 
 class Asking(Protocol):
     """What a kind of question needs to know of the queue that asks it."""
@@ -67,6 +70,19 @@ class ToShow:
     proposal: Proposal
     is_sure: bool
     reasons: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Likely:
+    """What an item may show, as far as answers to other questions tell.
+
+    Attributes:
+        class_name: One class.
+        chance: 0 to 1.
+    """
+
+    class_name: str
+    chance: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +147,8 @@ class QuestionKind(Protocol[Shape]):
     """What is counted of them, in the words of a report: such as boxes."""
     is_drawn: ClassVar[bool] = False
     """Whether people draw boxes, so that it matters how."""
+    takes_suggestions: ClassVar[bool] = False
+    """Whether its questions can be opened with what was learnt from the answer before: see `with_suggestions`."""
     counts_unseen: ClassVar[bool] = True
     """Whether an answer of somebody who was not shown the box says anything."""
 
@@ -189,6 +207,15 @@ class QuestionKind(Protocol[Shape]):
             BadOption: This kind does not settle items.
         """
         raise BadOption(f"questions of kind {self.name!r} are not about whole items")
+
+    def with_suggestions(self, payload: Shape, likely: Sequence[Likely]) -> Shape:
+        """Return a question as it is opened now, for kinds that take suggestions; what is blind stays so.
+
+        Args:
+            payload: As it was posted.
+            likely: What its item may show, the most likely first; empty: nothing is likely enough.
+        """
+        return payload
 
     def asks_for(self, queue: Asking) -> frozenset[str]:
         """Return the classes that people must look for: a question that brings its own choices asks for none."""

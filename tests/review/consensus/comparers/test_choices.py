@@ -10,10 +10,10 @@ from tests.review.consensus.comparers.groups import group_of
 
 QUEUE = name_kind_queue({"car": ("taxi", "police")})
 ASKED = ChoosePayload(class_name="car", kinds=["taxi", "police"])
-TAXI = [AnsweredKind(kind="taxi", verdict="kind").model_dump()]
-POLICE = [AnsweredKind(kind="police", verdict="kind").model_dump()]
-NO_CAR = [AnsweredKind(kind=None, verdict="not_an_object").model_dump()]
-CANNOT = [AnsweredKind(kind=None, verdict="cannot_tell").model_dump()]
+TAXI = [AnsweredKind(kind="taxi", verdict="kind").said]
+POLICE = [AnsweredKind(kind="police", verdict="kind").said]
+NO_CAR = [AnsweredKind(kind=None, verdict="not_an_object").said]
+CANNOT = [AnsweredKind(kind=None, verdict="cannot_tell").said]
 
 
 @pytest.mark.parametrize("said", [TAXI, POLICE, NO_CAR, CANNOT], ids=["taxi", "police", "no car", "cannot tell"])

@@ -54,7 +54,7 @@ class Count(QuestionKind[CountPayload]):
         typed = [entry["value"]["number"] for entry in result if entry.get("from_name") == self.control]
         if len(typed) != 1 or str(typed[0]) not in payload.options:
             raise BadRegion(f"the answer holds {typed!r:.80} (expected one whole number from 0 to {MOST})")
-        return ParsedAnswer([AnsweredKind(kind=str(typed[0]), verdict="kind").model_dump()], parts)
+        return ParsedAnswer([AnsweredKind(kind=str(typed[0]), verdict="kind").said], parts)
 
 
 COUNT = Count()

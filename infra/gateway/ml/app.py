@@ -1,0 +1,127 @@
+"""`/ml`: Label Studio's protocol for back ends, as far as opening a question needs it.
+
+`/health` and `/setup` are asked at every opening, `/predict` where the question has no prediction of the version that
+`/setup` has just named. What comes along is read for the project and the question alone: the token of whoever made the
+project, which Label Studio hands to every back end, is neither kept nor written down.
+
+Source:
+    `label_studio/ml/api_connector.py` of Label Studio 1.23.2.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import from_json
+from starlette.types import ASGIApp
+
+from blocks.errors import LabellingError
+from blocks.servers.annotation_server import AnnotationServer
+from infra.gateway.ml.live import LiveSuggestions, question_of
+from infra.stack.doors.guard import guard
+from tasks.review.questions.task import MODEL_VERSION
+
+MAX_BODY_BYTES = 4_000_000
+"""A label config of a thousand classes is 100 kB, and a task of a thousand boxes 400 kB."""
+
+ANSWER_S = 0.3
+"""After so long a question is opened without a suggestion."""
+
+AT_ONCE = 4
+
+TASKS_AT_MOST = 100
+
+Said = TypeVar("Said")
+
+log = logging.getLogger(__name__)
+
+
+class _Setup(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    project: str = Field(pattern=r"^[0-9]{1,18}(\.[0-9]{1,18})?$")
+
+    @property
+    def project_id(self) -> int:
+        return int(self.project.partition(".")[0])
+
+
+class _Predict(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    tasks: list[dict[str, Any]] = Field(max_length=TASKS_AT_MOST)
+
+
+class BodyRefused(Exception):
+    """A body that is too long, or none that Label Studio sends."""
+
+
+def suggestions_app(live: LiveSuggestions) -> FastAPI:
+    """Return the back end, without its door."""
+    app = FastAPI(title="Labelline suggestions", docs_url=None, redoc_url=None, openapi_url=None)
+    room = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="suggest")
+
+    async def in_time(job: Callable[[], Said], otherwise: Said) -> Said:
+        asked = asyncio.get_running_loop().run_in_executor(room, job)
+        try:
+            return await asyncio.wait_for(asked, ANSWER_S)
+        except TimeoutError:
+            log.info("a question is opened without a suggestion: it took longer than %.1f s", ANSWER_S)
+        except LabellingError as error:
+            log.warning("a question is opened without a suggestion: %s", error)
+        return otherwise
+
+    @app.get("/health")
+    async def health() -> dict[str, str]:
+        """Say that it is there."""
+        return {"status": "UP", "model_class": "Labelline"}
+
+    @app.post("/setup")
+    async def setup(request: Request) -> Response:
+        """Name the state of knowledge for a project."""
+        asked = _Setup.model_validate(await _read(request))
+        version = await in_time(lambda: live.version_of(asked.project_id), MODEL_VERSION)
+        return JSONResponse({"model_version": version})
+
+    @app.post("/predict")
+    async def predict(request: Request) -> Response:
+        """Say what questions begin with."""
+        ids = [question_of(task) for task in _Predict.model_validate(await _read(request)).tasks]
+        nothing: list[list[dict[str, Any]]] = [[] for _ in ids]
+        return JSONResponse({"results": await in_time(lambda: live.predict(ids), nothing)})
+
+    @app.exception_handler(ValidationError)
+    @app.exception_handler(BodyRefused)
+    async def refuse(_request: Request, _error: Exception) -> Response:
+        # What came is not repeated: it may hold a token.
+        return JSONResponse({"detail": "this is nothing that Label Studio asks a back end"}, 400)
+
+    return app
+
+
+def behind_door(live: LiveSuggestions, server: AnnotationServer, public_hosts: Sequence[str]) -> ASGIApp:
+    """Return the back end as Label Studio alone may ask it: by name and password, and from no page.
+
+    Args:
+        live: What answers.
+        server: Whose login is asked for.
+        public_hosts: Names of the gateway beside those of this machine.
+    """
+    return guard(suggestions_app(live), public_hosts, login=":".join(server.suggestions_login), open_paths=())
+
+
+async def _read(request: Request) -> Any:
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > MAX_BODY_BYTES:
+            raise BodyRefused
+    try:
+        return from_json(bytes(body))
+    except ValueError:
+        raise BodyRefused from None
