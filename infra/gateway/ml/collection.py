@@ -51,7 +51,7 @@ class Busy(Exception):
 
 
 @dataclass(slots=True)
-class _Heard:
+class _HeardJustNow:
     said: HeardVoice
     at: float
 
@@ -102,7 +102,7 @@ class LiveCollection:
         self._told = Told()
         self._read_before: dict[str, str | None] = {}
         self._place_of: dict[int, str] = {}
-        self._heard: dict[str, dict[int, _Heard]] = {}
+        self._heard: dict[str, dict[int, _HeardJustNow]] = {}
         self._known: dict[str, str] = {}
         self._digest = 0
         self._spaces: dict[str, _Space] = {}
@@ -124,7 +124,7 @@ class LiveCollection:
             Busy: The learner is taken: it is learnt from the catalogue a moment later.
         """
         with self._at_learner():
-            self._heard.setdefault(said.item_id, {})[annotation_id] = _Heard(said, time.monotonic())
+            self._heard.setdefault(said.item_id, {})[annotation_id] = _HeardJustNow(said, time.monotonic())
             self._place_of[annotation_id] = said.item_id
             self._learn([said.item_id], self._vectors([said.item_id]))
 
@@ -140,7 +140,7 @@ class LiveCollection:
                 return
             question = self._question_of(item_id, annotation_id)
             gone = HeardVoice(self._collection, item_id, question, None)
-            self._heard.setdefault(item_id, {})[annotation_id] = _Heard(gone, time.monotonic())
+            self._heard.setdefault(item_id, {})[annotation_id] = _HeardJustNow(gone, time.monotonic())
             self._learn([item_id], self._vectors([item_id]))
 
     def likely(self, taught: str, item_id: str) -> list[Likely]:

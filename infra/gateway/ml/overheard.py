@@ -38,13 +38,13 @@ class Overheard:
     annotation: HeardAnnotation | None = None
 
 
-class _Place(BaseModel):
+class _NamedAnnotation(BaseModel):
     id: Id
     task: Id
     project: Id
 
 
-class _Gone(BaseModel):
+class _GoneAnnotation(BaseModel):
     id: Id
 
 
@@ -55,10 +55,10 @@ def overheard_in(body: bytes) -> list[Overheard]:
         if not isinstance(payload, dict):
             return []
         if payload.get("action") == GONE:
-            return [Overheard(_Gone.model_validate(one).id) for one in payload.get("annotations") or ()]
+            return [Overheard(_GoneAnnotation.model_validate(one).id) for one in payload.get("annotations") or ()]
         if payload.get("action") not in CHANGED:
             return []
-        place = _Place.model_validate(payload.get("annotation"))
+        place = _NamedAnnotation.model_validate(payload.get("annotation"))
         said = HeardAnnotation.model_validate(payload["annotation"])
     except (ValueError, TypeError, ValidationError):
         return []
