@@ -15,6 +15,11 @@ from tasks.suggest.learners.protocol import Example, Floats
 PASSES = 5
 """Measured on Caltech-101: one pass is poor, and more than five gain nothing."""
 
+CONSTANT = 0.3
+"""One number more of every vector, the same for all, so that a rare class beside the pool's middle does not outbid a
+common one in it. Measured on SMS (13 % spam), where of 200 labels 0.97 are right instead of 0.73, and on Caltech-101.
+"""
+
 REGULARISER = 1.0
 """r: how far one example may move a class; from 0.01 to 10 it hardly matters."""
 
@@ -54,14 +59,17 @@ class Arow:
         if self._weights is None:
             classes = self.classes
             self._weights = classes, self._pass_over(classes)
-        return np.asarray(vectors @ self._weights[1].T)
+        weights = self._weights[1]
+        return np.asarray(vectors @ weights[:, :-1].T + CONSTANT * weights[:, -1])
 
     def _pass_over(self, classes: tuple[str, ...]) -> Floats:
         places = {name: place for place, name in enumerate(classes)}
-        weights = np.zeros((len(classes), self._dimensions))
+        weights = np.zeros((len(classes), self._dimensions + 1))
         variances = np.ones_like(weights)
         examples = sorted(self._examples.values(), key=lambda one: hashlib.sha256(one.item_id.encode()).digest())
-        learnt = [(example.vector, [places[name] for name in example.classes]) for example in examples]
+        learnt = [
+            (np.append(example.vector, CONSTANT), [places[name] for name in example.classes]) for example in examples
+        ]
         for _ in range(PASSES):
             for vector, right in learnt:
                 _move(weights, variances, vector, right)

@@ -2,7 +2,9 @@
 
 x are unit vectors. Of the examples only the counts n_k, the sums s_k and G = Σ x xᵀ are kept, so the order in which
 they came means nothing, and the state can be made anew at any time. With μ_k = s_k/n_k the spread within classes is
-S = (G − Σ n_k μ_k μ_kᵀ + λI)/N, and a class scores w_k·x with w_k = S⁻¹μ_k / √(μ_kᵀ S⁻¹ μ_k).
+S = (G − Σ n_k μ_k μ_kᵀ + λI)/N. A class is taken to lie at m_k = s_k/(n_k + κ), drawn towards the middle of the pool:
+of few examples the mean is longer than that of all would be. It scores m_kᵀS⁻¹x − m_kᵀS⁻¹m_k/2: how much nearer x
+lies to it than to the middle. How common a class is does not count: what is suggested next is not drawn as labels were.
 """
 
 from collections.abc import Sequence
@@ -16,20 +18,23 @@ from tasks.suggest.learners.sums import ClassSums
 RIDGE = 1.0
 """λ: as if one more example lay in every direction. Measured on Caltech-101; how much it is hardly matters."""
 
+TOWARDS_MIDDLE = 1.0
+"""κ: as if each class had so many more examples in the middle of the pool. Measured on Caltech-101, AG news and SMS."""
+
 
 class RidgeLda:
     """Ridge linear discriminant analysis.
 
     Source:
         Hayes and Kanan, "Lifelong machine learning with deep streaming linear discriminant analysis", CVPR workshops
-        2020; weights scaled to one length in the metric S⁻¹ rather than shifted by a bias is ours.
+        2020; means drawn towards the middle, and no prior, are ours.
     """
 
     def __init__(self, dimensions: int) -> None:
         self._sums = ClassSums(dimensions)
         self._products = np.zeros((dimensions, dimensions))
         self._examples = 0
-        self._weights: Floats | None = None
+        self._weights: tuple[Floats, Floats] | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -47,12 +52,13 @@ class RidgeLda:
         self._count(examples, -1)
 
     def suggest(self, vectors: Floats) -> Floats:
-        """Return (n, classes): how far a vector lies towards each class, measured by the spread within classes."""
+        """Return (n, classes): how much nearer to each class than to the middle, by the spread within classes."""
         if not self.classes:
             return np.zeros((len(vectors), 0))
         if self._weights is None:
             self._weights = self._solve()
-        return vectors @ self._weights
+        towards, offsets = self._weights
+        return np.asarray(vectors @ towards - offsets)
 
     def _count(self, examples: Sequence[Example], sign: int) -> None:
         self._weights = None
@@ -63,11 +69,12 @@ class RidgeLda:
         if not self._examples:
             self._products[:] = 0
 
-    def _solve(self) -> Floats:
+    def _solve(self) -> tuple[Floats, Floats]:
+        """Return (d, classes), and (classes,) what is taken off."""
         counts, sums = self._sums.counted()
         means = sums / counts[:, None]
         spread = self._products - (means * counts[:, None]).T @ means
         spread[np.diag_indices_from(spread)] += RIDGE
-        towards: Floats = cho_solve(cho_factor(spread / self._examples), means.T)
-        lengths = np.sqrt(np.einsum("kd,dk->k", means, towards))
-        return np.asarray(towards / np.where(lengths > 0, lengths, 1))
+        places = sums / (counts + TOWARDS_MIDDLE)[:, None]
+        towards: Floats = cho_solve(cho_factor(spread / self._examples), places.T)
+        return towards, np.einsum("kd,dk->k", places, towards) / 2

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from blocks.errors import BadOption
 from tasks.suggest.learners.protocol import Example
 from tasks.suggest.learners.registry import DEFAULT, LEARNERS, learner_named
+from tasks.suggest.space import Space
 from tests.examples import examples
 
 DIMENSIONS, CLASSES, ITEMS = 6, 4, 30
@@ -65,6 +66,21 @@ def test_classes_that_lie_apart_are_told_apart(name, clouds):
     learner.learn([Example(data.ids[at], placed[at], (data.names[at],)) for at in range(50)])
     said = np.array(learner.classes)[learner.suggest(placed[50:]).argmax(axis=1)]
     assert np.mean(said == np.array(data.names[50:])) > 0.9
+
+
+@pytest.mark.parametrize("name", ["ridge-lda", "arow"])
+def test_a_rare_class_takes_nothing_from_a_common_one_in_the_middle(name):
+    draw = np.random.default_rng(5)
+    rare = draw.random(400) < 0.1
+    vectors = draw.standard_normal((400, 20)) * 0.5
+    vectors[rare, 0] += 4
+    vectors[:, 1:] *= 2
+    space = Space.of("drawn", vectors)
+    placed, names = space.place(vectors, "drawn"), np.where(rare, "rare", "common")
+    learner = learner_named(name)(space.dimensions)
+    learner.learn([Example(str(at), placed[at], (str(names[at]),)) for at in range(200)])
+    said = np.array(learner.classes)[learner.suggest(placed[200:]).argmax(axis=1)]
+    assert np.mean(said == names[200:]) > 0.93
 
 
 @pytest.mark.parametrize("name", LEARNERS)
