@@ -17,6 +17,7 @@ from blocks.catalog import Catalog
 from blocks.label_studio import LabelStudio
 from blocks.object_store import ObjectStore
 from blocks.servers.annotation_server import AnnotationServer
+from blocks.tracking import Tracking
 from infra.gateway.app import GatewayParts, create_app
 from infra.gateway.back_room import BackRoom
 from infra.gateway.gallery.app import Gallery, gallery_app
@@ -25,8 +26,11 @@ from infra.gateway.ml.app import behind_door as suggestions_door
 from infra.gateway.ml.live import LiveSuggestions
 from infra.gateway.patience import Patience, configure, make_room
 from infra.gateway.pictures import ItemPictures
-from infra.stack.doors.arguments import LOGIN_VARIABLE
-from infra.stack.doors.guard import guard
+from infra.gateway.score.app import Scoring, score_app
+from infra.gateway.score.limits import ScoreLimits
+from infra.gateway.score.room import ScoreRoom
+from infra.stack.doors.arguments import LOGIN_VARIABLE, SCORE_VARIABLE
+from infra.stack.doors.guard import OriginDoor, PasswordDoor, guard
 from infra.stack.doors.hosts import allowed_hosts
 
 
@@ -39,17 +43,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--public-host", action="append", default=[], help="a further name of it; may be repeated")
     options = parser.parse_args(arguments)
     log_to_stderr()
-    catalog, store, label_studio = load_blocks(options.plugs)
+    catalog, store, label_studio, tracking = load_blocks(options.plugs)
     server = label_studio.open()
     room = BackRoom(catalog, label_studio)
     live = LiveSuggestions(catalog.open(), store.open())
     live.start()
-    # Links to pictures may be opened from every page, but under the gateway's own names only.
-    own_names = [*options.public_host, urlsplit(server.gateway_url).hostname or ""]
+    names = [*options.public_host, urlsplit(server.gateway_url).netloc.lower()]
+    login, token = os.environ.pop(LOGIN_VARIABLE, ""), os.environ.pop(SCORE_VARIABLE, "")
+    limits = ScoreLimits()
+    scores = ScoreRoom(catalog, store, tracking, limits)
+    scoring = Scoring(scores.score, limits)
 
     def end() -> None:
         live.close()
         room.close()
+        scoring.close()
+        scores.close()
 
     parts = GatewayParts(
         engine=catalog.open(),
@@ -59,23 +68,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
         hear=room.hear,
         wake=room.wake,
         end=end,
-        suggestions=suggestions_door(live, server, [*options.public_host, urlsplit(server.gateway_url).netloc]),
+        suggestions=suggestions_door(live, server, names),
         overhear=live.overhear,
-        gallery=behind_door(catalog.open(), server, os.environ.pop(LOGIN_VARIABLE, ""), options.public_host),
+        gallery=gallery_of(catalog.open(), server, login, names),
+        score=score_of(scoring, token, login, names),
     )
-    app = TrustedHostMiddleware(create_app(parts), allowed_hosts(own_names), www_redirect=False)
+    # Links to pictures may be opened from every page, but under the gateway's own names only.
+    app = TrustedHostMiddleware(create_app(parts), allowed_hosts(names), www_redirect=False)
     patience = Patience()
     make_room(patience)
     uvicorn.Server(configure(app, options.host, options.port, patience)).run()
 
 
-def behind_door(
-    engine: Engine, server: AnnotationServer, login: str, public_hosts: Sequence[str]
+def gallery_of(
+    engine: Engine, server: AnnotationServer, login: str, names: Sequence[str]
 ) -> Callable[[ItemPictures], ASGIApp] | None:
     """Return what makes the gallery behind its door; None without a login: nobody would be asked who they are."""
     if not login:
         return None
-    names = [*public_hosts, urlsplit(server.gateway_url).netloc]
 
     def open_gallery(pictures: ItemPictures) -> ASGIApp:
         gallery = Gallery(engine, pictures, server.link_secret, server.url)
@@ -85,13 +95,25 @@ def behind_door(
     return open_gallery
 
 
-def load_blocks(plugs: str) -> tuple[Catalog, ObjectStore, LabelStudio]:
+def score_of(scoring: Scoring, token: str, login: str, names: Sequence[str]) -> ASGIApp | None:
+    """Return the champion as a service, for programs with the token; its pages are for who knows the login.
+
+    None without either: nobody would be asked who they are.
+    """
+    if not token or not login:
+        return None
+    return OriginDoor(score_app(scoring, token, lambda pages: PasswordDoor(pages, login, ())), names)
+
+
+def load_blocks(plugs: str) -> tuple[Catalog, ObjectStore, LabelStudio, Tracking]:
     """Return what a gateway works with, from saved blocks."""
     catalog, store, label_studio = Catalog.load(plugs), ObjectStore.load(plugs), LabelStudio.load(plugs)
+    tracking = Tracking.load(plugs)
     assert isinstance(catalog, Catalog)  # not coroutines, as no event loop runs here
     assert isinstance(store, ObjectStore)
     assert isinstance(label_studio, LabelStudio)
-    return catalog, store, label_studio
+    assert isinstance(tracking, Tracking)
+    return catalog, store, label_studio, tracking
 
 
 if __name__ == "__main__":

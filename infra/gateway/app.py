@@ -13,6 +13,7 @@ from blocks.storage.stores import Store
 from infra.gateway.bell import Bell, Hearing
 from infra.gateway.images import image_routes
 from infra.gateway.pictures import ItemPictures
+from infra.gateway.score.app import SCORE_PATH
 from infra.gateway.webhooks import DOORBELL_PATH, Doorbell
 
 
@@ -31,6 +32,7 @@ class GatewayParts:
         suggestions: What Label Studio asks when it opens a question, behind its door; None: nobody suggests anything.
         overhear: Is given what rings as it rings, and may only put it down.
         gallery: Makes the pages for people who would rather look, behind their door; None: there are none.
+        score: The champion as a service, with doors of its own; None: nobody is answered.
     """
 
     engine: Engine
@@ -43,23 +45,27 @@ class GatewayParts:
     suggestions: ASGIApp | None = None
     overhear: Callable[[bytes], None] = lambda _body: None
     gallery: Callable[[ItemPictures], ASGIApp] | None = None
+    score: ASGIApp | None = None
 
 
 class Gateway(FastAPI):
     """The application, with a door of its own for the doorbell: who rings waits for no routing and no middleware."""
 
     doorbell: ASGIApp
+    score: ASGIApp | None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] == "http" and scope["path"] == DOORBELL_PATH:
             await self.doorbell(scope, receive, send)
+        elif scope["type"] == "http" and self.score is not None and f"{scope['path']}/".startswith(f"{SCORE_PATH}/"):
+            await self.score(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 
 
 def create_app(parts: GatewayParts) -> FastAPI:
-    """Return the gateway: pictures, doorbell, suggestions and health."""
+    """Return the gateway: pictures, doorbell, suggestions, scores and health."""
     bell = Bell(parts.hear, parts.wake)
 
     @asynccontextmanager
@@ -71,6 +77,7 @@ def create_app(parts: GatewayParts) -> FastAPI:
     app = Gateway(title="Labelline gateway", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.bell = bell
     app.doorbell = Doorbell(bell, parts.doorbell_secret, parts.overhear)
+    app.score = parts.score
     pictures = ItemPictures(parts.engine, parts.store)
     app.include_router(image_routes(pictures, parts.link_secret))
     if parts.suggestions is not None:

@@ -6,9 +6,6 @@ gives way to whoever is ringing.
 """
 
 import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -22,7 +19,7 @@ from blocks.errors import BadInput
 from blocks.label_studio import LabelStudio
 from blocks.servers.annotation_server import AnnotationServer
 from infra.gateway.bell import Hearing
-from infra.gateway.logs import log_to_stderr
+from infra.gateway.beside import settle_in
 from infra.gateway.webhooks import parse_body
 from tasks.review.decide.until import due
 from tasks.review.receiving.webhooks import answer_rings
@@ -94,21 +91,10 @@ _occupant = _Occupant()
 
 
 def _move_in(catalog: Catalog, label_studio: LabelStudio) -> None:
-    """Furnish the process, and see to how it ends."""
-    log_to_stderr()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the gateway, and that ends this in good order
-    threading.Thread(target=_end_with_the_gateway, daemon=True).start()
-    os.nice(POLITENESS)
+    """Furnish the process."""
+    settle_in(POLITENESS)
     _occupant.engine = catalog.open()
     _occupant.server = label_studio.open()
-
-
-def _end_with_the_gateway() -> None:
-    """Wait for the gateway's end: killed, it could not say so."""
-    gateway = multiprocessing.parent_process()
-    if gateway is not None:
-        gateway.join()
-        os._exit(1)
 
 
 def _is_ready() -> bool:

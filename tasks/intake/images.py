@@ -42,6 +42,7 @@ __all__ = [
     "encode_jpeg",
     "inspect_image",
     "read_item",
+    "size_in_header",
     "upright_size",
 ]
 
@@ -150,6 +151,16 @@ def upright_size(path: Path) -> tuple[int, int]:
         data = file.read(_HEAD_BYTES)
         if len(data) == _HEAD_BYTES and not data.startswith(_HEAD_SUFFICES):
             data += file.read(MAX_FILE_BYTES)
+    return size_in_header(data)
+
+
+def size_in_header(data: bytes) -> tuple[int, int]:
+    """Return width and height of an image file's bytes as it is seen upright, from its header.
+
+    Raises:
+        UnreadableImage: No image of a known format.
+        ImageTooLarge: More pixels, or a longer side, than are taken.
+    """
     try:
         header = parse_header(data)
     except _DECODER_ERRORS as error:

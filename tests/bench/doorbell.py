@@ -52,9 +52,11 @@ import sys
 from blocks.catalog import Catalog
 from blocks.label_studio import LabelStudio
 from blocks.object_store import ObjectStore
+from blocks.tracking import Tracking
 url, folder, server, plugs = sys.argv[1:]
 Catalog(url=url).save(plugs)
 ObjectStore(folder=folder).save(plugs)
+Tracking(uri=f"sqlite:///{folder}/mlflow.sqlite").save(plugs)
 LabelStudio(
     url=server,
     api_token=os.environ["BENCH_TOKEN"],

@@ -26,6 +26,8 @@ def logins(state: StackState) -> str:
             f"  password  {password}",
             f"Gallery, pictures with their labels: {state.urls.gateway}/gallery/",
             "  the same as for MLflow",
+            f"Score, what the champion says of pictures that a program sends (how: {state.urls.gateway}/score/docs):",
+            f"  token     {credentials.score_bearer}",
         ]
     )
 

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 LOGIN_VARIABLE = "LABELLINE_OWNER_LOGIN"
 """The environment variable that carries `user:password` to the doors of MLflow and the gallery."""
 
+SCORE_VARIABLE = "LABELLINE_SCORE_TOKEN"
+"""The environment variable that carries the token of `POST /score` to the gateway."""
+
 
 def parse_arguments(
     module: str, description: str | None, arguments: Sequence[str] | None, *needed: str

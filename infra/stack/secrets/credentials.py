@@ -21,6 +21,9 @@ ADMINISTRATOR = "admin@labelline.local"
 PREFECT_USER = "labelline"
 """What stands before the colon where Prefect asks for a password."""
 
+ADDED_LATER = ("prefect_password", "score_token")
+"""Secrets that files of older versions lack."""
+
 
 class Credentials(Frozen):
     """What the services of one stack know each other by."""
@@ -31,12 +34,19 @@ class Credentials(Frozen):
     label_studio_key: SecretStr
     link_secret: SecretStr
     doorbell_secret: SecretStr
-    prefect_password: SecretStr | None = None  # files of older versions lack it until the next `up`
+    # Files of older versions lack these until the next `up`.
+    prefect_password: SecretStr | None = None
+    score_token: SecretStr | None = None
 
     @property
     def prefect_login(self) -> str:
         """What Prefect's page asks for, and its settings name AUTH_STRING; empty before the next `up`."""
         return f"{PREFECT_USER}:{self.prefect_password.get_secret_value()}" if self.prefect_password else ""
+
+    @property
+    def score_bearer(self) -> str:
+        """What callers of `POST /score` show; empty before the next `up`."""
+        return self.score_token.get_secret_value() if self.score_token else ""
 
     @property
     def prefect_headers(self) -> dict[str, str]:
@@ -102,8 +112,10 @@ def ensure_credentials(home: Path) -> Credentials:
         write_private(path, json.dumps(made, indent=1))
         return Credentials.model_validate(made)
     credentials = read_credentials(home)
-    if credentials.prefect_password is None:
-        added = {**json.loads(path.read_text()), "prefect_password": _new_secrets()["prefect_password"]}
+    lacking = [name for name in ADDED_LATER if getattr(credentials, name) is None]
+    if lacking:
+        made = _new_secrets()
+        added = {**json.loads(path.read_text()), **{name: made[name] for name in lacking}}
         write_private(path, json.dumps(added, indent=1))
         return Credentials.model_validate(added)
     return credentials
@@ -129,6 +141,7 @@ def _new_secrets() -> dict[str, str]:
         "link_secret": secrets.token_urlsafe(32),
         "doorbell_secret": secrets.token_urlsafe(32),
         "prefect_password": secrets.token_urlsafe(24),
+        "score_token": secrets.token_urlsafe(32),
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from infra.stack.doors.arguments import LOGIN_VARIABLE
+from infra.stack.doors.arguments import LOGIN_VARIABLE, SCORE_VARIABLE
 from infra.stack.doors.hosts import allowed_origins
 from infra.stack.servers.label_studio import (
     find_label_studio,
@@ -132,6 +132,7 @@ def _gateway(state: StackState) -> Service:
         **stack_environment(state),
         "LABELLINE_SECRETS_OF": state.credentials.gateway_fingerprint,
         LOGIN_VARIABLE: state.credentials.prefect_login,
+        SCORE_VARIABLE: state.credentials.score_bearer,
     }
     return Service(ServiceName.GATEWAY, arguments, settings, f"{state.urls.gateway}/health", 60)
 
