@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from blocks.errors import BadOption, BadWeights, LabellingError
-from blocks.storage.web_files import WebDoor
+from blocks.servers.web_files import WebDoor
 from infra.gateway.score.door import BodyTooLong, ScoreDoor, too_long
 from infra.gateway.score.held import HeldBytes
 from infra.gateway.score.inputs import Fetcher, Item, RequestRefused, ScoreInputs, read_inputs

@@ -5,16 +5,16 @@ from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from blocks.errors import BadInput
 from blocks.frozen import Frozen
-from blocks.storage.web_files import NotFetched, WebDoor
+from blocks.servers.web_files import NotFetched, WebDoor
 from infra.gateway.score.held import HeldBytes
 from infra.gateway.score.limits import ScoreLimits
 from tasks.detect.scoring.protocol import NotScored, Takes
@@ -25,12 +25,32 @@ Item = bytes | str | NotScored
 """Bytes of a picture file, an address of one, or a text; or why one cannot be used."""
 
 
-class ScoreRequest(Frozen):
-    """The JSON form of a request."""
+class NamedPictures(Frozen):
+    """A request for pictures that lie elsewhere."""
 
-    type: Literal["images", "text"] = Field(description="What is scored")
-    urls: list[str] | None = Field(default=None, description="Of pictures: http or https, on the public internet")
-    texts: list[str] | None = Field(default=None, description="Where the type is text")
+    type: Literal["images"]
+    urls: list[str] = Field(description="Of pictures: http or https, on the public internet")
+
+    def inputs(self) -> "ScoreInputs":
+        """Return what is to be scored."""
+        return ScoreInputs("images", self.urls, are_addresses=True)
+
+
+class GivenTexts(Frozen):
+    """A request for texts."""
+
+    type: Literal["text"]
+    texts: list[str]
+
+    def inputs(self) -> "ScoreInputs":
+        """Return what is to be scored."""
+        return ScoreInputs("text", self.texts)
+
+
+JSON_FORMS: TypeAdapter[NamedPictures | GivenTexts] = TypeAdapter(
+    Annotated[NamedPictures | GivenTexts, Field(discriminator="type")]
+)
+"""What a request in JSON may be."""
 
 
 class RequestRefused(BadInput):
@@ -131,17 +151,12 @@ class Fetcher:
 
 def _of_json(body: bytes) -> ScoreInputs:
     try:
-        asked = ScoreRequest.model_validate_json(body)
+        return JSON_FORMS.validate_json(body).inputs()
     except ValidationError as error:
         told = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'the body'}: {one['msg']}" for one in error.errors()[:3])
         raise RequestRefused(
             422, f'{told}. Expected {{"type": "images", "urls": [...]}} or {{"type": "text", "texts": [...]}}'
         ) from error
-    given, other = (asked.urls, asked.texts) if asked.type == "images" else (asked.texts, asked.urls)
-    name = "urls" if asked.type == "images" else "texts"
-    if other is not None or given is None:
-        raise RequestRefused(422, f"for the type {asked.type!r} expected `{name}`, and nothing else")
-    return ScoreInputs(asked.type, given, are_addresses=asked.type == "images")
 
 
 async def _of_form(request: Request, limits: ScoreLimits) -> ScoreInputs:

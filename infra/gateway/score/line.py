@@ -28,7 +28,7 @@ class ScoringEnded(LabellingError):
 
 
 @dataclass(eq=False, slots=True)
-class _Waiting:
+class _Caller:
     """One request in the line."""
 
     asked: AskedOf
@@ -47,7 +47,7 @@ class ScoreLine:
     def __init__(self, score: Callable[[AskedOf, Sequence[Any]], Awaitable[Scored]], limits: ScoreLimits) -> None:
         self._score = score
         self._limits = limits
-        self._line: deque[_Waiting] = deque()
+        self._line: deque[_Caller] = deque()
         self._out: set[asyncio.Task[None]] = set()
         self._items = 0
 
@@ -64,7 +64,7 @@ class ScoreLine:
                 f"{self._items} items wait already, and {self._limits.waiting_items} may: come again in a second, or "
                 "send fewer at once"
             )
-        waiting = _Waiting(asked, inputs, asyncio.get_running_loop().create_future())
+        waiting = _Caller(asked, inputs, asyncio.get_running_loop().create_future())
         self._items += len(inputs)
         self._line.append(waiting)
         self._send()
@@ -85,10 +85,10 @@ class ScoreLine:
             task.result()
             self._send()
 
-    def _next_batch(self) -> list[_Waiting]:
+    def _next_batch(self) -> list[_Caller]:
         """Take the first request out of the line, and those behind it that are scored with it."""
-        batch: list[_Waiting] = []
-        left: deque[_Waiting] = deque()
+        batch: list[_Caller] = []
+        left: deque[_Caller] = deque()
         items = 0
         for one in self._line:
             if one.answer.done():  # whoever asked has gone
@@ -102,7 +102,7 @@ class ScoreLine:
         self._line = left
         return batch
 
-    async def _work_off(self, batch: list[_Waiting]) -> None:
+    async def _work_off(self, batch: list[_Caller]) -> None:
         inputs = [each for one in batch for each in one.inputs]
         job = asyncio.ensure_future(self._score(batch[0].asked, inputs))
         await asyncio.wait([job])

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from blocks.frozen import Frozen
 from infra.gateway.gallery.app import HEADERS
-from infra.gateway.score.inputs import ScoreRequest
+from infra.gateway.score.inputs import GivenTexts, NamedPictures
 from infra.gateway.score.limits import ScoreLimits
 
 TITLE = "Labelline score"
@@ -99,7 +99,7 @@ def route_facts(limits: ScoreLimits) -> dict[str, Any]:
                 "required": True,
                 "content": {
                     "application/json": {
-                        "schema": ScoreRequest.model_json_schema(),
+                        "schema": {"oneOf": [NamedPictures.model_json_schema(), GivenTexts.model_json_schema()]},
                         "examples": {name: {"value": value} for name, value in EXAMPLES.items()},
                     },
                     "multipart/form-data": {"schema": FILES},

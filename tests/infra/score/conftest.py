@@ -22,8 +22,8 @@ from blocks.catalog import migrate
 from blocks.database.engine import open_engine, upsert, writing
 from blocks.database.tables import Batch
 from blocks.servers.experiments import Experiments
+from blocks.servers.web_files import WebDoor
 from blocks.storage.stores import FolderStore, Store
-from blocks.storage.web_files import WebDoor
 from infra.gateway.app import GatewayParts, create_app
 from infra.gateway.bell import Hearing
 from infra.gateway.patience import configure

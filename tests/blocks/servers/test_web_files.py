@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from blocks.storage.web_files import IpAddress, NotFetched, WebDoor, is_public
+from blocks.servers.web_files import IpAddress, NotFetched, WebDoor, is_public
 
 HERE = "127.0.0.1"
 Answer = Callable[[socket.socket], None]
