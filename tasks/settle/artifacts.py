@@ -81,12 +81,14 @@ def effort_summary(effort: Effort) -> str:
             *_unprompted(effort),
             table(("queue", "person", "answers", "time", "per answer"), times) if times else "No answers yet.",
             _sources(effort),
-            *([] if effort.wholes else [_found(effort)]),
+            *([] if effort.wholes or effort.spans else [_found(effort)]),
         ]
     )
 
 
 def _by_hand(effort: Effort) -> list[tuple[str, float]]:
+    if effort.spans:
+        return []
     if effort.wholes:
         each = f"{CONSIDER_CLASS.seconds:g} s for each of {_count(effort.classes, 'class')}"
         return [(f"by hand, choosing a class ({each})", effort.human_seconds_manual)]
@@ -113,6 +115,8 @@ def _found(effort: Effort) -> str:
 
 
 def _sources(effort: Effort) -> str:
+    if effort.spans:
+        return "Nobody has published how long marking a span takes by hand, so nothing stands against this time."
     if effort.wholes:
         each = f"{CONSIDER_CLASS.seconds} s to {CONSIDER_CLASS.what} ({CONSIDER_CLASS.source})"
         return f"By hand is an estimate from published times, for {_count(effort.wholes, 'image')}: {each}."

@@ -16,7 +16,7 @@ from tasks.detect.options import SHOW_SCORE
 from tasks.detect.refs import Scope
 from tasks.review.consensus.answer_groups import CONSENSUS
 from tasks.review.questions.slots import asked_queue
-from tasks.settle.in_force import count_in_force, count_wholes
+from tasks.settle.in_force import count_in_force, count_spans, count_wholes
 
 
 class QueueTime(Frozen):
@@ -41,6 +41,7 @@ class Effort(BaseModel):
     labels: int = Field(description="labels in force on them")
     wholes: int = Field(default=0, description="of these labels, those of a whole item")
     classes: int = Field(default=0, description="classes that occur among these")
+    spans: int = Field(default=0, description="of these labels, those of spans of a text")
     unprompted_answers: int = Field(
         default=0, description="answers to questions that should have shown proposals and did not: work by hand"
     )
@@ -67,6 +68,8 @@ class Effort(BaseModel):
         return self._by_hand(DRAW_BOX_FAST)
 
     def _by_hand(self, draw: PublishedTime) -> float:
+        if self.spans:
+            return 0.0  # nobody has published what marking one takes
         drawn = manual_seconds(self.labels - self.wholes, self.images - self.wholes, draw)
         return round(drawn + manual_seconds_of_wholes(self.wholes, self.classes), 1)
 
@@ -115,6 +118,7 @@ def effort_of(engine: Engine, batch_id: str, detector: str, recipe: str) -> Effo
         asked, answered = _count_questions(session, batch_id)
         images, labels = _count_settled(session, batch_id), count_in_force(session, batch_id)
         wholes, classes = count_wholes(session, batch_id)
+        spans = count_spans(session, batch_id)
         whole_frame, tiled = _count_found(session, scope)
     return Effort(
         batch_id=batch_id,
@@ -125,6 +129,7 @@ def effort_of(engine: Engine, batch_id: str, detector: str, recipe: str) -> Effo
         labels=labels,
         wholes=wholes,
         classes=classes,
+        spans=spans,
         unprompted_answers=unprompted[0],
         unprompted_seconds=unprompted[1],
         boxes_whole_frame=whole_frame,

@@ -12,6 +12,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from blocks.database.engine import reading
 from blocks.database.tables import Batch, BatchItem, Label, Snapshot
 from blocks.frozen import Frozen
+from blocks.shapes import WHOLE
 from tasks.settle.revisions import newest_per_region
 from tasks.triage.boxes import in_shards
 
@@ -54,10 +55,21 @@ def count_in_force(session: Session, batch_id: str) -> int:
 
 
 def count_wholes(session: Session, batch_id: str) -> tuple[int, int]:
-    """Count those of them that have no edges, and the classes of these."""
+    """Count those of them that are about a whole item, and the classes of these."""
     columns = select(func.count(), func.count(col(Label.class_name).distinct()))
-    wholes, classes = session.exec(_on_settled(batch_id, columns).where(col(Label.x_min).is_(None))).one()
+    wholes, classes = session.exec(_on_settled(batch_id, columns).where(_is_whole())).one()
     return int(wholes), int(classes)
+
+
+def count_spans(session: Session, batch_id: str) -> int:
+    """Count those of them that are spans of a text."""
+    spans = _on_settled(batch_id, select(func.count())).where(col(Label.x_min).is_(None), ~_is_whole())
+    return int(session.exec(spans).one())
+
+
+def _is_whole() -> ColumnElement[bool]:
+    # Of the whole of an item there is one label, named after that: see `identity_in_item`, and a shared item's suffix.
+    return col(Label.x_min).is_(None) & ((col(Label.region) == WHOLE) | col(Label.region).startswith(f"{WHOLE}@"))
 
 
 def _on_settled(batch_id: str, columns: Any) -> Any:

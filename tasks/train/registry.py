@@ -22,6 +22,7 @@ from tasks.detect.backends.safe_weights import KINDS, files_of, version_of
 from tasks.detect.models import keys_of
 from tasks.detect.proposers.registry import proposer_of
 from tasks.detect.refs import BY_HAND, NOBODY, DetectorRef
+from tasks.detect.tagging.crf import SUFFIX as TAGGER
 from tasks.train.naming import CLASSES_FILE, list_classes, registry_name
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
+
+KEPT = (*KINDS, TAGGER)
+"""Endings of the files that models are kept as."""
 
 NOT_YET = "not_yet"
 """Tag of a version that was compared with nobody and learnt too little: why."""
@@ -79,20 +83,20 @@ def resolve_detector(experiments: Experiments, store: Store, name: str, spec: st
             return DetectorRef.nobody(name)
         restore_weights(experiments, store, champion)
         return champion.ref
-    if spec.endswith(KINDS) or Path(spec).is_file():
+    if spec.endswith(KEPT) or Path(spec).is_file():
         return _adopt(experiments, store, name, Path(spec), kind)
     for found in versions_of(experiments, name):
         if spec in (found.ref.version, found.number):
             restore_weights(experiments, store, found)
             return found.ref
-    kept = [key for key in (f"weights/{spec}{kind}" for kind in KINDS) if VERSION.fullmatch(spec) and store.has(key)]
+    kept = [key for key in (f"weights/{spec}{ending}" for ending in KEPT) if VERSION.fullmatch(spec) and store.has(key)]
     if kept:  # somebody deleted it in MLflow; the store has its weights
         weights, *_ = [store.local_path(key) for key in keys_of(kept[0])]
         return _adopt(experiments, store, name, weights, kind)
     known = ", ".join(found.ref.version for found in versions_of(experiments, name)) or "none"
     raise BadOption(
         f"{name!r} has no detector {spec!r} (known: {known}): expected 'champion', a version of 12 hex digits, a "
-        f"number in the registry, or the path of a weights file ({', '.join(KINDS)})"
+        f"number in the registry, or the path of a weights file ({', '.join(KEPT)})"
     )
 
 

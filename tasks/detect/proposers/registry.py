@@ -2,10 +2,11 @@
 
 from tasks.detect.proposers.classifier import ClassProposer
 from tasks.detect.proposers.protocol import Proposer
+from tasks.detect.proposers.tagger import TagProposer
 from tasks.detect.proposers.tiles import TileProposer
 from tasks.kinds.registry import label_kind
 
-PROPOSERS: dict[str, Proposer] = {each.name: each for each in (TileProposer(), ClassProposer())}
+PROPOSERS: dict[str, Proposer] = {each.name: each for each in (TileProposer(), ClassProposer(), TagProposer())}
 
 
 def proposer_of(kind: str) -> Proposer:

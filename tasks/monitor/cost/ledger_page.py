@@ -59,6 +59,8 @@ def _ways_by_hand(ledger: Ledger) -> list[tuple[str, float]]:
     if ledger.considered_classes:
         how = f"{CONSIDER_CLASS.seconds} s for each of {ledger.considered_classes} classes"
         return [(how, ledger.human_seconds_manual)]
+    if ledger.whole.labels and not ledger.human_seconds_manual:
+        return []
     return [
         (f"{DRAW_BOX.seconds} s a box", ledger.human_seconds_manual),
         (f"{DRAW_BOX_FAST.seconds} s a box", ledger.human_seconds_manual_fastest),

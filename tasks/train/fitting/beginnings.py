@@ -8,7 +8,7 @@ import copy
 from dataclasses import dataclass
 from pathlib import Path
 
-from blocks.errors import BadWeights
+from blocks.errors import BadOption, BadWeights
 from tasks.detect.backends.safe_weights import Task
 from tasks.detect.refs import DetectorRef
 
@@ -56,6 +56,19 @@ def check_trainable(base: DetectorRef) -> None:
             "here: only ultralytics weights (.pt) can. Train it with the tools that made it on the exported labels and "
             "give the new file as detector, or name weights to train in its place (`base` of the training options, "
             "`--begin-with`)."
+        )
+
+
+def refuse_base(base: str, kind: str) -> None:
+    """Refuse weights to begin with where a training always begins anew.
+
+    Raises:
+        BadOption: Some are given.
+    """
+    if base:
+        raise BadOption(
+            f"models of {kind} are learnt anew from all labels each time, so weights to begin with ({base!r}) say "
+            "nothing: leave `base` of the training options (`--begin-with`) empty"
         )
 
 

@@ -22,7 +22,7 @@ from tasks.detect.backends.safe_weights import quiet_ultralytics, version_of
 from tasks.detect.options import TilingOptions
 from tasks.detect.refs import DetectorRef
 from tasks.train.fitting.base_weights import keep_base
-from tasks.train.fitting.beginnings import check_trainable, is_trainable
+from tasks.train.fitting.beginnings import check_trainable, is_trainable, refuse_base
 from tasks.train.fitting.curves import curves_png
 from tasks.train.fitting.enough import check_enough, chooses_epoch
 from tasks.train.fitting.folds import best_epoch, curves_of_folds
@@ -96,7 +96,10 @@ def finetune(
         TrainingFailed: Training itself failed; the run is marked as failed.
     """
     manifest = read_snapshot(store, snapshot_id)
-    name = registry_name(manifest.collection)
+    name, trainer = registry_name(manifest.collection), trainer_of(manifest.kind)
+    if trainer.begins_anew:
+        refuse_base(options.base, manifest.kind)
+        base = DetectorRef.nobody(name)
     if options.base and not is_trainable(base):
         base = keep_base(store, options.base, manifest.kind, manifest.classes)
     recipe = recipe_for(manifest.kind, base)
@@ -104,7 +107,6 @@ def finetune(
     done = experiments.finished_run(name, {JOB: job})
     if done is not None and store.has(done.data.tags["labelline.weights_key"]):
         return _trained_ref(done, name)
-    trainer = trainer_of(manifest.kind)
     if not base.is_nobody:
         check_trainable(base)
     check_enough(manifest, options, recipe)
@@ -206,7 +208,7 @@ class _Work:
     def keep(self, run: OpenRun, weights: Path, watch: TrainingWatch) -> None:
         """Keep weights and curves with the run and in the store, and see that they have really arrived."""
         version = version_of(weights)
-        named = weights.with_name(f"{version}.pt")
+        named = weights.with_name(f"{version}{weights.suffix}")
         shutil.copyfile(weights, named)
         run.log_file(named, WEIGHTS_FOLDER)
         curves = self.job.scratch / "curves.png"
@@ -214,7 +216,7 @@ class _Work:
         run.log_file(curves)
         if f"{WEIGHTS_FOLDER}/{named.name}" not in run.files(WEIGHTS_FOLDER):
             raise TrainingFailed(f"MLflow did not keep the weights {named.name} of run {run.id}: train again")
-        key = f"{WEIGHTS_FOLDER}/{version}.pt"
+        key = f"{WEIGHTS_FOLDER}/{named.name}"
         self.store.put(key, named)
         tags = {"version": version, "weights_key": key, "epochs": str(len(watch.reports))}
         seconds = sum(report.seconds for report in watch.reports)

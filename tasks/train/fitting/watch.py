@@ -90,7 +90,7 @@ class TrainingWatch:
         now, self._steps = time.monotonic(), 0
         seconds, self._epoch_started, self._said = now - self._epoch_started, now, now
         done = trainer.epoch + 1
-        if self._time_limit_s is not None:
+        if self._time_limit_s is not None and getattr(trainer, "scheduler", None) is not None:
             self._plan(trainer, (now - self._started) / done, self._time_limit_s - (now - self._started))
         left = 0.0 if trainer.stop else (trainer.epochs - done) * (now - self._started) / done
         report = EpochReport(

@@ -35,6 +35,7 @@ class ClassifierTraining:
 
     name = "classifier"
     task: Task = "classification"
+    begins_anew = False
     further = Recipe(100, 8, 50, lr0=0.001, least_train=20, least_val=100)
     from_nothing = Recipe(600, 8, 300, lr0=0.005, least_train=20, least_val=100)
 

@@ -38,6 +38,7 @@ class DetectorTraining:
 
     name = "detector"
     task: Task = "detection"
+    begins_anew = False
     further = Recipe(100, 8, 50, lr0=0.001, least_train=20, least_val=200)
     from_nothing = Recipe(600, 8, 300, lr0=0.002, least_train=100, least_val=200)
 

@@ -71,6 +71,9 @@ class Trainer(Protocol):
     task: Task
     """What its networks are for."""
 
+    begins_anew: bool
+    """Whether every training begins from nothing, whatever models there are already."""
+
     further: Recipe
     """Of a training that goes on from weights."""
 
@@ -90,7 +93,7 @@ class Trainer(Protocol):
         ...
 
     def loop(self, job: TrainingJob, cut: Cut) -> Any:
-        """Return ultralytics' training loop, ready to `train()`."""
+        """Return ultralytics' training loop, or what is watched as one, ready to `train()`; `best` is its file."""
         ...
 
     def predict(

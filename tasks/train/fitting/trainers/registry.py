@@ -6,8 +6,11 @@ from tasks.train.fitting.recipes import Recipe
 from tasks.train.fitting.trainers.classifier import ClassifierTraining
 from tasks.train.fitting.trainers.detector import DetectorTraining
 from tasks.train.fitting.trainers.protocol import Trainer
+from tasks.train.fitting.trainers.tagger import TaggerTraining
 
-TRAINERS: dict[str, Trainer] = {each.name: each for each in (DetectorTraining(), ClassifierTraining())}
+_ALL: tuple[Trainer, ...] = (DetectorTraining(), ClassifierTraining(), TaggerTraining())
+
+TRAINERS: dict[str, Trainer] = {each.name: each for each in _ALL}
 
 
 def trainer_of(kind: str) -> Trainer:

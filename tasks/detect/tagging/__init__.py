@@ -1,0 +1,1 @@
+"""Taggers: which characters of a text are what, by the words and their neighbours."""
