@@ -12,6 +12,9 @@ from tasks.review.questions.kinds.boxes.regions import ShownBox
 WAIT_MS = 60_000
 """Label Studio's first page takes seconds on a busy machine."""
 
+PICTURE, TEXT = ".konvajs-content canvas", ".shown-text .htx-richtext, .shown-text [class*=richtext]"
+"""What a question shows, once it is there."""
+
 
 def sign_up(server: AnnotationServer, email: str, password: str) -> None:
     """Make an account by the invite link, as a new colleague does: one made through the API cannot log in."""
@@ -40,8 +43,9 @@ def canvas_of(page: Page) -> dict[str, float]:
 class LabelStream:
     """The stream of questions that "Label All Tasks" opens: always the next one, never a choice."""
 
-    def __init__(self, page: Page, label_studio_url: str, project_id: int) -> None:
+    def __init__(self, page: Page, label_studio_url: str, project_id: int, shown: str = PICTURE) -> None:
         self._page = page
+        self._shown = shown
         self.served: list[int] = []
         self.refused: list[str] = []
         """What the page asked for in vain: an annotator must lack nothing that they need."""
@@ -100,7 +104,7 @@ class LabelStream:
                 break
             self._page.wait_for_timeout(200)
         assert len(self.served) >= number, f"question {number} did not come"
-        self._page.wait_for_selector(".konvajs-content canvas", timeout=WAIT_MS)
+        self._page.wait_for_selector(self._shown, timeout=WAIT_MS)
         self._page.wait_for_load_state("networkidle")
         self._page.wait_for_timeout(1000)  # the boxes fade in
 

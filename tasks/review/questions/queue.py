@@ -274,7 +274,8 @@ def mark_spans_queue(classes: Sequence[str], annotators: Sequence[str] = ()) -> 
         instructions=(
             f"<p><b>Everything in the text that is one of these ({escape(names)}) is marked, and nothing else.</b></p>"
             "<p>1. What is marked already is the machine's guess: keep it, correct it, or delete it.</p>"
-            "<p>2. Mark what is missing: press the class's number, then drag over it, or double-click a word.</p>"
+            "<p>2. Mark what is missing: choose the class by its number, and drag over it. It stays chosen for the "
+            "next one; the number again takes the choice back.</p>"
             "<p>3. From the first letter to the last one: blanks at the ends do not matter, all else does.</p>"
             "<p>4. Submit, also when nothing is there.</p>"
             "<p>Some texts come without any marks on purpose: mark everything there.</p>"

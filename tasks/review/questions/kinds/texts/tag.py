@@ -55,9 +55,12 @@ class Tag(QuestionKind[TagPayload]):
         """Show the text, why it is asked about, and the classes to mark with."""
         add_question(view, queue.title)
         control = ElementTree.SubElement(view, "Labels", name=SPAN, toName=TEXT, showInline="true")
+        is_one = len(queue.classes) == 1  # there is nothing to choose; a key would only take the choice back
         for position, name in enumerate(queue.classes):
             label = ElementTree.SubElement(control, "Label", value=name, background=COLORS[position % len(COLORS)])
-            if position < len(HOTKEYS):
+            if is_one:
+                label.set("selected", "true")
+            elif position < len(HOTKEYS):
                 label.set("hotkey", HOTKEYS[position])
         add_text(view)
 

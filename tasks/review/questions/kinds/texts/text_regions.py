@@ -3,7 +3,7 @@
 What is no span of the question does not void those beside it: see `parts.py`.
 
 Source:
-    Label Studio 1.23.2, result of a Labels control on a Text: value start and end in units of UTF-16, text, labels.
+    Label Studio 1.23.2, result of a Labels control on a Text: value start and end in code points, text, labels.
 """
 
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ class AnsweredSpan(Frozen):
 
 
 class _SpanValue(BaseModel):
-    """The value of a region, in units of UTF-16."""
+    """The value of a region, in code points, or as an earlier Label Studio counts: in UTF-16."""
 
     model_config = ConfigDict(strict=True)
 
@@ -70,7 +70,6 @@ class _SpanRegion(BaseModel):
 
 def to_text_regions(spans: Sequence[ShownSpan], text: str) -> list[dict[str, Any]]:
     """Return spans as the regions of a prediction, in the order given; each lies inside the text."""
-    places = Utf16(text)
     return [
         {
             "id": span.id,
@@ -79,8 +78,8 @@ def to_text_regions(spans: Sequence[ShownSpan], text: str) -> list[dict[str, Any
             "to_name": TEXT,
             "score": span.score,
             "value": {
-                "start": places.to_unit(span.start),
-                "end": places.to_unit(span.end),
+                "start": span.start,
+                "end": span.end,
                 "text": text[span.start : span.end],
                 "labels": [span.class_name],
             },
@@ -105,7 +104,6 @@ def sort_spans(
         overlap: Which spans may share characters; of two that may not, the one said first counts.
     """
     prefilled = {span.id: span for span in shown}
-    places = Utf16(text)
     spans: dict[str, AnsweredSpan] = {}
     said: set[tuple[int, int, str]] = set()
     parts: list[SetAsidePart] = []
@@ -114,7 +112,7 @@ def sort_spans(
             parts.append(passed_over(position, entry))
             continue
         try:
-            span = _to_span(_parse(entry), text, places, classes, prefilled)
+            span = _to_span(_parse(entry), text, classes, prefilled)
             if (span.start, span.end, span.class_name) in said:
                 parts.append(passed_over(position, entry))
                 continue
@@ -148,9 +146,7 @@ def _parse(entry: object) -> _SpanRegion:
         ) from None
 
 
-def _to_span(
-    region: _SpanRegion, text: str, places: Utf16, classes: Sequence[str], prefilled: dict[str, ShownSpan]
-) -> AnsweredSpan:
+def _to_span(region: _SpanRegion, text: str, classes: Sequence[str], prefilled: dict[str, ShownSpan]) -> AnsweredSpan:
     value = region.value
     if len(value.labels) != 1:
         raise BadRegion(f"span {region.id!r} has {len(value.labels)} labels (expected 1)")
@@ -159,9 +155,7 @@ def _to_span(
         raise UnknownClass.named(class_name, classes, "the label config")
     if value.start >= value.end:
         raise BadRegion(f"span {region.id!r} has no character: it reaches from {value.start} to {value.end}")
-    start, end = places.to_point(value.start), places.to_point(value.end)
-    _refuse_other_text(region, text[start:end])
-    start, end = trimmed(text, start, end)
+    start, end = trimmed(text, *_place_of(value, text))
     if start == end:
         raise BadRegion(f"span {region.id!r} marks nothing but blanks")
     shown = prefilled.get(region.id)
@@ -169,11 +163,25 @@ def _to_span(
     return AnsweredSpan(id=region.id, class_name=class_name, start=start, end=end, untouched=untouched)
 
 
-def _refuse_other_text(region: _SpanRegion, here: str) -> None:
-    """Refuse a span whose own text is not what stands there: then somebody counted otherwise, and nobody knows how."""
-    said = region.value.text
-    if said is not None and "".join(said.split()) != "".join(here.split()):
-        raise BadRegion(f"span {region.id!r} says that it is {said[:40]!r}, and at its place stands {here[:40]!r}")
+def _place_of(value: _SpanValue, text: str) -> Extent:
+    """Return where a region is: it brings its own text along, which tells how whoever wrote it has counted."""
+    if not 0 <= value.start < value.end <= len(text) + sum(sign >= "\U00010000" for sign in text):
+        raise BadRegion(f"characters {value.start} to {value.end} are beyond a text of {len(text)} characters")
+    if value.end <= len(text) and _is_said(value, text[value.start : value.end]):
+        return value.start, value.end
+    places = Utf16(text)
+    start, end = places.to_point(value.start), places.to_point(value.end)
+    if value.text is None or not _is_said(value, text[start:end]):
+        here = text[value.start : value.end]
+        raise BadRegion(
+            f"the region says that it is {(value.text or '')[:40]!r}, and at its place stands {here[:40]!r}"
+        )
+    return start, end
+
+
+def _is_said(value: _SpanValue, here: str) -> bool:
+    """Whether a region's own text is what stands at its place, but for blanks, which browsers show in other ways."""
+    return value.text is None or "".join(value.text.split()) == "".join(here.split())
 
 
 def _refuse_overlap(span: AnsweredSpan, others: Any, overlap: Overlap) -> None:

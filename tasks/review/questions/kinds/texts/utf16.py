@@ -1,6 +1,7 @@
 """Between code points, in which all of Labelline counts, and UTF-16, in which browsers do: no other file knows both.
 
-An emoji is one code point and two units of UTF-16, so places behind it differ.
+An emoji is one code point and two units of UTF-16, so places behind it differ. Label Studio counted UTF-16 once, as the
+browser does; by now (1.23.2, tried in one) it counts code points. What an earlier one wrote is still read.
 """
 
 import numpy as np
