@@ -5,17 +5,20 @@ anew from the catalogue is what was learnt one by one.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from blocks.errors import BadInput
-from tasks.suggest.learners.protocol import Example, Floats, Learner
+from tasks.suggest.learners.protocol import Example, Floats, Learner, NewLearner
 from tasks.suggest.learners.registry import DEFAULT, learner_named
+from tasks.suggest.learners.self_trained import Pool, SelfTrained
 from tasks.suggest.space import Space
 from tasks.suggest.trust import Trust
+from tasks.suggest.unlabelled import Gain, gain_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +55,24 @@ class Suggester:
         space: Of the collection's vectors.
         learner: Its name; see `learners/registry.py`.
         several: Whether an item may show several classes.
+        pool: Items without a label that teach as well, see `learners/self_trained.py`; None: labels alone do.
     """
 
     space: Space
     learner: str = DEFAULT
     several: bool = False
+    pool: Pool | None = None
     _learner: Learner = field(init=False, repr=False)
     _known: dict[str, Example] = field(init=False, repr=False, default_factory=dict)
     _trust: Trust | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
-        self._learner = learner_named(self.learner)(self.space.dimensions)
+        self._learner = self._new(self.space.dimensions)
+
+    @property
+    def _new(self) -> NewLearner:
+        new = learner_named(self.learner)
+        return new if self.pool is None else partial(SelfTrained, new=new, pool=self.pool)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -154,9 +164,18 @@ class Suggester:
 
         def measure() -> Trust:
             shuffled = sorted(examples, key=lambda one: hashlib.sha256(one.item_id.encode()).digest())
-            return Trust.of(shuffled, learner_named(self.learner), self.several)
+            return Trust.of(shuffled, self._new, self.several)
 
         return measure
+
+    def gain_of(self, pool: Pool, judged: Collection[str]) -> Gain:
+        """Measure what it would be worth to learn from unlabelled items too; see `unlabelled.py`.
+
+        Args:
+            pool: These, in its space.
+            judged: Labelled items that were asked about whatever a learner said.
+        """
+        return gain_of(list(self._known.values()), judged, learner_named(self.learner), pool)
 
     def _why_not(self, names: Sequence[str], vector: Floats) -> str | None:
         if not np.isfinite(vector).all():

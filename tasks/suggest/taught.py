@@ -7,12 +7,14 @@ the same.
 import hashlib
 import io
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from blocks.errors import BadWeights
+from tasks.suggest.learners.self_trained import Pool
 from tasks.suggest.space import Space
 from tasks.suggest.suggester import Suggester
 
@@ -28,6 +30,8 @@ class Taught:
         item_ids: Of n labelled items.
         classes: Of each its class.
         vectors: Shape (n, d), float16, as the embedder made them.
+        rest_ids: Of items without a label that teach as well; empty: none do.
+        rest: Shape (rest_ids, d), float16, their vectors, finite.
     """
 
     learner: str
@@ -36,27 +40,32 @@ class Taught:
     item_ids: tuple[str, ...]
     classes: tuple[str, ...]
     vectors: NDArray[np.float16]
+    rest_ids: tuple[str, ...] = ()
+    rest: NDArray[np.float16] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float16))
 
     def suggester(self) -> Suggester:
         """Return a learner that has learnt them."""
-        suggester = Suggester(self.space, self.learner)
+        pool = Pool(self.rest_ids, self.space.place(self.rest, self.space.embedder)) if self.rest_ids else None
+        suggester = Suggester(self.space, self.learner, pool=pool)
         labels = {item_id: (name,) for item_id, name in zip(self.item_ids, self.classes, strict=True)}
         suggester.learn(labels, self.vectors, self.space.embedder)
         return suggester
 
     def to_bytes(self) -> bytes:
         """Return it as an .npz file: the same bytes whenever it is written."""
+        arrays: dict[str, NDArray[Any]] = {
+            "names": np.array([self.learner, self.network_key, self.space.embedder]),
+            "mean": self.space.mean,
+            "axes": self.space.axes,
+            "shift": self.space.shift,
+            "item_ids": np.array(self.item_ids, dtype=str),
+            "classes": np.array(self.classes, dtype=str),
+            "vectors": self.vectors,
+        }
+        if self.rest_ids:  # what labels alone teach stays the file that it was
+            arrays |= {"rest_ids": np.array(self.rest_ids, dtype=str), "rest": self.rest}
         file = io.BytesIO()
-        np.savez(
-            file,
-            names=np.array([self.learner, self.network_key, self.space.embedder]),
-            mean=self.space.mean,
-            axes=self.space.axes,
-            shift=self.space.shift,
-            item_ids=np.array(self.item_ids, dtype=str),
-            classes=np.array(self.classes, dtype=str),
-            vectors=self.vectors,
-        )
+        np.savez(file, allow_pickle=False, **arrays)
         return file.getvalue()
 
     @classmethod
@@ -74,7 +83,10 @@ class Taught:
                 learner, network_key, embedder = (str(name) for name in given["names"])
                 space = Space(embedder, given["mean"], given["axes"], given["shift"])
                 item_ids, classes = (tuple(map(str, given[name])) for name in ("item_ids", "classes"))
-                return cls(learner, network_key, space, item_ids, classes, given["vectors"])
+                taught = cls(learner, network_key, space, item_ids, classes, given["vectors"])
+                if "rest" not in given:
+                    return taught
+                return replace(taught, rest_ids=tuple(map(str, given["rest_ids"])), rest=given["rest"])
         except (ValueError, KeyError, zipfile.BadZipFile) as error:
             raise BadWeights(f"what was learnt as {version} cannot be read ({error})") from error
 

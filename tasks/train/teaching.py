@@ -31,6 +31,7 @@ from tasks.suggest.embedders.protocol import Embedder
 from tasks.suggest.space import Space
 from tasks.suggest.taught import Taught, version_of_bytes
 from tasks.train import registry
+from tasks.train.rest import with_rest
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ def find_taught(
         else registry.resolve_detector(experiments, store, collection, registry.CHAMPION, kind)
     )
     others = items_of(engine, batch_id, 0, FROM_BATCH) if batch_id else []
-    taught = _teach(engine, store, labels, others, asked, network)
+    taught = _teach(engine, store, collection, labels, others, asked, network)
     return _keep(store, taught, SUGGEST) if taught else DetectorRef.nobody(SUGGEST)
 
 
@@ -118,6 +119,7 @@ def labels_that_teach(engine: Engine, collection: str) -> dict[str, str]:
 def _teach(
     engine: Engine,
     store: Store,
+    collection: str,
     labels: dict[str, str],
     others: Sequence[Item],
     asked: AskedFor,
@@ -125,9 +127,9 @@ def _teach(
 ) -> Taught | None:
     embedder = embedder_of(store, network)
     taken = _vectors(engine, store, _items(engine, list(labels)), embedder)
-    pool = _rows([*taken.values(), *_vectors(engine, store, others, embedder).values()])
+    rest = _vectors(engine, store, others, embedder)
     try:
-        space = Space.of(embedder.name, pool)
+        space = Space.of(embedder.name, _rows([*taken.values(), *rest.values()]))
     except BadInput as error:
         logger.info("nobody suggests: %s", error)
         return None
@@ -136,9 +138,9 @@ def _teach(
         missing = len(labels) - len(good)
         logger.warning("%d of %d labels teach nothing: their items have no vector", missing, len(labels))
     named = tuple(labels[item_id] for item_id in good)
-    return Taught(
-        asked.learner, network.weights_key, space, tuple(good), named, _rows([taken[item_id] for item_id in good])
-    )
+    vectors = _rows([taken[item_id] for item_id in good])
+    taught = Taught(asked.learner, network.weights_key, space, tuple(good), named, vectors)
+    return with_rest(engine, collection, taught, rest)
 
 
 def _keep(store: Store, taught: Taught, name: str) -> DetectorRef:
