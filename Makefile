@@ -116,6 +116,7 @@ bench-formats: setup .venv-datumaro/installed ## Round trips of 100,000 labels i
 
 bench-suggest: setup ## Suggested classes after few labels, on pictures and texts (a minute; LABELLINE_DATA, or ../shared/data)
 	$(BIN)/python -m tests.bench.suggest
+	$(BIN)/python -m tests.bench.unlabelled
 
 chaos: setup ## Kill, lose and double everything; nothing may be lost or doubled
 	$(BIN)/python -m tests.chaos
