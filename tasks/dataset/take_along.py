@@ -21,7 +21,7 @@ from tasks.dataset.formats.writing.target import Images, TakenAlong, Target
 from tasks.dataset.left_out import count_left_out, kept_certificate
 from tasks.dataset.snapshots import draw_manifest
 
-Format = Literal["coco", "yolo", "voc", "cvat", "label-studio", "csv", "jsonl", "fiftyone", "folders"]
+Format = Literal["coco", "yolo", "voc", "cvat", "label-studio", "csv", "jsonl", "fiftyone", "folders", "conll", "spacy"]
 
 
 def take_along(
@@ -46,6 +46,7 @@ def take_along(
             (`annotations.xml`), Label Studio (`tasks.json`), CSV (`labels.csv`), JSON lines (`labels.jsonl`) or
             FiftyOne (`samples.json`), each with `images/<split>/`; VOC (`Annotations/`, `JPEGImages/` and
             `ImageSets/Main/`); for classes of whole pictures folders (`<split>/<class>/`), too.
+            For spans of texts CoNLL (`<split>.conll`) or JSON lines as spaCy's tools have them (`<split>.jsonl`).
         images: Copy the pictures, link to those in the store (a folder), or leave them out.
         say: Called with each thing that will be replaced or mended, or that the format cannot hold, before anything is
             written.

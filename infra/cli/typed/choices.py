@@ -19,6 +19,8 @@ class TruthFormatName(enum.StrEnum):
     LABELME = "labelme"
     KITTI = "kitti"
     OPENIMAGES = "openimages"
+    CONLL = "conll"
+    SPACY = "spacy"
 
 
 class ExportFormatName(enum.StrEnum):
@@ -33,6 +35,8 @@ class ExportFormatName(enum.StrEnum):
     JSONL = "jsonl"
     FIFTYONE = "fiftyone"
     FOLDERS = "folders"
+    CONLL = "conll"
+    SPACY = "spacy"
 
 
 class ImagesName(enum.StrEnum):

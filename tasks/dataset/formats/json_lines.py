@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from blocks.errors import BadShape, BadTruth
-from blocks.shapes import Box, read_shape
+from blocks.shapes import Box, check_inside, read_shape
 from blocks.storage.outside_files import open_regular
 from tasks.dataset.formats.reading.faults import Oddity, fault_of
 from tasks.dataset.formats.reading.files import SPLIT_NAMES
@@ -17,6 +17,7 @@ from tasks.dataset.formats.reading.reading import Reading
 from tasks.dataset.formats.reading.table import ListedPicture, PictureTable
 from tasks.dataset.formats.writing.holding import Room
 from tasks.dataset.formats.writing.target import Target, WrittenLabel, WrittenPicture
+from tasks.intake.texts.text_items import read_text
 
 LINE = "line"
 
@@ -37,7 +38,7 @@ class JsonLinesFormat:
     name = "jsonl"
     shapes = frozenset({"box", "whole", "polygon", "mask", "span"})
     unit = LINE
-    rooms: frozenset[Room] = frozenset({"kind", "track", "origin", "score", "sequence"})
+    rooms: frozenset[Room] = frozenset({"kind", "track", "origin", "score", "sequence", "overlap"})
 
     def read(self, reading: Reading) -> Iterator[ReadPicture]:
         """Read all files of lines; a line that is broken is left out, with its picture."""
@@ -60,7 +61,10 @@ class JsonLinesFormat:
         with (target.place / "labels.jsonl").open("w", encoding="utf-8") as out:
             out.write(_line({**head, "classes": list(manifest.classes)}))
             for written in target.pictures():
-                out.write(_line(_picture(written, target.put_in_split(written).as_posix())))
+                row = _picture(written, target.put_in_split(written).as_posix())
+                if written.item.length is not None:
+                    row["text"] = read_text(target.store, written.item.key)
+                out.write(_line(row))
 
 
 def _line(value: dict[str, Any]) -> str:
@@ -123,6 +127,7 @@ def _take_in(row: dict[str, Any], name: str, number: int, table: PictureTable, r
     sides = row.get("width"), row.get("height")
     size = (int(sides[0]), int(sides[1])) if all(type(side) is int for side in sides) else None  # type: ignore[arg-type]
     picture = table.list(said, name, place, size, SPLIT_NAMES.get(str(row.get("split")).lower()))
+    picture.text = row["text"] if isinstance(row.get("text"), str) else None
     for each in labels:
         _add(each, name, number, picture, table, reading)
 
@@ -132,9 +137,12 @@ def _add(row: Any, name: str, number: int, picture: ListedPicture, table: Pictur
         if not isinstance(row, dict) or not isinstance(row.get("class"), str):
             raise BadShape("a label without a class")
         score, kind, track = row.get("score"), row.get("kind"), row.get("track")
+        shape = read_shape(row.get("shape"))
+        if picture.text is not None:
+            check_inside(shape, None, len(picture.text))
         label = RawLabel(
             row["class"],
-            read_shape(row.get("shape")),
+            shape,
             name,
             number,
             score=float(score) if isinstance(score, int | float) else None,

@@ -27,6 +27,8 @@ TruthFormat = Literal[
     "labelme",
     "kitti",
     "openimages",
+    "conll",
+    "spacy",
 ]
 
 

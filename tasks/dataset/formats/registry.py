@@ -12,6 +12,8 @@ from tasks.dataset.formats.foreign.open_images import OpenImagesReader
 from tasks.dataset.formats.json_lines import JsonLinesFormat
 from tasks.dataset.formats.label_studio.tasks import LabelStudioFormat
 from tasks.dataset.formats.protocol import DatasetFormat, DatasetReader
+from tasks.dataset.formats.texts.conll import ConllFormat
+from tasks.dataset.formats.texts.spacy import SpacyFormat
 from tasks.dataset.formats.voc import VocFormat
 from tasks.dataset.formats.writing.holding import Room
 from tasks.dataset.formats.yolo.yolo import YoloFormat
@@ -27,6 +29,8 @@ _ALL: tuple[DatasetFormat, ...] = (
     JsonLinesFormat(),
     FiftyOneFormat(),
     FoldersFormat(),
+    ConllFormat(),
+    SpacyFormat(),
 )
 
 FORMATS: dict[str, DatasetFormat] = {each.name: each for each in _ALL}

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from blocks.shapes import Bounds, Polygon, Shape, Whole
+from blocks.shapes import Bounds, Polygon, Shape, Span, Whole
 from tasks.dataset.formats.reading.faults import FaultyLabel, Oddity, fault_of
 from tasks.dataset.formats.reading.pictures import RawLabel
 from tasks.dataset.formats.reading.problems import Problems
@@ -14,9 +14,11 @@ NAMES = ("rectanglelabels", "polygonlabels", "labels", "choices")
 """Where the class stands in a region's value."""
 
 
-def region_of(each: WrittenLabel, size_wh: tuple[int, int]) -> dict[str, Any]:
-    """Return a label as a region of a task."""
+def region_of(each: WrittenLabel, size_wh: tuple[int, int], text: str | None = None) -> dict[str, Any]:
+    """Return a label as a region of a task; of a text it brings its own part of it along."""
     label, box = each.label, each.box_xyxy_px
+    if isinstance(label.shape, Span):
+        return _span_region(each, label.shape, text or "")
     width, height = size_wh
     region: dict[str, Any] = {
         "id": label.region,
@@ -34,6 +36,19 @@ def region_of(each: WrittenLabel, size_wh: tuple[int, int]) -> dict[str, Any]:
     value |= {"width": (right - left) / width * 100, "height": (bottom - top) / height * 100}
     rest = {"from_name": "label", "type": "rectanglelabels", "image_rotation": 0}
     return {**region, **rest, "value": value, "meta": meta, **score}
+
+
+def _span_region(each: WrittenLabel, shape: Span, text: str) -> dict[str, Any]:
+    label = each.label
+    value = {
+        "start": shape.start,
+        "end": shape.end,
+        "text": text[shape.start : shape.end],
+        "labels": [label.class_name],
+    }
+    region = {"id": label.region, "from_name": "label", "to_name": "text", "type": "labels", "value": value}
+    score = {} if each.origin.score is None else {"score": each.origin.score}
+    return {**region, "meta": {"origin": label.origin, **({"kind": label.kind} if label.kind else {})}, **score}
 
 
 def labels_of(
@@ -97,6 +112,8 @@ def _label(region: dict[str, Any], file: str, number: int) -> RawLabel:
 def _place(region: dict[str, Any], value: dict[str, Any]) -> Bounds | Shape:
     if "choices" in value:
         return Whole()
+    if type(value.get("start")) is int and type(value.get("end")) is int:
+        return Span(start=value["start"], end=value["end"])
     if "sequence" in value:
         raise FaultyLabel(Oddity.TRACK, "an object of a video, which is not read: export its frames as pictures")
     size = _size(region)

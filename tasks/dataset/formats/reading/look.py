@@ -37,6 +37,9 @@ OF_NAME = {b'"data"': "label-studio", b'"annotations"': "coco", b'"imagePath"': 
 OF_SAMPLES = re.compile(rb'\s*\{\s*"samples"\s*:\s*\[')
 """How FiftyOne's samples begin."""
 
+OF_TAGS = (".conll", ".iob", ".bio")
+"""Endings of CoNLL files."""
+
 LOOKED_AT = 20
 """Text files whose first line is looked at."""
 
@@ -50,7 +53,7 @@ MOST_BYTES = 8 << 30
 
 EXPECTED = (
     "YOLO or KITTI (.txt), COCO, LabelMe, Label Studio or FiftyOne (.json), VOC or CVAT (.xml), CSV, OpenImages (.csv) "
-    "or JSON lines (.jsonl)"
+    "or JSON lines (.jsonl); of texts CoNLL (.conll)"
 )
 
 
@@ -69,6 +72,8 @@ def format_of(files: DatasetFiles) -> str:
     texts = files.with_suffix(".txt")
     if not found and texts:
         found["kitti" if any(_looks_like_kitti(files.path(name)) for name in texts[:LOOKED_AT]) else "yolo"] = texts
+    elif not found and files.with_suffix(*OF_TAGS):
+        found["conll"] = files.with_suffix(*OF_TAGS)
     elif not found and files.with_suffix(".xml"):
         found["voc"] = files.with_suffix(".xml")  # broken ones: their reader says how
     if len(found) == 1:

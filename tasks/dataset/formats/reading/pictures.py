@@ -60,6 +60,7 @@ class ReadPicture:
             a problem says why.
         left_out: How many of its labels cannot be used: where there are some, `labels` is not all that is on it.
         split: Its part of the dataset, such as train, where a folder or a file says so.
+        text: What it says, where it is a text, which stands in the label file itself; None: it is a picture.
     """
 
     name: str
@@ -68,3 +69,4 @@ class ReadPicture:
     labels: tuple[ReadLabel, ...] | None
     left_out: int = 0
     split: str | None = None
+    text: str | None = None

@@ -1,13 +1,14 @@
 """Pictures that label files list by name, each once, with its labels on disk until all files are read."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from tasks.dataset.formats.reading.faults import Oddity
 from tasks.dataset.formats.reading.pictures import RawLabel, ReadPicture
-from tasks.dataset.formats.reading.reading import Reading
+from tasks.dataset.formats.reading.reading import Reading, Sight
 from tasks.dataset.formats.reading.spool import Spool
+from tasks.intake.sequences import readable
 
 
 @dataclass(slots=True)
@@ -25,6 +26,7 @@ class ListedPicture:
         lost: How many labels of it could not be made sense of.
         split: As its file says; None: as its path says.
         fault: Of which kind that is why it is not known.
+        text: What it says, where it is a text; None: it is a picture.
     """
 
     number: int
@@ -37,6 +39,7 @@ class ListedPicture:
     lost: int = 0
     split: str | None = None
     fault: Oddity = Oddity.NOT_KNOWN
+    text: str | None = None
 
 
 class PictureTable:
@@ -102,7 +105,10 @@ class PictureTable:
             unlisted: Yield the pictures that no file lists, too: nothing says what is on them.
         """
         for listed in self._pictures:
-            sight = self._reading.see(listed.name, listed.said_wh, listed.said_in)
+            if listed.text is None:
+                sight = self._reading.see(listed.name, listed.said_wh, listed.said_in)
+            else:
+                sight = Sight(readable(listed.name), None, None)
             if sight is None:
                 continue
             raw = list(self._spool.of(listed.number))
@@ -111,7 +117,8 @@ class PictureTable:
                 self._reading.problems.add(listed.fault, sight.name, "", f"{why}, so what it shows is not known")
                 yield ReadPicture(sight.name, sight.path, sight.size_wh, None, len(raw) + listed.lost, listed.split)
                 continue
-            yield self._reading.picture(sight, raw, self._unit, lost=listed.lost, split=listed.split)
+            picture = self._reading.picture(sight, raw, self._unit, lost=listed.lost, split=listed.split)
+            yield picture if listed.text is None else replace(picture, text=listed.text)
         self._spool.close()
         for name in self._reading.files.pictures if unlisted else ():
             if name not in self._by_name and (sight := self._reading.see(name)) is not None:

@@ -105,8 +105,8 @@ class Target:
         return name
 
     def put_image(self, item: ManifestItem, path: Path) -> None:
-        """Put a picture where it belongs, as `images` says."""
-        if self.images == "none":
+        """Put a picture where it belongs, as `images` says; texts stand in the label files themselves."""
+        if self.images == "none" or item.length is not None:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         if not isinstance(self.store, FolderStore):
