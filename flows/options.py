@@ -19,6 +19,7 @@ from tasks.review.questions.kinds.registry import kind_named
 from tasks.review.questions.queue import ABOUT_ITEMS, check_kinds, confirm_page_queue, name_kind_queue
 from tasks.review.questions.staffing import AnnotatorPool
 from tasks.suggest.asked_for import asked_of, check_suggested
+from tasks.suggest.paging.plan import RoundOptions
 from tasks.train.options import TrainOptions
 from tasks.triage.active_learning.order import Mix, known_strategies
 from tasks.triage.options import TriageOptions
@@ -70,6 +71,11 @@ class LineOptions(Renamed):
         default=None,
         description="Let people confirm very sure boxes, or classes of whole items, on pages; empty: nobody looks.",
     )
+    rounds: RoundOptions | None = Field(
+        default=None,
+        description="With `suggest`: ask in rounds, of which each learns from those before it, what is sure on pages "
+        "and what is not one by one, until the collection is labelled. Empty: batch by batch.",
+    )
     parts: PartOptions | None = Field(
         default=PartOptions(), description="When a picture with many objects is asked in parts; empty: always whole."
     )
@@ -87,14 +93,24 @@ class LineOptions(Renamed):
     retrain_after: int = Field(default=500, ge=1, description="New labels after which `retrain` is started.")
     retrain: TrainOptions = Field(default=TrainOptions(), description="How the challenger is trained.")
 
+    def accepting(self, chance: float) -> Self:
+        """Return the line of a round: what has this chance or more comes onto pages, and nothing is dropped."""
+        changes = {"accept": chance, "drop": 0.0, "class_thresholds": {}, "image_outliers": False}
+        triage = self.triage.model_copy(update=changes)
+        return self.model_copy(update={"triage": triage})
+
     @property
     def queues(self) -> tuple[LineQueue, ...]:
         """Where people are asked, in the order in which a batch passes: what pages remove is asked of whole items."""
         stops = []
-        if self.confirm:
+        if self.confirm or self.rounds:
             shown = "crop" if label_kind(self.label_kind).shapes & PLACED else "item"
             pages = confirm_page_queue(self.classes, shown=shown)
-            stops.append(LineQueue(queue=pages, pages=self.confirm, parts=self.parts))
+            if self.rounds:
+                on_pages = PageOptions(least_score=self.triage.accept, crops=self.rounds.page_size)
+                stops.append(LineQueue(queue=pages, pages=on_pages, stop_below=self.rounds.least_chance))
+            elif self.confirm:
+                stops.append(LineQueue(queue=pages, pages=self.confirm, parts=self.parts))
         about_items = ABOUT_ITEMS[label_kind(self.label_kind).asked_as]
         whole = about_items(self.classes).with_pool(self.annotator_pool)
         if asked_of(self.detector) and kind_named(whole.kind).takes_suggestions:
@@ -123,6 +139,11 @@ class LineOptions(Renamed):
             check_suggested(self.detector, kind.name)
         except BadOption as error:
             raise ValueError(str(error)) from error
+        if self.rounds and (self.confirm or not asked_of(self.detector)):
+            raise ValueError(
+                "`rounds` learn from the collection's own labels and have pages of their own: expected `suggest` as "
+                f"the detector (not `{self.detector}`), and no `confirm` beside them"
+            )
         given = [name for name in ("risk_control", "kinds") if getattr(self, name)]
         if given and not kind.shapes & PLACED:
             raise ValueError(

@@ -29,10 +29,12 @@ from tasks.detect.options import TilingOptions
 from tasks.detect.proposals import ProposalCounts, propose
 from tasks.detect.refs import DetectorRef
 from tasks.intake.batches import BatchRef, hand_over, open_batch, unsettled
+from tasks.intake.steps import left_behind
 from tasks.monitor import report
-from tasks.monitor.active_learning import choose, rounds
+from tasks.monitor.active_learning import choose, label_rounds, rounds
 from tasks.monitor.active_learning.choose import Selection
 from tasks.monitor.active_learning.goals import Goal, LoopVerdict, Round, judge_rounds
+from tasks.monitor.active_learning.label_rounds import RoundRef
 from tasks.monitor.cost import ledger
 from tasks.monitor.cost.ledger import Ledger
 from tasks.monitor.cost.ledger_page import ledger_page, overview_page
@@ -42,6 +44,7 @@ from tasks.monitor.options import MonitorOptions
 from tasks.monitor.page import monitor_page
 from tasks.monitor.plots import monitor_plot
 from tasks.monitor.report import MonitorReport
+from tasks.suggest.paging.plan import RoundOptions
 from tasks.train.fitting.beginnings import check_trainable
 from tasks.train.fitting.enough import check_enough
 from tasks.train.fitting.trainers.registry import recipe_for
@@ -149,6 +152,24 @@ def choose_batch(
     how = "being unlike each other" if look and not selection.is_random else str(selection)
     log.info("%s chose %d items of %s for %s", how, batch.size, collection, batch.id)
     return batch
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
+def open_round(
+    collection: str, spec: str, label_kind: str, options: RoundOptions, run_id: str | None, plugs: str = "local"
+) -> RoundRef:
+    """Go on with the round of this run, or with one whose run has ended before it settled, or open the next one."""
+    engine = open_catalog(plugs)
+    mine = [batch_id for batch_id, owner in unsettled(engine, collection).items() if owner == run_id]
+    left = next(iter([*mine, *(batch.id for batch in left_behind(engine, collection) if not batch.completed)]), None)
+    if left is not None:
+        hand_over(engine, left, run_id)
+        batch = open_batch(engine, left, collection, 1, run_id)  # it is there: it comes back as it is
+        return RoundRef(batch=batch, accept=label_rounds.accept_of(engine, left))
+    where = (engine, open_store(plugs), open_experiments(plugs), collection)
+    found = label_rounds.open_round(*where, spec, label_kind, options, run_id)
+    log.info("round %s: %d items, onto pages from %.3f", found.batch.id, found.batch.size, found.accept)
+    return found
 
 
 def take_up(engine: Engine, collection: str, run_id: str | None) -> BatchRef | None:

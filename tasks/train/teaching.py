@@ -54,6 +54,7 @@ def find_taught(
     spec: str,
     kind: str = "boxes",
     batch_id: str | None = None,
+    others: Sequence[Item] = (),
 ) -> DetectorRef | None:
     """Return what a collection's labels teach, learnt now where `suggest` is asked for; None: something else is meant.
 
@@ -68,6 +69,7 @@ def find_taught(
         spec: `suggest`, with a learner or weights behind it (see `AskedFor`), or the version of what was learnt before.
         kind: Of the labels of the collection.
         batch_id: What is to be looked at; None: nothing yet.
+        others: Items without a label from which is found where vectors lie, beside the first of the batch.
 
     Raises:
         BadOption: There is no such learner, or labels of this kind have no vectors.
@@ -86,8 +88,8 @@ def find_taught(
         if asked.weights
         else registry.resolve_detector(experiments, store, collection, registry.CHAMPION, kind)
     )
-    others = items_of(engine, batch_id, 0, FROM_BATCH) if batch_id else []
-    taught = _teach(engine, store, collection, labels, others, asked, network)
+    unlabelled = [*(items_of(engine, batch_id, 0, FROM_BATCH) if batch_id else []), *others]
+    taught = _teach(engine, store, collection, labels, unlabelled, asked, network)
     return _keep(store, taught, SUGGEST) if taught else DetectorRef.nobody(SUGGEST)
 
 

@@ -44,6 +44,7 @@ class Why(StrEnum):
     UNKNOWN_CLASS = "class unknown to the detector"
     ALL_SURE = "all boxes accepted"
     REMOVED = "removed by a person"
+    BAD_PAGE = "earlier page was bad"
     OTHER = "other"
 
 
@@ -77,6 +78,7 @@ _PATTERNS: tuple[tuple[Why, re.Pattern[str]], ...] = (
     (Why.UNKNOWN_CLASS, re.compile(r"the detector does not know ")),
     (Why.ALL_SURE, re.compile(r"all \d+ box(es)? accepted")),
     (Why.REMOVED, re.compile(r"a person removed")),
+    (Why.BAD_PAGE, re.compile("an earlier page held too many wrong ones")),
 )
 
 ODD_PICTURES = {
@@ -168,6 +170,11 @@ def weak(score: float, drop: float) -> str:
 def removed_from_page() -> str:
     """Say that a person took an accepted box off a page of crops, and so its item is looked at."""
     return "a person removed an accepted box from a page"
+
+
+def page_before_was_bad() -> str:
+    """Say that a page of sure items held too many wrong ones, so that the items of the later ones are asked singly."""
+    return "an earlier page held too many wrong ones"
 
 
 def confirmed_on_page() -> str:

@@ -99,7 +99,7 @@ class Selection(Renamed):
 def pool_of(engine: Engine, collection: str, selection: Selection) -> list[Item]:
     """Return items that are in no batch of their collection and not in the test split, at random, at most `pool`."""
     with reading(engine) as session:
-        drawn = _drawn(_free(session, collection), selection)
+        drawn = _drawn(free_items(session, collection), selection)
         return [item for part in in_shards(drawn) for item in _items(session, part)]
 
 
@@ -125,7 +125,7 @@ def choose_batch(
     with reading(engine) as session:
         rounds = [batch for batch in _batches(session, collection) if batch.id.startswith(_prefix(collection))]
         waiting = [batch.id for batch in rounds if batch.settled_at is None and batch.flow_run_id is None]
-        free = _free(session, collection)
+        free = free_items(session, collection)
     batch_id = waiting[0] if waiting else f"{_prefix(collection)}{len(rounds) + 1}"
     if waiting:
         return BatchRef(id=batch_id, collection=collection, size=_size(engine, batch_id))
@@ -210,7 +210,7 @@ def _prefix(collection: str) -> str:
     return f"{collection}-loop-"
 
 
-def _free(session: Session, collection: str) -> dict[str, str | None]:
+def free_items(session: Session, collection: str) -> dict[str, str | None]:
     """Return the split of every item of a collection that is in none of its batches."""
     batched = (
         select(BatchItem.item_id)

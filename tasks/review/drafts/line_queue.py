@@ -11,6 +11,7 @@ from blocks.storage.stores import Store
 from tasks.review.drafts.crop_pages import accept_confirmed, draft_confirm_pages, send_back_removed
 from tasks.review.drafts.cutting import PartOptions
 from tasks.review.drafts.items_and_kinds import draft_kinds, draft_missed
+from tasks.review.drafts.page_waves import draft_wave
 from tasks.review.posting.outbox import Draft
 from tasks.review.questions.kinds.choose import CHOOSE
 from tasks.review.questions.kinds.classify import CLASSIFY
@@ -31,7 +32,15 @@ class LineQueue(Frozen):
     )
     parts: PartOptions | None = Field(default=None, description="When a picture is asked in parts; empty: never.")
     pages: PageOptions = Field(default=PageOptions(), description="Which boxes come on pages, and how many on one.")
+    stop_below: float | None = Field(
+        default=None, description="Pages come in two waves, the second if each page of the first has this share right."
+    )
     margin_share: float = Field(default=0.5, ge=0, description="What is shown around a single box, in its own sides.")
+
+    @property
+    def waves(self) -> int:
+        """How often it asks in turn, each time what is left to be asked by then."""
+        return 1 if self.stop_below is None else 2
 
 
 Drafts = Iterator[list[Draft]]
@@ -71,6 +80,8 @@ def _whole_items(engine: Engine, batch_id: str, asked: LineQueue, round_: int, s
 
 
 def _pages_of_crops(engine: Engine, batch_id: str, asked: LineQueue, round_: int, store: Store | None) -> Drafts:
+    if asked.stop_below is not None:
+        return draft_wave(engine, asked.queue, batch_id, asked.pages, asked.stop_below, round_, store)
     return draft_confirm_pages(engine, asked.queue, batch_id, asked.pages, round_, asked.parts, store)
 
 
