@@ -165,7 +165,7 @@ def read_said(engine: Engine, collection: str) -> tuple[tuple[SaidOfSure, ...], 
     return tuple(pages), tuple(blind)
 
 
-def _pages_of(batch_id: str) -> SelectOfScalar[list[dict[str, Any]]]:
+def _pages_of(batch_id: str) -> SelectOfScalar[Any]:
     return (
         select(Answer.raw)
         .join(Question, col(Question.id) == col(Answer.question_id))
