@@ -114,7 +114,7 @@ bench-anomalies: setup .venv-anomalib/installed ## Flawed surfaces beside anomal
 bench-formats: setup .venv-datumaro/installed ## Round trips of 100,000 labels in every format, and what others read of it
 	$(BIN)/python -m tests.bench.formats
 
-bench-suggest: setup ## Suggested classes after few labels, on pictures and texts (a minute; LABELLINE_DATA, or ../shared/data)
+bench-suggest: setup ## Suggested classes after few labels, and minutes to label in pages, on pictures and texts (half an hour; LABELLINE_DATA, or ../shared/data)
 	$(BIN)/python -m tests.bench.suggest
 	$(BIN)/python -m tests.bench.unlabelled
 

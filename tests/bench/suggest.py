@@ -30,6 +30,7 @@ from tasks.suggest.embedders.texts import TextEmbedder
 from tasks.suggest.learners.registry import DEFAULT, LEARNERS
 from tasks.suggest.space import Space
 from tasks.suggest.suggester import Suggester
+from tests.bench import paging
 
 WEIGHTS = Path("weights/yolov8n-coco.pt")
 OUTPUT = Path(".labelline/bench/suggest.json")
@@ -56,6 +57,7 @@ def main() -> None:
             report[name] = None
             print(f"{name}: skipped, {data / path} is not there (set LABELLINE_DATA)")
     report["own_vectors"] = own_vectors(data / "caltech101", data / WEIGHTS)
+    report["pages"] = paging.measure(data)
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
     OUTPUT.write_text(json.dumps(report, indent=1) + "\n")
     print(json.dumps(report, indent=1))

@@ -5,9 +5,9 @@ import pytest
 
 from tasks.suggest.paging.plan import (
     FIRST_PAGES,
+    OpenItems,
     RoundOptions,
     SaidOfSure,
-    Standing,
     first_wave,
     pages_allowed,
     plan_round,
@@ -22,7 +22,7 @@ def standing(chance, best=None, vectors=None, **known):
     ids = tuple(f"i{at}" for at in range(n))
     best = np.zeros(n, dtype=np.intp) if best is None else np.array(best)
     vectors = np.eye(n) if vectors is None else vectors
-    return Standing(ids, best, np.array(chance, dtype=float), vectors, **{"labelled": 50, **known})
+    return OpenItems(ids, best, np.array(chance, dtype=float), vectors, **{"labelled": 50, **known})
 
 
 def good(pages, round_=0, expected=1.0):
@@ -61,11 +61,16 @@ def test_chances_are_doubted_until_pages_bear_them_out():
     assert plan_round(standing([0.975] * 20, pages=wrong), OPTIONS).pages == ()
 
 
-def test_pages_double_while_they_are_good_and_begin_anew_after_a_bad_one():
-    assert pages_allowed((), 0.97) == FIRST_PAGES
-    assert pages_allowed(good(8), 0.97) == 16
-    assert pages_allowed((*good(8), SaidOfSure(0, 48, 9, 1.0)), 0.97) == FIRST_PAGES
-    assert pages_allowed((SaidOfSure(0, 48, 9, 1.0), *good(4, round_=1)), 0.97) == 8
+def test_pages_double_while_they_are_good():
+    assert pages_allowed((), 0.97, 1) == FIRST_PAGES
+    assert pages_allowed(good(8), 0.97, 1) == 16
+
+
+def test_after_bad_pages_there_are_none_for_a_while_and_longer_each_time():
+    bad = tuple(SaidOfSure(round_, 48, 9, 1.0) for round_ in (1, 3))
+    assert [pages_allowed(bad[:1], 0.97, round_) for round_ in (2, 3)] == [0, FIRST_PAGES]
+    assert [pages_allowed(bad, 0.97, round_) for round_ in (4, 6, 7)] == [0, 0, FIRST_PAGES]
+    assert pages_allowed((*bad, *good(4, round_=7)), 0.97, 8) == 8
 
 
 @pytest.mark.parametrize(("wrong", "bad"), [(0, False), (1, False), (3, False), (5, True), (48, True)])

@@ -8,6 +8,7 @@ same.
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ from tasks.review.questions.kinds.page import PageWord
 from tasks.review.questions.queue import CONFIRM_PAGE
 from tasks.settle.in_force import labels_in_force
 from tasks.suggest.asked_for import SUGGEST
-from tasks.suggest.paging.plan import RoundOptions, RoundPlan, SaidOfSure, Standing, by_lot, plan_round
+from tasks.suggest.paging.plan import OpenItems, RoundOptions, RoundPlan, SaidOfSure, by_lot, plan_round
 from tasks.train.teaching import find_taught, labels_that_teach
 from tasks.triage.audit import RANDOM
 from tasks.triage.boxes import in_shards
@@ -93,7 +94,7 @@ def open_round(
     learner = spec if spec != SUGGEST else f"{SUGGEST}:{SUREST}"
     found = find_taught(engine, store, experiments, collection, learner, kind, others=pool[:SPACE_FROM])
     taught = found if found and found.is_taught else DetectorRef.nobody(SUGGEST)
-    known = _standing(engine, store, collection, pool, taught)
+    known = replace(_standing(engine, store, collection, pool, taught), round=number - 1)
     plan = plan_round(known, options)
     accept = NEVER if taught.is_nobody else 1 - (1 - options.least_chance) / known.correction()
     return _open(engine, batch, taught, [known.item_ids[at] for at in plan.places()], max(accept, 0.5), plan, run_id)
@@ -128,12 +129,12 @@ def _open(
     return RoundRef(batch=batch.model_copy(update={"size": len(item_ids)}), accept=accept)
 
 
-def _standing(engine: Engine, store: Store, collection: str, pool: Sequence[Item], taught: DetectorRef) -> Standing:
+def _standing(engine: Engine, store: Store, collection: str, pool: Sequence[Item], taught: DetectorRef) -> OpenItems:
     labelled = len(labels_that_teach(engine, collection))
     ids = tuple(item.id for item in pool)
     if taught.is_nobody:
         nothing = np.zeros(len(ids))
-        return Standing(
+        return OpenItems(
             ids, np.zeros(len(ids), dtype=np.intp), nothing, np.full((len(ids), 1), np.nan), (), (), labelled
         )
     looker = open_suggested(engine, store, taught, TilingOptions())
@@ -145,7 +146,7 @@ def _standing(engine: Engine, store: Store, collection: str, pool: Sequence[Item
     best = chances.argmax(axis=1)
     pages, blind = read_said(engine, collection)
     placed = suggester.space.place(rows, embedder.name)
-    return Standing(ids, best, chances[np.arange(len(ids)), best], placed, pages, blind, labelled)
+    return OpenItems(ids, best, chances[np.arange(len(ids)), best], placed, pages, blind, labelled)
 
 
 def read_said(engine: Engine, collection: str) -> tuple[tuple[SaidOfSure, ...], tuple[SaidOfSure, ...]]:

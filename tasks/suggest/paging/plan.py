@@ -70,7 +70,7 @@ class SaidOfSure:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class OpenItems:
     """What is known of the items that nobody has been asked about.
 
     Attributes:
@@ -81,6 +81,7 @@ class Standing:
         pages: What was said on earlier pages.
         blind: What was said of sure items without seeing what is suggested.
         labelled: How many items have a label.
+        round: The number of the round that is planned.
     """
 
     item_ids: tuple[str, ...]
@@ -90,6 +91,7 @@ class Standing:
     pages: tuple[SaidOfSure, ...] = ()
     blind: tuple[SaidOfSure, ...] = ()
     labelled: int = 0
+    round: int = 0
 
     def corrected(self) -> Floats:
         """Return chances, shape (n,), in the light of pages: more was wrong there than expected, or less."""
@@ -108,7 +110,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class RoundPlan:
-    """Places of items in the standing, each at most once. All is empty once nothing is open."""
+    """Places among the open items, each at most once. All is empty once nothing is open."""
 
     pages: tuple[tuple[int, ...], ...]
     """Of one class each, the fullest first, surest first in each."""
@@ -119,7 +121,7 @@ class RoundPlan:
         return (*(place for page in self.pages for place in page), *self.singles)
 
 
-def plan_round(known: Standing, options: RoundOptions) -> RoundPlan:
+def plan_round(known: OpenItems, options: RoundOptions) -> RoundPlan:
     """Plan the next round.
 
     Args:
@@ -147,18 +149,29 @@ def first_wave(pages: int) -> int:
     return min(pages, max(FIRST_PAGES, pages // 3))
 
 
-def pages_allowed(pages: Sequence[SaidOfSure], least_chance: float) -> int:
-    """Return how many pages a round may have: twice those of the last one with any, few after a bad one."""
-    if not pages:
+def pages_allowed(pages: Sequence[SaidOfSure], least_chance: float, round_: int) -> int:
+    """Return how many pages a round may have: twice those of the last one with any, and a few to begin with.
+
+    After a round with a bad page there are none for a while, for longer each time: what is learnt one by one must
+    change what is sure before it is tried again.
+    """
+    by_round: dict[int, list[SaidOfSure]] = {}
+    for page in pages:
+        by_round.setdefault(page.round, []).append(page)
+    if not by_round:
         return FIRST_PAGES
-    last = max(page.round for page in pages)
-    of_last = [page for page in pages if page.round == last]
-    if any(page.is_bad(least_chance) for page in of_last):
-        return FIRST_PAGES
-    return 2 * max(len(of_last), FIRST_PAGES)
+    last = max(by_round)
+    bad = 0
+    for number in sorted(by_round, reverse=True):
+        if not any(page.is_bad(least_chance) for page in by_round[number]):
+            break
+        bad += 1
+    if bad:
+        return FIRST_PAGES if round_ - last >= 2**bad else 0
+    return 2 * max(len(by_round[last]), FIRST_PAGES)
 
 
-def _pages(known: Standing, options: RoundOptions) -> tuple[tuple[int, ...], ...]:
+def _pages(known: OpenItems, options: RoundOptions) -> tuple[tuple[int, ...], ...]:
     chance = known.corrected()
     by_class: dict[int, list[int]] = {}
     for place in sorted(np.flatnonzero(chance >= options.least_chance).tolist(), key=lambda n: (-chance[n], n)):
@@ -166,7 +179,7 @@ def _pages(known: Standing, options: RoundOptions) -> tuple[tuple[int, ...], ...
     size = options.page_size
     cut = [tuple(some[at : at + size]) for some in by_class.values() for at in range(0, len(some), size)]
     cut.sort(key=lambda page: (-len(page), -chance[list(page)].mean()))
-    return tuple(cut[: pages_allowed(known.pages, options.least_chance)])
+    return tuple(cut[: pages_allowed(known.pages, options.least_chance, known.round)])
 
 
 def by_lot(item_ids: Sequence[str], seed: int) -> list[str]:
@@ -174,7 +187,7 @@ def by_lot(item_ids: Sequence[str], seed: int) -> list[str]:
     return sorted(item_ids, key=lambda item_id: hashlib.sha256(f"{seed}|{item_id}".encode()).digest())
 
 
-def _apart(known: Standing, places: Sequence[int], wanted: int) -> list[int]:
+def _apart(known: OpenItems, places: Sequence[int], wanted: int) -> list[int]:
     """Return the first of some places that are no near-duplicates of each other, and others only where these fail."""
     vectors = np.nan_to_num(known.vectors[list(places)])
     nearest = np.full(len(places), np.inf)
@@ -189,7 +202,7 @@ def _apart(known: Standing, places: Sequence[int], wanted: int) -> list[int]:
     return [places[at] for at in (*chosen, *twins[: wanted - len(chosen)])]
 
 
-def _varied(known: Standing, places: Sequence[int], wanted: int) -> list[int]:
+def _varied(known: OpenItems, places: Sequence[int], wanted: int) -> list[int]:
     """Return the least certain one and then, each time, the one farthest from those before it: no near-duplicates."""
     vectors = np.nan_to_num(known.vectors[list(places)])
     nearest = np.full(len(places), np.inf)

@@ -1,0 +1,198 @@
+"""Minutes of people to label 2,000 items in rounds of pages and single questions, and how wrong pages and labels are.
+
+The planning is the product's: what was learnt, how far it is trusted, what comes onto pages, when these stop, the blind
+sample. People are simulated, with times and slips that were published or measured: 1.5 s a single question, 0.4 s an
+item that is glanced at, 1 s a page, 1 s a click; of what is wrong on a page they overlook a fifth, and nothing else.
+Options and constants were chosen on the lots 1 and 2 of SMS and animals; what is reported is of other lots.
+
+    python -m tests.bench.paging
+"""
+
+import argparse
+import csv
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.suggest.embedders.texts import TextEmbedder
+from tasks.suggest.paging.plan import OpenItems, RoundOptions, SaidOfSure, first_wave, plan_round
+from tasks.suggest.space import Space
+from tasks.suggest.suggester import Suggester
+from tasks.triage.audit import sample_size
+
+SINGLE_S, GLANCE_S, PAGE_S, CLICK_S, OVERLOOKED = 1.5, 0.4, 1.0, 1.0, 0.2
+ITEMS, LOTS = 2_000, (11, 12)
+OPTIONS = RoundOptions(least_chance=0.96, first=40, singles=10, page_size=48)
+BLIND_SHARE = 0.02
+LEARNER = "kernel-ridge"
+
+CALTECH = Path("caltech101/features_mobilenet_v1_1024d.npz")
+NEWS, SMS = Path("text_ag_news_test/test.csv"), Path("text_sms_spam/SMSSpamCollection")
+ANIMAL_NAMES = (
+    "ant bass beaver brontosaurus butterfly cougar_body cougar_face crab crayfish crocodile crocodile_head dalmatian "
+    "dolphin dragonfly elephant emu flamingo flamingo_head gerenuk hawksbill hedgehog ibis kangaroo leopards llama "
+    "lobster mayfly nautilus octopus okapi panda pigeon platypus rhino rooster scorpion sea_horse starfish stegosaurus "
+    "tick trilobite wild_cat"
+)
+ANIMALS = frozenset(ANIMAL_NAMES.split())
+
+Vectors = NDArray[np.float64]
+Names = NDArray[np.str_]
+
+
+@dataclass(slots=True)
+class Labelling:
+    """A collection on its way through rounds, and what that has cost so far."""
+
+    vectors: Vectors
+    names: Names
+    lot: int
+    said: dict[int, str] = field(default_factory=dict)
+    pages: list[SaidOfSure] = field(default_factory=list)
+    blind: list[SaidOfSure] = field(default_factory=list)
+    seconds: float = 0.0
+    on_pages: int = 0
+    wrong_on_pages: int = 0
+    round: int = 0
+    suggester: Suggester = field(init=False)
+    rng: np.random.Generator = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.suggester = Suggester(Space.of("bench", self.vectors), LEARNER)
+        self.rng = np.random.default_rng(self.lot)
+
+    def run(self) -> dict[str, float]:
+        """Label all of it; return minutes, the share of wrong items on pages, and that of wrong labels in the end."""
+        while len(self.said) < len(self.names):
+            self.ask_round()
+        wrong = sum(self.said[at] != name for at, name in enumerate(self.names))
+        shares = {"wrong_share": self.wrong_on_pages / max(self.on_pages, 1), "final_error": wrong / len(self.names)}
+        return {"minutes": round(self.seconds / 60, 1)} | {name: round(share, 4) for name, share in shares.items()}
+
+    def ask_round(self) -> None:
+        """Plan a round as the line does, and let people answer it."""
+        known, classes, at = self._standing()
+        plan = plan_round(known, OPTIONS)
+        places = plan.places()
+        drawn = set(self.rng.permutation(places)[: sample_size(len(places), BLIND_SHARE)].tolist())
+        self._hear_blind(known, classes, at, drawn)
+        singles, answers, is_bad = set(plan.singles) | drawn, dict[int, str](), False
+        for number, page in enumerate(plan.pages):
+            shown = [place for place in page if place not in drawn]
+            if number >= first_wave(len(plan.pages)) and is_bad:
+                singles |= set(shown)
+            elif shown:
+                left = self._confirm(known, classes, at, shown)
+                singles |= set(shown) - left.keys()
+                answers |= {int(at[place]): name for place, name in left.items()}
+                is_bad |= self.pages[-1].is_bad(OPTIONS.least_chance)
+        answers |= {int(at[place]): str(self.names[at[place]]) for place in singles}
+        self.seconds += SINGLE_S * len(singles)
+        self.suggester.learn(
+            {self._id(place): (name,) for place, name in answers.items()}, self.vectors[list(answers)], "bench"
+        )
+        self.said |= answers
+        self.round += 1
+
+    def _standing(self) -> tuple[OpenItems, tuple[str, ...], NDArray[np.intp]]:
+        at = np.array([place for place in range(len(self.names)) if place not in self.said], dtype=np.intp)
+        found = self.suggester.suggest(self.vectors[at], "bench")
+        some = found.probabilities.any()
+        best = found.probabilities.argmax(axis=1) if some else np.zeros(len(at), dtype=np.intp)
+        chance = found.probabilities.max(axis=1) if some else np.zeros(len(at))
+        ids, placed = tuple(map(self._id, at)), self.suggester.space.place(self.vectors[at], "bench")
+        said = (tuple(self.pages), tuple(self.blind))
+        return OpenItems(ids, best, chance, placed, *said, len(self.said), self.round), found.classes, at
+
+    def _hear_blind(self, known: OpenItems, classes: tuple[str, ...], at: NDArray[np.intp], drawn: set[int]) -> None:
+        sure = [place for place in drawn if known.corrected()[place] >= OPTIONS.least_chance]
+        if sure:
+            wrong = sum(classes[known.best[place]] != self.names[at[place]] for place in sure)
+            self.blind.append(SaidOfSure(self.round, len(sure), wrong, float((1 - known.chance[sure]).sum())))
+
+    def _confirm(
+        self, known: OpenItems, classes: tuple[str, ...], at: NDArray[np.intp], shown: list[int]
+    ) -> dict[int, str]:
+        name = classes[known.best[shown[0]]]
+        wrong = [place for place in shown if self.names[at[place]] != name]
+        out = {place for place in wrong if self.rng.random() >= OVERLOOKED}
+        self.seconds += PAGE_S + GLANCE_S * len(shown) + CLICK_S * len(out)
+        self.on_pages += len(shown)
+        self.wrong_on_pages += len(wrong)
+        self.pages.append(SaidOfSure(self.round, len(shown), len(out), float((1 - known.chance[shown]).sum())))
+        return {place: name for place in shown if place not in out}
+
+    def _id(self, place: int) -> str:
+        return f"{self.lot}-{place}"
+
+
+def measure(data: Path, lots: tuple[int, ...] = LOTS) -> dict[str, dict[str, float] | None]:
+    """Return of each data set that is there minutes and shares, each the mean over lots; None where it is missing."""
+    readers: dict[str, tuple[Path, Callable[[Path, int], tuple[Vectors, Names]]]] = {
+        "sms": (SMS, sms),
+        "animals": (CALTECH, animals),
+        "ag_news": (NEWS, ag_news),
+        "caltech": (CALTECH, caltech),
+    }
+    found: dict[str, dict[str, float] | None] = {}
+    for name, (path, read) in readers.items():
+        if not (data / path).is_file():
+            print(f"pages, {name}: skipped, {data / path} is not there (set LABELLINE_DATA)")
+            found[name] = None
+            continue
+        runs = [Labelling(*read(data / path, lot), lot).run() for lot in (lots if name != "caltech" else lots[:1])]
+        found[name] = {key: round(float(np.mean([run[key] for run in runs])), 4) for key in runs[0]}
+        print(f"pages, {name}: {found[name]} ({runs})", flush=True)
+    return found
+
+
+def sms(path: Path, lot: int) -> tuple[Vectors, Names]:
+    """Return 2,000 messages, ham or spam."""
+    lines = [line.split("\t", 1) for line in path.read_text(encoding="utf-8").splitlines()[1:] if "\t" in line]
+    return _texts([text for _, text in lines], [name for name, _ in lines], lot)
+
+
+def ag_news(path: Path, lot: int) -> tuple[Vectors, Names]:
+    """Return 2,000 news of four classes."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    return _texts([f"{row[1]} {row[2]}" for row in rows], [row[0] for row in rows], lot)
+
+
+def animals(path: Path, lot: int) -> tuple[Vectors, Names]:
+    """Return 2,000 pictures of Caltech-101: animal or not."""
+    vectors, names = caltech(path, lot)
+    kinds = np.array(["animal" if name.lower() in ANIMALS else "other" for name in names])
+    return vectors[:ITEMS], kinds[:ITEMS]
+
+
+def caltech(path: Path, lot: int) -> tuple[Vectors, Names]:
+    """Return the 3,030 pictures of 101 classes, in an order of the lot."""
+    with np.load(path, allow_pickle=False) as given:
+        vectors, names = given["features"].astype(np.float64), given["names"].astype(str)[given["labels"]]
+    order = np.random.default_rng(lot).permutation(len(names))
+    return vectors[order], names[order]
+
+
+def _texts(texts: list[str], names: list[str], lot: int) -> tuple[Vectors, Names]:
+    some = np.random.default_rng(lot).permutation(len(texts))[:ITEMS]
+    chosen = [texts[at] for at in some]
+    return TextEmbedder.of(chosen).embed(chosen).astype(np.float64), np.array(names)[some]
+
+
+def main() -> None:
+    """Measure what the data are there for, and print it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path(os.environ.get("LABELLINE_DATA", "../shared/data")))
+    parser.add_argument("--lots", type=int, nargs="*", default=LOTS, help="other lots than are reported")
+    given = parser.parse_args()
+    print(json.dumps(measure(given.data, tuple(given.lots)), indent=1))
+
+
+if __name__ == "__main__":
+    main()
