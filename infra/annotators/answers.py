@@ -10,12 +10,14 @@ from infra.annotators.desk import OpenQuestion, boxes_result, check_result, clas
 from infra.annotators.kinds import answer_class, answer_kind, kind_seconds
 from infra.annotators.pages import class_in, page_result, wrong_crops
 from infra.annotators.people import Person
+from infra.annotators.texts.spans import answer_spans
 from infra.annotators.times import Stopwatch
 from infra.annotators.truth import TruePicture
 from tasks.review.questions.kinds.choose import CHOOSE
 from tasks.review.questions.kinds.classify import CLASSIFY
 from tasks.review.questions.kinds.correct import CORRECT
 from tasks.review.questions.kinds.page import CROP_PAGE
+from tasks.review.questions.kinds.texts.tag import TAG
 from tasks.review.questions.kinds.verify import VERIFY
 
 Pictures = Mapping[str, TruePicture]
@@ -87,10 +89,16 @@ def _classify(person: Person, question: OpenQuestion, pictures: Pictures, watch:
     return class_result(question, choice), {act: 1}
 
 
+def _tag(person: Person, question: OpenQuestion, pictures: Pictures, watch: Stopwatch) -> GivenAnswer:
+    known, rng = pictures[question.item_id], person.chance(question.key)
+    return answer_spans(question, known.spans, person.mistakes, rng, watch)
+
+
 ANSWERS: dict[str, Callable[[Person, OpenQuestion, Pictures, Stopwatch], GivenAnswer]] = {
     CORRECT.name: _correct,
     CHOOSE.name: _choose,
     CROP_PAGE.name: _take_wrong_out,
     VERIFY.name: _verify,
     CLASSIFY.name: _classify,
+    TAG.name: _tag,
 }

@@ -31,6 +31,7 @@ from tasks.review.questions.kinds.choose import CANNOT_TELL, KIND
 from tasks.review.questions.kinds.classify import CLASS, chosen_region
 from tasks.review.questions.kinds.controls import BOX, IMAGE, ITEM, TEXT
 from tasks.review.questions.kinds.registry import KINDS
+from tasks.review.questions.kinds.texts.text_regions import SPAN
 from tasks.review.questions.kinds.verify import CHECK
 from tasks.review.questions.slots import REFEREE, asked_queue, is_for_referees
 
@@ -155,7 +156,9 @@ def _seen_in(label_config: str) -> set[str]:
 def _classes_of(label_config: str) -> tuple[str, ...]:
     root = ElementTree.fromstring(label_config)  # noqa: S314  # our own config, from our own server
     boxes, wholes = f".//RectangleLabels[@name='{BOX}']/Label", f".//Choices[@name='{CLASS}']/Choice"
-    named = tuple(one.get("value", "") for one in (root.findall(boxes) or root.findall(wholes)))
+    spans = f".//Labels[@name='{SPAN}']/Label"
+    found = root.findall(boxes) or root.findall(wholes) or root.findall(spans)
+    named = tuple(one.get("value", "") for one in found)
     return tuple(name for name in named if name != CANNOT_TELL)
 
 

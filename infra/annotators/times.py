@@ -25,6 +25,9 @@ DRAW_BOX_S: dict[Drawing, float] = {"extreme-clicking": DRAW_BOX_FAST.seconds, "
 VERIFY_BOX_S = VERIFY_BOX.seconds
 LOOK_OVER_IMAGE_S = CHECK_COVERAGE.seconds
 
+MARK_SPAN_S = 3.0
+"""Ours, unpublished: to press the key of a class and drag over some words."""
+
 CONSIDER_CLASS_S = CONSIDER_CLASS.seconds
 """A question offers several."""
 
@@ -68,6 +71,10 @@ class Stopwatch:
     def click(self, count: int = 1) -> None:
         """Delete boxes or change their class."""
         self._spend("click", CLICK_S, count)
+
+    def mark(self) -> None:
+        """Mark a span of a text, with its class."""
+        self._spend("mark", MARK_SPAN_S)
 
     def name_one_of(self, offered: int) -> None:
         """Choose one of the offered names."""

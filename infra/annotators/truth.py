@@ -15,6 +15,8 @@ from blocks.storage.outside_files import parse_json, read_bounded
 from tasks.dataset.formats.published import TruthBox, TruthFormat, read_truth
 from tasks.dataset.formats.reading.problems import Problems
 from tasks.intake.images import upright_size
+from tasks.intake.texts.text_items import clean_text
+from tasks.kinds.spans.scoring import ClassedSpan
 
 KINDS_FILE = "kinds.json"
 """Beside the pictures and labels: file name of a picture to a list, parallel to its boxes, of kind or null."""
@@ -40,6 +42,8 @@ class TruePicture:
     boxes: tuple[AnnotatorBox, ...]
     class_name: str | None = None
     """Of the whole of it, where the truth is folders of classes."""
+    spans: tuple[ClassedSpan, ...] = ()
+    """Of a text, which has no size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +56,26 @@ class KnownWorld:
 
 
 def read_world(folder: Path, fmt: TruthFormat = "auto") -> KnownWorld:
-    """Read a truth folder in YOLO, COCO or VOC format or of folders per class, and `kinds.json` where there is one.
+    """Read a truth folder: boxes, folders per class or spans of texts, and `kinds.json` where there is one.
 
     Raises:
         BadTruth: The folder cannot be read, or its kinds are not parallel to its boxes.
     """
     truth = read_truth(folder, fmt)
     kinds = _read_kinds(folder / KINDS_FILE)
-    pictures = {}
+    pictures = {
+        _text_id(known.text): TruePicture(name, (0, 0), (), spans=known.spans) for name, known in truth.texts.items()
+    }
     for name, path in truth.pictures.items():
         with path.open("rb") as file:
             item_id = hashlib.file_digest(file, "sha256").hexdigest()
         boxes = _with_kinds(name, truth.boxes.get(name, ()), kinds)
         pictures[item_id] = TruePicture(name, upright_size(path), boxes, truth.wholes.get(name))
     return KnownWorld(pictures, truth.classes, truth.problems)
+
+
+def _text_id(text: str) -> str:
+    return hashlib.sha256(clean_text(text).text.encode()).hexdigest()
 
 
 def _read_kinds(path: Path) -> dict[str, list[str | None]]:

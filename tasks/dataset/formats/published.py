@@ -7,11 +7,12 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from blocks.errors import BadTruth
-from blocks.shapes import Whole
+from blocks.shapes import Span, Whole
 from tasks.dataset.formats.opened import open_dataset
 from tasks.dataset.formats.reading.faults import Oddity
 from tasks.dataset.formats.reading.pictures import ReadPicture
 from tasks.dataset.formats.reading.problems import Problems
+from tasks.kinds.spans.scoring import ClassedSpan
 
 TruthFormat = Literal[
     "auto",
@@ -41,6 +42,14 @@ class TruthBox:
 
 
 @dataclass(frozen=True, slots=True)
+class TrueText:
+    """A text, and what is in it."""
+
+    text: str
+    spans: tuple[ClassedSpan, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Truth:
     """What a folder says about its pictures.
 
@@ -51,6 +60,7 @@ class Truth:
         pictures: Where each picture of `boxes` and `wholes` is, by its name there.
         problems: What was odd.
         wholes: Class of a whole picture, by its path below the folder.
+        texts: Texts with their spans, by the name that their file gives them.
     """
 
     boxes: dict[str, tuple[TruthBox, ...]]
@@ -58,6 +68,7 @@ class Truth:
     pictures: dict[str, Path]
     problems: Problems
     wholes: Mapping[str, str] = field(default_factory=dict)
+    texts: Mapping[str, TrueText] = field(default_factory=dict)
 
 
 def read_truth(folder: Path, fmt: TruthFormat = "auto") -> Truth:
@@ -79,9 +90,12 @@ def read_truth(folder: Path, fmt: TruthFormat = "auto") -> Truth:
     if not folder.is_dir():
         raise BadTruth(f"{folder} is not a folder: expected one with pictures and label files")
     known: list[ReadPicture] = []
+    texts: dict[str, TrueText] = {}
     with open_dataset(folder, fmt) as dataset:
         for picture in dataset.pictures():
-            if picture.path is None:
+            if picture.text is not None:
+                texts[picture.name] = TrueText(picture.text, _spans_of(picture))
+            elif picture.path is None:
                 dataset.problems.add(
                     Oddity.MISSING_PICTURE, picture.name, "", "has labels, but there is no such picture"
                 )
@@ -103,4 +117,9 @@ def read_truth(folder: Path, fmt: TruthFormat = "auto") -> Truth:
             boxes[key] = tuple(TruthBox(class_name, found) for class_name, found in edges if found)
         assert path is not None
         pictures[key] = path
-    return Truth(boxes, dataset.classes, pictures, dataset.problems, wholes)
+    return Truth(boxes, dataset.classes, pictures, dataset.problems, wholes, texts)
+
+
+def _spans_of(picture: ReadPicture) -> tuple[ClassedSpan, ...]:
+    found = [(label.shape, label.class_name) for label in picture.labels or ()]
+    return tuple(ClassedSpan(shape.start, shape.end, name) for shape, name in found if isinstance(shape, Span))

@@ -1,0 +1,1 @@
+"""How simulated people work on texts."""
