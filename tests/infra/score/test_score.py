@@ -1,6 +1,12 @@
 """`POST /score` from the door to the answer, by a whole gateway and a real champion."""
 
 import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +14,15 @@ import httpx
 import numpy as np
 import pytest
 
+from blocks.servers.web_files import WebDoor
+from blocks.storage.stores import Store
 from tasks.detect.backends.safe_weights import version_of
+from tasks.detect.refs import DetectorRef
+from tasks.detect.scoring.protocol import NotScored, Takes
+from tasks.detect.scoring.registry import SCORERS
 from tasks.train.registry import CHAMPION, champion_of, set_alias
+from tests.blocks.servers.test_web_files import says
+from tests.blocks.servers.test_web_files import server as web_server
 from tests.detect.conftest import save_tiny
 from tests.detect.proposers.conftest import save_colour_classifier
 from tests.infra.score.conftest import LOGIN, TOKEN, Connect, World, picture
@@ -125,6 +138,130 @@ def test_who_brings_more_than_is_free_is_told_to_come_again(connect: Connect, wo
     assert answer.status_code == 429
     assert "0 items wait already, and 1 may" in answer.json()["detail"]
     assert send(client, picture("red")).status_code == 200
+
+
+# Addresses
+
+
+def test_addresses_are_fetched_each_with_its_own_reason(connect: Connect, world: World) -> None:
+    def pour(line: socket.socket) -> None:
+        line.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        with suppress(OSError):
+            while True:
+                line.sendall(bytes(1_000_000))
+
+    data = picture("green")
+    here = WebDoor(1_000_000, 10.0, lambda address: str(address) == "127.0.0.1")
+    leads_inside = says("302 Found\r\nLocation: http://169.254.169.254/\r\nContent-Length: 0")
+    with (
+        web_server(says(f"200 OK\r\nContent-Length: {len(data)}", data)) as good,
+        web_server(leads_inside) as inside,
+        web_server(pour) as endless,
+    ):
+        urls = [good, inside, "http://127.0.0.2/", endless, good]
+        answer = connect(world, here).post("/score", json={"type": "images", "urls": urls}).json()
+    assert [row and row.index(max(row)) for row in answer["scores"]] == [1, None, None, None, 1]
+    told = ["private network", "private network", "longer than 1,000,000 bytes"]
+    assert all(part in why for part, why in zip(told, answer["errors"][1:4], strict=True))
+    assert "secret" not in json.dumps(answer)
+
+
+# Texts, by a kind of model that Labelline does not have
+
+
+class WordCounts:
+    """Scores texts by whether they ask."""
+
+    name = "classifier"
+    takes: Takes = "text"
+    labels = ("asks", "says")
+    gives = "scores"
+
+    def __init__(self) -> None:
+        self.seen: list[Any] = []
+        self.door = threading.Event()
+        self.door.set()
+
+    def open(self, store: Store, ref: DetectorRef, most_pixels: int) -> "WordCounts":
+        """Return itself."""
+        return self
+
+    def score(self, inputs: Sequence[Any]) -> list[list[Any] | NotScored]:
+        """Say 1 for what ends with a question mark."""
+        self.seen += inputs
+        assert self.door.wait(20)
+        return [[float(text.endswith("?")), float(not text.endswith("?"))] for text in inputs]
+
+
+@pytest.fixture
+def words(monkeypatch: pytest.MonkeyPatch) -> WordCounts:
+    toy = WordCounts()
+    monkeypatch.setitem(SCORERS, "classifier", toy)
+    return toy
+
+
+def test_texts_of_any_script_are_scored_beside_those_that_cannot_be(
+    connect: Connect, world: World, words: WordCounts
+) -> None:
+    texts = ["Why?", "", "שלום?", "👍🏽", "<script>alert(1)</script>", "a\0b", "x" * 100_001, "last?"]
+    answer = connect(world).post("/score", json={"type": "text", "texts": texts}).json()
+    assert answer["labels"] == ["asks", "says"]
+    assert [row and row[0] for row in answer["scores"]] == [1.0, None, 1.0, 0.0, 0.0, 0.0, None, 1.0]
+    assert [why is None for why in answer["errors"]] == [row is not None for row in answer["scores"]]
+    assert words.seen == [text for number, text in enumerate(texts) if number not in (1, 6)]
+
+
+def test_pictures_for_a_champion_of_texts_are_refused(connect: Connect, world: World, words: WordCounts) -> None:
+    answer = send(connect(world), picture("red"))
+    assert (answer.status_code, words.seen) == (422, [])
+    assert "scores text, and was given images" in answer.json()["detail"]
+
+
+def ask(client: httpx.Client, text: str) -> httpx.Response:
+    return client.post("/score", json={"type": "text", "texts": [text]})
+
+
+def test_two_callers_at_once_each_get_their_own(connect: Connect, world: World, words: WordCounts) -> None:
+    client = connect(world)
+    with ThreadPoolExecutor(8) as callers:
+        texts = [f"{number}{'?' * (number % 2)}" for number in range(24)]
+        said = list(callers.map(lambda text: ask(client, text).json()["scores"], texts))
+    assert said == [[[float(number % 2), float(not number % 2)]] for number in range(24)]
+
+
+def test_who_hangs_up_in_the_line_is_not_scored(connect: Connect, world: World, words: WordCounts) -> None:
+    client = connect(world)
+    assert ask(client, "open").status_code == 200
+    words.door.clear()
+    with ThreadPoolExecutor(4) as callers:
+        busy = [callers.submit(ask, client, f"busy {number}") for number in range(2)]
+        wait_for(lambda: any("busy" in text for text in words.seen))
+        gone = httpx.Client(base_url=client.base_url, headers=client.headers, timeout=0.3)
+        with gone, pytest.raises(httpx.ReadTimeout):
+            ask(gone, "gone")
+        time.sleep(0.2)  # until the server has seen that nobody waits
+        last = callers.submit(ask, client, "last?")
+        time.sleep(0.2)
+        words.door.set()
+        assert [one.result().status_code for one in [*busy, last]] == [200] * 3
+    assert "gone" not in words.seen
+
+
+def test_an_answer_that_takes_too_long_is_told(connect: Connect, world: World, words: WordCounts) -> None:
+    client = connect(world, answer_s=0.3)
+    assert ask(client, "open").status_code in (200, 503)  # it may take longer to open the champion
+    words.door.clear()
+    late = ask(client, "late")
+    words.door.set()
+    assert (late.status_code, late.headers["retry-after"]) == (503, "5")
+    assert "no answer within 0.3 s" in late.json()["detail"]
+
+
+def wait_for(met: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not met():
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.01)
 
 
 # Champions

@@ -15,7 +15,7 @@ def older_secrets(home: Path) -> dict[str, str]:
     """Write what a version that knew no password of Prefect's wrote."""
     ensure_credentials(home)
     kept: dict[str, str] = json.loads(secrets_path(home).read_text())
-    del kept["prefect_password"]
+    del kept["prefect_password"], kept["score_token"]
     secrets_path(home).write_text(json.dumps(kept))
     return kept
 
@@ -26,7 +26,9 @@ def test_secrets_of_an_older_version_get_what_they_lack_and_keep_the_rest(tmp_pa
     written = json.loads(secrets_path(tmp_path).read_text())
     assert {name: value for name, value in written.items() if name in kept} == kept
     assert made.prefect_password and made.prefect_password.get_secret_value() == written["prefect_password"]
+    assert made.score_bearer == written["score_token"]
     assert ensure_credentials(tmp_path) == read_credentials(tmp_path) == made
+    assert made.score_bearer not in made.redact(f"Bearer {made.score_bearer}")
     assert secrets_path(tmp_path).stat().st_mode & 0o777 == 0o600
 
 
