@@ -7,7 +7,7 @@ PIP := pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo demo-classes cold-start real test test-long lint format docs bench bench-tiles bench-effort bench-anomalies \
-	bench-formats bench-suggest chaos screenshots \
+	bench-formats bench-score bench-suggest chaos screenshots \
 	up down clean browser s3
 
 help: ## Show this list

@@ -28,8 +28,11 @@ log = logging.getLogger(__name__)
 FRESH_S = 2.0
 """For so long nobody looks again who is champion."""
 
+OLD_S = 30.0
+"""After so long without a question, one waits for who is champion now; sooner, the look goes on beside it."""
+
 PATIENCE_S = 1.0
-"""For so long a question waits for who is champion now, and for a new one to be opened; then the last one answers."""
+"""For so long it waits at most, also for a new one to be opened; then the last one answers."""
 
 MOST_OPEN = 4
 """Champions kept open; the one that nobody has asked for longest goes first."""
@@ -69,6 +72,7 @@ class OpenChampions(Generic[Opened]):
         experiments: Whose registry says who is champion.
         make: Opens a champion's weights for labels of a kind.
         fresh_s: For so long nobody looks again.
+        old_s: After so long a question waits for who is champion now.
     """
 
     def __init__(
@@ -78,10 +82,11 @@ class OpenChampions(Generic[Opened]):
         experiments: Experiments,
         make: Callable[[LabelKind, Store, RegisteredModel], Opened],
         fresh_s: float = FRESH_S,
+        old_s: float = OLD_S,
     ) -> None:
         self._engine, self._store, self._experiments = engine, store, experiments
         self._make = make
-        self._fresh_s = fresh_s
+        self._fresh_s, self._old_s = fresh_s, old_s
         self._kept: OrderedDict[str, OpenChampion[Opened]] = OrderedDict()
         self._looked: dict[str, float] = {}
         self._looking: dict[str, Future[OpenChampion[Opened]]] = {}
@@ -98,14 +103,16 @@ class OpenChampions(Generic[Opened]):
             TrackingUnavailable: MLflow does not answer, and none is open.
         """
         kept = self._kept.get(collection)
+        age_s = 0.0
         if kept is not None:
             self._kept.move_to_end(collection)
-            if time.monotonic() - self._looked[collection] < self._fresh_s:
+            age_s = time.monotonic() - self._looked[collection]
+            if age_s < self._fresh_s:
                 return kept
         look = self._looking.get(collection) or self._lookers.submit(self._look, collection)
         self._looking[collection] = look
         try:
-            found = look.result(None if kept is None else PATIENCE_S)
+            found = look.result(None if kept is None else PATIENCE_S * (age_s > self._old_s))
         except NotInTime:
             assert kept is not None
             return kept  # it goes on being looked for, and the next question finds it

@@ -187,6 +187,10 @@ def only_new_secrets_work(before: StackState, after: StackState) -> None:
         assert httpx.get(f"{urls.prefect_api}/admin/version", headers=known.prefect_headers).status_code == expected
         login = httpx.BasicAuth(*known.prefect_login.split(":", 1))
         assert httpx.get(f"{urls.gateway}/gallery/", auth=login).status_code == expected
+        assert httpx.get(f"{urls.gateway}/score/docs", auth=login).status_code == expected
+        bearer = {"Authorization": f"Bearer {known.score_bearer}"}
+        asked = httpx.post(f"{urls.gateway}/score", json={}, headers=bearer)  # with nothing in it
+        assert asked.status_code == (422 if expected == 200 else expected)
         rung = httpx.post(
             f"{urls.gateway}/webhooks/label-studio",
             json={"action": "?"},

@@ -2,23 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from blocks.storage.stores import Store
-from tasks.detect.options import TilingOptions
-from tasks.detect.proposers.classifier import classify, open_classifier
+from tasks.detect.proposers.classifier import SQUARES_AT_ONCE, fit_square, open_classifier
 from tasks.detect.refs import DetectorRef
-from tasks.detect.scoring.pictures import sources_of
+from tasks.detect.scoring.pictures import fitted_pictures
 from tasks.detect.scoring.protocol import NotScored, OpenScorer, Takes
-from tasks.detect.tiling.read_ahead import Unseen
 
 if TYPE_CHECKING:
     from tasks.detect.proposers.class_network import ClassNetwork
 
 DIGITS = 6
 """Of a score: the network itself is exact to seven."""
+
+NO_NUMBERS = NotScored("the model gives this picture scores that are no numbers: train it again")
 
 
 class ClassScoring:
@@ -47,13 +48,12 @@ class ClassScorer:
 
     def score(self, inputs: Sequence[Any]) -> list[list[Any] | NotScored]:
         """Return for each picture the probability of each class."""
-        sources, refused = sources_of(inputs, self.most_pixels)
-        rows: list[list[Any] | NotScored] = [one or NotScored("not looked at") for one in refused]
-        for name, said in classify(self.network, sources, TilingOptions()):
-            if isinstance(said, Unseen):
-                rows[int(name)] = NotScored(said.reason)
-            elif not np.isfinite(said[0]).all():
-                rows[int(name)] = NotScored("the model gives this picture scores that are no numbers: train it again")
-            else:
-                rows[int(name)] = np.round(said[0], DIGITS).tolist()
+        seen = fitted_pictures(inputs, self.most_pixels, partial(fit_square, side_px=self.network.side_px))
+        rows: list[list[Any] | NotScored] = [one if isinstance(one, NotScored) else [] for one in seen]
+        squares = [(number, one) for number, one in enumerate(seen) if not isinstance(one, NotScored)]
+        for start in range(0, len(squares), SQUARES_AT_ONCE):
+            some = squares[start : start + SQUARES_AT_ONCE]
+            scores, _ = self.network.say([square for _, square in some])
+            for (number, _), row in zip(some, scores, strict=True):
+                rows[number] = np.round(row, DIGITS).tolist() if np.isfinite(row).all() else NO_NUMBERS
         return rows

@@ -75,14 +75,15 @@ class World:
         self.begin(collection, kind)
         return resolve_detector(self.experiments, self.store, collection, str(weights), kind).version
 
-    def champions(self, most_pixels: int = 50_000_000, fresh_s: float = 0.0) -> OpenChampions[OpenScorer]:
+    def champions(self, most_pixels: int = 50_000_000) -> OpenChampions[OpenScorer]:
         """Open champions as the score room does."""
         return OpenChampions(
             self.engine,
             self.store,
             self.experiments,
             lambda kind, store, registered: scorer_of(kind).open(store, registered.ref, most_pixels),
-            fresh_s,
+            fresh_s=0.0,
+            old_s=0.0,
         )
 
 
