@@ -6,7 +6,7 @@ LABEL_STUDIO_VENV := .venv-label-studio
 PIP := pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-classes cold-start real test test-long lint format docs bench bench-tiles bench-effort bench-anomalies \
+.PHONY: help setup demo demo-classes demo-text cold-start real test test-long lint format docs bench bench-tiles bench-effort bench-anomalies \
 	bench-formats bench-score bench-suggest chaos screenshots \
 	up down clean browser s3
 
@@ -45,6 +45,9 @@ demo: setup ## Draw parking lots and run the whole line on them (KEEP=1: servers
 
 demo-classes: setup ## Give each of 300 drawn pictures one class: from no model to a champion that proposes (KEEP=1)
 	$(BIN)/python -m infra.demo.classes $(if $(KEEP),--keep)
+
+demo-text: setup ## Give each of 400 texts one class, from a CSV file to a champion (KEEP=1; DRAWN=1: of a grammar, also where news are)
+	$(BIN)/python -m infra.demo.texts $(if $(KEEP),--keep) $(if $(DRAWN),--drawn)
 
 cold-start: setup ## Label 100 drawn lots from no weights at all, and by hand beside it (PICTURES=24 STEPS=100 for less; DRAWING=corners; KEEP=1)
 	$(BIN)/python -m infra.demo.cold_start $(if $(PICTURES),--pictures $(PICTURES)) $(if $(STEPS),--steps $(STEPS)) \

@@ -39,9 +39,24 @@ VERIFY_BOX = PublishedTime(
     "Papadopoulos, Uijlings, Keller and Ferrari, We don't need no bounding-boxes, CVPR 2016",
 )
 
+READ_WORD = PublishedTime(
+    60 / 238,
+    "read one word of a text silently (238 words a minute)",
+    "Brysbaert, How many words do we read per minute? A review and meta-analysis of reading rate, J. Memory and "
+    "Language 109, 2019",
+)
+
+CHARACTERS_OF_A_WORD = 6
+"""With the blank behind it, in English."""
+
 CONSIDER_CLASS = PublishedTime(
     1.0,
     "decide whether an image shows one class, for each class of several",
     "Bearman et al., What's the point: Semantic segmentation with point supervision, ECCV 2016",
 )
 """What a label of a whole image costs by hand: 20 s for 20 classes."""
+
+
+def reading_seconds(characters: int) -> float:
+    """Return how long people take to read a text of so many characters."""
+    return characters / CHARACTERS_OF_A_WORD * READ_WORD.seconds

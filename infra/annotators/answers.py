@@ -83,6 +83,8 @@ def _verify(person: Person, question: OpenQuestion, pictures: Pictures, watch: S
 def _classify(person: Person, question: OpenQuestion, pictures: Pictures, watch: Stopwatch) -> GivenAnswer:
     picture, rng = pictures[question.item_id], person.chance(question.key)
     slip = person.mistakes(rng, 1)[0]
+    if question.text is not None:
+        watch.read(question.text)
     choice = answer_class(question.chosen, question.desk.classes, picture, slip, rng, watch)
     before = question.chosen
     act = "added" if before is None else "kept" if before == choice else "changed"

@@ -12,7 +12,14 @@ from typing import Literal
 
 import numpy as np
 
-from blocks.published_times import CHECK_COVERAGE, CONSIDER_CLASS, DRAW_BOX, DRAW_BOX_FAST, VERIFY_BOX
+from blocks.published_times import (
+    CHECK_COVERAGE,
+    CONSIDER_CLASS,
+    DRAW_BOX,
+    DRAW_BOX_FAST,
+    VERIFY_BOX,
+    reading_seconds,
+)
 from tasks.review.questions.expected import ADJUST_SHARE, CLICK_S, GLANCE_BOX_S
 from tasks.review.questions.kinds.boxes.extreme_points import Drawing as QueueDrawing
 
@@ -51,6 +58,10 @@ class Stopwatch:
     def look_over(self) -> None:
         """Look the whole image over for what is missing."""
         self._spend("look", LOOK_OVER_IMAGE_S)
+
+    def read(self, text: str) -> None:
+        """Read a text."""
+        self._spend("read", max(0.1, reading_seconds(len(text))))
 
     def verify(self, count: int = 1) -> None:
         """Verify prefilled boxes, one by one."""

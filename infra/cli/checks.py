@@ -10,6 +10,7 @@ from blocks.errors import BadOption, NotEnoughData
 from infra.cli.label_request import LabelRequest
 from infra.cli.words import in_words
 from tasks.intake.preview import FolderLook, look_into
+from tasks.intake.texts.preview import TextsLook, look_into_texts
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -23,7 +24,7 @@ KNOWN_SHOWN = 10
 """Classes of a detector that are told."""
 
 
-def check_folder_and_line(request: LabelRequest) -> FolderLook | None:
+def check_folder_and_line(request: LabelRequest) -> FolderLook | TextsLook | None:
     """Check what needs no server: the folder, the pattern, and the options of the line as its flow will take them.
 
     Returns:
@@ -38,7 +39,13 @@ def check_folder_and_line(request: LabelRequest) -> FolderLook | None:
         LineOptions.model_validate(request.line())
     except ValidationError as error:
         raise BadOption(f"the line cannot be run like this: {in_words(error)}") from error
-    return look_into(request.folder, request.sequence_pattern) if request.folder else None
+    if request.folder is None:
+        return None
+    if request.texts is None:
+        return look_into(request.folder, request.sequence_pattern)
+    if request.label_kind == "boxes":
+        raise BadOption(f"{request.folder.name} has texts, and in them nobody draws boxes: add --label-kind classes")
+    return look_into_texts(request.folder, request.texts, request.sequence_pattern)
 
 
 def check_detector(
@@ -94,10 +101,11 @@ def check_retraining(engine: "Engine", experiments: "Experiments", store: "Store
         BadWeights: Its champion cannot be trained.
     """
     from tasks.intake.label_kinds import label_kind_of
+    from tasks.intake.texts.media import medium_of_collection
     from tasks.settle.in_force import count_labels
     from tasks.train.fitting.beginnings import check_trainable
     from tasks.train.fitting.enough import refuse_too_few
-    from tasks.train.fitting.trainers.registry import recipe_for
+    from tasks.train.fitting.trainers.registry import recipe_for, trainer_of
     from tasks.train.options import TrainOptions
     from tasks.train.registry import resolve_detector
 
@@ -109,11 +117,14 @@ def check_retraining(engine: "Engine", experiments: "Experiments", store: "Store
     kind = label_kind_of(engine, collection, set()).name
     base = resolve_detector(experiments, store, collection, "champion", kind)
     items, labels = _settled_by_split(engine, collection)
-    refuse_too_few(repr(collection), items, labels, TrainOptions(), recipe_for(kind, base))
-    if not base.is_nobody:
+    medium = medium_of_collection(engine, collection) or "pictures"
+    refuse_too_few(repr(collection), items, labels, TrainOptions(), recipe_for(kind, base, medium))
+    begins_anew = trainer_of(kind, medium).begins_anew
+    if not base.is_nobody and not begins_anew:
         check_trainable(base)
     begins = "a small network begins with random numbers" if base.is_nobody else f"champion {base.version} goes on"
-    learnt = f"{labels.get('train', 0)} labels on {items.get('train', 0)} images"
+    begins = "all is learnt anew" if begins_anew else begins
+    learnt = f"{labels.get('train', 0)} labels on {items.get('train', 0)} items"
     return f"{begins}: {learnt} to learn from, {labels['test']} on {items['test']} to test on"
 
 

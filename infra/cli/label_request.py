@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.cli.typed.line_file import merged
+from tasks.intake.texts.rows import TextOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,8 @@ class LabelRequest:
     """What `labelline label` or `labelline loop` was asked for.
 
     Attributes:
-        folder: What is taken in; None: only what is there already.
+        folder: What is taken in, a folder or a file of texts; None: only what is there already.
+        texts: Where in a file the texts are, or that a folder holds texts; None: it holds pictures.
         begin_with: Weights that a training begins with where there is no model, as `TrainOptions.base`.
         in_rounds: Whether it shall be in rounds also where there is a detector.
         file: All options of the line as its file has them, which hold where the others say nothing; empty: no file.
@@ -55,6 +57,7 @@ class LabelRequest:
     batch_size: int
     new_classes: tuple[str, ...] = ()
     label_kind: str = "boxes"
+    texts: TextOptions | None = None
     begin_with: str = ""
     in_rounds: bool = False
     rounds: RoundsRequest = field(default_factory=RoundsRequest)

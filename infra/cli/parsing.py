@@ -65,7 +65,7 @@ def parse_collection(name: str | None, folder: Path | None = None) -> str:
         with said_of("--name" if folder else "COLLECTION"):
             return check_collection(name)
     try:
-        return check_collection(folder.name if folder else "")
+        return check_collection("" if folder is None else folder.stem if folder.is_file() else folder.name)
     except ValueError as error:
         hint = "(the folder's name is taken where --name is not given)"
         raise typer.BadParameter(f"{error} {hint}", param_hint="--name") from error

@@ -9,11 +9,12 @@ if TYPE_CHECKING:
 
     from blocks.storage.stores import Store
     from tasks.intake.preview import FolderLook
+    from tasks.intake.texts.preview import TextsLook
     from tasks.monitor.active_learning.choose import Selection
     from tasks.train.meant import MeantDetector
 
 
-def check_can_learn(engine: "Engine", collection: str, look: "FolderLook | None") -> None:
+def check_can_learn(engine: "Engine", collection: str, look: "FolderLook | TextsLook | None") -> None:
     """Refuse rounds in which nothing could be tested, before any picture is taken in.
 
     Raises:
@@ -23,7 +24,7 @@ def check_can_learn(engine: "Engine", collection: str, look: "FolderLook | None"
         look.refuse_one_sequence()
 
 
-def warn_of_one_sequence(engine: "Engine", collection: str, look: "FolderLook | None") -> str:
+def warn_of_one_sequence(engine: "Engine", collection: str, look: "FolderLook | TextsLook | None") -> str:
     """Say, before any picture is taken in, that a line labels all and yet nothing could be trained; empty: it could."""
     return look.about_one_sequence() if look is not None and not has_splits(engine, collection) else ""
 

@@ -9,7 +9,8 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,21 +72,61 @@ class ClassesReport(Frozen):
     wall_seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Items that come in together and are labelled as one batch.
+
+    Attributes:
+        place: What intake takes in.
+        items: How many there are.
+        detector: As a line asks for it.
+        told: Who proposes, in words.
+    """
+
+    place: Path
+    items: int
+    detector: str
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClassesDemo:
+    """A collection of items with one class each, which comes in parts; a model is trained after each of them.
+
+    Attributes:
+        line: The options of its line; batch size and detector are each part's.
+        noun: What its items are.
+        shown: What they show, for the title of the table.
+    """
+
+    line: "LineOptions"
+    parts: Sequence[Part]
+    world: KnownWorld
+    noun: str
+    shown: str
+
+    @property
+    def collection(self) -> str:
+        """Its name."""
+        return self.line.collection
+
+
 def main() -> None:
     """Run in the state folder's `demo-classes/`."""
     parser = argparse.ArgumentParser(description="Label pictures with one class each, with simulated people.")
     parser.add_argument("--keep", action="store_true", help="leave the servers up")
     try:
-        run_classes(labelline_home() / "demo-classes", parser.parse_args().keep)
+        run_classes(labelline_home() / "demo-classes", drawn_vehicles, parser.parse_args().keep)
     except LabellingError as error:
         sys.exit(str(error))
 
 
-def run_classes(home: Path, keep: bool = False) -> ClassesReport:
-    """Run the whole line twice over drawn vehicles, and leave `report.json`.
+def run_classes(home: Path, prepare: Callable[[Path], ClassesDemo], keep: bool = False) -> ClassesReport:
+    """Run the whole line over a collection's parts, and leave `report.json`.
 
     Args:
         home: The state folder of this run, emptied first if a demo made it.
+        prepare: Makes the items, in that folder.
         keep: Leave the stack up at the end, also after an error.
 
     Raises:
@@ -93,22 +134,19 @@ def run_classes(home: Path, keep: bool = False) -> ClassesReport:
     """
     started, console, home = time.monotonic(), Console(), own_home(home)
     os.environ["LABELLINE_HOME"] = str(home)
-    # In two folders, as pictures arrive: each part has test pictures of its own.
-    numbers = {"first": range(FIRST), "rest": range(FIRST, PICTURES)}
-    parts = {part: draw_portraits(home / part, some, SEED).pictures for part, some in numbers.items()}
-    world = KnownWorld({**parts["first"], **parts["rest"]}, CLASSES)
+    demo = prepare(home)
     try:
         state = start_stack(home, on_progress=lambda line: console.print(f"[dim]{line}[/]"))
         with connected(state) as client:
-            run_rounds(state, client, world, console.print)
-        report = read_report(state, world).model_copy(update={"wall_seconds": round(time.monotonic() - started, 1)})
+            run_parts(state, client, demo, console.print)
+        report = read_report(state, demo).model_copy(update={"wall_seconds": round(time.monotonic() - started, 1)})
         (home / "report.json").write_text(report.model_dump_json(indent=1) + "\n")
-        console.print(report_table(report))
+        console.print(report_table(report, demo))
         command, onwards = f"labelline --home {home}", "to end the servers" if keep else "to look around"
         console.print(
             f"report:       {home / 'report.json'}\nLabel Studio: {state.urls.label_studio}\n"
             f"MLflow:       {state.urls.mlflow}\n"
-            f"folders of classes: {command} export {COLLECTION} --format folders\n"
+            f"folders of classes: {command} export {demo.collection} --format folders\n"
             f"{onwards}: {command} {'down' if keep else 'up'}",
             soft_wrap=True,
         )
@@ -118,61 +156,68 @@ def run_classes(home: Path, keep: bool = False) -> ClassesReport:
             stop_stack(home)
 
 
-def line_of(size: int) -> "LineOptions":
-    """Return the line of a round that labels so many pictures."""
+def drawn_vehicles(home: Path) -> ClassesDemo:
+    """Draw pictures of vehicles, in two folders, as pictures arrive: each part has test pictures of its own."""
     from flows.options import LineOptions
     from tasks.detect.options import TilingOptions
     from tasks.train.options import TrainOptions
 
-    return LineOptions(
+    numbers = {"first": range(FIRST), "rest": range(FIRST, PICTURES)}
+    drawn = {part: draw_portraits(home / part, some, SEED).pictures for part, some in numbers.items()}
+    line = LineOptions(
         collection=COLLECTION,
         label_kind="classes",
         classes=CLASSES,
-        batch_size=size,
         tiling=TilingOptions(tile_px=64),  # the side of the squares that the classifier sees
         retrain_after=FIRST // 2,
         retrain=TrainOptions(epochs=30, batch=16, lr0=0.005, scale=0.1, from_above=True, keep_norms=False),
     )
+    parts = (
+        Part(home / "first", FIRST, "champion", "no model"),
+        Part(home / "rest", PICTURES - FIRST, "champion", "the champion's proposals"),
+    )
+    world = KnownWorld({**drawn["first"], **drawn["rest"]}, CLASSES)
+    return ClassesDemo(line, parts, world, "pictures", "drawn vehicles")
 
 
-def run_rounds(state: StackState, client: "SyncPrefectClient", world: KnownWorld, tell: Callable[[str], None]) -> None:
-    """Take in, label and train on either part: without a model, and with the champion of the first."""
+def run_parts(state: StackState, client: "SyncPrefectClient", demo: ClassesDemo, tell: Callable[[str], None]) -> None:
+    """Take in, label and train on each part: the first without a model, the next with what was learnt from it."""
     engine = open_engine(catalog_url(state.home))
-    with SimulatedAnnotators(state.server, world, COLLECTION, People(skill=0.97), engine) as people:
-        rest = PICTURES - FIRST
-        for part, size, told in (("first", FIRST, "no model"), ("rest", rest, "the champion's proposals")):
-            folder = str(state.home / part)
-            took = start_run(client, deployed_as("intake"), folder=folder, collection=COLLECTION).id
+    with SimulatedAnnotators(state.server, demo.world, demo.collection, People(skill=0.97), engine) as people:
+        for part in demo.parts:
+            took = start_run(client, deployed_as("intake"), folder=str(part.place), collection=demo.collection).id
             wait_for_run(client, took, RUN_LIMIT_S)
-            tell(f"took in {size} pictures")
-            line = line_of(size).model_dump(mode="json")
-            labelled = start_run(client, deployed_as("label"), line=line).id
+            tell(f"took in {part.items} {demo.noun}")
+            line = demo.line.model_copy(update={"batch_size": part.items, "detector": part.detector})
+            labelled = start_run(client, deployed_as("label"), line=line.model_dump(mode="json")).id
             wait_for_run(client, labelled, RUN_LIMIT_S, meanwhile=people.check)
-            tell(f"labelled {size} pictures with {told}: people gave {people.report.answers} answers so far")
+            tell(f"labelled {part.items} {demo.noun} with {part.told}: {people.report.answers} answers so far")
             wait_for_triggered_run(client, "retrain", labelled, RUN_LIMIT_S)
             tell("trained")
 
 
-def read_report(state: StackState, world: KnownWorld) -> ClassesReport:
-    """Read what the rounds have left behind, from the catalogue, the store and the registry."""
+def read_report(state: StackState, demo: ClassesDemo) -> ClassesReport:
+    """Read what the parts have left behind, from the catalogue, the store and the registry."""
     engine, store = open_engine(catalog_url(state.home)), FolderStore(state.home / "objects")
     experiments = Experiments(tracking_uri(state.home), artifact_root(state.home))
     with reading(engine) as session:
-        batches = session.exec(select(Batch).where(Batch.collection == COLLECTION)).all()
-        shots = select(Snapshot).where(Snapshot.collection == COLLECTION).order_by(col(Snapshot.created_at).desc())
+        batches = session.exec(select(Batch).where(Batch.collection == demo.collection)).all()
+        shots = select(Snapshot).where(Snapshot.collection == demo.collection).order_by(col(Snapshot.created_at).desc())
         snapshot = session.exec(shots).first()
-    versions, champion = versions_of(experiments, COLLECTION), champion_of(experiments, COLLECTION)
+    versions, champion = versions_of(experiments, demo.collection), champion_of(experiments, demo.collection)
     if snapshot is None or champion is None:
-        raise LabellingError(f"the line left no snapshot or no champion of {COLLECTION!r}: look at the retrain runs")
-    tiling = line_of(FIRST).tiling
+        raise LabellingError(
+            f"the line left no snapshot or no champion of {demo.collection!r}: look at the retrain runs"
+        )
+    tiling = demo.line.tiling
     before, after = (evaluate(store, snapshot.id, ref, tiling) for ref in (versions[-1].ref, champion.ref))
     efforts = [effort_of(engine, batch.id, batch.detector or "", "") for batch in batches]
-    labels = labels_in_force(engine, list(world.pictures), COLLECTION)
+    labels = labels_in_force(engine, list(demo.world.pictures), demo.collection)
     said = {item_id: [label.class_name for label in mine] for item_id, mine in labels.items()}
     return ClassesReport(
-        items=len(world.pictures),
+        items=len(demo.world.pictures),
         labels=sum(len(names) for names in said.values()),
-        labels_right=sum(names == [world.pictures[item_id].class_name] for item_id, names in said.items()),
+        labels_right=sum(names == [demo.world.pictures[item_id].class_name] for item_id, names in said.items()),
         questions_answered=sum(effort.questions_answered for effort in efforts),
         human_seconds=round(sum(effort.human_seconds for effort in efforts), 1),
         human_seconds_manual=sum(effort.human_seconds_manual for effort in efforts),
@@ -184,17 +229,17 @@ def read_report(state: StackState, world: KnownWorld) -> ClassesReport:
     )
 
 
-def report_table(report: ClassesReport) -> Table:
+def report_table(report: ClassesReport, demo: ClassesDemo) -> Table:
     """Return the numbers of a run as a table."""
-    table = Table("what", "number", "against", title=f"{report.items} drawn vehicles, {len(CLASSES)} classes")
+    table = Table("what", "number", "against", title=f"{report.items} {demo.shown}, {len(demo.line.classes)} classes")
     spared = 1 - report.human_seconds / report.human_seconds_manual
     accuracy = f"{report.accuracy_before:.3f} → {report.accuracy_after:.3f}"
     for row in (
-        ("labels", f"{report.labels}", f"of {report.items} pictures; {report.labels_right} are right"),
-        ("questions answered", f"{report.questions_answered}", f"of {report.items} pictures"),
+        ("labels", f"{report.labels}", f"of {report.items} {demo.noun}; {report.labels_right} are right"),
+        ("questions answered", f"{report.questions_answered}", f"of {report.items} {demo.noun}"),
         ("human time", in_hours(report.human_seconds), f"{in_hours(report.human_seconds_manual)}: {spared:.0%} spared"),
-        ("accuracy", accuracy, f"on {report.test_items} test pictures, after the first part and at the end"),
-        ("wall time", f"{report.wall_seconds:.0f} s", f"{report.models} classifiers trained"),
+        ("accuracy", accuracy, f"on {report.test_items} test {demo.noun}, after the first part and at the end"),
+        ("wall time", f"{report.wall_seconds:.0f} s", f"{report.models} models trained"),
     ):
         table.add_row(*row)
     return table

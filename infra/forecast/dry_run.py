@@ -122,7 +122,11 @@ def dry_run(sample: Rehearsed, real: Engine, wanted: Tried, say: Say = lambda _w
 def _plan(sample: Rehearsed, real: Engine, wanted: Tried) -> TilingOptions:
     line, detector, batch = wanted.line, wanted.detector, sample.batch
     has_model = not (detector.is_nobody or detector.is_import)
-    asked = proposer_of(line.label_kind).fit(sample.store, detector, line.tiling) if has_model else line.tiling
+    asked = (
+        proposer_of(line.label_kind, detector.weights_key).fit(sample.store, detector, line.tiling)
+        if has_model
+        else line.tiling
+    )
     looked = (batch.id, batch.collection, detector.version, tuple(line.classes))
     return plan_tiling(real, sample.store, *looked, asked, line.label_kind)
 

@@ -22,6 +22,7 @@ from pydantic import ConfigDict, Field
 from blocks.errors import BadShape
 from blocks.frozen import Frozen
 from blocks.shapes import Bounds, Shape
+from tasks.intake.texts.media import Medium
 
 FORMAT = "labelline-snapshot-1"
 FORMAT_OF_SHAPES = "labelline-snapshot-2"
@@ -89,6 +90,12 @@ class Manifest:
     classes: tuple[str, ...]
     path: Path
     kind: str = "boxes"
+
+    @property
+    def medium(self) -> Medium:
+        """What its items are."""
+        first = next(self.items(), None)
+        return "texts" if first is not None and first.length is not None else "pictures"
 
     def items(self, split: str | None = None) -> Iterator[ManifestItem]:
         """Yield items in the order of their ids, one at a time; None: of all splits."""

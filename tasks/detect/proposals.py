@@ -176,7 +176,7 @@ class _Scanner:
             return ImportedProposals(self.engine, self.ref.version, classes_of_import(self.engine, self.ref.version))
         if self.ref.is_taught:
             return open_suggested(self.engine, self.store, self.ref, self.options)
-        return proposer_of(kind).open(self.store, self.ref, self.options)
+        return proposer_of(kind, self.ref.weights_key).open(self.store, self.ref, self.options)
 
     def _write(self, looked: Sequence[Looked], calibration: Calibration | None) -> None:
         key = {"detector": self.ref.version, "recipe": self.recipe}

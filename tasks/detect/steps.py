@@ -35,7 +35,7 @@ def plan_scan(
     engine, store = open_catalog(plugs), open_store(plugs)
     note_label_kind(engine, batch.collection, label_kind)
     has_model = not (detector.is_nobody or detector.is_import or detector.is_taught)
-    asked = options if not has_model else proposer_of(label_kind).fit(store, detector, options)
+    asked = options if not has_model else proposer_of(label_kind, detector.weights_key).fit(store, detector, options)
     planned = plan.plan_tiling(engine, store, batch.id, batch.collection, detector.version, classes, asked, label_kind)
     how = f"scores calibrated ({planned.calibration})" if planned.calibration else "scores as they are"
     LOG.info("batch %s: tiles of %d px, overlap %.2f, %s", batch.id, planned.tile_px, planned.overlap_share, how)

@@ -47,7 +47,7 @@ from tasks.monitor.report import MonitorReport
 from tasks.suggest.paging.plan import RoundOptions
 from tasks.train.fitting.beginnings import check_trainable
 from tasks.train.fitting.enough import check_enough
-from tasks.train.fitting.trainers.registry import recipe_for
+from tasks.train.fitting.trainers.registry import recipe_for, trainer_of
 from tasks.train.naming import registry_name
 from tasks.train.options import TrainOptions
 from tasks.train.registry import champion_of
@@ -208,8 +208,8 @@ def lacking_for_training(collection: str, options: TrainOptions, plugs: str = "l
         manifest = read_snapshot(store, snapshot.id)
         champion = champion_of(open_experiments(plugs), registry_name(collection))
         base = champion.ref if champion else DetectorRef.nobody(collection)
-        check_enough(manifest, options, recipe_for(manifest.kind, base))
-        if champion is not None and not options.base:
+        check_enough(manifest, options, recipe_for(manifest.kind, base, manifest.medium))
+        if champion is not None and not options.base and not trainer_of(manifest.kind, manifest.medium).begins_anew:
             check_trainable(champion.ref)
     except (NotEnoughData, BadWeights) as error:
         log.info("no training of %s yet: %s", collection, error)

@@ -8,10 +8,17 @@ from sqlalchemy import Engine, case, func
 from sqlmodel import Session, col, select
 
 from blocks.database.engine import reading
-from blocks.database.tables import Answer, BatchItem, Proposal, Question, QuestionState, Scan
+from blocks.database.tables import Answer, BatchItem, Item, Proposal, Question, QuestionState, Scan
 from blocks.frozen import Frozen
 from blocks.naming.emails import normal_email
-from blocks.published_times import CHECK_COVERAGE, CONSIDER_CLASS, DRAW_BOX, DRAW_BOX_FAST, PublishedTime
+from blocks.published_times import (
+    CHECK_COVERAGE,
+    CONSIDER_CLASS,
+    DRAW_BOX,
+    DRAW_BOX_FAST,
+    PublishedTime,
+    reading_seconds,
+)
 from tasks.detect.options import SHOW_SCORE
 from tasks.detect.refs import Scope
 from tasks.review.consensus.answer_groups import CONSENSUS
@@ -42,6 +49,7 @@ class Effort(BaseModel):
     wholes: int = Field(default=0, description="of these labels, those of a whole item")
     classes: int = Field(default=0, description="classes that occur among these")
     spans: int = Field(default=0, description="of these labels, those of spans of a text")
+    characters: int = Field(default=0, description="of the settled items that are texts")
     unprompted_answers: int = Field(
         default=0, description="answers to questions that should have shown proposals and did not: work by hand"
     )
@@ -58,7 +66,7 @@ class Effort(BaseModel):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def human_seconds_manual(self) -> float:
-        """What all of it by hand would take: `manual_seconds`, and every class considered for every whole item."""
+        """What all of it by hand would take: `manual_seconds`; every class considered for every whole item; reading."""
         return self._by_hand(DRAW_BOX)
 
     @computed_field  # type: ignore[prop-decorator]
@@ -71,7 +79,8 @@ class Effort(BaseModel):
         if self.spans:
             return 0.0  # nobody has published what marking one takes
         drawn = manual_seconds(self.labels - self.wholes, self.images - self.wholes, draw)
-        return round(drawn + manual_seconds_of_wholes(self.wholes, self.classes), 1)
+        chosen = manual_seconds_of_wholes(self.wholes, self.classes) + reading_seconds(self.characters)
+        return round(drawn + chosen, 1)
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -120,6 +129,7 @@ def effort_of(engine: Engine, batch_id: str, detector: str, recipe: str) -> Effo
         wholes, classes = count_wholes(session, batch_id)
         spans = count_spans(session, batch_id)
         whole_frame, tiled = _count_found(session, scope)
+        characters = _count_characters(session, batch_id)
     return Effort(
         batch_id=batch_id,
         times=times,
@@ -130,6 +140,7 @@ def effort_of(engine: Engine, batch_id: str, detector: str, recipe: str) -> Effo
         wholes=wholes,
         classes=classes,
         spans=spans,
+        characters=characters,
         unprompted_answers=unprompted[0],
         unprompted_seconds=unprompted[1],
         boxes_whole_frame=whole_frame,
@@ -191,6 +202,12 @@ def _count_settled(session: Session, batch_id: str) -> int:
         .where(col(BatchItem.settled_at).is_not(None), col(BatchItem.set_aside).is_(None))
     )
     return int(session.exec(query).one())
+
+
+def _count_characters(session: Session, batch_id: str) -> int:
+    length = select(func.coalesce(func.sum(Item.length), 0)).join(BatchItem, col(BatchItem.item_id) == Item.id)
+    settled = col(BatchItem.settled_at).is_not(None), col(BatchItem.set_aside).is_(None)
+    return int(session.exec(length.where(BatchItem.batch_id == batch_id, *settled)).one() or 0)
 
 
 def _count_found(session: Session, scope: Scope) -> tuple[int, int]:

@@ -105,7 +105,7 @@ def evaluate(
             f"the {split} split of snapshot {snapshot_id[:12]} has {len(items)} items and no label, so models "
             "cannot be compared: settle at least 1 label more in one of its sequences"
         )
-    trainer = trainer_of(manifest.kind)
+    trainer = trainer_of(manifest.kind, manifest.medium)
     predicted, unknown = trainer.predict(store, items, ref, manifest.classes, tiling)
     truth = [trainer.truth(item, manifest.classes) for item in items]
     result = Evaluation(

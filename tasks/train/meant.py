@@ -100,7 +100,7 @@ def find_meant(
     path = Path(spec)
     if spec != CHAMPION and (path.suffix or path.is_file()):
         version = version_of(path)
-        return MeantDetector(version, f"the detector {path.name}", proposer_of(kind).check(path, version))
+        return MeantDetector(version, f"the detector {path.name}", proposer_of(kind, path.name).check(path, version))
     name = registry_name(collection)
     if spec == CHAMPION:
         champion = champion_of(experiments, name)
@@ -125,5 +125,5 @@ def _known(experiments: Experiments, store: Store, found: RegisteredModel, told:
         return MeantDetector(found.ref.version, f"{told} ({found.ref.version})", tuple(json.loads(listed)))
     restore_weights(experiments, store, found)
     weights, *_ = (store.local_path(key) for key in keys_of(found.ref.weights_key))
-    classes = proposer_of(kind).check(weights, found.ref.version)
+    classes = proposer_of(kind, weights.name).check(weights, found.ref.version)
     return MeantDetector(found.ref.version, f"{told} ({found.ref.version})", classes)

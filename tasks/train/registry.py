@@ -23,6 +23,7 @@ from tasks.detect.models import keys_of
 from tasks.detect.proposers.registry import proposer_of
 from tasks.detect.refs import BY_HAND, NOBODY, DetectorRef
 from tasks.detect.tagging.crf import SUFFIX as TAGGER
+from tasks.suggest.text_model import ENDING as TEXT_MODEL
 from tasks.train.naming import CLASSES_FILE, list_classes, registry_name
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 
-KEPT = (*KINDS, TAGGER)
+KEPT = (*KINDS, TAGGER, TEXT_MODEL)
 """Endings of the files that models are kept as."""
 
 NOT_YET = "not_yet"
@@ -183,7 +184,7 @@ def _adopt(experiments: Experiments, store: Store, name: str, weights: Path, kin
     known = versions_of(experiments, name, version)
     kept = dict(zip(keys_of(ref.weights_key), files_of(weights), strict=True))
     if not known or not all(store.has(key) for key in kept):
-        classes = proposer_of(kind).check(weights, version)
+        classes = proposer_of(kind, weights.name).check(weights, version)
         for key, part in kept.items():
             store.put(key, part)
     if not known:

@@ -14,7 +14,7 @@ from sqlmodel import col, select
 
 from blocks.database.engine import reading
 from blocks.database.tables import Batch, Item, Label
-from blocks.errors import BadInput
+from blocks.errors import BadInput, BadOption
 from blocks.servers.experiments import Experiments
 from blocks.storage.stores import Store
 from tasks.detect.backends.safe_weights import files_of, version_of
@@ -24,10 +24,12 @@ from tasks.detect.proposers.suggested import embed_items, embedder_of, embedder_
 from tasks.detect.refs import NOBODY, TAUGHT, DetectorRef
 from tasks.detect.tiling.read_ahead import Unseen
 from tasks.intake.batches import items_of
+from tasks.intake.texts.media import medium_of_collection
 from tasks.settle.in_force import is_in_force
 from tasks.suggest.asked_for import SUGGEST, AskedFor, asked_of, check_suggested
 from tasks.suggest.embedders.kept import Vector
 from tasks.suggest.embedders.protocol import Embedder
+from tasks.suggest.embedders.text_axes import axes_of_texts, key_of_axes
 from tasks.suggest.space import Space
 from tasks.suggest.taught import Taught, version_of_bytes
 from tasks.train import registry
@@ -83,14 +85,33 @@ def find_taught(
     if batch_id is None and len(set(labels.values())) < 2:
         logger.info("%s: nobody suggests before two classes have a label (%d labels)", collection, len(labels))
         return DetectorRef.nobody(SUGGEST)
+    texts = medium_of_collection(engine, collection) == "texts"
     network = (
-        _stored(store, Path(asked.weights))
+        _axes_of_texts(engine, store, collection, asked)
+        if texts
+        else _stored(store, Path(asked.weights))
         if asked.weights
         else registry.resolve_detector(experiments, store, collection, registry.CHAMPION, kind)
     )
+    if texts and network.is_nobody:
+        return network
     unlabelled = [*(items_of(engine, batch_id, 0, FROM_BATCH) if batch_id else []), *others]
     taught = _teach(engine, store, collection, labels, unlabelled, asked, network)
     return _keep(store, taught, SUGGEST) if taught else DetectorRef.nobody(SUGGEST)
+
+
+def _axes_of_texts(engine: Engine, store: Store, collection: str, asked: AskedFor) -> DetectorRef:
+    """Return what makes vectors of a collection's texts; nobody where there is nothing to tell them apart by.
+
+    Raises:
+        BadOption: Weights were given.
+    """
+    if asked.weights:
+        raise BadOption(f"`{asked}`: {collection!r} has texts, and weights see pictures: leave them out")
+    version = axes_of_texts(engine, store, collection)
+    if version is None:
+        return DetectorRef.nobody(SUGGEST)
+    return DetectorRef(version=version, weights_key=key_of_axes(version), name="texts")
 
 
 def _stored(store: Store, weights: Path) -> DetectorRef:

@@ -97,7 +97,7 @@ def test_retraining_says_what_it_begins_with_and_learns_from(home: Path, engine:
     many = [draw_scene(number, squares=10, sequence=f"s{number % 3}") for number in range(18)]
     settle_scenes(engine, store, many, {"s0": "train", "s1": "train", "s2": "test"}, collection="many")
     shown = labelline(home, "retrain", "many").output
-    told = "a small network begins with random numbers: 120 labels on 12 images to learn from, 60 on 6 to test on"
+    told = "a small network begins with random numbers: 120 labels on 12 items to learn from, 60 on 6 to test on"
     assert told in shown
     assert "is not deployed: run `labelline up`" in shown, "all that was checked is well"
 

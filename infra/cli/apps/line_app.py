@@ -7,6 +7,7 @@ import typer
 
 from blocks.home import labelline_home
 from infra.cli.json_answer import AsJson, answer
+from infra.cli.text_place import COLUMN, ENCODING, ID_COLUMN
 from infra.cli.typed.choices import ExportFormatName
 
 line_app = typer.Typer()
@@ -31,7 +32,7 @@ LINE = typer.Option(
 @line_app.command()
 def label(
     context: typer.Context,
-    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Images, with all subfolders.")],
+    folder: Annotated[Path, typer.Argument(exists=True, help="Images, with all subfolders; or texts, or their file.")],
     *,
     classes: Annotated[
         str | None, typer.Option(help='What people may name a box: car,truck or car,"truck, large".')
@@ -51,16 +52,20 @@ def label(
     accept: Annotated[float, ACCEPT] = 0.6,
     tile: Annotated[int, TILE] = 640,
     sequences: Annotated[str | None, SEQUENCES] = None,
+    text_column: Annotated[str | None, COLUMN] = None,
+    id_column: Annotated[str | None, ID_COLUMN] = None,
+    encoding: Annotated[str | None, ENCODING] = None,
     batch_size: Annotated[int, BATCH_SIZE] = 1000,
     wait: Annotated[bool, typer.Option(help="Stay and show the progress until all is settled.")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Label a folder of images: machines first, people where machines are not sure.
+    """Label a folder of images, or texts: machines first, people where machines are not sure.
 
     Without a detector it is labelled in rounds, as by `loop`: people label a few, a model is trained and proposes.
     """
     from infra.cli import parsing
     from infra.cli.label_request import LabelRequest
+    from infra.cli.text_place import parse_texts
     from infra.cli.typed.line_file import OptionsGiven, read_line_file
 
     place = parsing.parse_folder(folder)
@@ -71,12 +76,14 @@ def label(
     file = read_line_file(line) if line else None
     chosen = OptionsGiven(context, file)
     known = chosen.of("classes", parsing.parse_classes(classes) if classes else (), lambda one: one.classes)
+    kind = chosen.of("label_kind", label_kind, lambda one: one.label_kind)
     request = LabelRequest(
         folder=place,
+        texts=parse_texts(place, kind, text_column, id_column, encoding),
         collection=chosen.of("name", parsing.parse_collection(name, place), lambda one: one.collection),
         classes=known,
         detector=parsing.parse_detector(chosen.of("detector", detector, lambda one: one.detector)),
-        label_kind=chosen.of("label_kind", label_kind, lambda one: one.label_kind),
+        label_kind=kind,
         kinds=chosen.of("kinds", parsing.parse_kinds(kinds or [], known), lambda one: one.kinds),
         accept=chosen.of("accept", accept, lambda one: one.triage.accept),
         tile_px=parsing.parse_tile(chosen.of("tile", tile, lambda one: one.tiling.tile_px)),

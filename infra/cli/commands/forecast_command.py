@@ -201,7 +201,7 @@ def _of_file(store: "FolderStore", detector: str, kind: str) -> tuple[DetectorRe
     """Bring weights into the dry run; they are registered nowhere."""
     path = Path(detector)
     version = version_of(path)
-    classes = proposer_of(kind).check(path, version)
+    classes = proposer_of(kind, path.name).check(path, version)
     ref = DetectorRef(version=version, weights_key=f"weights/{version}{path.suffix}", name=path.stem)
     for key, part in zip(keys_of(ref.weights_key), files_of(path), strict=True):
         store.put(key, part)

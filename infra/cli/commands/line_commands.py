@@ -64,7 +64,7 @@ def label_folder(home: Path, request: LabelRequest, *, wait: bool) -> Callable[[
         StackError: The stack cannot take runs, or a run failed.
     """
     look = check_folder_and_line(request)
-    if request.sequence_pattern and look:
+    if look and (request.sequence_pattern or request.texts):
         console.print(look.about_sequences())
     state = running_stack(home, console.print)
     with connected(state) as client:
@@ -98,8 +98,8 @@ def _take_in(
 ) -> None:
     elsewhere = folders_of(engine, request.collection, folder)
     if elsewhere:
-        told = " and ".join(elsewhere)
-        console.print(f"{request.collection} has pictures of {told}: these are added to them (--name parts them)")
+        told, what = " and ".join(elsewhere), "texts" if request.texts else "pictures"
+        console.print(f"{request.collection} has {what} of {told}: these are added to them (--name parts them)")
     if request.sequence_pattern and has_splits(engine, request.collection):
         console.print("mind: pictures that were taken in before keep their sequence, whatever --sequences says now")
     taken = start_run(
@@ -108,6 +108,7 @@ def _take_in(
         folder=str(folder),
         collection=request.collection,
         sequence_pattern=request.sequence_pattern,
+        texts=request.texts.model_dump() if request.texts else None,
     )
     follow_run(client, state, taken, f"taking in {folder}")
     console.print(f"{request.collection}: {count_intake(engine, request.collection)}")

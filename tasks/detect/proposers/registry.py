@@ -1,18 +1,32 @@
 """Which proposers there are. A new one is a file beside these and a line here."""
 
+from pathlib import PurePosixPath
+
 from tasks.detect.proposers.classifier import ClassProposer
 from tasks.detect.proposers.protocol import Proposer
 from tasks.detect.proposers.tagger import TagProposer
+from tasks.detect.proposers.text_classifier import TextProposer
 from tasks.detect.proposers.tiles import TileProposer
 from tasks.kinds.registry import label_kind
+from tasks.suggest.text_model import ENDING
 
-PROPOSERS: dict[str, Proposer] = {each.name: each for each in (TileProposer(), ClassProposer(), TagProposer())}
+PROPOSERS: dict[str, Proposer] = {
+    each.name: each for each in (TileProposer(), ClassProposer(), TagProposer(), TextProposer())
+}
+
+BY_ENDING = {("classifier", ENDING): "text-classifier"}
+"""Whose files another proposer opens than that of their labels' kind: classes are of pictures and of texts."""
 
 
-def proposer_of(kind: str) -> Proposer:
+def proposer_of(kind: str, weights: str = "") -> Proposer:
     """Return what makes proposals for labels of a kind.
+
+    Args:
+        kind: Of labels.
+        weights: The name of a model's file, or its key.
 
     Raises:
         BadOption: There is no such kind of label.
     """
-    return PROPOSERS[label_kind(kind).proposer]
+    name = label_kind(kind).proposer
+    return PROPOSERS[BY_ENDING.get((name, PurePosixPath(weights).suffix), name)]

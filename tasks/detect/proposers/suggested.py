@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sqlalchemy import Engine
@@ -24,13 +24,16 @@ from tasks.detect.models import fetch_weights, load_detector
 from tasks.detect.options import SHOW_SCORE, TilingOptions
 from tasks.detect.proposers.classifier import class_row, fit_square, warm_classifier
 from tasks.detect.proposers.protocol import Looked, UnreadItem
+from tasks.detect.proposers.text_classifier import stored_texts
 from tasks.detect.refs import TAUGHT, DetectorRef
 from tasks.detect.tiling.read_ahead import Unseen, read_ahead, stored_images
 from tasks.intake.images import Pixels
+from tasks.intake.texts.text_items import is_text
 from tasks.suggest.asked_for import SUGGEST
 from tasks.suggest.embedders import registry
 from tasks.suggest.embedders.kept import Vector, keep_vectors, read_vectors
 from tasks.suggest.embedders.protocol import Embedder, Vectors
+from tasks.suggest.embedders.text_axes import AXES_OF_TEXTS, texts_by
 from tasks.suggest.suggester import Suggester
 from tasks.suggest.taught import Taught
 
@@ -141,10 +144,8 @@ def embed_items(
     yield from kept.items()
     todo = [item for item in items if item.id not in kept]
     with ThreadPoolExecutor(options.decode_threads, thread_name_prefix="read") as readers:
-        fitted = (
-            (source.name, seen if isinstance(seen, Unseen) else embedder.fit(seen))
-            for source, seen in read_ahead(stored_images(store, todo), readers, options)
-        )
+        read = _read(store, todo, readers, options)
+        fitted = ((name, seen if isinstance(seen, Unseen) else embedder.fit(seen)) for name, seen in read)
         while some := list(islice(fitted, AT_ONCE)):
             good = [(name, seen) for name, seen in some if not isinstance(seen, Unseen)]
             rows = embedder.embed([seen for _, seen in good]).astype(np.float16) if good else ()
@@ -152,6 +153,15 @@ def embed_items(
             keep_vectors(engine, embedder.name, made)
             yield from made.items()
             yield from ((name, seen) for name, seen in some if isinstance(seen, Unseen))
+
+
+def _read(
+    store: Store, items: Sequence[Item], readers: ThreadPoolExecutor, options: TilingOptions
+) -> Iterator[tuple[str, Any]]:
+    """Yield of each item its name and its pixels, or what it says; or why it cannot be read."""
+    yield from stored_texts(store, [item for item in items if is_text(item)])
+    pictures = stored_images(store, (item for item in items if not is_text(item)))
+    yield from ((source.name, seen) for source, seen in read_ahead(pictures, readers, options))
 
 
 def embedder_of(store: Store, network: DetectorRef) -> Embedder:
@@ -162,6 +172,8 @@ def embedder_of(store: Store, network: DetectorRef) -> Embedder:
     """
     if network.is_nobody:
         return registry.DEFAULT
+    if network.weights_key.startswith(AXES_OF_TEXTS):
+        return texts_by(store, network.version)
     return embedder_of_weights(fetch_weights(store, network), network.version)
 
 

@@ -172,12 +172,17 @@ def _examine(store: Store, offered: OfferedText, options: TextOptions, sequence:
     try:
         text = offered.text
         if text is None:
-            text = read_letters(read_file(_path_of(offered.uri)), options.encoding)
+            text = read_letters(read_file(file_of(offered)), options.encoding)
         clean = clean_text(text)
     except (BadInput, OSError) as error:
         return Examined(offered.uri, reason=why_unread_file(error))
     item = keep_text(store, clean.text, offered.name, sequence)
     return Examined(offered.uri, item.id, item=item, notes=clean.notes)
+
+
+def file_of(offered: OfferedText) -> Path:
+    """Return the file in which a text stands."""
+    return _path_of(offered.uri)
 
 
 def _path_of(uri: str) -> Path:

@@ -96,13 +96,13 @@ def finetune(
         TrainingFailed: Training itself failed; the run is marked as failed.
     """
     manifest = read_snapshot(store, snapshot_id)
-    name, trainer = registry_name(manifest.collection), trainer_of(manifest.kind)
+    name, trainer = registry_name(manifest.collection), trainer_of(manifest.kind, manifest.medium)
     if trainer.begins_anew:
         refuse_base(options.base, manifest.kind)
         base = DetectorRef.nobody(name)
     if options.base and not is_trainable(base):
         base = keep_base(store, options.base, manifest.kind, manifest.classes)
-    recipe = recipe_for(manifest.kind, base)
+    recipe = recipe_for(manifest.kind, base, manifest.medium)
     job = options.job(snapshot_id, base.version, tiling, str(recipe) if base.is_nobody else "")
     done = experiments.finished_run(name, {JOB: job})
     if done is not None and store.has(done.data.tags["labelline.weights_key"]):

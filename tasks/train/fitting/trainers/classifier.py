@@ -53,7 +53,7 @@ class ClassifierTraining:
         split_of = {"train": "train", "val": "val" if job.chooses_epoch else "train"}
         written: Counter[str] = Counter()
         for item in job.manifest.items():
-            name, split = _class_of(item), split_of.get(item.split)
+            name, split = class_of(item), split_of.get(item.split)
             if name is None or split is None:
                 continue
             place = folder / split / class_folder(job.manifest.classes.index(name))
@@ -101,7 +101,7 @@ class ClassifierTraining:
 
     def truth(self, item: ManifestItem, classes: Sequence[str]) -> str | None:  # noqa: ARG002  (the protocol's signature)
         """Return the class of an item."""
-        return _class_of(item)
+        return class_of(item)
 
     def seen(self, tiling: TilingOptions) -> str:  # noqa: ARG002  (the protocol's signature)
         """Name the whole."""
@@ -112,7 +112,8 @@ def _side_of(tiling: TilingOptions) -> int:
     return min(tiling.tile_px, LARGEST_PX)
 
 
-def _class_of(item: ManifestItem) -> str | None:
+def class_of(item: ManifestItem) -> str | None:
+    """Return the class of an item; None: it has none."""
     return item.labels[0].class_name if item.labels else None
 
 

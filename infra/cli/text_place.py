@@ -1,0 +1,45 @@
+"""Whether a path holds texts, and where in a table they are, as it is typed."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from infra.cli.parsing import said_of
+
+if TYPE_CHECKING:
+    from tasks.intake.texts.rows import TextOptions
+
+COLUMN = typer.Option(help="Column, or field, with the texts of a CSV file, or of JSON lines; found where it can be.")
+ID_COLUMN = typer.Option(help="Column, or field, with an id of each text.")
+ENCODING = typer.Option(help="How the letters of texts are written, such as cp1252; UTF-8 where it is not given.")
+
+
+def parse_texts(
+    place: Path, label_kind: str, column: str | None, id_column: str | None, encoding: str | None
+) -> "TextOptions | None":
+    """Return where in a place the texts are; None: it holds pictures.
+
+    A file holds texts. A folder does where something is said of its texts, or where it has text files and nothing that
+    may be a picture, and labels are no boxes.
+
+    Raises:
+        typer.BadParameter: There is no such encoding.
+    """
+    given = any((column, id_column, encoding))
+    if not (place.is_file() or given or (label_kind != "boxes" and _has_texts_alone(place))):
+        return None
+    from tasks.intake.texts.rows import TextOptions
+
+    with said_of("--encoding"):
+        return TextOptions(column=column, id_column=id_column, encoding=encoding)
+
+
+def _has_texts_alone(folder: Path) -> bool:
+    from blocks.errors import BadOption
+    from tasks.intake.folders import walk_images
+
+    try:
+        return next(iter(walk_images(folder)), None) is None
+    except BadOption:
+        return next(folder.rglob("*.txt"), None) is not None
