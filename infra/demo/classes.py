@@ -2,25 +2,27 @@
 
 People label a first part with nothing to go by; a classifier is trained on that from random numbers and promoted. It
 proposes the rest, people are asked where it is unsure, and it is trained again on all of it. Both champions are
-measured on the same test pictures, those of the last snapshot.
+measured on the same test pictures, those of the last snapshot. A last part is labelled in rounds: all labels so far
+suggest, what is sure comes onto pages, and what is least sure is asked one by one.
 """
 
 import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from blocks.database.engine import open_engine, reading
-from blocks.database.tables import Batch, Snapshot
+from blocks.database.tables import Batch, Question, QuestionState, Snapshot
 from blocks.errors import LabellingError
 from blocks.frozen import Frozen
 from blocks.home import labelline_home
@@ -41,8 +43,13 @@ from infra.stack.servers.services import artifact_root, catalog_url, tracking_ur
 from infra.stack.start import start_stack
 from infra.stack.state import StackState
 from infra.stack.stop import stop_stack
+from tasks.monitor.lift.compare import Lift, lift_of
+from tasks.monitor.lift.read import read_suggested_answers
+from tasks.monitor.options import MonitorOptions
+from tasks.review.questions.queue import CONFIRM_PAGE
 from tasks.settle.effort import effort_of
 from tasks.settle.in_force import labels_in_force
+from tasks.suggest.paging.plan import RoundOptions
 from tasks.train.evaluate import evaluate
 from tasks.train.registry import champion_of, versions_of
 
@@ -53,6 +60,9 @@ if TYPE_CHECKING:
 
 COLLECTION = "demo-classes"
 PICTURES, FIRST, SEED = 300, 120, 0
+IN_ROUNDS = 240
+"""Pictures of the last part, which is labelled in rounds."""
+
 RUN_LIMIT_S = 1200.0
 
 
@@ -69,6 +79,10 @@ class ClassesReport(Frozen):
     test_items: int
     accuracy_before: float = Field(description="Of the classifier that was trained on the first part alone")
     accuracy_after: float = Field(description="Of the champion at the end, on the same test pictures")
+    pages: int = Field(description="Pages of sure items that people answered")
+    on_pages: int = Field(description="Items on these")
+    wrong_on_pages: int = Field(description="Items on these that are of another class, found or not")
+    lift: Lift = Field(description="What suggestions were worth, against answers that by lot saw none")
     wall_seconds: float
 
 
@@ -81,12 +95,14 @@ class Part:
         items: How many there are.
         detector: As a line asks for it.
         told: Who proposes, in words.
+        rounds: Where all labels so far suggest: how it is asked in rounds, after which nothing is trained.
     """
 
     place: Path
     items: int
     detector: str
     told: str
+    rounds: RoundOptions | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +178,8 @@ def drawn_vehicles(home: Path) -> ClassesDemo:
     from tasks.detect.options import TilingOptions
     from tasks.train.options import TrainOptions
 
-    numbers = {"first": range(FIRST), "rest": range(FIRST, PICTURES)}
+    rest, more = range(FIRST, PICTURES), range(PICTURES, PICTURES + IN_ROUNDS)
+    numbers = {"first": range(FIRST), "rest": rest, "more": more}
     drawn = {part: draw_portraits(home / part, some, SEED).pictures for part, some in numbers.items()}
     line = LineOptions(
         collection=COLLECTION,
@@ -175,8 +192,9 @@ def drawn_vehicles(home: Path) -> ClassesDemo:
     parts = (
         Part(home / "first", FIRST, "champion", "no model"),
         Part(home / "rest", PICTURES - FIRST, "champion", "the champion's proposals"),
+        Part(home / "more", IN_ROUNDS, "suggest", "pages in rounds", RoundOptions(page_size=24, singles=24)),
     )
-    world = KnownWorld({**drawn["first"], **drawn["rest"]}, CLASSES)
+    world = KnownWorld({id_: known for some in drawn.values() for id_, known in some.items()}, CLASSES)
     return ClassesDemo(line, parts, world, "pictures", "drawn vehicles")
 
 
@@ -188,12 +206,14 @@ def run_parts(state: StackState, client: "SyncPrefectClient", demo: ClassesDemo,
             took = start_run(client, deployed_as("intake"), folder=str(part.place), collection=demo.collection).id
             wait_for_run(client, took, RUN_LIMIT_S)
             tell(f"took in {part.items} {demo.noun}")
-            line = demo.line.model_copy(update={"batch_size": part.items, "detector": part.detector})
+            changes = {"batch_size": part.items, "detector": part.detector, "rounds": part.rounds}
+            line = demo.line.model_copy(update=changes)
             labelled = start_run(client, deployed_as("label"), line=line.model_dump(mode="json")).id
-            wait_for_run(client, labelled, RUN_LIMIT_S, meanwhile=people.check)
+            wait_for_run(client, labelled, RUN_LIMIT_S * (2 if part.rounds else 1), meanwhile=people.check)
             tell(f"labelled {part.items} {demo.noun} with {part.told}: {people.report.answers} answers so far")
-            wait_for_triggered_run(client, "retrain", labelled, RUN_LIMIT_S)
-            tell("trained")
+            if not part.rounds:
+                wait_for_triggered_run(client, "retrain", labelled, RUN_LIMIT_S)
+                tell("trained")
 
 
 def read_report(state: StackState, demo: ClassesDemo) -> ClassesReport:
@@ -214,6 +234,8 @@ def read_report(state: StackState, demo: ClassesDemo) -> ClassesReport:
     efforts = [effort_of(engine, batch.id, batch.detector or "", "") for batch in batches]
     labels = labels_in_force(engine, list(demo.world.pictures), demo.collection)
     said = {item_id: [label.class_name for label in mine] for item_id, mine in labels.items()}
+    shown = pages_answered(engine, [batch.id for batch in batches])
+    true = {item_id: picture.class_name for item_id, picture in demo.world.pictures.items()}
     return ClassesReport(
         items=len(demo.world.pictures),
         labels=sum(len(names) for names in said.values()),
@@ -225,8 +247,23 @@ def read_report(state: StackState, demo: ClassesDemo) -> ClassesReport:
         test_items=after.items,
         accuracy_before=round(before.number("accuracy"), 4),
         accuracy_after=round(after.number("accuracy"), 4),
+        pages=len(shown),
+        on_pages=sum(len(page["crops"]) for page in shown),
+        wrong_on_pages=sum(true[crop["item_id"]] != page["class_name"] for page in shown for crop in page["crops"]),
+        lift=lift_of(read_suggested_answers(engine, demo.collection), MonitorOptions()),
         wall_seconds=0.0,
     )
+
+
+def pages_answered(engine: Engine, batch_ids: Sequence[str]) -> list[Mapping[str, Any]]:
+    """Return the payloads of the pages of some batches that somebody answered."""
+    query = select(Question.payload).where(
+        Question.queue == CONFIRM_PAGE,
+        col(Question.batch_id).in_(batch_ids),
+        Question.state == QuestionState.ANSWERED.value,
+    )
+    with reading(engine) as session:
+        return list(session.exec(query).all())
 
 
 def report_table(report: ClassesReport, demo: ClassesDemo) -> Table:
@@ -238,6 +275,8 @@ def report_table(report: ClassesReport, demo: ClassesDemo) -> Table:
         ("labels", f"{report.labels}", f"of {report.items} {demo.noun}; {report.labels_right} are right"),
         ("questions answered", f"{report.questions_answered}", f"of {report.items} {demo.noun}"),
         ("human time", in_hours(report.human_seconds), f"{in_hours(report.human_seconds_manual)}: {spared:.0%} spared"),
+        ("on pages", f"{report.on_pages}", f"{report.pages} pages; {report.wrong_on_pages} of another class"),
+        ("suggestions", report.lift.verdict, f"{report.lift.shown} answers saw one, {report.lift.blind} by lot none"),
         ("accuracy", accuracy, f"on {report.test_items} test {demo.noun}, after the first part and at the end"),
         ("wall time", f"{report.wall_seconds:.0f} s", f"{report.models} models trained"),
     ):

@@ -40,6 +40,8 @@ from tasks.monitor.cost.ledger import Ledger
 from tasks.monitor.cost.ledger_page import ledger_page, overview_page
 from tasks.monitor.cost.machines import MachineTime, training_times
 from tasks.monitor.cost.spent import read_spent
+from tasks.monitor.lift import report as lift_report
+from tasks.monitor.lift.page import LiftReport, lift_page, lift_plot
 from tasks.monitor.options import MonitorOptions
 from tasks.monitor.page import monitor_page
 from tasks.monitor.plots import monitor_plot
@@ -100,6 +102,19 @@ def compare_with_people(collection: str, options: MonitorOptions, plugs: str = "
     for alarm in found.alarms:
         log.warning("%s: %s", collection, alarm)
     log.info("%s: %d items judged blind, %d with proposals", collection, found.items_blind, found.items_shown)
+    return found
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
+def show_lift(collection: str, options: MonitorOptions, plugs: str = "local") -> LiftReport:
+    """Show what suggested classes are worth to people; a class of which no lift is shown is quiet from now on."""
+    engine = open_catalog(plugs)
+    found = lift_report.measure_lift(engine, collection, options)
+    if found.whole.shown:
+        page = lift_page(found, lift_report.why_quiet(engine, collection), lift_plot(found))
+        create_markdown_artifact(page, artifact_key("lift", collection), "What suggestions are worth")
+    log.info("%s: %d answers with suggestions, %d without, quiet: %s", collection, found.whole.shown, found.whole.blind,
+             ", ".join(found.quiet) or "none")  # fmt: skip
     return found
 
 

@@ -27,7 +27,7 @@ from tasks.triage.audit import sample_size
 
 SINGLE_S, GLANCE_S, PAGE_S, CLICK_S, OVERLOOKED = 1.5, 0.4, 1.0, 1.0, 0.2
 ITEMS, LOTS = 2_000, (11, 12)
-OPTIONS = RoundOptions(least_chance=0.96, first=40, singles=10, page_size=48)
+OPTIONS = RoundOptions(least_chance=0.93, first=40, singles=10, page_size=48)
 BLIND_SHARE = 0.02
 LEARNER = "kernel-ridge"
 
