@@ -44,7 +44,7 @@ class SuggestedAnswer:
     seconds: float | None
 
 
-class Interval(Frozen):
+class Compared(Frozen):
     """A difference or a share with the ends of its 95 % interval."""
 
     value: float
@@ -62,15 +62,15 @@ class Lift(Frozen):
     of: str = Field(description="A class, a person, or `all`")
     shown: int = Field(description="Answers that saw a suggestion")
     blind: int = Field(description="Answers that by lot saw none")
-    seconds_ratio: Interval | None = Field(default=None, description="Seconds an answer, shown over blind")
-    error_change: Interval | None = Field(default=None, description="Share of wrong answers, shown less blind")
-    followed: Interval | None = Field(
+    seconds_ratio: Compared | None = Field(default=None, description="Seconds an answer, shown over blind")
+    error_change: Compared | None = Field(default=None, description="Share of wrong answers, shown less blind")
+    followed: Compared | None = Field(
         default=None,
         description="Share of answers that say what is suggested, shown less blind",
     )
     wrong_suggestions: int = Field(default=0, description="Shown suggestions that were wrong")
-    taken_over: Interval | None = Field(default=None, description="Share of these that was taken over")
-    anchoring: Interval | None = Field(
+    taken_over: Compared | None = Field(default=None, description="Share of these that was taken over")
+    anchoring: Compared | None = Field(
         default=None, description="The same share, less that of blind answers which fell for the same wrong class alone"
     )
     verdict: Verdict = "not enough evidence"
@@ -171,8 +171,8 @@ def _interval(
     compare: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]],
     options: MonitorOptions,
     rng: np.random.Generator,
-) -> Interval:
+) -> Compared:
     """Return a comparison of two means with a bootstrap interval that resamples answers of either side."""
     means = [side[rng.integers(0, len(side), (options.resamples, len(side)))].mean(axis=1) for side in (one, other)]
     low, high = np.percentile(compare(*means), [2.5, 97.5])
-    return Interval(value=float(compare(one.mean(), other.mean())), low=float(low), high=float(high))
+    return Compared(value=float(compare(one.mean(), other.mean())), low=float(low), high=float(high))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from blocks.frozen import Frozen
-from tasks.monitor.lift.compare import Interval, Lift
+from tasks.monitor.lift.compare import Compared, Lift
 from tasks.monitor.plots import BLUE, MOST_CLASSES, ORANGE, figure_uri
 from tasks.triage.summary import escape_cell, table
 
@@ -78,7 +78,7 @@ def lift_plot(report: LiftReport) -> str | None:
     return figure_uri(figure)
 
 
-def _bars(axes: Any, title: str, intervals: Sequence[Interval | None], even: float, colour: str) -> None:
+def _bars(axes: Any, title: str, intervals: Sequence[Compared | None], even: float, colour: str) -> None:
     axes.set_title(title, fontsize=9)
     axes.axvline(even, color="grey", lw=0.8, ls="--")
     for place, one in enumerate(intervals):
