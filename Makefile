@@ -43,7 +43,7 @@ browser:
 demo: setup ## Draw parking lots and run the whole line on them (KEEP=1: servers stay up; DRAWING=corners: by dragging)
 	$(BIN)/labelline demo $(if $(KEEP),--keep) $(if $(DRAWING),--drawing $(DRAWING))
 
-demo-classes: setup ## Give each of 300 drawn pictures one class: from no model to a champion that proposes (KEEP=1)
+demo-classes: setup ## Give each of 540 drawn pictures one class: from no model to a champion, and on to pages in rounds (KEEP=1)
 	$(BIN)/python -m infra.demo.classes $(if $(KEEP),--keep)
 
 demo-text: setup ## Give each of 400 texts one class, from a CSV file to a champion (KEEP=1; DRAWN=1: of a grammar, also where news are)
