@@ -117,6 +117,9 @@ bench-anomalies: setup .venv-anomalib/installed ## Flawed surfaces beside anomal
 bench-formats: setup .venv-datumaro/installed ## Round trips of 100,000 labels in every format, and what others read of it
 	$(BIN)/python -m tests.bench.formats
 
+bench-score: setup ## POST /score beside `mlflow models serve` of the same network, at 1, 8 and 64 callers (4 minutes)
+	$(BIN)/python -m tests.bench.score
+
 bench-suggest: setup ## Suggested classes after few labels, and minutes to label in pages, on pictures and texts (half an hour; LABELLINE_DATA, or ../shared/data)
 	$(BIN)/python -m tests.bench.suggest
 	$(BIN)/python -m tests.bench.unlabelled
