@@ -93,7 +93,7 @@ def measure(folder: Path, rounds: int, seconds: float, epochs: int) -> dict[str,
                     spent[server] += asked.seconds
             found = {server: _speed(waited[server], spent[server]) for server in waited}
             by_callers[callers] = found
-            print(_line(callers, found))
+            print(_line(callers, found), flush=True)
     return {
         "callers": {
             str(number): {name: asdict(one) for name, one in found.items()} for number, found in by_callers.items()
