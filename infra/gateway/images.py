@@ -71,6 +71,8 @@ def image_routes(pictures: ItemPictures, link_secret: str) -> APIRouter:
             item = pictures.find_item(item_id)
             if item is None:
                 raise LinkRefused(404, "no such item")
+            if item.is_text:
+                raise LinkRefused(404, "the item is a text, which stands in its questions: there is no picture of it")
             return _show(pictures, item, *shown, request.headers.get("if-none-match", ""))
         except LinkRefused as refusal:
             return _refuse(refusal.status, str(refusal))

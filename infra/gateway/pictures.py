@@ -22,6 +22,7 @@ from blocks.storage.stores import Store
 from infra.gateway.cache import SizedCache
 from tasks.intake.decoding.budget import DECODING, widest_bytes
 from tasks.intake.images import decode_upright, encode_jpeg
+from tasks.intake.texts.text_items import MEDIA_TYPE
 
 RENDERED_BYTES = 64_000_000
 DECODED_BYTES = 200_000_000
@@ -55,6 +56,11 @@ class KnownItem:
     height: int
     size_bytes: int
 
+    @property
+    def is_text(self) -> bool:
+        """Whether there is no picture of it."""
+        return self.media_type == MEDIA_TYPE
+
 
 class ItemPictures:
     """Items of one catalogue and store, as pictures.
@@ -80,7 +86,9 @@ class ItemPictures:
                 row = session.get(Item, item_id)
             if row is None:
                 return None
-            known = KnownItem(row.id, row.key, row.media_type, row.plain, row.width, row.height, row.size_bytes)
+            known = KnownItem(
+                row.id, row.key, row.media_type, row.plain, row.width or 0, row.height or 0, row.size_bytes
+            )
             self._known.keep(item_id, known)
         return known
 

@@ -14,13 +14,14 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from blocks.database.engine import reading, upsert, writing
-from blocks.database.tables import Batch, BatchItem, Item, Label, Outcome, Proposal, utc_now
+from blocks.database.tables import Batch, BatchItem, Item, Label, Outcome, Proposal, Source, utc_now
 from blocks.errors import BadOption
 from blocks.storage.stores import FolderStore
 from infra.gateway.gallery.app import Gallery, filter_of, gallery_app
 from infra.gateway.gallery.kept import Remembered
 from infra.gateway.pictures import ItemPictures
 from infra.stack.doors.guard import guard
+from tasks.intake.texts.text_items import keep_text
 from tasks.monitor.gallery.facts import read_facts
 from tasks.monitor.gallery.filters import Filter, first_pictures, pictures_of
 from tasks.monitor.gallery.shown import picture_page
@@ -91,6 +92,25 @@ def test_a_grid_shows_each_picture_with_its_labels(client: httpx.Client, ids: li
     assert "<b>" not in page
     assert "4 labels" in page
     assert "waits" in page
+
+
+def test_texts_are_cards_with_what_they_say_and_never_markup(
+    client: httpx.Client, engine: Engine, store: FolderStore
+) -> None:
+    text = "<script>alert(1)</script>\nשלום 👍🏽"
+    item = keep_text(store, text, "letter", "letter")
+    with writing(engine) as session:
+        upsert(session, Item, [item.model_dump()])
+        upsert(session, Batch, [{"id": "t1", "collection": "letters"}])
+        upsert(session, Source, [{"collection": "letters", "uri": "file:///l", "item_id": item.id, "state": "taken"}])
+        upsert(session, BatchItem, [{"batch_id": "t1", "item_id": item.id, "position": 0}])
+    grid = shown(client, "pictures", collection="letters")
+    page = shown(client, "picture", collection="letters", item=item.id)
+    for html in (grid, page):
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;\nשלום 👍🏽" in html
+        assert f"/thumbs/{item.id}" not in html
+        assert f"/images/{item.id}" not in html
+    assert client.get(f"/gallery/thumbs/{item.id}", auth=LOGIN).status_code == 410
 
 
 def test_a_thumbnail_is_a_small_picture(client: httpx.Client, ids: list[str]) -> None:

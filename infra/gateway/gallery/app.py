@@ -16,16 +16,17 @@ from jinja2 import Environment, PackageLoader
 from pydantic import ValidationError
 from sqlalchemy import Engine
 
-from blocks.errors import BadOption, CatalogUnavailable
+from blocks.errors import BadInput, BadOption, CatalogUnavailable, ObjectMissing, StoreUnavailable
 from blocks.storage.links import signature_of
 from infra.gateway.gallery.kept import Remembered
 from infra.gateway.gallery.thumbs import Thumbs
 from infra.gateway.images import ITEM_ID, OUT_OF_REACH, told_of
 from infra.gateway.pictures import ItemPictures
+from tasks.intake.texts.text_items import read_text
 from tasks.monitor.collections import CollectionProgress, read_collections
 from tasks.monitor.gallery.facts import Facts, read_facts
 from tasks.monitor.gallery.filters import Filter, first_pictures, pictures_of
-from tasks.monitor.gallery.shown import picture_page, thumbnails
+from tasks.monitor.gallery.shown import Thumbnail, picture_page, thumbnails
 
 PAGE_SIZE = 60
 
@@ -43,6 +44,10 @@ COLOURS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#f
 """Of classes, in the order of their names: Okabe and Ito's palette, which colour-blind people can tell apart."""
 
 
+ON_CARD, ON_PAGE = 400, 100_000
+"""Characters of a text that are shown."""
+
+
 class Gallery:
     """Pages about the collections of one catalogue.
 
@@ -55,6 +60,7 @@ class Gallery:
 
     def __init__(self, engine: Engine, pictures: ItemPictures, link_secret: str, label_studio: str) -> None:
         self._engine, self._secret, self._label_studio = engine, link_secret, label_studio
+        self._store = pictures.store
         self.thumbs = Thumbs(pictures)
         self._facts: Remembered[Facts] = Remembered(most=MOST_COLLECTIONS)
         self._orders: Remembered[list[str]] = Remembered()
@@ -91,6 +97,7 @@ class Gallery:
             progress=progress,
             wanted=wanted,
             pictures=shown,
+            texts=self._texts(shown, ON_CARD),
             count=count,
             page=page,
             last=last,
@@ -112,6 +119,7 @@ class Gallery:
             "picture.html",
             progress=progress,
             one=found,
+            text=self._texts([found.picture], ON_PAGE).get(item_id),
             image=f"/images/{item_id}?signature={signature_of(self._secret, item_id, None)}",
             before=ids[at - 1] if at else None,
             after=ids[at + 1] if at is not None and at + 1 < len(ids) else None,
@@ -122,6 +130,17 @@ class Gallery:
             colours=self._colours(progress),
             label_studio=self._label_studio,
         )
+
+    def _texts(self, shown: Sequence[Thumbnail], characters: int) -> dict[str, str]:
+        """Return the beginnings of the texts among some items; of one that cannot be read, why."""
+        said = {}
+        for one in shown:
+            if one.text_key is not None:
+                try:
+                    said[one.item_id] = read_text(self._store, one.text_key)[:characters]
+                except (BadInput, ObjectMissing, StoreUnavailable) as error:
+                    said[one.item_id] = f"({error})"
+        return said
 
     def _read_all(self) -> list[CollectionProgress]:
         found = read_collections(self._engine)

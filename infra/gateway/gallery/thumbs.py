@@ -40,6 +40,8 @@ class Thumbs:
         item = self._pictures.find_item(item_id)
         if item is None:
             raise ObjectMissing(f"no item {item_id[:12]!r}: it may have been deleted")
+        if item.is_text:
+            raise ObjectMissing(f"item {item_id[:12]!r} is a text: there is no picture of it")
         with DECODING.room(widest_bytes(item.width, item.height, item.size_bytes)):
             image = decode_upright(self._pictures.store.get(item.key))
             scale = min(1.0, SIDE_PX / max(image.shape[:2]))

@@ -24,6 +24,7 @@ from blocks.frozen import Frozen
 from blocks.shapes import Bounds
 from tasks.detect.options import SHOW_SCORE
 from tasks.detect.refs import NOBODY
+from tasks.intake.texts.text_items import is_text
 from tasks.settle.in_force import labels_in_force
 
 
@@ -47,6 +48,8 @@ class Thumbnail(Frozen):
     settled: bool
     set_aside: str | None
     labels: tuple[Mark, ...]
+    text_key: str | None = None
+    """Where in the object store a text is; None: it is a picture."""
 
 
 class Event(Frozen):
@@ -95,6 +98,7 @@ def _thumbnail(item: Item, place: BatchItem, labels: Sequence[Label]) -> Thumbna
         size_wh=(item.width or 1, item.height or 1),
         settled=place.settled_at is not None,
         set_aside=place.set_aside,
+        text_key=item.key if is_text(item) else None,
         labels=tuple(Mark(class_name=label.class_name, box_px=_box(label), origin=label.origin) for label in labels),
     )
 
