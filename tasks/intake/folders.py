@@ -149,18 +149,18 @@ def take_in(
         folder: Below which the paths that `sequence_of` sees begin; None for each file's own folder.
 
     Raises:
-        BadOption: The pattern is no regular expression.
+        BadOption: The pattern is no regular expression, or the collection is one of texts.
         StoreUnavailable: The store cannot be reached or written.
         CatalogUnavailable: The catalogue cannot be written.
     """
     if sequence_pattern:
         compile_pattern(sequence_pattern)
-    refuse_other_medium(engine, collection, "pictures")
     root = folder.resolve() if folder else None
     report = IntakeReport()
     remaining = iter(paths)
     with ThreadPoolExecutor(THREADS, thread_name_prefix="intake") as pool:
         while chunk := {uri_of(path): path for path in islice(remaining, CHUNK)}:
+            refuse_other_medium(engine, collection, "pictures")
             seen_at = utc_now()
             known = known_sources(engine, collection, list(chunk))
             names = [_relative(path, root) for path in chunk.values()]

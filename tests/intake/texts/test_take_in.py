@@ -99,6 +99,7 @@ def test_a_collection_has_texts_or_pictures_and_not_both(folder: Path, engine: E
     take(engine, store, folder)
     with pytest.raises(BadOption, match="'lots' has texts, and these are pictures"):
         take_in(engine, store, "lots", find_images(folder))
+    assert take_in(engine, store, "lots", []) == IntakeReport()
     take_in(engine, store, "seen", find_images(folder))
     with pytest.raises(BadOption, match="'seen' has pictures, and these are texts"):
         take_in_texts(engine, store, "seen", [], PLAIN)
