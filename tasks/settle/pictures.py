@@ -11,11 +11,12 @@ from sqlmodel import col, select
 
 from blocks.database.engine import reading
 from blocks.database.tables import Batch, BatchItem, Item, Label, Outcome, Proposal, Route, Verdict
-from blocks.errors import ImageTooLarge, ObjectMissing, UnreadableImage
+from blocks.errors import ImageTooLarge, ObjectMissing, UnreadableImage, UnreadableText
 from blocks.shapes import Bounds
 from blocks.storage.stores import Store
 from tasks.detect.refs import Scope
 from tasks.intake.images import read_item
+from tasks.intake.texts.text_items import is_text, read_text
 from tasks.kinds.boxes.kind import draw_edges
 from tasks.kinds.geometry import bounds_of
 from tasks.settle.in_force import labels_in_force
@@ -49,6 +50,9 @@ ROUTE_WORDS = {
     Route.IMPORT.value: "came in with its labels",
 }
 
+CHARACTERS_SHOWN = 500
+"""Of a text."""
+
 LEGEND = "Each picture twice: what the detector proposed, and what is settled. What colours mean stands under each."
 
 
@@ -73,6 +77,9 @@ def pictures_markdown(engine: Engine, store: Store, scope: Scope, count: int = 3
     parts = [f"## Some images of batch {escape_cell(scope.batch_id)}", LEGEND]
     for item, route in items_to_show(engine, scope.batch_id, count):
         parts.append(f"### {escape_cell(item.name)} ({ROUTE_WORDS[route]})")
+        if is_text(item):
+            parts.append(_text_with_labels(engine, store, item))
+            continue
         try:
             image = read_item(store, item.key)
         except (UnreadableImage, ImageTooLarge, ObjectMissing) as error:
@@ -85,6 +92,17 @@ def pictures_markdown(engine: Engine, store: Store, scope: Scope, count: int = 3
             parts += [f"**{what.capitalize()}**", f"![{what}]({jpeg_data_uri(draw_with_legend(image, groups))})"]
         del image  # before the next one is decoded
     return "\n\n".join(parts if len(parts) > 2 else [*parts, "No item of this batch was triaged."])
+
+
+def _text_with_labels(engine: Engine, store: Store, item: Item) -> str:
+    """Return the beginning of a text, as code: nothing in it is Markdown or HTML; and what is settled about it."""
+    try:
+        text = read_text(store, item.key)[:CHARACTERS_SHOWN]
+    except (UnreadableText, ObjectMissing) as error:
+        return f"No text: {escape_cell(str(error))}"
+    quoted = "\n".join(f"    {line}" for line in text.splitlines())
+    names = [label.class_name for label in labels_in_force(engine, [item.id])[item.id]]
+    return f"{quoted}\n\n**Labels**: {escape_cell(', '.join(names) or 'none')}"
 
 
 def items_to_show(engine: Engine, batch_id: str, count: int) -> list[tuple[Item, str]]:
