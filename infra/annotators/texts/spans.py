@@ -75,6 +75,7 @@ def answer_spans(
     text, classes = question.text or "", question.desk.classes
     shown, _ = sort_spans(question.regions, text, classes, (), "any")
     marking = _Marking(text, classes, rng, watch)
+    watch.read(text)
     watch.verify(len(shown))
     there = [span for span in truth if span.class_name in classes]
     partner = _partners(there, shown)

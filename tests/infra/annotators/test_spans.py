@@ -50,7 +50,7 @@ def test_who_never_errs_leaves_the_truth_whatever_is_shown(seed: int) -> None:
     for shown in ([], right, wrong, [*right, *nothing_there]):
         said, acts, seconds = said_by(1.0, seed, shown)
         assert said == set(truth)
-        assert seconds > 0 or not (truth or shown)
+        assert seconds > 0  # also where nothing is marked: the text was read
         if shown == right:
             assert acts == {"kept": len(truth), "changed": 0, "added": 0, "deleted": 0}
     assert acts["deleted"] == 1
