@@ -1,7 +1,6 @@
 """All that `label` and `retrain` can know to be wrong before anything is written, said where the person sits."""
 
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -67,8 +66,8 @@ def check_detector(
     from tasks.train.meant import MeantDetector, find_meant
 
     if asked := asked_of(request.detector):
-        if asked.weights:
-            embedder_of_weights(Path(asked.weights), version_of(Path(asked.weights)))
+        if asked.file is not None:
+            embedder_of_weights(asked.file, version_of(asked.file))
         taught = f"what the labels of {request.collection} teach ({asked}), and nobody before two classes have some"
         return MeantDetector(NOBODY, taught, ()), [f"detector: {taught}"]
     imported = find_imported(engine, request.collection, request.detector)

@@ -13,13 +13,28 @@ SUGGEST = "suggest"
 class AskedFor:
     """What is meant by `suggest`, `suggest:LEARNER`, `suggest:WEIGHTS` or `suggest:LEARNER:WEIGHTS`.
 
+    In place of weights there may be the name of an embedder.
+
     Attributes:
         learner: By name.
-        weights: The path of a file whose network makes the vectors; empty: the champion, where there is one.
+        weights: The path of a file whose network makes the vectors, or an embedder by name; empty: the champion, where
+            there is one.
     """
 
     learner: str
     weights: str
+
+    @property
+    def is_embedder(self) -> bool:
+        """Whether what stands for weights is the name of an embedder that comes with the installation."""
+        from tasks.suggest.embedders.registry import EMBEDDERS
+
+        return self.weights in EMBEDDERS
+
+    @property
+    def file(self) -> Path | None:
+        """The weights that are meant; None: none are."""
+        return Path(self.weights) if self.weights and not self.is_embedder else None
 
     def __str__(self) -> str:
         return ":".join(part for part in (SUGGEST, self.learner, self.weights) if part)
@@ -34,10 +49,11 @@ def asked_of(spec: str) -> AskedFor | None:
     name, _, rest = spec.partition(":")
     if name != SUGGEST:
         return None
+    from tasks.suggest.embedders.registry import EMBEDDERS
     from tasks.suggest.learners.registry import DEFAULT, learner_named
 
     learner, _, weights = rest.partition(":")
-    if "/" in learner or Path(learner).suffix:
+    if "/" in learner or Path(learner).suffix or learner in EMBEDDERS:
         learner, weights = DEFAULT, rest
     learner_named(learner or DEFAULT)
     return AskedFor(learner or DEFAULT, weights)

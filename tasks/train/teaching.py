@@ -29,6 +29,7 @@ from tasks.settle.in_force import is_in_force
 from tasks.suggest.asked_for import SUGGEST, AskedFor, asked_of, check_suggested
 from tasks.suggest.embedders.kept import Vector
 from tasks.suggest.embedders.protocol import Embedder
+from tasks.suggest.embedders.registry import EMBEDDERS
 from tasks.suggest.embedders.text_axes import axes_of_texts, key_of_axes
 from tasks.suggest.space import Space
 from tasks.suggest.taught import Taught, version_of_bytes
@@ -85,16 +86,16 @@ def find_taught(
     if batch_id is None and len(set(labels.values())) < 2:
         logger.info("%s: nobody suggests before two classes have a label (%d labels)", collection, len(labels))
         return DetectorRef.nobody(SUGGEST)
-    texts = medium_of_collection(engine, collection) == "texts"
-    network = (
-        _axes_of_texts(engine, store, collection, asked)
-        if texts
-        else _stored(store, Path(asked.weights))
-        if asked.weights
-        else registry.resolve_detector(experiments, store, collection, registry.CHAMPION, kind)
-    )
-    if texts and network.is_nobody:
-        return network
+    if medium_of_collection(engine, collection) == "texts":
+        network = _axes_of_texts(engine, store, collection, asked)
+        if network.is_nobody:
+            return network
+    elif asked.file is not None:
+        network = _stored(store, asked.file)
+    elif asked.is_embedder:
+        network = DetectorRef.nobody(asked.weights)
+    else:
+        network = registry.resolve_detector(experiments, store, collection, registry.CHAMPION, kind)
     unlabelled = [*(items_of(engine, batch_id, 0, FROM_BATCH) if batch_id else []), *others]
     taught = _teach(engine, store, collection, labels, unlabelled, asked, network)
     return _keep(store, taught, SUGGEST) if taught else DetectorRef.nobody(SUGGEST)
@@ -148,7 +149,7 @@ def _teach(
     asked: AskedFor,
     network: DetectorRef,
 ) -> Taught | None:
-    embedder = embedder_of(store, network)
+    embedder = EMBEDDERS[asked.weights] if asked.is_embedder else embedder_of(store, network)
     taken = _vectors(engine, store, _items(engine, list(labels)), embedder)
     rest = _vectors(engine, store, others, embedder)
     try:

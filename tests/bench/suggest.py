@@ -25,7 +25,7 @@ from blocks.errors import UnreadableImage
 from tasks.detect.backends.safe_weights import version_of
 from tasks.detect.proposers.suggested import embedder_of_weights
 from tasks.intake.images import Pixels
-from tasks.suggest.embedders.looks import Looks
+from tasks.suggest.embedders.registry import EMBEDDERS
 from tasks.suggest.embedders.texts import TextEmbedder
 from tasks.suggest.learners.registry import DEFAULT, LEARNERS
 from tasks.suggest.space import Space
@@ -86,7 +86,7 @@ def own_vectors(folder: Path, weights: Path) -> dict[str, list[float]] | None:
     paths = [(path, at) for each in folders for at, path in enumerate(sorted(each.iterdir()))]
     names, place = np.array([path.parent.name for path, _ in paths]), np.array([at for _, at in paths])
     accuracies = {}
-    for embedder in (Looks(), embedder_of_weights(weights, version_of(weights))):
+    for embedder in (*EMBEDDERS.values(), embedder_of_weights(weights, version_of(weights))):
         fitted = [embedder.fit(read_picture(path)) for path, _ in paths]
         vectors = np.concatenate([embedder.embed(fitted[at : at + 32]) for at in range(0, len(fitted), 32)])
         space = Space.of(embedder.name, vectors)

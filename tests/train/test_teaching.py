@@ -30,6 +30,8 @@ from tasks.review.drafts.line_queue import draft_questions
 from tasks.settle.labels import settle
 from tasks.settle.report import SettleReport
 from tasks.suggest.asked_for import AskedFor, asked_of
+from tasks.suggest.embedders import registry as embedders
+from tasks.suggest.embedders.looks import Looks
 from tasks.suggest.taught import Taught
 from tasks.train.registry import resolve_detector
 from tasks.train.steps import choose_detector
@@ -108,6 +110,12 @@ def draw(folder: Path, count: int) -> list[Path]:
         paths.append(folder / f"{number:04d}-{name}-0.png")
         cv2.imwrite(str(paths[-1]), np.asarray(np.clip(np.array(COLOURS[name]) + noise, 0, 255), dtype=np.uint8))
     return paths
+
+
+@pytest.fixture(autouse=True)
+def quick_to_look(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    """Colours are told apart without a network, which would take half the time of all tests here."""
+    monkeypatch.setattr(embedders, "DEFAULT", Looks())
 
 
 @pytest.fixture
@@ -248,6 +256,8 @@ def test_weights_that_cannot_be_used_are_refused_before_anything_is_kept(line: L
         ("suggest:arow", "arow", ""),
         ("suggest:net.pt", "ridge-lda", "net.pt"),
         ("suggest:/a/b", "ridge-lda", "/a/b"),
+        ("suggest:looks-1", "ridge-lda", "looks-1"),
+        ("suggest:arow:looks-1", "arow", "looks-1"),
         ("suggest:arow:/a/n.onnx", "arow", "/a/n.onnx"),
     ],
 )
@@ -255,6 +265,19 @@ def test_learner_and_weights_are_told_apart(spec: str, learner: str, weights: st
     assert asked_of(spec) == AskedFor(learner, weights)
     assert asked_of(str(AskedFor(learner, weights))) == AskedFor(learner, weights)
     assert asked_of("suggested") is None
+
+
+def test_an_embedder_is_asked_for_by_its_name_also_where_there_is_a_champion(line: Line, tmp_path: Path) -> None:
+    line.run("b1")
+    weights = save_colour_classifier(tmp_path / "colours.pt")
+    resolve_detector(line.experiments, line.store, "hues", str(weights), "classes")
+    for asked, name in (("suggest:looks-1", "looks-1"), ("suggest:arow:looks-1", "looks-1")):
+        ref = line.learn(spec=asked)
+        assert ref is not None
+        taught = Taught.from_bytes(line.store.get(ref.weights_key), ref.version)
+        assert (taught.space.embedder, taught.network_key) == (name, "")
+    line.look(open_batch(line.engine, "b2", "hues", SIZE), ref)
+    assert line.counts.proposals == SIZE
 
 
 @pytest.mark.parametrize("learner", ["arow", "nearest-mean"])

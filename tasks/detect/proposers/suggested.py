@@ -165,7 +165,7 @@ def _read(
 
 
 def embedder_of(store: Store, network: DetectorRef) -> Embedder:
-    """Return what makes vectors: the features of a network in the store; without one, how pictures look.
+    """Return what makes vectors: the features of a network in the store; without one, the default.
 
     Raises:
         BadWeights: The file is missing, corrupt, or not the one that the reference names.
