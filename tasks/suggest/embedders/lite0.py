@@ -30,7 +30,7 @@ MIDDLE, WIDTH = 127.0, 128.0
 """Pixels are shown as (value − MIDDLE) / WIDTH."""
 
 
-class Stage(NamedTuple):
+class StageOfBlocks(NamedTuple):
     """Blocks of one width: how many, the side of their filters, the first one's stride, and channels."""
 
     blocks: int
@@ -41,13 +41,13 @@ class Stage(NamedTuple):
 
 
 STAGES = (
-    Stage(1, 3, 1, 1, 16),
-    Stage(2, 3, 2, 6, 24),
-    Stage(2, 5, 2, 6, 40),
-    Stage(3, 3, 2, 6, 80),
-    Stage(3, 5, 1, 6, 112),
-    Stage(4, 5, 2, 6, 192),
-    Stage(1, 3, 1, 6, 320),
+    StageOfBlocks(1, 3, 1, 1, 16),
+    StageOfBlocks(2, 3, 2, 6, 24),
+    StageOfBlocks(2, 5, 2, 6, 40),
+    StageOfBlocks(3, 3, 2, 6, 80),
+    StageOfBlocks(3, 5, 1, 6, 112),
+    StageOfBlocks(4, 5, 2, 6, 192),
+    StageOfBlocks(1, 3, 1, 6, 320),
 )
 EPSILON = 1e-3
 """Of the normalisation, as in training."""
@@ -88,7 +88,7 @@ class Lite0:
             return np.asarray(features.cpu().numpy(), dtype=np.float32)
 
     @cached_property
-    def _filters(self) -> "list[Filter]":
+    def _filters(self) -> "list[Convolution]":
         import torch
 
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -113,7 +113,7 @@ def read_weights() -> "dict[str, torch.Tensor]":
     return tensors
 
 
-class Filter(NamedTuple):
+class Convolution(NamedTuple):
     """One convolution, with the normalisation behind it folded in.
 
     Attributes:
@@ -135,7 +135,7 @@ class Filter(NamedTuple):
     closes: bool = False
 
 
-def filters_of(weights: "dict[str, torch.Tensor]") -> "list[Filter]":
+def filters_of(weights: "dict[str, torch.Tensor]") -> "list[Convolution]":
     """Return the convolutions in the order in which a picture goes through them."""
     filters = [_folded(weights, "_conv_stem", "_bn0", stride=2)]
     number = 0
@@ -152,16 +152,16 @@ def filters_of(weights: "dict[str, torch.Tensor]") -> "list[Filter]":
     return [*filters, _folded(weights, "_conv_head", "_bn1")]
 
 
-def _folded(weights: "dict[str, torch.Tensor]", filters: str, normal: str, **kind: Any) -> Filter:
+def _folded(weights: "dict[str, torch.Tensor]", filters: str, normal: str, **kind: Any) -> Convolution:
     import torch
 
     scale = weights[f"{normal}.weight"] / torch.sqrt(weights[f"{normal}.running_var"] + EPSILON)
     kernel = weights[f"{filters}.weight"] * scale[:, None, None, None]
     shift = weights[f"{normal}.bias"] - weights[f"{normal}.running_mean"] * scale
-    return Filter(kernel.contiguous(memory_format=torch.channels_last), shift, **kind)
+    return Convolution(kernel.contiguous(memory_format=torch.channels_last), shift, **kind)
 
 
-def look(filters: "Sequence[Filter]", shown: "torch.Tensor") -> "torch.Tensor":
+def look(filters: "Sequence[Convolution]", shown: "torch.Tensor") -> "torch.Tensor":
     """Return features (n, 1280) of pictures (n, 3, 224, 224), red, green, blue."""
     from torch.nn import functional
 
