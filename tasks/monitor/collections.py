@@ -157,9 +157,15 @@ def _seconds() -> Select[Any]:
     )
 
 
+def place_of(uri: str) -> str:
+    """Return where a source was taken in from: the folder of a file; of a row of a table, the table."""
+    table, is_row, _ = uri.partition("#")
+    return table if is_row else uri.rpartition("/")[0]
+
+
 def _folders(session: Session, collection: str, most: int = 3) -> tuple[str, ...]:
     query = select(Source.uri).where(Source.collection == collection).order_by(col(Source.uri)).limit(200)
-    return tuple(dict.fromkeys(uri.rpartition("/")[0] for uri in session.exec(query)))[:most]
+    return tuple(dict.fromkeys(place_of(uri) for uri in session.exec(query)))[:most]
 
 
 def _latest(*moments: datetime | None) -> datetime | None:
