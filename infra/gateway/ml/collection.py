@@ -22,6 +22,7 @@ from infra.gateway.ml.overheard import HeardVoice
 from infra.gateway.ml.told import Told, class_told, read_told
 from tasks.review.questions.kinds.protocol import LIVE, Likely
 from tasks.suggest.embedders.kept import Vector, read_vectors
+from tasks.suggest.shown import quiet_classes
 from tasks.suggest.suggester import Suggester
 from tasks.suggest.taught import Taught
 from tasks.suggest.trust import Trust
@@ -98,7 +99,7 @@ class LiveCollection:
 
     def __init__(self, engine: Engine, collection: str) -> None:
         self._engine, self._collection = engine, collection
-        self._lock = threading.Lock()
+        self._lock, self._reading = threading.Lock(), threading.Lock()
         self._told = Told()
         self._read_before: dict[str, str | None] = {}
         self._place_of: dict[int, str] = {}
@@ -107,6 +108,8 @@ class LiveCollection:
         self._digest = 0
         self._spaces: dict[str, _Space] = {}
         self._refreshed = _Pace()
+        self.quiet: frozenset[str] = frozenset()
+        """Classes of which nothing is suggested."""
 
     @property
     def version(self) -> str:
@@ -124,7 +127,11 @@ class LiveCollection:
             Busy: The learner is taken: it is learnt from the catalogue a moment later.
         """
         with self._at_learner():
-            self._heard.setdefault(said.item_id, {})[annotation_id] = _HeardJustNow(said, time.monotonic())
+            some = self._heard.setdefault(said.item_id, {})
+            before = some[annotation_id].said.voice if annotation_id in some else None
+            if before and said.voice and before.recency > said.voice.recency:
+                return  # an earlier version, heard late
+            some[annotation_id] = _HeardJustNow(said, time.monotonic())
             self._place_of[annotation_id] = said.item_id
             self._learn([said.item_id], self._vectors([said.item_id]))
 
@@ -157,7 +164,7 @@ class LiveCollection:
         if space is None:
             return []
         vector = read_vectors(self._engine, [item_id], space.embedder).get(item_id)
-        if vector is None:
+        if vector is None or len(vector) != len(space.suggester.space.mean):
             return []
         with self._at_learner():
             found = space.suggester.suggest(vector[None], space.embedder, space.trust)
@@ -167,13 +174,17 @@ class LiveCollection:
         best = np.argsort(-chances, kind="stable")[:LIKELY_AT_MOST]
         return [Likely(found.classes[at], float(chances[at])) for at in best if chances[at] >= SHOWN_FROM]
 
-    def refresh(self, at_least_s: float = REFRESH_S) -> bool:
-        """Read what was answered, by whomever it was heard, unless that was done just now; say whether it was."""
-        if not self._refreshed.is_due(at_least_s):
-            return False
-        with self._refreshed.timed():
+    def keep_up(self) -> None:
+        """Read what was answered, by whomever it was heard, unless that was done just now."""
+        if self._refreshed.is_due(REFRESH_S):
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Read what was answered, by whomever it was heard."""
+        with self._reading, self._refreshed.timed():
+            standing = self._standing()  # first: what stands there now is read in the next line
             told = read_told(self._engine, self._collection, self._read_before)
-            standing = self._standing()
+            self.quiet = quiet_classes(self._engine, self._collection)
             with self._lock:
                 self._told = told
                 self._place_of = {
@@ -184,7 +195,6 @@ class LiveCollection:
             vectors = self._vectors(changed)
             with self._lock:
                 self._learn(changed, vectors)
-        return True
 
     def add_space(self, version: str, taught: Taught) -> None:
         """Make a learner in the space of a batch: it learns all that is known."""

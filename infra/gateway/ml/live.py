@@ -21,6 +21,7 @@ from tasks.review.questions.bookmarks import our_projects, queues_by_project
 from tasks.review.questions.kinds.protocol import LIVE
 from tasks.review.questions.kinds.registry import kind_named, read_payload
 from tasks.review.questions.task import MODEL_VERSION, place_score
+from tasks.suggest.shown import may_show
 from tasks.suggest.taught import Taught
 
 HEARD_AT_MOST = 1_000
@@ -116,7 +117,10 @@ class LiveSuggestions:
             collection = self._asked(name)
             try:
                 version = collection.version
-                payload = kind.with_suggestions(payload, collection.likely(taught, question.item_id))
+                likely = collection.likely(taught, question.item_id)
+                if likely and not may_show(question.payload, likely[0].class_name, collection.quiet):
+                    return []
+                payload = kind.with_suggestions(payload, likely)
             except Busy as error:
                 log.info("a question opens as it was posted: %s", error)
         result = kind.shown(payload)
@@ -190,7 +194,7 @@ class LiveSuggestions:
                 self._try(lambda name=name, taught=taught: self._add(name, taught))
             for name, collection in list(self._collections.items()):
                 if time.monotonic() - self._asked_at[name] < FORGOTTEN_S:
-                    self._try(lambda one=collection: one.refresh())
+                    self._try(collection.keep_up)
                     self._try(collection.measure)
 
     def _try(self, job: Any) -> None:
@@ -212,7 +216,7 @@ class LiveSuggestions:
         ref = taught_ref(self._store, taught)
         if ref is None or collection.has_space(taught):
             return
-        collection.refresh(at_least_s=0)
+        collection.refresh()
         collection.add_space(taught, Taught.from_bytes(self._store.get(ref.weights_key), taught))
         log.info("suggestions for %s are ready: %s", name, collection.version)
 
