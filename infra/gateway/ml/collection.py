@@ -12,20 +12,18 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import numpy as np
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from blocks.database.engine import reading
 from blocks.database.tables import Answer
 from infra.gateway.ml.overheard import HeardVoice
+from infra.gateway.ml.spaces import LiveSpace, Pace
 from infra.gateway.ml.told import Told, class_told, read_told
 from tasks.review.questions.kinds.protocol import LIVE, Likely
 from tasks.suggest.embedders.kept import Vector, read_vectors
 from tasks.suggest.shown import quiet_classes
-from tasks.suggest.suggester import Suggester
 from tasks.suggest.taught import Taught
-from tasks.suggest.trust import Trust
 
 BELIEVED_S = 60.0
 """How long what was overheard is believed without standing in the catalogue."""
@@ -35,14 +33,6 @@ REFRESH_S = 2.0
 
 PATIENCE_S = 0.15
 """How long a question waits for whoever is at the learner."""
-
-SHOWN_FROM = 0.15
-"""Chance below which nothing is suggested: what triage drops unseen where nobody says otherwise."""
-
-LIKELY_AT_MOST = 9
-
-SHARE_OF_TIME = 10
-"""Work apart is begun anew after so many times as long as it took: it has a tenth of a processor at most."""
 
 SPACES_AT_MOST = 4
 
@@ -55,38 +45,6 @@ class Busy(Exception):
 class _HeardJustNow:
     said: HeardVoice
     at: float
-
-
-@dataclass(slots=True)
-class _Pace:
-    """When something was done last, and how long it took."""
-
-    ended_at: float = -1e9
-    took_s: float = 0.0
-
-    def is_due(self, at_least_s: float) -> bool:
-        return time.monotonic() - self.ended_at >= max(at_least_s, SHARE_OF_TIME * self.took_s)
-
-    @contextmanager
-    def timed(self) -> Iterator[None]:
-        began = time.monotonic()
-        yield
-        self.ended_at = time.monotonic()
-        self.took_s = self.ended_at - began
-
-
-@dataclass(slots=True)
-class _Space:
-    """A learner in the space of one batch, and how far it was to be trusted when that was measured."""
-
-    suggester: Suggester
-    trust: Trust
-    pace: _Pace
-    has_changed: bool = False
-
-    @property
-    def embedder(self) -> str:
-        return self.suggester.space.embedder
 
 
 class LiveCollection:
@@ -106,8 +64,8 @@ class LiveCollection:
         self._heard: dict[str, dict[int, _HeardJustNow]] = {}
         self._known: dict[str, str] = {}
         self._digest = 0
-        self._spaces: dict[str, _Space] = {}
-        self._refreshed = _Pace()
+        self._spaces: dict[str, LiveSpace] = {}
+        self._refreshed = Pace()
         self.quiet: frozenset[str] = frozenset()
         """Classes of which nothing is suggested."""
 
@@ -164,15 +122,8 @@ class LiveCollection:
         if space is None:
             return []
         vector = read_vectors(self._engine, [item_id], space.embedder).get(item_id)
-        if vector is None or len(vector) != len(space.suggester.space.mean):
-            return []
         with self._at_learner():
-            found = space.suggester.suggest(vector[None], space.embedder, space.trust)
-        if found.why_none:
-            return []
-        chances = found.probabilities[0]
-        best = np.argsort(-chances, kind="stable")[:LIKELY_AT_MOST]
-        return [Likely(found.classes[at], float(chances[at])) for at in best if chances[at] >= SHOWN_FROM]
+            return space.likely(vector)
 
     def keep_up(self) -> None:
         """Read what was answered, by whomever it was heard, unless that was done just now."""
@@ -191,6 +142,7 @@ class LiveCollection:
                     voice.annotation_id: item_id for item_id, some in told.voices.items() for voice in some.values()
                 }
                 self._drop_heard(standing)
+                self._place_of.update({one: item_id for item_id, some in self._heard.items() for one in some})
                 changed = [item_id for item_id in self._items() if self._class_of(item_id) != self._known.get(item_id)]
             vectors = self._vectors(changed)
             with self._lock:
@@ -198,19 +150,16 @@ class LiveCollection:
 
     def add_space(self, version: str, taught: Taught) -> None:
         """Make a learner in the space of a batch: it learns all that is known."""
-        suggester = Suggester(taught.space, taught.learner)
-        space = _Space(suggester, suggester.trust, _Pace(), has_changed=True)
-        embedder = taught.space.embedder
+        space = LiveSpace.of(taught)
         with self._lock:
             known = dict(self._known)
-        vectors = read_vectors(self._engine, list(known), embedder)
-        _teach(suggester, known, vectors)
+        space.learn(known, read_vectors(self._engine, list(known), space.embedder))
         self._measure(space)
         with self._lock:
-            late = {one for one in known.keys() | self._known.keys() if known.get(one) != self._known.get(one)}
-            more = read_vectors(self._engine, list(late), embedder)
-            suggester.unlearn(late)
-            _teach(suggester, {item_id: self._known[item_id] for item_id in late & self._known.keys()}, more)
+            late = [one for one in known.keys() | self._known.keys() if known.get(one) != self._known.get(one)]
+            space.unlearn(late)
+            more = {item_id: self._known[item_id] for item_id in late if item_id in self._known}
+            space.learn(more, read_vectors(self._engine, late, space.embedder))
             self._spaces[version] = space
             while len(self._spaces) > SPACES_AT_MOST:
                 del self._spaces[next(iter(self._spaces))]
@@ -218,10 +167,10 @@ class LiveCollection:
     def measure(self) -> None:
         """Measure anew how far learners may be trusted that have learnt since, unless that takes too much time."""
         for space in list(self._spaces.values()):
-            if space.has_changed and space.pace.is_due(0):
+            if space.has_changed and space.pace.is_due():
                 self._measure(space)
 
-    def _measure(self, space: _Space) -> None:
+    def _measure(self, space: LiveSpace) -> None:
         with space.pace.timed():
             with self._lock:
                 measure = space.suggester.measuring()
@@ -246,11 +195,10 @@ class LiveCollection:
                 self._digest ^= _digest_of(item_id, each) if each is not None else 0
             if name is not None:
                 self._known[item_id] = name
+        named = {item_id: name for item_id, name in news.items() if name is not None}
         for space in self._spaces.values():
-            space.suggester.unlearn(news)
-            named = {item_id: name for item_id, name in news.items() if name is not None}
-            _teach(space.suggester, named, vectors.get(space.embedder, {}))
-            space.has_changed = space.has_changed or bool(news)
+            space.unlearn(news)
+            space.learn(named, vectors.get(space.embedder, {}))
 
     def _class_of(self, item_id: str) -> str | None:
         voices = dict(self._told.voices.get(item_id, {}))
@@ -293,14 +241,6 @@ class LiveCollection:
                     del some[annotation_id]
             if not some:
                 del self._heard[item_id]
-
-
-def _teach(suggester: Suggester, labels: Mapping[str, str], vectors: Mapping[str, Vector]) -> None:
-    """Teach what has a vector of the right length; the others teach nothing."""
-    length = len(suggester.space.mean)
-    good = {item_id: (name,) for item_id, name in labels.items() if len(vectors.get(item_id, ())) == length}
-    if good:
-        suggester.learn(good, np.stack([vectors[item_id] for item_id in good]), suggester.space.embedder)
 
 
 def _digest_of(item_id: str, class_name: str) -> int:

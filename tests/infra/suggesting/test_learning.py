@@ -4,7 +4,6 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -20,7 +19,6 @@ from blocks.database.vector_tables import ItemVector
 from blocks.storage.stores import Store
 from infra.gateway.ml import collection as collection_room
 from infra.gateway.ml.live import LiveSuggestions
-from infra.gateway.ml.told import Voice, class_told
 from tasks.review.posting.outbox import note_posted
 from tasks.review.questions.bookmarks import queue_of_project, write_bookmarks
 from tasks.review.questions.kinds.classify import chosen_region
@@ -240,22 +238,6 @@ def test_classes_that_differ_by_case_and_very_many_are_kept_apart(
     found = [desk.shown(number) == desk.world.names[number] for number in range(count - 30, count)]
     desk.live.close()
     assert sum(found) >= 28
-
-
-def test_two_people_who_disagree_teach_nothing_until_somebody_decides() -> None:
-    def voice(question: str, name: str | None, *, is_slot: bool = True, round_: int = 0) -> Voice:
-        return Voice(f"a{question}", 1, question, is_slot, (round_, NOON), name)
-
-    one, other = voice("q~1", "red"), voice("q~2", "green")
-    assert class_told(None, [one]) == "red"
-    assert class_told(None, [one, replace(other, class_name="red")]) == "red"
-    assert class_told(None, [one, other]) is None
-    assert class_told("blue", [one, other]) is None, "what was settled is doubted"
-    assert class_told(None, [one, replace(other, class_name=None)]) == "red", "who cannot tell says nothing"
-    assert class_told(None, [one, other, voice("q", "green", is_slot=False)]) == "green"
-    assert class_told(None, [voice("q", "red", is_slot=False), voice("r", None, is_slot=False, round_=1)]) is None
-    assert class_told("blue", []) == "blue"
-    assert class_told(None, []) is None
 
 
 def test_a_label_that_was_settled_teaches_and_one_that_was_taken_back_does_not(desk: Desk) -> None:
