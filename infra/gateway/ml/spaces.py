@@ -81,7 +81,7 @@ class LiveSpace:
         self.has_changed = bool(self.suggester.unlearn(item_ids)) or self.has_changed
 
     def likely(self, vector: Vector | None) -> list[Likely]:
-        """Return what an item may show, the most likely first; empty: nothing is likely enough, or the vector is none."""
+        """Return what an item may show, the likeliest first; empty: nothing is likely enough, or it has no vector."""
         if vector is None or not self._fits(vector):
             return []
         found = self.suggester.suggest(vector[None], self.embedder, self.trust)
