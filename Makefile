@@ -120,9 +120,10 @@ bench-formats: setup .venv-datumaro/installed ## Round trips of 100,000 labels i
 bench-score: setup ## POST /score beside `mlflow models serve` of the same network, at 1, 8 and 64 callers (4 minutes)
 	$(BIN)/python -m tests.bench.score
 
-bench-suggest: setup ## Suggested classes after few labels, and minutes to label in pages, on pictures and texts (half an hour; LABELLINE_DATA, or ../shared/data)
+bench-suggest: setup ## Suggested classes after few labels, minutes to label in pages, and how long an opened question waits (half an hour; LABELLINE_DATA, or ../shared/data)
 	$(BIN)/python -m tests.bench.suggest
 	$(BIN)/python -m tests.bench.unlabelled
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.bench.suggest_live --label-studio
 
 chaos: setup ## Kill, lose and double everything; nothing may be lost or doubled
 	$(BIN)/python -m tests.chaos

@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from blocks.servers.annotation_server import DOORBELL_HEADER, AnnotationServer
 from blocks.storage.stores import Store
 from infra.gateway.app import GatewayParts, create_app
 from infra.gateway.back_room import hear_burst
-from infra.gateway.bell import Bell
+from infra.gateway.bell import Bell, Hearing
 from infra.gateway.ml.app import behind_door
 from infra.gateway.ml.live import LiveSuggestions
 from infra.gateway.patience import configure
@@ -97,8 +97,17 @@ class PostOffice(StandIn):
 
 
 @contextmanager
-def open_gateway(engine: Engine, store: Store, server: AnnotationServer) -> Iterator[tuple[str, Bell]]:
-    """Serve the real gateway on a free port of this process; yields its address and its bell."""
+def open_gateway(
+    engine: Engine, store: Store, server: AnnotationServer, hear: Callable[[Sequence[bytes]], Hearing] | None = None
+) -> Iterator[tuple[str, Bell]]:
+    """Serve the real gateway on a free port of this process; yields its address and its bell.
+
+    Args:
+        engine: The catalogue.
+        store: Where pictures are.
+        server: Label Studio.
+        hear: In place of what reads from it what rang.
+    """
     live = LiveSuggestions(engine, store)
     live.start()
     parts = GatewayParts(
@@ -106,7 +115,7 @@ def open_gateway(engine: Engine, store: Store, server: AnnotationServer) -> Iter
         store=store,
         link_secret=server.link_secret,
         doorbell_secret=server.doorbell_secret,
-        hear=lambda bodies: hear_burst(engine, server, bodies),
+        hear=hear or (lambda bodies: hear_burst(engine, server, bodies)),
         wake=lambda: False,
         end=live.close,
         suggestions=behind_door(live, server, ()),
