@@ -9,7 +9,7 @@ import numpy as np
 
 from tasks.review.questions.kinds.protocol import Likely
 from tasks.suggest.embedders.kept import Vector
-from tasks.suggest.learners.registry import DEFAULT, learner_named
+from tasks.suggest.learners.registry import AT_ONCE, DEFAULT
 from tasks.suggest.suggester import Suggester
 from tasks.suggest.taught import Taught
 from tasks.suggest.trust import Trust
@@ -62,7 +62,7 @@ class LiveSpace:
     @classmethod
     def of(cls, taught: Taught) -> "LiveSpace":
         """Return one that has learnt nothing; of a learner that takes seconds for an answer the default one."""
-        learner = taught.learner if learner_named(taught.learner).learns_at_once else DEFAULT
+        learner = taught.learner if taught.learner in AT_ONCE else DEFAULT
         suggester = Suggester(taught.space, learner)
         return cls(suggester, suggester.trust)
 

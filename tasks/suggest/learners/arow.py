@@ -7,7 +7,6 @@ item. After a change it passes over all examples anew when it is next asked.
 
 import hashlib
 from collections.abc import Sequence
-from typing import ClassVar
 
 import numpy as np
 
@@ -33,8 +32,6 @@ class Arow:
         2013, doi 10.1007/s10994-013-5327-x. Variances alone stand for the covariances: vectors come along their
         principal axes, where there are none over the pool.
     """
-
-    learns_at_once: ClassVar[bool] = False
 
     def __init__(self, dimensions: int) -> None:
         self._dimensions = dimensions

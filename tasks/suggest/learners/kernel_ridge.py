@@ -6,7 +6,6 @@ frequent one has another weight: on such the surest suggestions of this learner 
 
 import hashlib
 from collections.abc import Sequence
-from typing import ClassVar
 
 import numpy as np
 
@@ -28,8 +27,6 @@ class KernelRidge:
     Source:
         Saunders, Gammerman and Vovk, "Ridge regression learning algorithm in dual variables", ICML 1998.
     """
-
-    learns_at_once: ClassVar[bool] = False
 
     def __init__(self, dimensions: int) -> None:
         """Begin with nothing learnt, for vectors of a length."""

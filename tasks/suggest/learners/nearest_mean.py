@@ -1,7 +1,6 @@
 """The class whose mean lies nearest: the plainest learner there is, to hold others against."""
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import numpy as np
 
@@ -11,8 +10,6 @@ from tasks.suggest.learners.sums import ClassSums
 
 class NearestMean:
     """Cosine with the mean of each class."""
-
-    learns_at_once: ClassVar[bool] = True
 
     def __init__(self, dimensions: int) -> None:
         self._sums = ClassSums(dimensions)

@@ -60,11 +60,6 @@ class Learner(Protocol):
 class NewLearner(Protocol):
     """What makes a learner: one stands in `registry.py` for each name."""
 
-    @property
-    def learns_at_once(self) -> bool:
-        """Whether it knows an answer in milliseconds, so that the next question can be opened with it."""
-        ...
-
     def __call__(self, dimensions: int) -> Learner:
         """Return one that has learnt nothing, for vectors of a length."""
         ...

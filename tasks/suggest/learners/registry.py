@@ -16,6 +16,9 @@ LEARNERS: dict[str, NewLearner] = {
 
 DEFAULT = "ridge-lda"
 
+AT_ONCE = ("ridge-lda", "nearest-mean")
+"""Those that know an answer in milliseconds, so that the next question can be opened with it."""
+
 
 def learner_named(name: str) -> NewLearner:
     """Return what makes a learner.

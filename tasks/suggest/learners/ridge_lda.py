@@ -8,7 +8,6 @@ lies to it than to the middle. How common a class is does not count: what is sug
 """
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
@@ -30,8 +29,6 @@ class RidgeLda:
         Hayes and Kanan, "Lifelong machine learning with deep streaming linear discriminant analysis", CVPR workshops
         2020; means drawn towards the middle, and no prior, are ours.
     """
-
-    learns_at_once: ClassVar[bool] = True
 
     def __init__(self, dimensions: int) -> None:
         self._sums = ClassSums(dimensions)
