@@ -38,8 +38,8 @@ from tests.label_studio import EMAIL, PASSWORD
 pytestmark = [pytest.mark.slow, pytest.mark.label_studio]
 
 COLOURS = {"red": (40, 40, 220), "green": (60, 200, 60), "blue": (220, 60, 40)}
-PICTURES = 18
-TAUGHT = 12
+PICTURES = 13
+TAUGHT = 9
 """Answers after which every suggestion must be right."""
 
 
