@@ -2,6 +2,7 @@
 
 import threading
 import time
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -12,6 +13,7 @@ from sqlmodel import select
 from blocks.catalog import Catalog
 from blocks.database.engine import reading
 from blocks.database.tables import Outcome, Question, QuestionState
+from blocks.object_store import ObjectStore
 from blocks.servers.annotation_server import AnnotationServer
 from flows.ask_again import ask_again
 from tasks.audit.risk_control.options import ReopenOptions
@@ -30,10 +32,11 @@ BOX = ("car", 0.5, Outcome.ASK, (96.0, 64.0, 192.0, 128.0))
 # Prefect 3.8 leaves sockets of its own clients to the garbage collector (seen in create_progress_artifact).
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_skipped_picture_is_asked_again_and_its_answer_becomes_labels(
-    engine: Engine, label_studio: AnnotationServer, prefect_api: str
+    engine: Engine, label_studio: AnnotationServer, prefect_api: str, tmp_path: Path
 ) -> None:
     plugs = f"again-{uuid4().hex[:8]}"
     Catalog(url=SecretStr(str(engine.url))).save(plugs)
+    ObjectStore(folder=str(tmp_path / "objects")).save(plugs)
     save_label_studio(label_studio, plugs)
     make_batch(engine, 1, (BOX,), collection=plugs)
     write_missed(engine)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -22,6 +23,7 @@ from blocks.database.engine import reading
 from blocks.database.people_tables import Decision
 from blocks.database.tables import Answer, Label, Question, QuestionState
 from blocks.naming.artifacts import artifact_key
+from blocks.object_store import ObjectStore
 from blocks.servers.annotation_server import AnnotationServer
 from tasks.review.ask import ask
 from tasks.review.consensus.answer_groups import CONSENSUS, read_groups
@@ -68,10 +70,11 @@ def small_line(batch_id: str, queue: Queue, plugs: str) -> tuple[AskReport, Sett
 
 
 @pytest.fixture
-def plugs(engine: Engine, label_studio: AnnotationServer, prefect_api: str) -> str:
+def plugs(engine: Engine, label_studio: AnnotationServer, prefect_api: str, tmp_path: Path) -> str:
     """Saved blocks of the test's own."""
     name = f"people-{uuid4().hex[:8]}"
     Catalog(url=SecretStr(str(engine.url))).save(name)
+    ObjectStore(folder=str(tmp_path / "objects")).save(name)
     save_label_studio(label_studio, name)
     return name
 

@@ -25,6 +25,7 @@ from blocks.catalog import Catalog
 from blocks.database.engine import writing
 from blocks.database.tables import Question, QuestionState, Waiting, utc_now
 from blocks.errors import PartlyFailed
+from blocks.object_store import ObjectStore
 from blocks.servers.annotation_server import AnnotationServer
 from flows.sweep import sweep
 from tasks.review.ask import wake_due
@@ -48,10 +49,11 @@ multiprocessing.get_context("forkserver").set_forkserver_preload(["prefect.flow_
 
 
 @pytest.fixture
-def plugs(engine: Engine, label_studio: AnnotationServer, prefect_api: str) -> str:
+def plugs(engine: Engine, label_studio: AnnotationServer, prefect_api: str, tmp_path: Path) -> str:
     """Saved blocks of the test's own, and a batch of three items to ask about."""
     name = f"review-{uuid4().hex[:8]}"
     Catalog(url=SecretStr(str(engine.url))).save(name)
+    ObjectStore(folder=str(tmp_path / "objects")).save(name)
     save_label_studio(label_studio, name)
     make_batch(engine, items=3, collection=name)
     return name
