@@ -84,6 +84,7 @@ GOOD = made_up(2).model_dump(mode="json")
         (gzip.compress(json.dumps(GOOD | {"states": {"bias": {"B-CAR": 1.0}}}).encode()), "weights of B-CAR"),
         (gzip.compress(json.dumps(GOOD | {"transitions": {"O": {"O": None}}}).encode()), "transitions"),
     ],
+    ids=range(11),  # what is packed holds the time at which it was
 )
 def test_a_file_that_is_no_taggers_is_refused_by_name(tmp_path: Path, data: bytes, told: str) -> None:
     path = tmp_path / "weights.tagger"
