@@ -4,21 +4,18 @@ from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from blocks.errors import BadOption
 from blocks.naming.names import ClassNames, CollectionName, KindsByClass
 from blocks.naming.renamed import Renamed
-from blocks.shapes import PLACED
 from tasks.audit.risk_control.options import RiskControlOptions
 from tasks.detect.options import TilingOptions
-from tasks.kinds.registry import LabelKindName, label_kind
+from tasks.kinds.registry import LabelKindName
 from tasks.review.decide.until import Until
 from tasks.review.drafts.cutting import PartOptions
 from tasks.review.drafts.line_queue import LineQueue
+from tasks.review.drafts.stops import check_kinds_of_classes, check_suits, items_queue, page_stops
 from tasks.review.questions.kinds.page import PageOptions
-from tasks.review.questions.kinds.registry import kind_named
-from tasks.review.questions.queue import ABOUT_ITEMS, check_kinds, confirm_page_queue, name_kind_queue
+from tasks.review.questions.queue import name_kind_queue
 from tasks.review.questions.staffing import AnnotatorPool
-from tasks.suggest.asked_for import asked_of, check_suggested
 from tasks.suggest.paging.plan import RoundOptions
 from tasks.train.options import TrainOptions
 from tasks.triage.active_learning.order import Mix, known_strategies
@@ -102,52 +99,20 @@ class LineOptions(Renamed):
     @property
     def queues(self) -> tuple[LineQueue, ...]:
         """Where people are asked, in the order in which a batch passes: what pages remove is asked of whole items."""
-        stops = []
-        if self.confirm or self.rounds:
-            shown = "crop" if label_kind(self.label_kind).shapes & PLACED else "item"
-            pages = confirm_page_queue(self.classes, shown=shown)
-            if self.rounds:
-                on_pages = PageOptions(least_score=self.triage.accept, crops=self.rounds.page_size)
-                stops.append(LineQueue(queue=pages, pages=on_pages, stop_below=self.rounds.least_chance))
-            elif self.confirm:
-                stops.append(LineQueue(queue=pages, pages=self.confirm, parts=self.parts))
-        about_items = ABOUT_ITEMS[label_kind(self.label_kind).asked_as]
-        whole = about_items(self.classes).with_pool(self.annotator_pool)
-        if asked_of(self.detector) and kind_named(whole.kind).takes_suggestions:
-            whole = whole.model_copy(update={"live": self.live_suggestions})
-        stops.append(LineQueue(queue=whole, first=self.ask_first, parts=self.parts))
+        kind, classes, parts = self.label_kind, self.classes, self.parts
+        confirm, accept = self.confirm, self.triage.accept
+        stops = [*page_stops(kind, classes, confirm=confirm, rounds=self.rounds, accept=accept, parts=parts)]
+        whole = items_queue(kind, classes, self.annotator_pool, self.detector, live=self.live_suggestions)
+        stops.append(LineQueue(queue=whole, first=self.ask_first, parts=parts))
         if self.kinds:  # other people, another skill
             stops.append(LineQueue(queue=name_kind_queue(self.kinds).with_pool(self.expert_pool)))
         return tuple(stops)
 
     @model_validator(mode="after")
-    def kinds_belong_to_classes(self) -> Self:
-        """Refuse kinds of a class that the line does not have."""
-        unknown = sorted(set(self.kinds) - set(self.classes))
-        if unknown:
-            named, known = ", ".join(map(repr, unknown)), ", ".join(self.classes)
-            raise ValueError(f"kinds are given for {named}, which are not among the classes ({known}): add them there")
-        check_kinds(self.kinds)
-        return self
-
-    @model_validator(mode="after")
-    def options_suit_the_label_kind(self) -> Self:
-        """Refuse what only labels with a place can have, and classes that people could not choose between."""
-        kind = label_kind(self.label_kind)
-        ABOUT_ITEMS[kind.asked_as](self.classes)
-        try:
-            check_suggested(self.detector, kind.name)
-        except BadOption as error:
-            raise ValueError(str(error)) from error
-        if self.rounds and (self.confirm or not asked_of(self.detector)):
-            raise ValueError(
-                "`rounds` learn from the collection's own labels and have pages of their own: expected `suggest` as "
-                f"the detector (not `{self.detector}`), and no `confirm` beside them"
-            )
+    def options_suit_each_other(self) -> Self:
+        """Refuse what the kind of label has no use for, and what people could not choose between."""
+        check_kinds_of_classes(self.kinds, self.classes)
         given = [name for name in ("risk_control", "kinds") if getattr(self, name)]
-        if given and not kind.shapes & PLACED:
-            raise ValueError(
-                f"a line of {kind.name} has no use for {' and '.join(given)}: that is about single boxes, and "
-                "its labels have no place in their picture. Leave it empty."
-            )
+        rounds, pages = self.rounds is not None, self.confirm is not None
+        check_suits(self.label_kind, self.classes, self.detector, in_rounds=rounds, has_pages=pages, given=given)
         return self

@@ -26,7 +26,8 @@ def logins(state: StackState) -> str:
             f"  password  {password}",
             f"Gallery, pictures with their labels: {state.urls.gateway}/gallery/",
             "  the same as for MLflow",
-            f"Score, what the champion says of pictures that a program sends (how: {state.urls.gateway}/score/docs):",
+            f"Score, what the champion says of pictures that a program sends: {state.urls.gateway}/score/docs",
+            "  login     the same as for Prefect",
             f"  token     {credentials.score_bearer}",
         ]
     )

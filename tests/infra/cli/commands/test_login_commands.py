@@ -39,7 +39,12 @@ def test_login_shows_what_to_type_at_each_server(stack: StackState) -> None:
         stack.urls.prefect_ui: [credentials.prefect_login],
         stack.urls.mlflow: [user, password],
     }
-    *lines, where, how = run(stack, "login").splitlines()
+    *lines, where, how, score, login, token = run(stack, "login").splitlines()
+    assert score.split()[-1] == f"{stack.urls.gateway}/score/docs"
+    assert (login.split(maxsplit=1)[-1], token.split()) == (
+        "the same as for Prefect",
+        ["token", credentials.score_bearer],
+    )
     ends = [line.split()[-1] for line in lines]
     assert (where.split()[-1], how.strip()) == (f"{stack.urls.gateway}/gallery/", "the same as for MLflow")
     assert ends == [end for address, words in typed.items() for end in (address, *words)]

@@ -1,0 +1,105 @@
+"""The stops of a line: which queues a batch passes, in which order, and what a kind of label has no use for."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from blocks.errors import BadOption
+from blocks.shapes import PLACED
+from tasks.kinds.registry import label_kind
+from tasks.review.drafts.cutting import PartOptions
+from tasks.review.drafts.line_queue import LineQueue
+from tasks.review.questions.kinds.page import PageOptions
+from tasks.review.questions.kinds.registry import kind_named
+from tasks.review.questions.queue import ABOUT_ITEMS, Queue, check_kinds, confirm_page_queue
+from tasks.review.questions.staffing import AnnotatorPool
+from tasks.suggest.asked_for import asked_of, check_suggested
+from tasks.suggest.paging.plan import RoundOptions
+
+
+def page_stops(
+    kind: str,
+    classes: tuple[str, ...],
+    *,
+    confirm: PageOptions | None,
+    rounds: RoundOptions | None,
+    accept: float,
+    parts: PartOptions | None,
+) -> Iterator[LineQueue]:
+    """Yield the stop at which people take wrong ones out of many, where a line has pages.
+
+    Args:
+        kind: Of the labels: crops are shown where they have a place, else whole items.
+        classes: Of the line.
+        confirm: What comes onto pages; None: nothing.
+        rounds: The same where a line asks in rounds; None: it does not.
+        accept: In rounds, the chance from which on something comes onto a page.
+        parts: When what pages remove is asked in parts.
+    """
+    queue = confirm_page_queue(classes, shown="crop" if label_kind(kind).shapes & PLACED else "item")
+    if rounds:
+        on_pages = PageOptions(least_score=accept, crops=rounds.page_size)
+        yield LineQueue(queue=queue, pages=on_pages, stop_below=rounds.least_chance)
+    elif confirm:
+        yield LineQueue(queue=queue, pages=confirm, parts=parts)
+
+
+def items_queue(kind: str, classes: tuple[str, ...], pool: AnnotatorPool, detector: str, *, live: bool) -> Queue:
+    """Return the queue in which people are asked of whole items.
+
+    Args:
+        kind: Of the labels.
+        classes: Of the line.
+        pool: Who answers.
+        detector: Who proposes.
+        live: Whether questions open with what was learnt up to the answer before, where the proposer learns.
+    """
+    queue = ABOUT_ITEMS[label_kind(kind).asked_as](classes).with_pool(pool)
+    if asked_of(detector) and kind_named(queue.kind).takes_suggestions:
+        return queue.model_copy(update={"live": live})
+    return queue
+
+
+def check_kinds_of_classes(kinds: Mapping[str, Sequence[str]], classes: Sequence[str]) -> None:
+    """Refuse kinds of a class that the line does not have, and such that people could not choose between.
+
+    Raises:
+        ValueError: There are some.
+    """
+    unknown = sorted(set(kinds) - set(classes))
+    if unknown:
+        named, known = ", ".join(map(repr, unknown)), ", ".join(classes)
+        raise ValueError(f"kinds are given for {named}, which are not among the classes ({known}): add them there")
+    check_kinds(kinds)
+
+
+def check_suits(
+    kind: str, classes: tuple[str, ...], detector: str, *, in_rounds: bool, has_pages: bool, given: Collection[str]
+) -> None:
+    """Refuse what only labels with a place can have, and classes that people could not choose between.
+
+    Args:
+        kind: Of the labels.
+        classes: Of the line.
+        detector: Who proposes.
+        in_rounds: Whether the line asks in rounds.
+        has_pages: Whether it has pages of its own beside them.
+        given: Options about single boxes that it has.
+
+    Raises:
+        ValueError: It has some that do not suit.
+    """
+    label = label_kind(kind)
+    ABOUT_ITEMS[label.asked_as](classes)
+    try:
+        check_suggested(detector, label.name)
+    except BadOption as error:
+        raise ValueError(str(error)) from error
+    if in_rounds and (has_pages or not asked_of(detector)):
+        raise ValueError(
+            "`rounds` learn from the collection's own labels and have pages of their own: expected `suggest` as "
+            f"the detector (not `{detector}`), and no `confirm` beside them"
+        )
+    if given and not label.shapes & PLACED:
+        raise ValueError(
+            f"a line of {label.name} has no use for {' and '.join(given)}: that is about single boxes, and "
+            "its labels have no place in their picture. Leave it empty."
+        )
