@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from infra.cli.parsing import said_of
-
 if TYPE_CHECKING:
     from tasks.intake.texts.rows import TextOptions
 
@@ -29,6 +27,7 @@ def parse_texts(
     given = any((column, id_column, encoding))
     if not (place.is_file() or given or (label_kind != "boxes" and _has_texts_alone(place))):
         return None
+    from infra.cli.parsing import said_of
     from tasks.intake.texts.rows import TextOptions
 
     with said_of("--encoding"):
