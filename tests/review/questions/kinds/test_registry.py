@@ -16,6 +16,7 @@ from blocks.servers.annotation_server import AnnotationServer
 from tasks.review.consensus.comparers.registry import COMPARERS
 from tasks.review.questions.kinds.choose import CHOOSE, ChoosePayload
 from tasks.review.questions.kinds.classify import CLASSIFY
+from tasks.review.questions.kinds.page import PAGE
 from tasks.review.questions.kinds.registry import KINDS, read_payload
 from tasks.review.questions.kinds.texts.tag import TAG
 from tasks.review.questions.queue import Queue
@@ -48,6 +49,7 @@ def test_rows_of_one_payload_for_all_kinds_still_load(name: str) -> None:
     assert isinstance(payload, KINDS[name].payload)
     kept = payload.model_dump(mode="json")
     assert kept.pop("part", None) is None  # nobody asked in parts then
+    assert not any(crop.pop("text") for crop in kept.get("crops", ()) if name == PAGE)  # nor showed texts
     assert kept == {field: OLD[name]["payload"][field] for field in kept}
     lost = {field: value for field, value in OLD[name]["payload"].items() if field not in kept}
     assert not any(lost.values())
