@@ -81,6 +81,7 @@ def test_every_sentence_is_known_again_by_its_kind() -> None:
         Why.NO_MODEL: reasons.no_model(),
         Why.ALL_SURE: reasons.all_sure(1),
         Why.REMOVED: reasons.removed_from_page(),
+        Why.BAD_PAGE: reasons.page_before_was_bad(),
         Why.OTHER: "because",
     }
     assert {why: why_of(sentence) for why, sentence in said.items()} == {why: why for why in Why}

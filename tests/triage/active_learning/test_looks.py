@@ -4,21 +4,21 @@ import cv2
 import numpy as np
 import pytest
 
+from blocks.database.tables import Item
 from blocks.storage.stores import Store
-from tasks.detect.tiling.read_ahead import StoredImage
 from tasks.suggest.embedders.looks import NUMBERS, look_at
 from tasks.triage.active_learning.diversity import k_center
 from tasks.triage.active_learning.looks import looks_of
 from tests.dataset.scenes import draw_scene
 
 
-class Stored:
-    """A picture in a store."""
-
-    def __init__(self, store: Store, name: str, pixels: np.ndarray) -> None:
-        self.id = self.key = name
-        self.height, self.width = pixels.shape[:2]
-        store.put(name, cv2.imencode(".png", pixels)[1].tobytes())
+def stored(store: Store, name: str, pixels: np.ndarray) -> Item:
+    """Put a picture into a store."""
+    data = cv2.imencode(".png", pixels)[1].tobytes()
+    store.put(name, data)
+    height, width = pixels.shape[:2]
+    facts = {"media_type": "image/png", "size_bytes": len(data), "width": width, "height": height}
+    return Item(id=name, key=name, name=name, sequence=name, **facts)
 
 
 def place(kind: int, seed: int) -> np.ndarray:
@@ -34,7 +34,7 @@ def place(kind: int, seed: int) -> np.ndarray:
 
 def test_the_first_ones_are_of_all_places_however_rare(store: Store) -> None:
     kinds = [0] * 20 + [1] * 3 + [2]
-    items: list[StoredImage] = [Stored(store, f"{n}.png", place(kind, n)) for n, kind in enumerate(kinds)]
+    items = [stored(store, f"{n}.png", place(kind, n)) for n, kind in enumerate(kinds)]
     chosen = k_center(looks_of(store, items), 3)
     assert {kinds[at] for at in chosen.tolist()} == {0, 1, 2}
 
@@ -52,7 +52,7 @@ def test_pictures_of_any_shape_and_of_nothing_have_finite_looks(shape: tuple[int
 
 
 def test_one_that_cannot_be_read_comes_last_and_stops_nobody(store: Store) -> None:
-    items = [Stored(store, f"{n}.png", draw_scene(n).pixels) for n in range(3)]
+    items = [stored(store, f"{n}.png", draw_scene(n).pixels) for n in range(3)]
     store.put("0.png", b"no picture")
     looks = looks_of(store, items)
     assert looks.usable.tolist() == [False, True, True]
