@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from blocks.errors import BadOption, NotEnoughData
+from blocks.shapes import PLACED
 from infra.cli.label_request import LabelRequest
 from infra.cli.words import in_words
 from tasks.intake.preview import FolderLook, look_into
 from tasks.intake.texts.preview import TextsLook, look_into_texts
+from tasks.kinds.registry import label_kind
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -42,8 +44,10 @@ def check_folder_and_line(request: LabelRequest) -> FolderLook | TextsLook | Non
         return None
     if request.texts is None:
         return look_into(request.folder, request.sequence_pattern)
-    if request.label_kind == "boxes":
-        raise BadOption(f"{request.folder.name} has texts, and in them nobody draws boxes: add --label-kind classes")
+    if label_kind(request.label_kind).shapes & PLACED:
+        raise BadOption(
+            f"{request.folder.name} has texts, and in them nobody draws {request.label_kind}: add --label-kind classes"
+        )
     return look_into_texts(request.folder, request.texts, request.sequence_pattern)
 
 

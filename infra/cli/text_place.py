@@ -19,19 +19,26 @@ def parse_texts(
     """Return where in a place the texts are; None: it holds pictures.
 
     A file holds texts. A folder does where something is said of its texts, or where it has text files and nothing that
-    may be a picture, and labels are no boxes.
+    may be a picture, and labels need no place in one.
 
     Raises:
         typer.BadParameter: There is no such encoding.
     """
     given = any((column, id_column, encoding))
-    if not (place.is_file() or given or (label_kind != "boxes" and _has_texts_alone(place))):
+    if not (place.is_file() or given or (_may_be_of_texts(label_kind) and _has_texts_alone(place))):
         return None
     from infra.cli.parsing import said_of
     from tasks.intake.texts.rows import TextOptions
 
     with said_of("--encoding"):
         return TextOptions(column=column, id_column=id_column, encoding=encoding)
+
+
+def _may_be_of_texts(kind: str) -> bool:
+    from blocks.shapes import PLACED
+    from tasks.kinds.registry import KINDS
+
+    return kind in KINDS and not KINDS[kind].shapes & PLACED
 
 
 def _has_texts_alone(folder: Path) -> bool:

@@ -10,7 +10,6 @@ Source:
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import TextIO
 
 from blocks.errors import BadTruth
 from blocks.storage.outside_files import open_regular
@@ -19,10 +18,11 @@ from tasks.dataset.formats.reading.look import OF_TAGS
 from tasks.dataset.formats.reading.pictures import ReadPicture
 from tasks.dataset.formats.reading.reading import Reading
 from tasks.dataset.formats.reading.table import PictureTable
-from tasks.dataset.formats.texts.labelled import LabelledText, labelled_texts, note_text
+from tasks.dataset.formats.texts.labelled import LabelledText, note_text, write_by_split
 from tasks.dataset.formats.writing.holding import Room
 from tasks.dataset.formats.writing.target import Target
 from tasks.detect.tagging.tokens import BEGIN, INSIDE, OUTSIDE, Token, spans_of_tags, tags_of, tokens_of
+from tasks.kinds.spans.extents import without_overlaps
 from tasks.kinds.spans.scoring import ClassedSpan
 
 TEXT_IS, NAME_IS = "# text = ", "# name = "
@@ -57,23 +57,18 @@ class ConllFormat:
 
     def write(self, target: Target) -> None:
         """Write one text after the other."""
-        files: dict[str, TextIO] = {}
-        try:
-            for each in labelled_texts(target):
-                if each.split not in files:
-                    path = target.place / f"{each.split}.conll"
-                    files[each.split] = path.open("w", encoding="utf-8", newline="\n")
-                files[each.split].write(as_conll(each))
-        finally:
-            for file in files.values():
-                file.close()
+        write_by_split(target, ".conll", as_conll)
 
 
 def as_conll(said: LabelledText) -> str:
-    """Return a text in tags. Spans that are no whole words part these, so nothing of a span is lost or added."""
-    edges = sorted({edge for span in said.spans for edge in (span.start, span.end)})
+    """Return a text in tags. Spans that are no whole words part these, so nothing of a span is lost or added.
+
+    Of spans that overlap, that with the most characters is written, however many words they are.
+    """
+    flat = [said.spans[at] for at in without_overlaps([(span.start, span.end) for span in said.spans])]
+    edges = sorted({edge for span in flat for edge in (span.start, span.end)})
     tokens = [part for token in tokens_of(said.text) for part in _parted(token, edges)]
-    tags, _ = tags_of(tokens, said.spans)
+    tags, _ = tags_of(tokens, flat)
     head = f"{NAME_IS}{_quoted(said.name)}\n{TEXT_IS}{_quoted(said.text)}\n"
     return head + "".join(f"{token.text}\t{tag}\n" for token, tag in zip(tokens, tags, strict=True)) + "\n"
 

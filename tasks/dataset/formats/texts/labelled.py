@@ -1,7 +1,8 @@
 """Texts as formats have them: read from the store to be written, and noted with their spans when they are read."""
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import NamedTuple, TextIO
 
 from blocks.errors import BadInput, BadShape
 from blocks.shapes import Span, check_inside
@@ -33,6 +34,26 @@ def labelled_texts(target: Target) -> Iterator[LabelledText]:
     for written in target.pictures():
         name = target.put_in_split(written).as_posix()
         yield LabelledText(name, written.item.split, read_text(target.store, written.item.key), spans_of(written))
+
+
+def write_by_split(target: Target, suffix: str, as_text: Callable[[LabelledText], str]) -> None:
+    """Write one text after the other into a file of its split.
+
+    Args:
+        target: Where, and which.
+        suffix: Of the files.
+        as_text: What is written of one.
+
+    Raises:
+        ObjectMissing: A text is not in the store any more.
+    """
+    files: dict[str, TextIO] = {}
+    with ExitStack() as opened:
+        for each in labelled_texts(target):
+            if each.split not in files:
+                path = target.place / f"{each.split}{suffix}"
+                files[each.split] = opened.enter_context(path.open("w", encoding="utf-8", newline="\n"))
+            files[each.split].write(as_text(each))
 
 
 def spans_of(written: WrittenPicture) -> list[ClassedSpan]:

@@ -9,7 +9,7 @@ Source:
 
 import json
 from collections.abc import Iterator
-from typing import Any, TextIO
+from typing import Any
 
 from blocks.errors import BadTruth
 from blocks.storage.outside_files import open_regular
@@ -17,7 +17,7 @@ from tasks.dataset.formats.reading.faults import Oddity
 from tasks.dataset.formats.reading.pictures import ReadPicture
 from tasks.dataset.formats.reading.reading import Reading
 from tasks.dataset.formats.reading.table import PictureTable
-from tasks.dataset.formats.texts.labelled import LabelledText, labelled_texts, note_text
+from tasks.dataset.formats.texts.labelled import LabelledText, note_text, write_by_split
 from tasks.dataset.formats.writing.holding import Room
 from tasks.dataset.formats.writing.target import Target
 from tasks.kinds.spans.scoring import ClassedSpan
@@ -55,16 +55,7 @@ class SpacyFormat:
 
     def write(self, target: Target) -> None:
         """Write one text after the other."""
-        files: dict[str, TextIO] = {}
-        try:
-            for each in labelled_texts(target):
-                if each.split not in files:
-                    path = target.place / f"{each.split}.jsonl"
-                    files[each.split] = path.open("w", encoding="utf-8", newline="\n")
-                files[each.split].write(as_line(each))
-        finally:
-            for file in files.values():
-                file.close()
+        write_by_split(target, ".jsonl", as_line)
 
 
 def as_line(said: LabelledText) -> str:

@@ -5,7 +5,7 @@ Where there is no model yet, a small network begins with random numbers: nothing
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,18 +85,10 @@ class ClassifierTraining:
         if ref.is_nobody:
             return nothing, classes
         network = open_classifier(store, ref)
-        known = [number for number, name in enumerate(network.classes) if name in classes]
         unknown = tuple(name for name in classes if name not in network.classes)
-        if not known:
+        if len(unknown) == len(classes):
             return nothing, unknown
-        said: dict[str, str | None] = {}
-        for item_id, found in classify(network, stored_images(store, items), tiling):
-            if isinstance(found, Unseen):
-                log.warning("test item %s counts as missed: %s", item_id, found.reason)
-                said[item_id] = None
-                continue
-            scores = found[0]
-            said[item_id] = network.classes[max(known, key=lambda number: scores[number])]
+        said = likeliest(network.classes, classes, classify(network, stored_images(store, items), tiling))
         return [said[item.id] for item in items], unknown
 
     def truth(self, item: ManifestItem, classes: Sequence[str]) -> str | None:  # noqa: ARG002  (the protocol's signature)
@@ -110,6 +102,28 @@ class ClassifierTraining:
 
 def _side_of(tiling: TilingOptions) -> int:
     return min(tiling.tile_px, LARGEST_PX)
+
+
+def likeliest(
+    known: Sequence[str], classes: Sequence[str], found: Iterable[tuple[str, tuple[Any, ...] | Unseen]]
+) -> dict[str, str | None]:
+    """Return by item the likeliest of some classes; None where it cannot be read.
+
+    Args:
+        known: Classes of the model, in its order.
+        classes: Which may be said; the model knows one at least.
+        found: By item what the model says, its chances of the known classes first.
+    """
+    places = [place for place, name in enumerate(known) if name in classes]
+    said: dict[str, str | None] = {}
+    for item_id, seen in found:
+        if isinstance(seen, Unseen):
+            log.warning("test item %s counts as missed: %s", item_id, seen.reason)
+            said[item_id] = None
+        else:
+            chances = seen[0]
+            said[item_id] = known[max(places, key=lambda place: chances[place])]
+    return said
 
 
 def class_of(item: ManifestItem) -> str | None:

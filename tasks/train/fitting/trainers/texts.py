@@ -21,7 +21,7 @@ from tasks.detect.tiling.read_ahead import Unseen
 from tasks.suggest.text_model import ENDING, TextModel
 from tasks.train.fitting.beginnings import NOTHING, Beginning
 from tasks.train.fitting.recipes import Recipe
-from tasks.train.fitting.trainers.classifier import class_of
+from tasks.train.fitting.trainers.classifier import class_of, likeliest
 from tasks.train.fitting.trainers.protocol import Cut, TrainingJob
 
 log = logging.getLogger(__name__)
@@ -75,18 +75,10 @@ class TextTraining:
         if ref.is_nobody:
             return nothing, classes
         model = open_text_model(store, ref)
-        known = [place for place, name in enumerate(model.classes) if name in classes]
         unknown = tuple(name for name in classes if name not in model.classes)
-        if not known:
+        if len(unknown) == len(classes):
             return nothing, unknown
-        said: dict[str, str | None] = {}
-        for item_id, found in classify_texts(store, model, items):
-            if isinstance(found, Unseen):
-                log.warning("test item %s counts as missed: %s", item_id, found.reason)
-                said[item_id] = None
-                continue
-            chances = found[0]
-            said[item_id] = model.classes[max(known, key=lambda place: chances[place])]
+        said = likeliest(model.classes, classes, classify_texts(store, model, items))
         return [said[item.id] for item in items], unknown
 
     def truth(self, item: ManifestItem, classes: Sequence[str]) -> str | None:  # noqa: ARG002  (the protocol's signature)

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
@@ -61,6 +61,7 @@ def flat(spans: list[ClassedSpan]) -> set[ClassedSpan]:
 
 
 @given(labelled())
+@example(LabelledText("a.txt", "train", "0000:", [ClassedSpan(0, 3, "PER"), ClassedSpan(2, 5, "PER")]))
 def test_conll_keeps_every_character_and_every_flat_span(
     tmp_path_factory: pytest.TempPathFactory, said: LabelledText
 ) -> None:
