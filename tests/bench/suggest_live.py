@@ -111,7 +111,7 @@ def next_task(folder: Path) -> dict[str, float]:
     if executable is None:
         print("live_next_task: skipped, label-studio is not installed")
         return {}
-    process = start(executable, folder / "label-studio", port := free_port())
+    process = start(executable, folder / "label-studio", port := free_port(), patience_s=None)
     try:
         engine, world = _catalogue(folder, "next-task")
         label_studio = server_at(f"http://{HOST}:{port}")
