@@ -4,6 +4,7 @@
     ├── BadInput                 what came from outside cannot be used
     │   ├── UnreadableImage      an image file that does not decode, or not whole
     │   ├── UnreadableText       a text that cannot be read, or that nobody could label
+    │   ├── UnreadableVideo      a video of which no frame can be read
     │   ├── ImageTooLarge        more pixels than this machine is allowed to decode
     │   ├── UnknownClass         a class name that the label config or the detector does not have
     │   ├── UnknownQuestionKind  a kind of question that this version does not know
@@ -55,6 +56,10 @@ class UnreadableImage(BadInput):
 
 class UnreadableText(BadInput):
     """A text that cannot be read, or that nobody could label."""
+
+
+class UnreadableVideo(BadInput):
+    """A video of which no frame can be read."""
 
 
 class ImageTooLarge(BadInput):

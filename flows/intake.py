@@ -1,4 +1,4 @@
-"""The intake line: a folder of images, or texts of a table or a folder, become items of a collection."""
+"""The intake line: a folder of images and videos, or texts of a table or a folder, become items of a collection."""
 
 from prefect import flow, unmapped
 
@@ -7,6 +7,7 @@ from blocks.naming.run_names import named
 from tasks.intake.folders import IntakeReport
 from tasks.intake.steps import find_shards, merge_reports, publish_intake, split_sequences, take_in_shard
 from tasks.intake.texts.rows import TextOptions
+from tasks.intake.video.options import VideoOptions
 
 
 @flow(flow_run_name=named("take in", of="collection"), log_prints=False)
@@ -16,26 +17,28 @@ def intake(
     sequence_pattern: SequencePattern | None = None,
     plugs: str = "local",
     texts: TextOptions | None = None,
+    videos: VideoOptions | None = None,
 ) -> IntakeReport:
-    """Take a folder of images, or texts, into a collection.
+    """Take a folder of images and videos, or texts, into a collection.
 
     Every file ends as taken, duplicate or set aside with its reason; running it again takes in only what is new. A
     folder without any is nothing to do.
 
     Args:
-        folder: The folder on the worker's machine, searched with all its subfolders; or a file of texts: CSV, JSON
-            lines, or one text.
+        folder: The folder on the worker's machine, searched with all its subfolders; one video; or a file of texts:
+            CSV, JSON lines, or one text.
         collection: The name under which the line will find these images.
         sequence_pattern: A regular expression (RE2's syntax) whose groups, or all that it finds where it has none, name
             the sequence in a file's path. Images of one sequence never part between training and test. Empty: the path
             without its last number.
         plugs: Leave it as it is: the name under which the connections of this stack are saved.
         texts: Where in a table the texts are. For a folder: that its .txt files are taken, and no images.
+        videos: Which frames of videos become items; empty: one a second.
     """
     shards = find_shards(folder, plugs, texts)
     if not shards:
         return IntakeReport()
-    options = unmapped(sequence_pattern), unmapped(plugs), unmapped(texts)
+    options = unmapped(sequence_pattern), unmapped(plugs), unmapped(texts), unmapped(videos)
     reports = take_in_shard.map(shards, unmapped(collection), *options).result()
     report = merge_reports(reports)
     split_sequences(collection, plugs)

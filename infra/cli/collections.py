@@ -44,9 +44,11 @@ def require_collection(engine: "Engine", name: str) -> str:
 def folders_of(engine: "Engine", collection: str, folder: Path, most: int = 3) -> list[str]:
     """Return some other folders from which pictures of a collection were taken: two may have one name."""
     below = folder.as_uri().rstrip("/") + "/"
+    within = f"{folder.as_uri()}#"  # parts of one file: rows of a table, frames of a video
     elsewhere = (
         select(Source.uri)
         .where(Source.collection == collection, ~col(Source.uri).startswith(below, autoescape=True))
+        .where(~col(Source.uri).startswith(within, autoescape=True))
         .order_by(col(Source.uri))
         .limit(200)
     )

@@ -41,6 +41,7 @@ class LabelRequest:
     Attributes:
         folder: What is taken in, a folder or a file of texts; None: only what is there already.
         texts: Where in a file the texts are, or that a folder holds texts; None: it holds pictures.
+        frames: Which frames of videos are taken in, as `VideoOptions` has it.
         begin_with: Weights that a training begins with where there is no model, as `TrainOptions.base`.
         in_rounds: Whether it shall be in rounds also where there is a detector.
         file: All options of the line as its file has them, which hold where the others say nothing; empty: no file.
@@ -55,6 +56,7 @@ class LabelRequest:
     tile_px: int
     sequence_pattern: str | None
     batch_size: int
+    frames: str = "1"
     new_classes: tuple[str, ...] = ()
     label_kind: str = "boxes"
     texts: TextOptions | None = None

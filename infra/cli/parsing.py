@@ -153,6 +153,23 @@ def parse_pattern(pattern: str | None) -> str | None:
     return pattern
 
 
+def parse_frames(frames: str) -> str:
+    """Return which frames of videos are taken, as `VideoOptions` has it.
+
+    Raises:
+        typer.BadParameter: It is no rate and none of its words.
+    """
+    from pydantic import ValidationError
+
+    from tasks.intake.video.options import VideoOptions
+
+    try:
+        return VideoOptions(frames=frames).frames
+    except ValidationError as error:
+        said = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise typer.BadParameter(said, param_hint="--frames") from error
+
+
 def parse_place(text: str) -> Path | None:
     """Return the full path of a folder of pictures; None where none is there, so that a collection is meant.
 

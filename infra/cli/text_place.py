@@ -25,7 +25,10 @@ def parse_texts(
         typer.BadParameter: There is no such encoding.
     """
     given = any((column, id_column, encoding))
-    if not (place.is_file() or given or (_may_be_of_texts(label_kind) and _has_texts_alone(place))):
+    from tasks.intake.video.containers import is_video_name
+
+    is_file = place.is_file() and not is_video_name(place)
+    if not (is_file or given or (_may_be_of_texts(label_kind) and _has_texts_alone(place))):
         return None
     from infra.cli.parsing import said_of
     from tasks.intake.texts.rows import TextOptions

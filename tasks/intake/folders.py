@@ -25,11 +25,15 @@ from tasks.intake.files import examine, uri_of
 from tasks.intake.reports import IntakeReport, RejectedFile
 from tasks.intake.sources import known_sources, write_sources
 from tasks.intake.texts.media import refuse_other_medium
+from tasks.intake.video.containers import is_video_name
+from tasks.intake.video.options import VideoOptions
+from tasks.intake.video.take_in import take_in_video
 
 __all__ = [
     "FileShard",
     "IntakeReport",
     "RejectedFile",
+    "files_of",
     "find_images",
     "list_files",
     "paths_of",
@@ -102,8 +106,7 @@ def list_files(store: Store, folder: Path, size: int = CHUNK) -> list[FileShard]
     """
     if size < 1:
         raise BadOption(f"shards of {size} files cannot be made: expected 64 to 512")
-    root = _checked_folder(folder)
-    files = walk_images(root)
+    root, files = files_of(folder)
     shards = []
     while names := [str(path.relative_to(root)) for path in islice(files, size)]:
         content = json.dumps(names).encode()
@@ -134,6 +137,7 @@ def take_in(
     sequence_pattern: str | None = None,
     *,
     folder: Path | None = None,
+    videos: VideoOptions | None = None,
 ) -> IntakeReport:
     """Take files into a collection: hash, decode in full, store, and write one source row for each.
 
@@ -147,6 +151,7 @@ def take_in(
         paths: Files; may be many, they are taken `CHUNK` by `CHUNK`.
         sequence_pattern: See `sequence_of`; None for its rule.
         folder: Below which the paths that `sequence_of` sees begin; None for each file's own folder.
+        videos: Which frames of videos are taken; None: videos are set aside, as pictures alone are asked for.
 
     Raises:
         BadOption: The pattern is no regular expression, or the collection is one of texts.
@@ -157,7 +162,7 @@ def take_in(
         compile_pattern(sequence_pattern)
     root = folder.resolve() if folder else None
     report = IntakeReport()
-    remaining = iter(paths)
+    remaining, films = _parted(paths, videos)
     with ThreadPoolExecutor(THREADS, thread_name_prefix="intake") as pool:
         while chunk := {uri_of(path): path for path in islice(remaining, CHUNK)}:
             refuse_other_medium(engine, collection, "pictures")
@@ -168,7 +173,41 @@ def take_in(
             # map, unlike submit, drops what has not begun when one file finds the store unavailable
             examined = list(pool.map(look, chunk.values(), map(known.get, chunk), names))
             report += write_sources(engine, collection, examined, seen_at)
+    for film in films:  # one by one: a decoder uses all cores by itself
+        refuse_other_medium(engine, collection, "pictures")
+        options = videos or VideoOptions()
+        report += take_in_video(engine, store, collection, film, _relative(film, root), options, sequence_pattern)
     return report
+
+
+def _parted(paths: Iterable[Path], videos: VideoOptions | None) -> tuple[Iterator[Path], list[Path]]:
+    """Return pictures, and the videos among the paths, if they are wanted."""
+    if videos is None:
+        return iter(paths), []
+    films: list[Path] = []
+
+    def pictures() -> Iterator[Path]:
+        for path in paths:
+            if is_video_name(path):
+                films.append(path)
+            else:
+                yield path
+
+    return pictures(), films
+
+
+def files_of(place: Path) -> tuple[Path, Iterator[Path]]:
+    """Return a folder and its files, or of a path to one video its folder and the video.
+
+    Raises:
+        BadOption: See `walk_images`.
+        NoImages: See `walk_images`, once the files are asked for.
+    """
+    if is_video_name(place) and not place.is_dir():
+        root = _checked_folder(place.parent)
+        return root, iter([root / place.name])
+    root = _checked_folder(place)
+    return root, walk_images(root)
 
 
 def _relative(path: Path, root: Path | None) -> Path:

@@ -1,4 +1,4 @@
-"""A quick look into a folder before it is taken in: are there pictures, and what would a pattern make of their names?
+"""A quick look into a folder before it is taken in: are there pictures or videos, and what is made of their names?
 
 Only names and first bytes are read, of some thousand files at most, so it costs a moment; whether a picture is whole is
 found at intake.
@@ -11,8 +11,10 @@ from pathlib import Path
 
 from blocks.errors import BadOption
 from blocks.naming.patterns import compile_pattern
-from tasks.intake.folders import walk_images
+from tasks.intake.folders import files_of
 from tasks.intake.sequences import readable, sequence_of
+from tasks.intake.video.containers import begins_as_video, is_video_name
+from tasks.intake.video.take_in import sequence_of_video
 
 LOOK_AT_MOST = 5_000
 """Files looked at; a folder of more is told by its first ones."""
@@ -35,7 +37,8 @@ class FolderLook:
 
     Attributes:
         files: Files looked at, `LOOK_AT_MOST` at most.
-        pictures: Those of them that begin as a picture does.
+        pictures: Those of them that begin as a picture or a video does.
+        videos: Those that begin as a video does.
         is_all: Whether there are no more files.
         sequences: What a pattern makes of their paths, or the rule without a pattern.
         unmatched: Files in whose path the pattern finds nothing.
@@ -46,6 +49,7 @@ class FolderLook:
     is_all: bool
     sequences: tuple[str, ...] = ()
     unmatched: int = 0
+    videos: int = 0
 
     def refuse_one_sequence(self) -> None:
         """Refuse pictures of which none could be held out for testing.
@@ -61,6 +65,12 @@ class FolderLook:
         """Say that none could be held out for testing, and what to do about it; empty: some could be."""
         if not self.is_all or len(self.sequences) != 1 or self.unmatched:
             return ""
+        if self.videos == self.files:
+            return (
+                f"all frames are of one video ({self.sequences[0]!r}), and frames of one video never part between "
+                "training and test. So none could be held out for testing, and no detector would be trained: put a "
+                "second video, or pictures, into the folder."
+            )
         return (
             f"all {self.files} pictures are one sequence ({self.sequences[0]!r}: their path without its last "
             "number), and pictures of one sequence never part between training and test. So none could be held out "
@@ -81,42 +91,49 @@ def look_into(folder: Path, pattern: str | None = None) -> FolderLook:
     """Look into a folder.
 
     Args:
-        folder: Searched with its subfolders, as intake does.
+        folder: Searched with its subfolders, as intake does; or one video.
         pattern: See `sequence_of`.
 
     Raises:
         BadOption: The folder cannot be listed, has no file or no picture; the pattern is none, or finds nothing.
     """
     compiled = compile_pattern(pattern) if pattern else None
-    files = walk_images(folder)
-    root = folder.expanduser().resolve()
-    pictures = unmatched = count = 0
+    root, files = files_of(folder)
+    pictures = videos = unmatched = count = 0
     suffixes: Counter[str] = Counter()
     sequences: dict[str, None] = {}
     for path in islice(files, LOOK_AT_MOST):
         count += 1
-        begins = _begins_as_picture(path)
+        is_video = begins_as_video(path)
+        videos += is_video
+        begins = is_video or _begins_as_picture(path)
         pictures += begins
         suffixes[path.suffix.lower() or "no suffix"] += not begins
         relative = path.relative_to(root)
         if compiled is not None and compiled.search(readable(relative.as_posix())) is None:
             unmatched += 1
         else:
-            sequences[readable(sequence_of(relative, pattern))] = None
+            sequences[_sequence_of(relative, pattern)] = None
     is_all = next(files, None) is None
     if is_all and not pictures:
         kinds = ", ".join(f"{number} {suffix}" for suffix, number in suffixes.most_common(SHOWN) if number)
         raise BadOption(
-            f"the folder {folder} has {count} files ({kinds}) and none is a picture that is read (JPEG, PNG, WebP, "
-            "BMP, GIF, TIFF, PPM): name the folder that has the pictures, or convert them"
+            f"the folder {folder} has {count} files ({kinds}) and none is a picture or video that is read (JPEG, PNG, "
+            "WebP, BMP, GIF, TIFF, PPM, MP4, MOV, WebM, Matroska, AVI): name the folder that has the pictures, or convert them"
         )
     if is_all and compiled is not None and not sequences:
         raise BadOption(
             f"the pattern {pattern!r} finds nothing in any of the {count} paths in {folder}, such as "
-            f"{readable(next(walk_images(folder)).relative_to(root).as_posix())!r}: correct it, or leave it out, and "
+            f"{readable(next(files_of(folder)[1]).relative_to(root).as_posix())!r}: correct it, or leave it out, and "
             "the path without its last number names the sequence"
         )
-    return FolderLook(count, pictures, is_all, tuple(sequences), unmatched)
+    return FolderLook(count, pictures, is_all, tuple(sequences), unmatched, videos)
+
+
+def _sequence_of(relative: Path, pattern: str | None) -> str:
+    if is_video_name(relative):
+        return sequence_of_video(relative, pattern)
+    return readable(sequence_of(relative, pattern))
 
 
 def _begins_as_picture(path: Path) -> bool:

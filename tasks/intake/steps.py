@@ -22,6 +22,8 @@ from tasks.intake import batches, folders, sequences
 from tasks.intake.reports import IntakeReport, as_markdown
 from tasks.intake.texts.rows import TextOptions
 from tasks.intake.texts.take_in import TextShard, list_texts, take_in_texts, texts_listed
+from tasks.intake.video.containers import is_video_name
+from tasks.intake.video.options import VideoOptions
 
 LOG = logging.getLogger(__name__)
 
@@ -35,7 +37,7 @@ def find_shards(
     """List what a place offers in shards; none where it holds nothing, which is no failure but nothing to do."""
     store, place = open_store(plugs), Path(folder)
     try:
-        if texts is not None or place.is_file():
+        if texts is not None or (place.is_file() and not is_video_name(place)):
             listed = list_texts(store, place, texts or TextOptions(), size)
             LOG.info("%s: %d texts in %d shards", folder, sum(shard.texts for shard in listed), len(listed))
             return listed
@@ -54,6 +56,7 @@ def take_in_shard(
     sequence_pattern: str | None = None,
     plugs: str = "local",
     texts: TextOptions | None = None,
+    videos: VideoOptions | None = None,
 ) -> IntakeReport:
     """Take the files, or the texts, of one shard into a collection."""
     store = open_store(plugs)
@@ -63,7 +66,9 @@ def take_in_shard(
         LOG.info("%s: %s", collection, report)
         return report
     paths = folders.paths_of(store, shard)
-    report = folders.take_in(open_catalog(plugs), store, collection, paths, sequence_pattern, folder=Path(shard.folder))
+    engine, folder = open_catalog(plugs), Path(shard.folder)
+    frames = videos or VideoOptions()
+    report = folders.take_in(engine, store, collection, paths, sequence_pattern, folder=folder, videos=frames)
     LOG.info("%s: %s", collection, report)
     return report
 

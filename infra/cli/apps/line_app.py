@@ -21,6 +21,7 @@ NAME = typer.Option(help="Collection; the folder's name where it is not given.")
 ACCEPT = typer.Option(min=0, max=1, help="Boxes of this score or more need no person.")
 TILE = typer.Option(min=64, max=4096, help="Side of a tile in pixels, as the detector was trained; times 32.")
 SEQUENCES = typer.Option(help="Regular expression whose groups name a file's sequence: (flight[0-9]+)/.")
+FRAMES = typer.Option(help="Of videos: frames a second, such as 2 or 0.5; or all; or scenes, one of each.")
 BATCH_SIZE = typer.Option(min=1, max=100_000, help="Images in one run, at most.")
 LINE = typer.Option(
     exists=True,
@@ -32,7 +33,7 @@ LINE = typer.Option(
 @line_app.command()
 def label(
     context: typer.Context,
-    folder: Annotated[Path, typer.Argument(exists=True, help="Images, with all subfolders; or texts, or their file.")],
+    folder: Annotated[Path, typer.Argument(exists=True, help="Images and videos, with all subfolders; or texts.")],
     *,
     classes: Annotated[
         str | None, typer.Option(help='What people may name a box: car,truck or car,"truck, large".')
@@ -55,11 +56,12 @@ def label(
     text_column: Annotated[str | None, COLUMN] = None,
     id_column: Annotated[str | None, ID_COLUMN] = None,
     encoding: Annotated[str | None, ENCODING] = None,
+    frames: Annotated[str, FRAMES] = "1",
     batch_size: Annotated[int, BATCH_SIZE] = 1000,
     wait: Annotated[bool, typer.Option(help="Stay and show the progress until all is settled.")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Label a folder of images, or texts: machines first, people where machines are not sure.
+    """Label a folder of images and videos, or texts: machines first, people where machines are not sure.
 
     Without a detector it is labelled in rounds, as by `loop`: people label a few, a model is trained and proposes.
     """
@@ -88,6 +90,7 @@ def label(
         accept=chosen.of("accept", accept, lambda one: one.triage.accept),
         tile_px=parsing.parse_tile(chosen.of("tile", tile, lambda one: one.tiling.tile_px)),
         sequence_pattern=parsing.parse_pattern(sequences),
+        frames=parsing.parse_frames(frames),
         batch_size=chosen.of("batch_size", batch_size, lambda one: one.batch_size),
         new_classes=parsing.parse_new_classes(new_class or [], known),
         begin_with=parsing.parse_base(chosen.of("begin_with", begin_with, lambda one: one.retrain.base)),
@@ -120,6 +123,7 @@ def loop(
     accept: Annotated[float, ACCEPT] = 0.6,
     tile: Annotated[int, TILE] = 640,
     sequences: Annotated[str | None, SEQUENCES] = None,
+    frames: Annotated[str, FRAMES] = "1",
     batch_size: Annotated[int, BATCH_SIZE] = 1000,
     wait: Annotated[bool, typer.Option(help="Stay and show the progress until the goal is met.")] = True,
     as_json: AsJson = False,
@@ -139,6 +143,7 @@ def loop(
         accept=accept,
         tile_px=parsing.parse_tile(tile),
         sequence_pattern=parsing.parse_pattern(sequences),
+        frames=parsing.parse_frames(frames),
         batch_size=batch_size,
         begin_with=parsing.parse_base(begin_with),
         in_rounds=True,

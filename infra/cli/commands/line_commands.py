@@ -109,6 +109,7 @@ def _take_in(
         collection=request.collection,
         sequence_pattern=request.sequence_pattern,
         texts=request.texts.model_dump() if request.texts else None,
+        videos={"frames": request.frames},
     )
     follow_run(client, state, taken, f"taking in {folder}")
     console.print(f"{request.collection}: {count_intake(engine, request.collection)}")

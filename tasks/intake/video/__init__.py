@@ -1,0 +1,1 @@
+"""Videos: files whose frames become items."""
