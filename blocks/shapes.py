@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_serializer, model_validator
 
 from blocks.errors import BadShape
 from blocks.frozen import Frozen
@@ -40,6 +40,19 @@ Bounds = tuple[float, float, float, float]
 """x_min, y_min, x_max, y_max in pixels of the upright item."""
 
 Edge = Annotated[float, Field(ge=-FARTHEST_PX, le=FARTHEST_PX, allow_inf_nan=False)]
+
+
+def _closed(points: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+    across, down = zip(*points, strict=True)
+    if min(across) >= max(across) or min(down) >= max(down):
+        raise ValueError("expected corners that do not lie on one upright or level line")
+    if points[0] == points[-1]:
+        raise ValueError("expected the first corner once, not again at the end")
+    return points
+
+
+Ring = Annotated[tuple[tuple[Edge, Edge], ...], Field(min_length=3, max_length=MOST_POINTS), AfterValidator(_closed)]
+"""One closed outline; the last corner joins the first, which is not repeated."""
 
 
 class Whole(Frozen):
@@ -72,24 +85,40 @@ class Box(Frozen):
         return self.x_min, self.y_min, self.x_max, self.y_max
 
 
+class PolygonPart(Frozen):
+    """One part of a polygon: its outline, and those of the holes in it."""
+
+    points: Ring = Field(description="corners x, y")
+    holes: tuple[Ring, ...] = ()
+
+
 class Polygon(Frozen):
-    """One closed outline; the last corner joins the first, which is not repeated."""
+    """An object's outline, the holes in it, and its further parts, apart from the first; each ring closes by itself."""
 
     type: Literal["polygon"] = "polygon"
-    points: tuple[tuple[Edge, Edge], ...] = Field(min_length=3, max_length=MOST_POINTS, description="corners x, y")
+    points: Ring = Field(description="corners x, y")
+    holes: tuple[Ring, ...] = Field(default=(), description="outlines of what is cut out of it")
+    parts: tuple[PolygonPart, ...] = Field(default=(), description="further parts of the same object")
 
     @model_validator(mode="after")
-    def _has_an_area(self) -> Self:
-        x_min, y_min, x_max, y_max = self.bounds()
-        if x_min >= x_max or y_min >= y_max:
-            raise ValueError("expected corners that do not lie on one upright or level line")
-        if self.points[0] == self.points[-1]:
-            raise ValueError("expected the first corner once, not again at the end")
+    def _has_few_corners(self) -> Self:
+        if sum(len(ring) for piece in self.pieces for ring in (piece.points, *piece.holes)) > MOST_POINTS:
+            raise ValueError(f"expected at most {MOST_POINTS} corners together")
         return self
+
+    @model_serializer
+    def _as_ever_where_it_is_plain(self) -> dict[str, Any]:
+        rest = {"holes": self.holes, "parts": self.parts}
+        return {"type": self.type, "points": self.points, **{name: some for name, some in rest.items() if some}}
+
+    @property
+    def pieces(self) -> tuple[PolygonPart, ...]:
+        """All its parts, the first one first."""
+        return (PolygonPart.model_construct(points=self.points, holes=self.holes), *self.parts)
 
     def bounds(self) -> Bounds:
         """Return the smallest upright rectangle around it."""
-        across, down = zip(*self.points, strict=True)
+        across, down = zip(*(point for piece in self.pieces for point in piece.points), strict=True)
         return min(across), min(down), max(across), max(down)
 
 
@@ -232,12 +261,7 @@ def shape_columns(shape: Shape) -> dict[str, Any]:
 
 
 def identity_in_item(shape: Mapping[str, Any] | None, id_: str) -> str:
-    """Return what tells a label from the others of its item: that of the whole is one, whoever gave it.
-
-    Args:
-        shape: As in a row; None: a box.
-        id_: Of the proposal or of the region that somebody drew.
-    """
+    """Return what tells a label, of this shape and id, from others of its item: that of the whole is one for all."""
     return WHOLE if shape is not None and shape["type"] == WHOLE else id_
 
 
@@ -269,7 +293,6 @@ def check_inside(shape: Shape, size_wh: tuple[int, int] | None, length: int | No
 
 
 def _refusal(value: Any, error: ValidationError) -> BadShape:
-    first = error.errors(include_url=False)[0]
+    first, said = error.errors(include_url=False)[0], repr(value)
     where = ".".join(str(part) for part in first["loc"]) or "it"
-    said = repr(value)
     return BadShape(f"{said if len(said) < 200 else said[:199] + '…'} is no shape: {where}: {first['msg']}")

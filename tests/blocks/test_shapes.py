@@ -17,6 +17,7 @@ from blocks.shapes import (
     Box,
     Mask,
     Polygon,
+    PolygonPart,
     Shape,
     Span,
     Whole,
@@ -39,7 +40,16 @@ def boxes(draw: st.DrawFn) -> Box:
 @st.composite
 def polygons(draw: st.DrawFn) -> Polygon:
     box, others = draw(boxes()), draw(st.lists(st.tuples(EDGES, EDGES), max_size=5))
-    return Polygon(points=((box.x_min, box.y_min), *others, (box.x_max, box.y_min), (box.x_min, box.y_max)))
+    ring = ((box.x_min, box.y_min), *others, (box.x_max, box.y_min), (box.x_min, box.y_max))
+    holes, parts = draw(st.lists(st.just(ring), max_size=2)), draw(st.lists(st.booleans(), max_size=2))
+    further = tuple(PolygonPart(points=ring, holes=(ring,) * has_hole) for has_hole in parts)
+    return Polygon(points=ring, holes=tuple(holes), parts=further)
+
+
+def test_a_polygon_of_one_outline_is_written_as_ever_and_read_as_ever() -> None:
+    plain = {"type": "polygon", "points": [[0.0, 0.0], [5.0, 0.0], [0.0, 5.0]]}
+    assert read_shape(plain).model_dump(mode="json") == plain
+    assert shape_columns(read_shape(plain))["shape"] == plain
 
 
 @st.composite
@@ -113,6 +123,11 @@ MASK = {"type": "mask", "left": 0, "top": 0, "width": 2, "height": 2, "runs": [0
         ({"type": "polygon", "points": [[0, 0], [1, 1]]}, "points"),
         ({"type": "polygon", "points": [[0, 0], [1, 0], [2, 0]]}, "line"),
         ({"type": "polygon", "points": [[0, 0], [1, 0], [1, 1], [0, 0]]}, "first corner once"),
+        ({"type": "polygon", "points": [[0, 0], [9, 0], [9, 9]], "holes": [[[1, 1], [2, 1]]]}, "holes.0"),
+        (
+            {"type": "polygon", "points": [[0, 0], [9, 0], [9, 9]], "parts": [{"points": [[1, 1], [2, 1], [3, 1]]}]},
+            "line",
+        ),
         (MASK | {"runs": [0, 3]}, "4 pixels together"),
         (MASK | {"runs": [4]}, "each of its four sides"),
         (MASK | {"runs": [0, 1, 3]}, "each of its four sides"),

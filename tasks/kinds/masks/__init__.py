@@ -1,0 +1,1 @@
+"""Pixels of objects as a kind of label."""

@@ -1,0 +1,1 @@
+"""Polygons around objects as a kind of label."""
