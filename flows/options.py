@@ -12,7 +12,7 @@ from tasks.kinds.registry import LabelKindName
 from tasks.review.decide.until import Until
 from tasks.review.drafts.cutting import PartOptions
 from tasks.review.drafts.line_queue import LineQueue
-from tasks.review.drafts.stops import check_kinds_of_classes, check_suits, items_queue, page_stops
+from tasks.review.drafts.stops import check_kinds_of_classes, check_missing, check_suits, items_queue, page_stops
 from tasks.review.questions.kinds.page import PageOptions
 from tasks.review.questions.queue import name_kind_queue
 from tasks.review.questions.staffing import AnnotatorPool
@@ -32,7 +32,7 @@ class LineOptions(Renamed):
     )
     classes: ClassNames = Field(
         min_length=1,
-        max_length=200,
+        max_length=2000,
         description="What a label may be called, such as `car`: add one for each, in the order of the keys.",
     )
     label_kind: LabelKindName = Field(
@@ -49,6 +49,11 @@ class LineOptions(Renamed):
         default=True,
         description="With `suggest`: open each question with what was learnt up to the answer before it. No: with what "
         "was known when its batch was opened.",
+    )
+    missing_classes: bool = Field(
+        default=False,
+        description="Of classes of whole items: let people write down one that is missing. Its items have no label "
+        "until you decide what it is (`labelline classes`).",
     )
     kinds: KindsByClass = Field(
         default_factory=dict, description="Per class, the exact kinds that a second queue of other people names."
@@ -103,6 +108,7 @@ class LineOptions(Renamed):
         confirm, accept = self.confirm, self.triage.accept
         stops = [*page_stops(kind, classes, confirm=confirm, rounds=self.rounds, accept=accept, parts=parts)]
         whole = items_queue(kind, classes, self.annotator_pool, self.detector, live=self.live_suggestions)
+        whole = whole.model_copy(update={"missing_classes": self.missing_classes})
         stops.append(LineQueue(queue=whole, first=self.ask_first, parts=parts))
         if self.kinds:  # other people, another skill
             stops.append(LineQueue(queue=name_kind_queue(self.kinds).with_pool(self.expert_pool)))
@@ -113,6 +119,7 @@ class LineOptions(Renamed):
         """Refuse what the kind of label has no use for, and what people could not choose between."""
         check_kinds_of_classes(self.kinds, self.classes)
         given = [name for name in ("risk_control", "kinds") if getattr(self, name)]
+        check_missing(self.label_kind, may_miss=self.missing_classes)
         rounds, pages = self.rounds is not None, self.confirm is not None
         check_suits(self.label_kind, self.classes, self.detector, in_rounds=rounds, has_pages=pages, given=given)
         return self

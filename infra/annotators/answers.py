@@ -6,7 +6,8 @@ from typing import Any
 from blocks.errors import UnknownQuestionKind
 from infra.annotators.boxes import Work, answer_boxes, objects_of_part
 from infra.annotators.checks import answer_check
-from infra.annotators.desk import OpenQuestion, boxes_result, check_result, class_result, kind_result
+from infra.annotators.classes.class_answers import chosen_in, class_result
+from infra.annotators.desk import OpenQuestion, boxes_result, check_result, kind_result
 from infra.annotators.kinds import answer_class, answer_kind, kind_seconds
 from infra.annotators.pages import class_in, page_result, wrong_crops
 from infra.annotators.people import Person
@@ -85,8 +86,8 @@ def _classify(person: Person, question: OpenQuestion, pictures: Pictures, watch:
     slip = person.mistakes(rng, 1)[0]
     if question.text is not None:
         watch.read(question.text)
-    choice = answer_class(question.chosen, question.desk.classes, picture, slip, rng, watch)
-    before = question.chosen
+    before = chosen_in(question)
+    choice = answer_class(before, question.desk.classes, picture, slip, rng, watch)
     act = "added" if before is None else "kept" if before == choice else "changed"
     return class_result(question, choice), {act: 1}
 

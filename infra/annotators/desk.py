@@ -28,7 +28,9 @@ from tasks.review.posting.projects import plain_queue, project_title
 from tasks.review.questions.kinds.boxes.extreme_points import POINTS, as_points
 from tasks.review.questions.kinds.boxes.regions import ShownBox, read_boxes, to_regions
 from tasks.review.questions.kinds.choose import CANNOT_TELL, KIND
-from tasks.review.questions.kinds.classify import CLASS, chosen_region
+from tasks.review.questions.kinds.classes.many import SEARCH
+from tasks.review.questions.kinds.classes.missing import MISSING
+from tasks.review.questions.kinds.classes.said import CLASS
 from tasks.review.questions.kinds.controls import BOX, IMAGE, ITEM, TEXT
 from tasks.review.questions.kinds.registry import KINDS
 from tasks.review.questions.kinds.texts.text_regions import SPAN
@@ -87,11 +89,6 @@ class OpenQuestion:
         """What the question is about, the same in every run of the line: seeds the person's chance."""
         return f"{self.desk.queue}|{self.item_id}|{self.crop}"
 
-    @property
-    def chosen(self) -> str | None:
-        """The choice that the question begins with; None where there is none."""
-        return next((region["value"]["choices"][0] for region in self.regions if "choices" in region["value"]), None)
-
     def checked_box(self) -> tuple[str, Bounds]:
         """Return class and corners of the box that a check shows, in pixels of the picture."""
         left, top, right, bottom = self.crop or (0.0, 0.0, 0.0, 0.0)
@@ -137,7 +134,7 @@ def slot_of(queue: str) -> int:
 def _kind_of(label_config: str) -> str:
     """Return the kind of question that a label config asks: the one whose control people see."""
     seen = _seen_in(label_config)
-    found = [kind.name for kind in KINDS.values() if kind.control in seen]
+    found = [kind.name for kind in KINDS.values() if seen & {kind.control, *kind.other_controls}]
     if len(found) != 1:
         raise UnknownQuestionKind(
             f"a label config with the controls {sorted(seen)} asks no kind of question that is known "
@@ -156,10 +153,10 @@ def _seen_in(label_config: str) -> set[str]:
 def _classes_of(label_config: str) -> tuple[str, ...]:
     root = ElementTree.fromstring(label_config)  # noqa: S314  # our own config, from our own server
     boxes, wholes = f".//RectangleLabels[@name='{BOX}']/Label", f".//Choices[@name='{CLASS}']/Choice"
-    spans = f".//Labels[@name='{SPAN}']/Label"
-    found = root.findall(boxes) or root.findall(wholes) or root.findall(spans)
+    spans, searched = f".//Labels[@name='{SPAN}']/Label", f".//Taxonomy[@name='{SEARCH}']/Choice"
+    found = next((some for path in (boxes, wholes, searched, spans) if (some := root.findall(path))), [])
     named = tuple(one.get("value", "") for one in found)
-    return tuple(name for name in named if name != CANNOT_TELL)
+    return tuple(name for name in named if name not in (CANNOT_TELL, MISSING))
 
 
 def open_questions(server: AnnotationServer, desk: Desk, passed_over: Collection[int] = ()) -> list[OpenQuestion]:
@@ -273,16 +270,6 @@ def kind_result(choice: str) -> list[dict[str, Any]]:
     """Return the result of a choice as the browser would send it."""
     chosen = {"id": "kind", "type": "choices", "from_name": KIND, "to_name": IMAGE, "value": {"choices": [choice]}}
     return [{**chosen, "origin": "manual"}]
-
-
-def class_result(question: OpenQuestion, choice: str) -> list[dict[str, Any]]:
-    """Return the result of a choice about a whole item as the browser would send it: what was chosen keeps its id."""
-    if not question.regions:
-        about = IMAGE if question.text is None else TEXT
-        return [{**chosen_region(choice, "class", about), "origin": "manual"}]
-    (before,) = question.regions
-    origin = "prediction" if question.chosen == choice else "prediction-changed"
-    return [{**before, "value": {"choices": [choice]}, "origin": origin}]
 
 
 def check_result(question: OpenQuestion, choice: str) -> list[dict[str, Any]]:

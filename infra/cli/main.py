@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from blocks.home import labelline_home
+from infra.cli.apps.classes_app import classes_app
 from infra.cli.apps.gold_app import gold_app
 from infra.cli.apps.labels_app import labels_app
 from infra.cli.apps.line_app import line_app
@@ -36,6 +37,7 @@ for panel, commands in {
         command.rich_help_panel = panel
     app.add_typer(commands)
 app.add_typer(gold_app, name="gold", rich_help_panel="People")
+app.add_typer(classes_app, name="classes", rich_help_panel="Labels")
 
 
 @app.callback()

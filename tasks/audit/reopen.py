@@ -19,6 +19,7 @@ from blocks.database.tables import Batch, BatchItem, Question
 from blocks.errors import BadOption
 from blocks.frozen import Frozen
 from tasks.audit.label_errors.record import claim_round
+from tasks.audit.missing_classes import refused_of
 from tasks.audit.risk_control.judgements import collect_judgements
 from tasks.detect.refs import Scope
 from tasks.detect.settled_evidence import triaged_by
@@ -70,7 +71,7 @@ def skipped_named(engine: Engine, collection: str, names: Sequence[str] = ()) ->
     Raises:
         BadOption: A name is that of no picture without an answer.
     """
-    skipped = skipped_of(engine, collection)
+    skipped = (*skipped_of(engine, collection), *refused_of(engine, collection))
     known = sorted({one.name for one in skipped})
     for name in names:
         if name not in known:

@@ -27,6 +27,7 @@ from tasks.intake.batches import items_of, note_detector, open_batch
 from tasks.intake.folders import take_in
 from tasks.review.posting.outbox import Draft, post_questions, write_questions
 from tasks.review.questions.kinds.classify import ClassPayload
+from tasks.review.questions.queue import Queue
 from tasks.review.questions.task import MODEL_VERSION
 from tasks.review.receiving.poll import read_all_changes
 from tasks.train.teaching import find_taught
@@ -54,7 +55,7 @@ def draw(folder: Path) -> list[Path]:
     return paths
 
 
-def write(engine: Engine, store: FolderStore, folder: Path) -> dict[str, str]:
+def write(engine: Engine, store: FolderStore, folder: Path, queue: Queue) -> dict[str, str]:
     """Write a question about each picture, without a suggestion; return the colour of each item."""
     take_in(engine, store, "seen", draw(folder))
     batch = open_batch(engine, "b1", "seen", PICTURES)
@@ -62,13 +63,23 @@ def write(engine: Engine, store: FolderStore, folder: Path) -> dict[str, str]:
     ref = find_taught(engine, store, experiments, "seen", "suggest", "classes", batch.id)
     assert ref is not None
     note_detector(engine, batch.id, ref.version)
-    propose(engine, store, items_of(engine, batch.id), ref, tuple(COLOURS), TilingOptions(), "classes")
+    propose(engine, store, items_of(engine, batch.id), ref, queue.classes, TilingOptions(), "classes")
     with reading(engine) as session:
         names = {item.id: Path(item.name).stem.split("-")[1] for item in session.exec(select(Item)).all()}
-    payload = ClassPayload(options=list(COLOURS)).model_dump(mode="json")
+    payload = ClassPayload(options=list(queue.classes)).model_dump(mode="json")
     drafts = [Draft("b1", item_id, payload, priority=number / 100) for number, item_id in enumerate(names)]
-    write_questions(engine, live_queue(tuple(COLOURS)), drafts)
+    write_questions(engine, queue, drafts)
     return names
+
+
+def wait_until_ready(server: AnnotationServer, project: int) -> None:
+    """Wait until the gateway has read the collection."""
+    asked = {"project": f"{project}.1"}
+    while True:
+        said = httpx.post(f"{server.suggestions_url}/setup", json=asked, auth=server.suggestions_login)
+        if said.json()["model_version"] != MODEL_VERSION:
+            return
+        time.sleep(0.2)
 
 
 def chosen(page: Page) -> str | None:
@@ -81,28 +92,24 @@ def chosen(page: Page) -> str | None:
 def test_the_chosen_class_is_seen_and_follows_the_answers(
     page: Page, engine: Engine, store: FolderStore, label_studio: AnnotationServer, tmp_path: Path
 ) -> None:
-    names = write(engine, store, tmp_path / "pictures")
+    queue = live_queue(tuple(COLOURS))
+    names = write(engine, store, tmp_path / "pictures", queue)
     with open_gateway(engine, store, label_studio) as (address, _bell):
         server = replace(label_studio, gateway_url=address)
-        project = post_questions(engine, server, live_queue(tuple(COLOURS)), "b1").project_id
+        project = post_questions(engine, server, queue, "b1").project_id
         item_of = {row.task_id: row.item_id for row in questions_of(engine).values()}
-        while True:
-            said = httpx.post(f"{address}/ml/setup", json={"project": f"{project}.1"}, auth=server.suggestions_login)
-            if said.json()["model_version"] != MODEL_VERSION:
-                break
-            time.sleep(0.2)
+        wait_until_ready(server, project or 0)
         log_in(page, label_studio.url, EMAIL, PASSWORD)
         stream = LabelStream(page, label_studio.url, project or 0)
         seen = []
         for turn in range(PICTURES - 1):
-            page.screenshot(path=str(tmp_path / f"{turn:02d}.png"))
+            page.screenshot(path=str(tmp_path / f"{turn:02d}.jpg"), type="jpeg", quality=80)
             truth = names[item_of[stream.served[-1]]]
             seen.append((chosen(page), truth))
             if seen[-1][0] != truth:
                 page.keyboard.press(str(1 + list(COLOURS).index(truth)))
                 page.wait_for_timeout(200)
             stream.submit()
-        page.screenshot(path=str(tmp_path / "last.png"))
     assert seen[0][0] is None, "nobody has said anything yet"
     assert all(shown == truth for shown, truth in seen[TAUGHT:]), seen
     read_all_changes(engine, label_studio)

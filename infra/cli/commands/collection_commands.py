@@ -18,6 +18,7 @@ from tasks.monitor.collections import read_collections
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from tasks.audit.missing_classes import MissingClass
     from tasks.monitor.collections import CollectionProgress
 
 console = Console(soft_wrap=True)
@@ -59,14 +60,16 @@ def show_one(home: Path, collection: str, *, as_json: bool) -> None:
 
 def _read(
     engine: "Engine", name: str, label_studio: str
-) -> "tuple[CollectionProgress, Mapping[str, Mapping[str, int]], list[QueueReport]]":
+) -> "tuple[CollectionProgress, Mapping[str, Mapping[str, int]], list[QueueReport], tuple[MissingClass, ...]]":
     from blocks.database.engine import reading
+    from tasks.audit.missing_classes import missing_classes
     from tasks.settle.in_force import count_by_class
 
     row = next(one for one in read_collections(engine) if one.name == name)
     with reading(engine) as session:
         by_class = count_by_class(session, name).get(name, {})
-    return row, by_class, [queue for queue in count_questions(engine, label_studio) if queue.collection == name]
+    queues = [queue for queue in count_questions(engine, label_studio) if queue.collection == name]
+    return row, by_class, queues, missing_classes(engine, name)
 
 
 def read_numbers(engine: "Engine", name: str, label_studio: str) -> dict[str, object]:
@@ -77,9 +80,10 @@ def read_numbers(engine: "Engine", name: str, label_studio: str) -> dict[str, ob
         name: Of the collection.
         label_studio: Address under which people reach it.
     """
-    row, by_class, queues = _read(engine, name, label_studio)
+    row, by_class, queues, missing = _read(engine, name, label_studio)
     asked = [
         {"queue": q.queue, "open": q.open, "answered": q.answered, "skipped": q.skipped, "urls": q.urls} for q in queues
     ]
     next_one = next_step(row, this_command())
-    return {**row.model_dump(mode="json"), "labels_by_class": by_class, "next": next_one, "queues": asked}
+    told = {"labels_by_class": by_class, "missing_classes": [one.model_dump(mode="json") for one in missing]}
+    return {**row.model_dump(mode="json"), **told, "next": next_one, "queues": asked}

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from infra.stack.waiting import QueueReport
+from tasks.audit.missing_classes import MissingClass
 from tasks.monitor.collections import CollectionProgress
 
 
@@ -53,6 +54,7 @@ def show_collection(
     one: CollectionProgress,
     by_class: Mapping[str, Mapping[str, int]],
     queues: Iterable[QueueReport],
+    missing: Sequence[MissingClass],
     console: Console,
     command: str,
 ) -> None:
@@ -62,6 +64,7 @@ def show_collection(
         one: Its counts.
         by_class: Labels in force by class and origin.
         queues: Its queues.
+        missing: Classes that people wrote down as missing.
         console: Where it is printed.
         command: What starts our command line here.
     """
@@ -74,6 +77,7 @@ def show_collection(
             numbers = (sum(counts.values()), *(counts.get(origin, 0) for origin in origins))
             table.add_row(escape(name), *(f"{number:,}" for number in numbers))
         console.print(table)
+    show_missing(missing, one.name, console, command)
     waiting = [queue for queue in queues if queue.collection == one.name]
     if waiting:
         table = Table("queue", "open", "answered", "skipped", "address")
@@ -83,6 +87,23 @@ def show_collection(
             )
         console.print(table)
     console.print(f"next: {next_step(one, command)}", markup=False, highlight=False)
+
+
+def show_missing(missing: Sequence[MissingClass], collection: str, console: Console, command: str) -> None:
+    """Print the classes that people wrote down as missing, and how to decide about them; of none nothing."""
+    if not missing:
+        return
+    table = Table("class that is missing", "items", "people", "without a label", "such as", "decided")
+    for one in missing:
+        numbers = (f"{n:,}" for n in (one.items, one.people, one.waiting))
+        examples = ", ".join(map(escape, one.examples))
+        table.add_row(
+            escape(one.written), *numbers, examples, escape(one.fate) if one.is_decided else "[yellow]not yet[/]"
+        )
+    console.print(table)
+    if not all(one.is_decided for one in missing):
+        told = f"decide: {command} classes accept|map|refuse {shlex.quote(collection)} CLASS"
+        console.print(told, markup=False, highlight=False)
 
 
 def _counts(one: CollectionProgress) -> Iterator[str]:

@@ -77,9 +77,10 @@ def suggestions_app(live: LiveSuggestions) -> FastAPI:
         return otherwise
 
     @app.get("/health")
-    async def health() -> dict[str, str]:
-        """Say that it is there."""
-        return {"status": "UP", "model_class": "Labelline"}
+    async def health() -> Response:
+        """Say that it is there, and goes on learning."""
+        told = {"status": "UP" if live.is_well else "DOWN", "model_class": "Labelline"}
+        return JSONResponse(told, 200 if live.is_well else 503)
 
     @app.post("/setup")
     async def setup(request: Request) -> Response:

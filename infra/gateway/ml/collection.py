@@ -109,7 +109,7 @@ class LiveCollection:
             self._learn([item_id], self._vectors([item_id]))
 
     def likely(self, taught: str, item_id: str) -> list[Likely]:
-        """Return what an item may show, the most likely first, up to nine; empty: nothing is likely enough, or known.
+        """Return what an item may show, the most likely first, up to nine; empty: nothing is known.
 
         Args:
             taught: Under which version the item's batch was looked at.

@@ -5,8 +5,11 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from numpy.linalg import LinAlgError
+from pydantic import ValidationError
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
@@ -67,6 +70,11 @@ class LiveSuggestions:
         """Begin to read, apart from whoever asks, the collections in which such questions stand open."""
         self._worker.start()
 
+    @property
+    def is_well(self) -> bool:
+        """Whether it goes on learning: what nobody has foreseen ends its work, and says so in the gateway's log."""
+        return self._worker.ident is None or self._worker.is_alive()
+
     def close(self) -> None:
         """End."""
         self._is_ending.set()
@@ -117,9 +125,12 @@ class LiveSuggestions:
             collection = self._asked(name)
             try:
                 version = collection.version
-                likely = collection.likely(taught, question.item_id)
-                if likely and not may_show(question.payload, likely[0].class_name, collection.quiet):
-                    return []
+                likely = [
+                    replace(
+                        one, is_quiet=not may_show(question.payload, question.item_id, one.class_name, collection.quiet)
+                    )
+                    for one in collection.likely(taught, question.item_id)
+                ]
                 payload = kind.with_suggestions(payload, likely)
             except Busy as error:
                 log.info("a question opens as it was posted: %s", error)
@@ -202,8 +213,10 @@ class LiveSuggestions:
             job()
         except LabellingError as error:  # the catalogue or the store is away: questions open as they were posted
             log.warning("suggestions stand still: %s", error)
-        except Exception:
-            log.exception("suggestions stand still")
+        except ValidationError as error:  # a queue of a newer Labelline: others may be read all the same
+            log.warning("suggestions stand still: what is written of a project cannot be read: %s", error)
+        except LinAlgError as error:
+            log.warning("suggestions stand still: the learner cannot be measured: %s", error)
 
     def _look_ahead(self) -> None:
         with reading(self._engine) as session:

@@ -14,9 +14,6 @@ from tasks.suggest.suggester import Suggester
 from tasks.suggest.taught import Taught
 from tasks.suggest.trust import Trust
 
-SHOWN_FROM = 0.15
-"""Chance below which nothing is suggested: what triage drops unseen where nobody says otherwise."""
-
 LIKELY_AT_MOST = 9
 
 SHARE_OF_TIME = 10
@@ -83,7 +80,7 @@ class LiveSpace:
         self.has_changed = bool(self.suggester.unlearn(item_ids)) or self.has_changed
 
     def likely(self, vector: Vector | None) -> list[Likely]:
-        """Return what an item may show, the likeliest first; empty: nothing is likely enough, or it has no vector."""
+        """Return what an item may show, the likeliest first; empty: nothing can be said, or it has no vector."""
         if vector is None or not self._fits(vector):
             return []
         found = self.suggester.suggest(vector[None], self.embedder, self.trust)
@@ -91,7 +88,7 @@ class LiveSpace:
             return []
         chances = found.probabilities[0]
         best = np.argsort(-chances, kind="stable")[:LIKELY_AT_MOST]
-        return [Likely(found.classes[at], float(chances[at])) for at in best if chances[at] >= SHOWN_FROM]
+        return [Likely(found.classes[at], float(chances[at])) for at in best if chances[at] > 0]
 
     def _fits(self, vector: Vector | None) -> bool:
         return vector is not None and len(vector) == len(self.suggester.space.mean)

@@ -12,6 +12,8 @@ its back end for suggestions. Who opens a question waits for that back end, so i
 
 import os
 import re
+import threading
+import time
 from typing import Any
 
 from django.apps import AppConfig
@@ -29,10 +31,13 @@ TEAM_SUGGESTIONS_VARIABLE = "LABELLINE_SUGGESTIONS_URL"
 """Names the back end of a gateway on another machine of a private network, exactly."""
 
 PATIENCE_VARIABLE = "LABELLINE_SUGGESTIONS_S"
-"""Seconds that whoever opens a question waits for each of the back end's answers."""
+"""Seconds that whoever opens a question waits for the back end, all of its answers together."""
 
 PATIENCE_S = 0.4
 """As delivered it would be 1 s for a sign of life, tried three times over, and 100 s for a suggestion."""
+
+AT_LEAST_S = 0.02
+"""For an answer once the others have taken all of it."""
 
 MEMBER_PERMISSIONS = frozenset(
     {
@@ -188,14 +193,31 @@ def is_suggestions(url: str) -> bool:
     return bool(SUGGESTIONS.fullmatch(url)) or url == os.environ.get(TEAM_SUGGESTIONS_VARIABLE)
 
 
+class Patience(threading.local):
+    """How long whoever opens a question still waits: each thread serves one request at a time, and begins anew."""
+
+    def __init__(self, all_s: float) -> None:
+        self.all_s, self.spent_s = all_s, 0.0
+
+    @property
+    def left_s(self) -> float:
+        """What is left for the next answer."""
+        return max(AT_LEAST_S, self.all_s - self.spent_s)
+
+    def begin(self, **_request: Any) -> None:
+        """Begin a request."""
+        self.spent_s = 0.0
+
+
 def let_suggestions_through() -> None:
     """Let the back end be set to the gateway's and be asked there, without delay; others are checked as before."""
+    from django.core.signals import request_started
     from ml import api_connector, models, serializers
     from requests.adapters import HTTPAdapter
 
     caller = api_connector.BaseHTTPAPI
     check, create, ask = serializers.validate_upload_url, caller.create_session, caller.request
-    patience_s = float(os.environ.get(PATIENCE_VARIABLE) or PATIENCE_S)
+    patience = Patience(float(os.environ.get(PATIENCE_VARIABLE) or PATIENCE_S))
 
     def validate_upload_url(url: str, **options: Any) -> None:
         if not is_suggestions(url):
@@ -209,14 +231,19 @@ def let_suggestions_through() -> None:
         return session
 
     def request(api: Any, method: str, *args: Any, **options: Any) -> Any:
-        if is_suggestions(api._url):
-            options |= {"timeout": (patience_s, patience_s), "allow_redirects": False}
-        return ask(api, method, *args, **options)
+        if not is_suggestions(api._url):
+            return ask(api, method, *args, **options)
+        left_s, began = patience.left_s, time.monotonic()
+        try:
+            return ask(api, method, *args, **options | {"timeout": (left_s, left_s), "allow_redirects": False})
+        finally:
+            patience.spent_s += time.monotonic() - began
 
     def create_ml_webhook(sender: Any, instance: Any, created: bool, **options: Any) -> None:
         if not is_suggestions(instance.url):  # ours hears by its doorbell
             make_webhook(sender, instance, created, **options)
 
+    request_started.connect(patience.begin, weak=False)
     make_webhook = models.create_ml_webhook
     models.post_save.disconnect(make_webhook, sender=models.MLBackend)
     models.post_save.connect(create_ml_webhook, sender=models.MLBackend, weak=False)

@@ -9,6 +9,7 @@ Errors that are fewer, and seconds, are help. Nothing is compared where either s
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal
 
 import numpy as np
@@ -19,6 +20,8 @@ from blocks.frozen import Frozen
 from tasks.monitor.options import MonitorOptions
 
 ALL = "all"
+
+EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 Verdict = Literal["helps", "no lift", "not enough evidence"]
 
@@ -34,6 +37,7 @@ class SuggestedAnswer:
         blind: Whether the lot kept it from them: such answers are what the others are held against.
         said: What they chose; None: that nobody could tell.
         seconds: None: not measured.
+        at: When they answered.
     """
 
     person: str
@@ -42,6 +46,7 @@ class SuggestedAnswer:
     blind: bool
     said: str | None
     seconds: float | None
+    at: datetime = EARLIEST
 
 
 class Compared(Frozen):
@@ -79,6 +84,11 @@ class Lift(Frozen):
     def is_without_lift(self) -> bool:
         """Whether what there is says that suggestions do not help."""
         return self.verdict == "no lift"
+
+    @property
+    def is_help(self) -> bool:
+        """Whether what there is says that suggestions help."""
+        return self.verdict == "helps"
 
 
 def lift_of(answers: Sequence[SuggestedAnswer], options: MonitorOptions, of: str = ALL) -> Lift:

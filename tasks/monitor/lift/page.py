@@ -6,6 +6,7 @@ from typing import Any
 from blocks.frozen import Frozen
 from tasks.monitor.lift.compare import Compared, Lift
 from tasks.monitor.plots import BLUE, MOST_CLASSES, ORANGE, figure_uri
+from tasks.suggest.shown import RETRIED_SHARE
 from tasks.triage.summary import escape_cell, table
 
 HEAD = (
@@ -31,6 +32,7 @@ class LiftReport(Frozen):
     by_person: tuple[Lift, ...] = ()
     quiet: tuple[str, ...] = ()
     gone_quiet: tuple[str, ...] = ()
+    back: tuple[str, ...] = ()
 
 
 def lift_page(report: LiftReport, reasons: Mapping[str, str], plot: str | None = None) -> str:
@@ -52,12 +54,13 @@ def lift_page(report: LiftReport, reasons: Mapping[str, str], plot: str | None =
     ]
     if report.quiet:
         told = [f"- `{escape_cell(name)}`: {escape_cell(reasons.get(name, ''))}" for name in report.quiet]
-        parts += ["### Quiet: suggested to nobody any more", "\n".join(told)]
+        parts += [f"### Quiet: suggested on {RETRIED_SHARE:.0%} of its items only", "\n".join(told)]
     parts.append(
         "Without: answers of the random sample and the control group, from whom a lot kept the suggestion. Wrong: "
         "another class than the label that settled, which is seen only where several people answer. Followed: how much "
         "oftener people say what is suggested when they see it. Anchoring: how much oftener a wrong one is taken "
-        "over than people without it make the same mistake. Intervals at 95 %, by resampling answers."
+        "over than people without it make the same mistake. Intervals at 95 %, by resampling answers. A class that was "
+        "ever quiet is measured by what was answered since; it comes back once its suggestions are shown to help."
     )
     return "\n\n".join(parts)
 
@@ -95,7 +98,8 @@ def _verdict(report: LiftReport) -> str:
         one.verdict, "It is not shown."
     )
     gone = f" Quiet from now on: {', '.join(map(escape_cell, report.gone_quiet))}." if report.gone_quiet else ""
-    return f"{told}{gone}"
+    back = f" Suggested again: {', '.join(map(escape_cell, report.back))}." if report.back else ""
+    return f"{told}{gone}{back}"
 
 
 def _rows(lifts: Sequence[Lift]) -> str:

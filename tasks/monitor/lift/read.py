@@ -1,6 +1,8 @@
 """Read from the catalogue what people answered with suggestions and without, and write down which classes are quiet."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine
@@ -8,7 +10,7 @@ from sqlmodel import col, select
 
 from blocks.database.engine import reading, upsert, writing
 from blocks.database.suggestion_tables import QuietClass
-from blocks.database.tables import Answer, AnswerState, Audit, Batch, BatchItem, Label, Proposal, Question
+from blocks.database.tables import Answer, AnswerState, Audit, Batch, BatchItem, Label, Proposal, Question, utc_now
 from blocks.naming.emails import normal_email
 from tasks.monitor.cost.spent import is_measured
 from tasks.monitor.lift.compare import Lift, SuggestedAnswer
@@ -18,6 +20,14 @@ from tasks.review.questions.slots import of_kinds
 from tasks.settle.in_force import labels_in_force
 from tasks.triage.audit import CONTROL, RANDOM
 from tasks.triage.boxes import in_shards
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """Which classes have gone quiet, and which are suggested again."""
+
+    gone: tuple[str, ...] = ()
+    back: tuple[str, ...] = ()
 
 
 def read_suggested_answers(engine: Engine, collection: str) -> list[SuggestedAnswer]:
@@ -41,17 +51,36 @@ def read_suggested_answers(engine: Engine, collection: str) -> list[SuggestedAns
     return [one for one in found if one is not None]
 
 
-def keep_quiet(engine: Engine, collection: str, lifts: Sequence[Lift]) -> tuple[str, ...]:
-    """Write down the classes of which no lift is shown; one that is quiet stays so. Returns which are new.
+def quiet_since(engine: Engine, collection: str) -> dict[str, datetime]:
+    """Return since when each class that was ever quiet was so: answers from before say nothing of it as it is now."""
+    query = select(QuietClass.class_name, QuietClass.since).where(col(QuietClass.collection) == collection)
+    with reading(engine) as session:
+        return dict(session.exec(query).all())
 
-    While a class is quiet nobody sees its suggestions, so nothing can show that these have become better.
+
+def keep_quiet(engine: Engine, collection: str, lifts: Sequence[Lift]) -> Turned:
+    """Write down the classes of which no lift is shown, and those that were quiet and of which one is shown now.
+
+    Args:
+        engine: The catalogue.
+        collection: Of the classes.
+        lifts: By class; of one that was ever quiet what was answered since. Of a quiet one a lot goes on showing
+            suggestions to a few (`tasks/suggest/shown.py`), and these answers are what brings it back.
     """
     with writing(engine) as session:
-        known = set(session.exec(select(QuietClass.class_name).where(QuietClass.collection == collection)))
-        new = [lift for lift in lifts if lift.is_without_lift and lift.of not in known]
-        rows = [{"collection": collection, "class_name": lift.of, "reason": in_words(lift)} for lift in new]
-        upsert(session, QuietClass, rows)
-    return tuple(lift.of for lift in new)
+        known = {
+            row.class_name: row for row in session.exec(select(QuietClass).where(QuietClass.collection == collection))
+        }
+        quiet = {name for name, row in known.items() if row.back_since is None}
+        gone = [lift for lift in lifts if lift.is_without_lift and lift.of not in quiet]
+        back = [lift for lift in lifts if lift.is_help and lift.of in quiet]
+        now, mine = utc_now(), {"collection": collection}
+        rows = [
+            {**mine, "class_name": one.of, "reason": in_words(one), "since": now, "back_since": None} for one in gone
+        ]
+        rows += [{**known[one.of].model_dump(), "reason": in_words(one), "back_since": now} for one in back]
+        upsert(session, QuietClass, rows, update=["reason", "since", "back_since"])
+    return Turned(tuple(lift.of for lift in gone), tuple(lift.of for lift in back))
 
 
 def in_words(lift: Lift) -> str:
@@ -98,11 +127,12 @@ def _suggested(
     seconds = answer.seconds if is_measured(answer.seconds) else None
     person = normal_email(answer.person)
     if why in (RANDOM, CONTROL) and hidden:
-        return SuggestedAnswer(person, class_name, hidden, True, said, seconds)
+        return SuggestedAnswer(person, class_name, hidden, True, said, seconds, answer.answered_at)
     proposed = question.payload.get("proposed") or {}
     if why or not proposed or answer.saw_proposals is False:
         return None
-    return SuggestedAnswer(person, class_name, str(proposed["class_name"]), False, said, seconds)
+    seen = str(proposed["class_name"])
+    return SuggestedAnswer(person, class_name, seen, False, said, seconds, answer.answered_at)
 
 
 def _kinds(raw: Sequence[Any]) -> Iterator[str | None]:

@@ -13,6 +13,7 @@ from blocks.database.engine import upsert
 from blocks.database.people_tables import Decision
 from blocks.database.tables import Answer, AnswerState, Question, QuestionState
 from blocks.naming.emails import normal_email
+from tasks.review.questions.kinds.classes.decided import Meanings, as_decided, meanings_of_batch, says_missing
 from tasks.review.questions.kinds.registry import read_payload
 from tasks.review.questions.payload import Payload
 from tasks.review.questions.slots import is_for_referees, of_batch
@@ -106,9 +107,12 @@ def _read(session: Session, which: Sequence[ColumnElement[bool]]) -> list[Group]
     outcomes: dict[str, str] = {}
     answers = select(Answer, Question.queue, Question.asked_id).join(Question, col(Question.id) == Answer.question_id)
     wanted = col(Answer.state).in_([state.value for state in _IN_FORCE])
-    for answer, slot, asked_id in session.exec(answers.where(*which, wanted).order_by(col(Answer.answered_at))):
+    rows = session.exec(answers.where(*which, wanted).order_by(col(Answer.answered_at))).all()
+    batches = {question.batch_id for question in questions} if any(says_missing(row[0].raw) for row in rows) else set()
+    meanings = {key: name for batch_id in sorted(batches) for key, name in meanings_of_batch(session, batch_id).items()}
+    for answer, slot, asked_id in rows:
         if answer.heard_by != CONSENSUS:
-            said[asked_id or answer.question_id].append(_said(answer, slot))
+            said[asked_id or answer.question_id].append(_said(answer, slot, meanings))
         elif answer.state == AnswerState.COUNTED.value:
             outcomes[answer.question_id] = answer.id
     asked = [question for question in questions if question.asked_id is None]
@@ -135,7 +139,7 @@ def _read(session: Session, which: Sequence[ColumnElement[bool]]) -> list[Group]
     return sorted(groups, key=lambda group: (-group.priority, group.id))
 
 
-def _said(answer: Answer, slot: str) -> SlotAnswer:
+def _said(answer: Answer, slot: str, meanings: Meanings) -> SlotAnswer:
     return SlotAnswer(
         answer_id=answer.id,
         slot=slot,
@@ -143,7 +147,7 @@ def _said(answer: Answer, slot: str) -> SlotAnswer:
         annotation_id=answer.annotation_id,
         answered_at=answer.answered_at,
         state=AnswerState(answer.state),
-        raw=answer.raw,
+        raw=as_decided(answer.raw, meanings),
         saw_proposals=answer.saw_proposals,
     )
 

@@ -205,7 +205,7 @@ def _item_to_ask(
 ) -> tuple[ItemToAsk, Sequence[ToShow]]:
     """Return an item with what is shown of it, and the proposals that are held back since people label it blind."""
     blind = place.route == Route.AUDIT
-    shown = [one for one in proposed if may_show({"blind": blind}, one.proposal.class_name, quiet)]
+    shown = [one for one in proposed if may_show({"blind": blind}, place.item_id, one.proposal.class_name, quiet)]
     why = () if blind else place.reasons
     return ItemToAsk(place.width, place.height, shown, blind, why, text=text), proposed if blind else ()
 

@@ -71,6 +71,19 @@ def check_kinds_of_classes(kinds: Mapping[str, Sequence[str]], classes: Sequence
     check_kinds(kinds)
 
 
+def check_missing(kind: str, *, may_miss: bool) -> None:
+    """Refuse that people write down missing classes where their questions have no place for it.
+
+    Raises:
+        ValueError: They have none.
+    """
+    if may_miss and not kind_named(label_kind(kind).asked_as).takes_missing:
+        raise ValueError(
+            f"in a line of {label_kind(kind).name} nobody can write down a class that is missing: leave "
+            "`missing_classes` out, or label `classes`"
+        )
+
+
 def check_suits(
     kind: str, classes: tuple[str, ...], detector: str, *, in_rounds: bool, has_pages: bool, given: Collection[str]
 ) -> None:

@@ -20,6 +20,7 @@ from tasks.review.consensus.outcome import Course
 from tasks.review.gold.screening import GoldQuestion, Placed, place_gold
 from tasks.review.posting.outbox import Draft, write_slots
 from tasks.review.questions.asked import queues_of_questions
+from tasks.review.questions.kinds.classes.decided import says_missing
 from tasks.review.questions.kinds.registry import kind_named
 from tasks.review.questions.queue import Queue
 from tasks.review.questions.slots import first_slots, slot_queue
@@ -66,7 +67,7 @@ def _collect(session: Session, queue: str, collection: str) -> None:
     rows = [
         gold_row(question, answer.raw, collection, f"agreed on by {answer.person}")
         for question, decision, answer in session.exec(agreed)
-        if len(decision.members) > 1
+        if len(decision.members) > 1 and not says_missing(answer.raw)
     ]
     upsert(session, Gold, rows)
 

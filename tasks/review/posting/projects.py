@@ -33,7 +33,7 @@ from tasks.review.consensus.overlap_rule import people_of_slots
 from tasks.review.posting.back_end import try_back_end
 from tasks.review.posting.duplicates import list_tasks
 from tasks.review.posting.task_list import arrange_list
-from tasks.review.questions.asked import asks_otherwise, keep_asked
+from tasks.review.questions.asked import asks_otherwise, keep_asked, looks_alike
 from tasks.review.questions.bookmarks import (
     forget_bookmarks,
     gone_project,
@@ -156,7 +156,7 @@ def _place_of(
         if project is None:
             break
         with reading(engine) as session:
-            if not asks_otherwise(session, int(project["id"]), queue):
+            if not asks_otherwise(session, int(project["id"]), queue) and looks_alike(session, project["id"], queue):
                 break
     return title, project
 

@@ -14,6 +14,7 @@ from sqlmodel import Session, col, select
 from blocks.database.engine import reading
 from blocks.database.tables import Question, QuestionState
 from tasks.review.questions.bookmarks import queues_by_project, read_bookmarks, write_bookmarks
+from tasks.review.questions.kinds.registry import kind_named
 from tasks.review.questions.queue import Queue
 from tasks.review.questions.slots import asked_queue, beside
 
@@ -104,6 +105,12 @@ def asks_otherwise(session: Session, project_id: int, queue: Queue) -> bool:
     of_project = queues_by_project(session, [project_id]).get(project_id)
     others = [known.get(one, of_project) for one in asked]
     return any(other is not None and other.wants != queue.wants for other in others)
+
+
+def looks_alike(session: Session, project_id: int, queue: Queue) -> bool:
+    """Say whether a project can go on with a queue: Label Studio takes no control away with which people answered."""
+    before = queues_by_project(session, [project_id]).get(project_id)
+    return before is None or kind_named(queue.kind).looks_as(queue.merged_with(before), before)
 
 
 def _askings(session: Session, *which: object) -> set[Asking]:

@@ -17,6 +17,8 @@ from blocks.naming.emails import Email
 from tasks.intake.texts.media import Medium
 from tasks.review.questions.kinds.boxes.extreme_points import HOW_TO_DRAW, Drawing
 from tasks.review.questions.kinds.choose import CANNOT_TELL, CHOOSE, not_an_object
+from tasks.review.questions.kinds.classes.many import are_many
+from tasks.review.questions.kinds.classes.missing import MISSING
 from tasks.review.questions.kinds.classify import CLASSIFY
 from tasks.review.questions.kinds.correct import CORRECT
 from tasks.review.questions.kinds.page import CROP_PAGE
@@ -29,6 +31,10 @@ NAME_KIND = "name-kind"
 CONFIRM_PAGE = "confirm-page"
 CHOOSE_CLASS = "choose-class"
 MARK_SPANS = "mark-spans"
+
+HOW_TO_SEARCH = (
+    "Its key, where it stands on the list; else click below the list and type some letters of it. Then submit."
+)
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9-]*(~(referee)?[1-9][0-9]*)?$"
 """Of a queue, or of a slot beside it: `mark-missed~1` (see `slots.py`)."""
@@ -52,6 +58,9 @@ class Queue(Frozen):
         default=None, description="Questions with a known answer among the others; empty: none"
     )
     shows: Medium = Field(default="pictures", description="What its items are, pictures or texts: as people see them")
+    missing_classes: bool = Field(
+        default=False, description="Whether people may write down a class that is missing among them"
+    )
     live: bool = Field(
         default=False, description="Whether a question is opened with what was learnt from the answer before it"
     )
@@ -141,7 +150,9 @@ class Queue(Frozen):
         missing = tuple(name for name in earlier.classes if name not in self.classes)
         points = earlier.keeps_points or "extreme_points" in (earlier.drawing, self.drawing)
         shows = "texts" if "texts" in (earlier.shows, self.shows) else self.shows
-        return self.model_copy(update={"classes": self.classes + missing, "keeps_points": points, "shows": shows})
+        may_miss = self.missing_classes or earlier.missing_classes
+        changes = {"classes": self.classes + missing, "keeps_points": points, "shows": shows}
+        return self.model_copy(update={**changes, "missing_classes": may_miss})
 
 
 def check_kinds(kinds: Mapping[str, Sequence[str]]) -> None:
@@ -243,14 +254,16 @@ def choose_class_queue(classes: Sequence[str], annotators: Sequence[str] = ()) -
     Raises:
         ValueError: A class is called as the way out of the question is.
     """
-    if CANNOT_TELL in classes:
-        raise ValueError(f"no class can be called {CANNOT_TELL!r}: that is what people choose who cannot tell")
+    for taken, who in ((CANNOT_TELL, "cannot tell"), (MISSING, "see another class")):
+        if taken in classes:
+            raise ValueError(f"no class can be called {taken!r}: that is what people choose who {who}")
+    how = HOW_TO_SEARCH if are_many(classes) else "One key, then submit."
     return Queue(
         name=CHOOSE_CLASS,
         kind=CLASSIFY.name,
         title="Which one is it?",
         instructions=(
-            "<p><b>Choose the one class that fits.</b> One key, then submit.</p>"
+            f"<p><b>Choose the one class that fits.</b> {how}</p>"
             "<p>If one is chosen already, it is the machine's guess: correct it, or submit at once.</p>"
             "<p>Nobody could tell? &ldquo;Cannot tell&rdquo; (key 0) is right: it counts for no class.</p>"
         ),

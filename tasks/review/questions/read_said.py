@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from sqlmodel import Session, col, select
 
 from blocks.database.tables import Answer, AnswerState, Question
+from tasks.review.questions.kinds.classes.decided import as_decided, meanings_of_batch, says_missing
 from tasks.review.questions.kinds.registry import KINDS, kinds_that_settle
 from tasks.review.questions.said import Counted, QuestionSoFar
 from tasks.review.questions.slots import of_kinds
@@ -49,9 +50,11 @@ def _read_answers(session: Session, batch_id: str, item_ids: Sequence[str]) -> t
     )
     counted: dict[str, Counted] = {}
     skipped: set[str] = set()
-    for question_id, answer_id, state, answered_at, raw, saw in session.exec(query).all():
+    rows = session.exec(query).all()
+    meanings = meanings_of_batch(session, batch_id) if any(says_missing(row[4]) for row in rows) else {}
+    for question_id, answer_id, state, answered_at, raw, saw in rows:
         if state == AnswerState.SKIPPED.value:
             skipped.add(question_id)
         else:
-            counted[question_id] = Counted(answered_at, answer_id, raw, saw)
+            counted[question_id] = Counted(answered_at, answer_id, as_decided(raw, meanings), saw)
     return counted, skipped

@@ -3,12 +3,13 @@
 import json
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.linalg import LinAlgError
 from sqlalchemy import Engine
 from sqlmodel import select
 
@@ -16,16 +17,19 @@ from blocks.database.engine import upsert, writing
 from blocks.database.suggestion_tables import QuietClass
 from blocks.database.tables import Answer, Label, Question
 from blocks.database.vector_tables import ItemVector
+from blocks.errors import CatalogUnavailable
 from blocks.storage.stores import Store
 from infra.gateway.ml import collection as collection_room
 from infra.gateway.ml.live import LiveSuggestions
 from tasks.review.posting.outbox import note_posted
 from tasks.review.questions.bookmarks import queue_of_project, write_bookmarks
-from tasks.review.questions.kinds.classify import chosen_region
+from tasks.review.questions.kinds.classes.many import KEY, LIKELY, MANY, entries_of
+from tasks.review.questions.kinds.classes.said import CLASS, chosen_region, read_class
 from tasks.review.questions.kinds.protocol import LIVE
 from tasks.review.questions.task import MODEL_VERSION
 from tasks.review.receiving.annotations import HeardTask
 from tasks.review.receiving.record import record_annotations, record_deletions
+from tasks.suggest.shown import is_retried
 from tests.infra.suggesting.world import World, make_world, questions_of
 from tests.review.builders import NOON
 
@@ -79,9 +83,16 @@ class Desk:
     def version(self) -> str:
         return self.live.version_of(PROJECT)
 
-    def shown(self, number: int) -> str | None:
+    def opened(self, number: int) -> list[dict[str, Any]]:
+        """Return the regions that a question is opened with."""
         (found,) = self.live.predict([self.questions[self.world.items[number]].id])
-        return found[0]["result"][0]["value"]["choices"][0] if found else None
+        return found[0]["result"] if found else []
+
+    def shown(self, number: int) -> str | None:
+        """Return the class that is chosen then, as an answer that leaves it would be read."""
+        result = self.opened(number)
+        is_chosen = any(one["from_name"] in (CLASS, KEY) for one in result)
+        return read_class(result, self.world.queue.classes).kind if is_chosen else None
 
     def settled(self) -> str:
         """Return the version once the catalogue alone says what is known."""
@@ -95,6 +106,13 @@ def desk(engine: Engine, store: Store) -> Iterator[Desk]:
     made = Desk(engine, store, make_world(engine, store, 60, CLASSES, blind={58}))
     yield made
     made.live.close()
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def until_shown(desk: Desk, number: int, name: str | None) -> None:
@@ -198,13 +216,41 @@ def test_a_vector_that_is_none_and_one_of_another_model_teach_nothing_and_get_no
     assert desk.live.predict(["unknown", ""]) == [[], []]
 
 
-def test_a_quiet_class_is_not_suggested(desk: Desk) -> None:
+def test_a_quiet_class_is_suggested_to_a_small_share_alone(desk: Desk) -> None:
+    quiet = desk.world.names[59]
     with writing(desk.engine) as session:
-        session.add(QuietClass(collection="hues", class_name=desk.world.names[59], reason="no lift"))
+        session.add(QuietClass(collection="hues", class_name=quiet, reason="no lift"))
     desk.begin()
     desk.answer(range(30))
     until_shown(desk, 57, desk.world.names[57])
-    assert desk.shown(59) is None
+    late = [number for number in range(30, 60) if desk.world.names[number] == quiet and number != 58]
+    assert {number: desk.shown(number) for number in late} == {
+        number: quiet if is_retried(desk.world.items[number]) else None for number in late
+    }
+
+
+def test_a_catalogue_that_is_away_is_waited_for_and_a_defect_ends_the_learning_and_is_said(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    ended: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", ended.append)
+    desk.begin()
+    (collection,) = desk.live._collections.values()
+    tries = iter([CatalogUnavailable("away"), LinAlgError("no inverse"), ZeroDivisionError("a defect")])
+
+    def fail() -> None:
+        raise next(tries)
+
+    monkeypatch.setattr(collection, "keep_up", fail)
+    for told in ("stand still: away", "cannot be measured: no inverse"):
+        assert desk.live.is_well
+        desk.live._work_to_do.set()
+        until(lambda told=told: told in caplog.text)
+    desk.live._work_to_do.set()
+    desk.live._worker.join(30)
+    assert not desk.live.is_well
+    assert len(ended) == 1
+    assert desk.version() != MODEL_VERSION, "what is known is told all the same"
 
 
 def test_one_class_alone_suggests_nothing(desk: Desk) -> None:
@@ -235,9 +281,16 @@ def test_classes_that_differ_by_case_and_very_many_are_kept_apart(
     with writing(engine) as session:
         upsert(session, Answer, rows)
     desk.begin()
-    found = [desk.shown(number) == desk.world.names[number] for number in range(count - 30, count)]
+    late = range(count - 30, count)
+    found = [desk.shown(number) == desk.world.names[number] for number in late]
+    listed = [entries_of(desk.opened(number), LIKELY) for number in late]
     desk.live.close()
     assert sum(found) >= 28
+    if len(classes) > MANY:  # on a key, whether or not it is chosen
+        names = [
+            desk.world.names[number] in some[0]["value"]["text"] for number, some in zip(late, listed, strict=True)
+        ]
+        assert sum(names) >= 29
 
 
 def test_a_label_that_was_settled_teaches_and_one_that_was_taken_back_does_not(desk: Desk) -> None:

@@ -127,3 +127,11 @@ def test_the_password_is_neither_the_doorbells_nor_told_by_the_name() -> None:
     assert password not in name
     assert name.removeprefix("labelline-") not in password
     assert password not in repr(SERVER)
+
+
+def test_a_back_end_that_has_ceased_to_learn_says_so(
+    asking: httpx.Client, live: LiveSuggestions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(live), "is_well", False)
+    assert asking.get("/health").status_code == 503
+    assert asking.post("/setup", json=SETUP).json() == {"model_version": MODEL_VERSION}

@@ -26,7 +26,7 @@ from infra.stack.state import HOST
 from tasks.review.mending import mend_questions
 from tasks.review.posting.back_end import ensure_back_end, prune_suggestions
 from tasks.review.posting.outbox import post_questions
-from tasks.review.questions.kinds.classify import chosen_region
+from tasks.review.questions.kinds.classes.said import chosen_region
 from tasks.review.questions.kinds.protocol import LIVE
 from tasks.review.questions.task import MODEL_VERSION
 from tests.chaos.post_office import open_gateway

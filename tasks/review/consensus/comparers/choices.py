@@ -20,6 +20,7 @@ from tasks.review.consensus.choice_consensus import (
 from tasks.review.consensus.comparers.protocol import ENOUGH, Comparer, GoldSaid
 from tasks.review.consensus.overlap_rule import NextStep, Slots, next_step_of_choice
 from tasks.review.questions.kinds.choose import AnsweredKind
+from tasks.review.questions.kinds.classes.missing import key_of_class
 from tasks.review.questions.queue import Queue
 from tasks.review.questions.staffing import GoldRule, OverlapRule
 
@@ -41,7 +42,7 @@ class OffersChoices(Protocol):
 
 
 class ChoiceComparer(Comparer[ChoiceConsensus]):
-    """Compares choices; "cannot tell" is none."""
+    """Compares choices; "cannot tell" is none, and a class that somebody wrote down as missing is one."""
 
     name = "choice"
 
@@ -63,6 +64,8 @@ class ChoiceComparer(Comparer[ChoiceConsensus]):
         """Return the most probable choice."""
         if opinion.choice is None:
             said = AnsweredKind(kind=None, verdict="cannot_tell")
+        elif opinion.choice.startswith(_IS_MISSING):
+            return (_written(group, opinion.choice).said,)
         elif opinion.choice == _payload_of(group).way_out:
             said = AnsweredKind(kind=None, verdict="not_an_object")
         else:
@@ -72,16 +75,19 @@ class ChoiceComparer(Comparer[ChoiceConsensus]):
     def statements(self, question_id: str, said: Sequence[SlotAnswer]) -> list[Statement]:
         """Return what each person chose, also that they cannot tell."""
         chosen = [(one.person, kind_of(one.raw)) for one in said]
-        return [Statement(question_id, person, answer.kind or answer.verdict) for person, answer in chosen]
+        return [
+            Statement(question_id, person, answer.kind or _missing(answer) or answer.verdict)
+            for person, answer in chosen
+        ]
 
     def passes(self, truth: Sequence[dict[str, Any]], raw: Sequence[dict[str, Any]], rule: GoldRule) -> bool:
         """Say whether the choice is the true one."""
-        return kind_of(truth) == kind_of(raw)
+        return kind_of(truth).is_same_as(kind_of(raw))
 
     def in_words(self, raw: Sequence[dict[str, Any]]) -> str:
         """Name the choice."""
         answer = kind_of(raw)
-        return answer.kind or answer.verdict.replace("_", " ")
+        return answer.kind or answer.missing or answer.verdict.replace("_", " ")
 
 
 CHOICES = ChoiceComparer()
@@ -101,7 +107,9 @@ def learn_kind_choosers(answered: Sequence[Group]) -> dict[str, Choosers]:
     for group in answered:
         name = _class_of(group)
         options[name].update(dict.fromkeys(_payload_of(group).options))
-        chosen[name].extend(choices_for(group))
+        mine = choices_for(group)
+        chosen[name].extend(mine)
+        options[name].update(dict.fromkeys(one.choice for one in mine if one.choice and _is_late(one.choice, group)))
         shared[name] += len({one.person for one in group.counted}) > 1
     return {
         name: learn_choosers(chosen[name], list(options[name]))
@@ -119,7 +127,24 @@ def choices_for(group: Group) -> list[Chosen]:
 
 def _choice(said: SlotAnswer, group: Group) -> str | None:
     kind = kind_of(said.raw)
-    return _payload_of(group).way_out if kind.verdict == "not_an_object" else kind.kind
+    return _payload_of(group).way_out if kind.verdict == "not_an_object" else kind.kind or _missing(kind)
+
+
+_IS_MISSING = "\u2063"
+"""Begins what stands for a missing class among the choices: it cannot be seen, so no class begins with it."""
+
+
+def _missing(kind: AnsweredKind) -> str | None:
+    return None if kind.missing is None else f"{_IS_MISSING}{key_of_class(kind.missing)}"
+
+
+def _written(group: Group, choice: str) -> AnsweredKind:
+    return next(kind for one in group.counted if _missing(kind := kind_of(one.raw)) == choice)
+
+
+def _is_late(choice: str, group: Group) -> bool:
+    """Say whether a choice came after its question: written by somebody, or offered since."""
+    return choice not in _payload_of(group).options
 
 
 def _class_of(group: Group) -> str:

@@ -24,14 +24,20 @@ class AnsweredKind(Frozen):
     """What a person said about one box."""
 
     kind: str | None
-    verdict: Literal["kind", "not_an_object", "cannot_tell"]
+    verdict: Literal["kind", "not_an_object", "cannot_tell", "missing_class"]
     as_suggested: bool | None = None
     """Whether it is what the question was opened with as a suggestion of the moment; None: there was none."""
+    missing: str | None = None
+    """The class that is missing among the choices, as the person wrote it; None: none is."""
 
     @property
     def said(self) -> dict[str, Any]:
         """The form in which the catalogue keeps it."""
-        return self.model_dump(exclude=None if self.as_suggested is not None else {"as_suggested"})
+        return self.model_dump(exclude={name for name in ("as_suggested", "missing") if getattr(self, name) is None})
+
+    def is_same_as(self, other: "AnsweredKind") -> bool:
+        """Say whether both choose the same, whatever they were shown."""
+        return (self.kind, self.verdict, self.missing) == (other.kind, other.verdict, other.missing)
 
 
 class ChoosePayload(CropPayload):

@@ -1,21 +1,35 @@
 """Classify: one choice about a whole item, which of the line's classes it shows; begun with what a model proposes."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 from xml.etree import ElementTree
 
 from pydantic import Field
 
-from blocks.errors import BadRegion, UnknownClass
+from blocks.errors import UnknownClass
 from blocks.frozen import Frozen
 from blocks.servers.annotation_server import AnnotationServer
 from blocks.shapes import Whole, shape_columns
 from tasks.review.questions.kinds.choose import CANNOT_TELL, AnsweredKind
+from tasks.review.questions.kinds.classes.many import (
+    CANNOT_TELL_KEY,
+    KEY,
+    KEYS,
+    LIKELY,
+    LISTED,
+    SEARCH,
+    add_many,
+    are_many,
+    key_region,
+    listed_regions,
+    nine_of,
+)
+from tasks.review.questions.kinds.classes.missing import WRITTEN, add_missing
+from tasks.review.questions.kinds.classes.said import CLASS, chosen_region, live_id, read_class
 from tasks.review.questions.kinds.controls import IMAGE, ITEM, TEXT, add_picture, add_question, add_text
 from tasks.review.questions.kinds.correct import why_line
 from tasks.review.questions.kinds.protocol import (
-    LIVE,
+    SHOWN_FROM,
     Asking,
     ItemToAsk,
     Likely,
@@ -25,11 +39,6 @@ from tasks.review.questions.kinds.protocol import (
 )
 from tasks.review.questions.payload import Payload
 from tasks.triage.reasons import removed_from_page
-
-CLASS = "class"
-"""The control with which people choose."""
-
-CLASS_KEYS, CANNOT_TELL_KEY = "123456789", "0"
 
 WHOLE = shape_columns(Whole())["shape"]
 
@@ -55,6 +64,8 @@ class ClassPayload(Payload):
     blind: bool = False
     prefill: list[str] = Field(default_factory=list)
     proposed: ShownClass | None = None
+    likely: list[str] = Field(default_factory=list)
+    """Where there are very many classes: what else it may be, the likeliest first."""
     reasons: dict[str, str] = Field(default_factory=dict)
     """Why it is asked about, as in `CorrectPayload`."""
 
@@ -65,11 +76,13 @@ class Classify(QuestionKind[ClassPayload]):
     name = "class"
     payload = ClassPayload
     control = CLASS
+    other_controls = (KEY, LIKELY, LISTED, SEARCH, WRITTEN)
     compared_as = "choice"
     shows_proposals = True
     settles: ClassVar[Literal["items", "kinds"] | None] = "items"
     answers_are = "classes"
     takes_suggestions = True
+    takes_missing = True
 
     def about_in(self, queue: Asking) -> str:
         """Name the text, or the picture."""
@@ -79,13 +92,10 @@ class Classify(QuestionKind[ClassPayload]):
         """Show the item, why it is asked about, and the classes with their keys."""
         add_question(view, queue.title)
         about = self.about_in(queue)
-        attributes = {"name": CLASS, "toName": about, "choice": "single", "showInLine": "true", "required": "true"}
-        choices = ElementTree.SubElement(view, "Choices", attributes)
-        for number, name in enumerate(queue.classes):
-            choice = ElementTree.SubElement(choices, "Choice", value=name)
-            if number < len(CLASS_KEYS):
-                choice.set("hotkey", CLASS_KEYS[number])
-        ElementTree.SubElement(choices, "Choice", value=CANNOT_TELL, hotkey=CANNOT_TELL_KEY)
+        add = add_many if are_many(queue.classes) else add_buttons
+        choices = add(view, about, queue.classes)
+        if queue.missing_classes:
+            add_missing(view, choices, about)
         (add_text if about == TEXT else add_picture)(view)
 
     def task_data(self, server: AnnotationServer, queue: Asking, item_id: str, payload: ClassPayload) -> dict[str, Any]:
@@ -94,12 +104,13 @@ class Classify(QuestionKind[ClassPayload]):
         return {**seen, "why": why_line(payload.reasons)}
 
     def shown(self, payload: ClassPayload) -> list[dict[str, Any]]:
-        """Return the proposed class as what is chosen already; nothing where none is."""
-        if payload.proposed is None:
-            return []
-        about = IMAGE if payload.text is None else TEXT
-        chosen = chosen_region(payload.proposed.class_name, payload.proposed.id, about)
-        return [{**chosen, "score": payload.proposed.score}]
+        """Return the proposed class as what is chosen already, and a list of what is likely; nothing where none is."""
+        about, best = IMAGE if payload.text is None else TEXT, payload.proposed
+        if payload.blind or not are_many(payload.options):
+            return [{**chosen_region(best.class_name, best.id, about), "score": best.score}] if best else []
+        names = nine_of([*([best.class_name] if best else []), *payload.likely], payload.options)
+        chosen = [{**key_region(0, best.id, about), "score": best.score}] if best else []
+        return [*listed_regions(names, about), *chosen]
 
     def unread(self, payload: ClassPayload) -> list[dict[str, Any]]:
         """Return the same."""
@@ -131,9 +142,18 @@ class Classify(QuestionKind[ClassPayload]):
 
     def with_suggestions(self, payload: ClassPayload, likely: Sequence[Likely]) -> ClassPayload:
         """Return the question with the most likely class chosen; where none is likely enough, as it was posted."""
-        best = next((one for one in likely if one.class_name in payload.options), None)
-        known = payload.proposed.class_name if payload.proposed else None
-        if payload.blind or best is None or best.class_name == known:
+        options = frozenset(payload.options)
+        known = [one for one in likely if one.class_name in options]
+        if payload.blind or not known:
+            return payload
+        best, was = known[0], payload.proposed
+        listed = [one.class_name for one in sorted(known, key=lambda one: one.is_quiet)]
+        payload = payload.model_copy(update={"likely": listed})
+        if best.chance < SHOWN_FROM:
+            return payload
+        if best.is_quiet:
+            return payload.model_copy(update={"proposed": None})
+        if was is not None and was.class_name == best.class_name:
             return payload
         shown = ShownClass(id=live_id(best.class_name), class_name=best.class_name, score=best.chance)
         return payload.model_copy(update={"proposed": shown})
@@ -141,6 +161,10 @@ class Classify(QuestionKind[ClassPayload]):
     def parse(self, payload: ClassPayload, result: Sequence[Any], queue: Asking) -> ParsedAnswer:
         """Return what a person chose."""
         return ParsedAnswer([read_class(result, queue.classes).said], self.not_ours(result))
+
+    def looks_as(self, queue: Asking, other: Asking) -> bool:
+        """Say whether both have buttons, or both the search: Label Studio keeps the controls of answers."""
+        return are_many(queue.classes) == are_many(other.classes)
 
     def labels(self, row: Mapping[str, Any], said: Sequence[dict[str, Any]]) -> tuple[SaidLabel, ...] | None:
         """Return the one class; None where nobody could tell."""
@@ -161,38 +185,13 @@ class Classify(QuestionKind[ClassPayload]):
 CLASSIFY = Classify()
 
 
-def live_id(class_name: str) -> str:
-    """Return the id of a choice that was suggested when its question was opened: it tells which one it was."""
-    return f"{LIVE}{hashlib.sha256(class_name.encode()).hexdigest()[:16]}"
-
-
-def chosen_region(class_name: str, id_: str, about: str = IMAGE) -> dict[str, Any]:
-    """Return a class as Label Studio has it that is chosen for a picture, or for the object of another name."""
-    return {"id": id_, "type": "choices", "from_name": CLASS, "to_name": about, "value": {"choices": [class_name]}}
-
-
-def read_class(result: Sequence[Any], classes: Sequence[str]) -> AnsweredKind:
-    """Return which class a person chose for an item.
-
-    Raises:
-        BadRegion: The answer is not exactly one choice.
-        UnknownClass: The choice is none of the classes.
-    """
-    chosen = [
-        (name, str(entry.get("id")))
-        for entry in result
-        if isinstance(entry, dict) and entry.get("from_name") == CLASS and isinstance(entry.get("value"), dict)
-        for name in entry["value"].get("choices") or [None]
-    ]
-    if len(chosen) != 1 or not isinstance(chosen[0][0], str):
-        raise BadRegion(
-            f"the answer chooses {', '.join(repr(name) for name, _ in chosen) or 'nothing'} for one item (expected one "
-            f"class, or {CANNOT_TELL!r})"
-        )
-    ((name, id_),) = chosen
-    as_suggested = id_ == live_id(name) if id_.startswith(LIVE) else None
-    if name == CANNOT_TELL:
-        return AnsweredKind(kind=None, verdict="cannot_tell", as_suggested=as_suggested)
-    if name not in classes:
-        raise UnknownClass.named(name, classes, "the label config")
-    return AnsweredKind(kind=name, verdict="kind", as_suggested=as_suggested)
+def add_buttons(view: ElementTree.Element, about: str, classes: Sequence[str]) -> ElementTree.Element:
+    """Add a button for each class to a label config, the first nine with their keys; return the control."""
+    attributes = {"name": CLASS, "toName": about, "choice": "single", "showInLine": "true", "required": "true"}
+    choices = ElementTree.SubElement(view, "Choices", attributes)
+    for number, name in enumerate(classes):
+        choice = ElementTree.SubElement(choices, "Choice", value=name)
+        if number < len(KEYS):
+            choice.set("hotkey", KEYS[number])
+    ElementTree.SubElement(choices, "Choice", value=CANNOT_TELL, hotkey=CANNOT_TELL_KEY)
+    return choices

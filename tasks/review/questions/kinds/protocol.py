@@ -23,6 +23,9 @@ from tasks.triage.reasons import telling
 
 Shape = TypeVar("Shape", bound=Payload)
 
+SHOWN_FROM = 0.15
+"""Chance below which no question begins with a class: what triage drops unseen where nobody says otherwise."""
+
 LIVE = "live-"
 """Begins the id of a region that was suggested when its question was opened: no proposal of its batch is behind it."""
 
@@ -41,6 +44,10 @@ class Asking(Protocol):
     @property
     def classes(self) -> tuple[str, ...]:
         """Classes of the boxes, in the order of their hotkeys."""
+
+    @property
+    def missing_classes(self) -> bool:
+        """Whether people may write down a class that is missing among them."""
 
     @property
     def shows(self) -> Medium:
@@ -79,10 +86,12 @@ class Likely:
     Attributes:
         class_name: One class.
         chance: 0 to 1.
+        is_quiet: Whether no question may begin with it as its answer.
     """
 
     class_name: str
     chance: float
+    is_quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +136,8 @@ class QuestionKind(Protocol[Shape]):
     payload: type[Shape]
     control: ClassVar[str]
     """The control of the label config with which people answer."""
+    other_controls: ClassVar[tuple[str, ...]] = ()
+    """Further controls with which they do, in some of its label configs."""
     about: ClassVar[str] = IMAGE
     """Name of the object of the label config that the answer is about."""
     compared_as: ClassVar[str | None] = None
@@ -149,6 +160,8 @@ class QuestionKind(Protocol[Shape]):
     """Whether people draw boxes, so that it matters how."""
     takes_suggestions: ClassVar[bool] = False
     """Whether its questions can be opened with what was learnt from the answer before: see `with_suggestions`."""
+    takes_missing: ClassVar[bool] = False
+    """Whether people can write down a class that is missing among those of the queue."""
     counts_unseen: ClassVar[bool] = True
     """Whether an answer of somebody who was not shown the box says anything."""
 
@@ -213,9 +226,13 @@ class QuestionKind(Protocol[Shape]):
 
         Args:
             payload: As it was posted.
-            likely: What its item may show, the most likely first; empty: nothing is likely enough.
+            likely: What its item may show, the most likely first; empty: nothing is known of it.
         """
         return payload
+
+    def looks_as(self, queue: Asking, other: Asking) -> bool:
+        """Say whether a label config can go from one queue's to another's while its answers stay."""
+        return True
 
     def asks_for(self, queue: Asking) -> frozenset[str]:
         """Return the classes that people must look for: a question that brings its own choices asks for none."""
@@ -227,7 +244,7 @@ class QuestionKind(Protocol[Shape]):
 
     def not_ours(self, result: Sequence[Any]) -> tuple[SetAsidePart, ...]:
         """Return the entries of a result that are none of this kind's; a shown box comes along in some answers."""
-        ours = (BOX, self.control)
+        ours = (BOX, self.control, *self.other_controls)
         entries = enumerate(result)
         return tuple(
             passed_over(n, entry)

@@ -14,9 +14,12 @@ TAXI = [AnsweredKind(kind="taxi", verdict="kind").said]
 POLICE = [AnsweredKind(kind="police", verdict="kind").said]
 NO_CAR = [AnsweredKind(kind=None, verdict="not_an_object").said]
 CANNOT = [AnsweredKind(kind=None, verdict="cannot_tell").said]
+TRAM = [AnsweredKind(kind=None, verdict="missing_class", missing="Tram").said]
 
 
-@pytest.mark.parametrize("said", [TAXI, POLICE, NO_CAR, CANNOT], ids=["taxi", "police", "no car", "cannot tell"])
+@pytest.mark.parametrize(
+    "said", [TAXI, POLICE, NO_CAR, CANNOT, TRAM], ids=["taxi", "police", "no car", "cannot tell", "missing"]
+)
 def test_what_all_say_is_the_outcome_in_the_form_of_an_answer(said: list[dict[str, object]]) -> None:
     group = group_of(ASKED, ada=said, ben=said)
     opinion = CHOICES.agree(QUEUE, [group], [], [])[group.id]
@@ -45,6 +48,24 @@ def test_who_cannot_tell_has_said_so_all_the_same() -> None:
     group = group_of(ASKED, ada=TAXI, ben=CANNOT, chi=NO_CAR)
     said = [(one.person, one.category) for one in CHOICES.statements(group.id, group.counted)]
     assert said == [("ada", "taxi"), ("ben", "cannot_tell"), ("chi", "not_an_object")]
+
+
+def test_a_missing_class_is_a_choice_however_it_is_written_and_speaks_against_the_others() -> None:
+    written = [AnsweredKind(kind=None, verdict="missing_class", missing=" tram").said]
+    alike = group_of(ASKED, ada=TRAM, ben=written)
+    opinion = CHOICES.agree(QUEUE, [alike], [], [])[alike.id]
+    assert opinion.ranking[0][1] > 0.9
+    assert list(CHOICES.outcome(alike, opinion)) == TRAM
+    torn = group_of(ASKED, id_="torn", ada=TRAM, ben=TAXI)
+    assert CHOICES.agree(QUEUE, [torn], [], [])["torn"].ranking[0][1] < 0.9, "nobody is overruled by who came first"
+    said = [(one.person, one.category) for one in CHOICES.statements(torn.id, torn.counted)]
+    assert said[0][1] != said[1][1]
+    assert CHOICES.in_words(TRAM) == "Tram"
+
+
+def test_gold_is_passed_whatever_was_suggested() -> None:
+    assert CHOICES.passes(TAXI, [AnsweredKind(kind="taxi", verdict="kind", as_suggested=True).said], GoldRule())
+    assert not CHOICES.passes(TRAM, TAXI, GoldRule())
 
 
 def test_choices_are_named_in_words() -> None:

@@ -10,7 +10,8 @@ from blocks.errors import BadRegion, LabellingError, UnknownClass
 from blocks.servers.annotation_server import AnnotationServer
 from flows.options import LineOptions
 from tasks.review.questions.kinds.choose import CANNOT_TELL
-from tasks.review.questions.kinds.classify import CLASSIFY, ClassPayload, ShownClass, chosen_region
+from tasks.review.questions.kinds.classes.said import chosen_region
+from tasks.review.questions.kinds.classify import CLASSIFY, ClassPayload, ShownClass
 from tasks.review.questions.queue import choose_class_queue
 from tasks.review.questions.task import label_config, to_task
 

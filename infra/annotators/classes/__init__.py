@@ -1,0 +1,1 @@
+"""Simulated people at questions about the class of a whole item."""

@@ -1,0 +1,54 @@
+"""What people chose for a whole item, in whichever way its question let them: buttons, keys, or the search."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from blocks.errors import BadRegion, UnknownClass
+from tasks.review.questions.kinds.choose import CANNOT_TELL, AnsweredKind
+from tasks.review.questions.kinds.classes.many import entries_of, list_in, read_chosen
+from tasks.review.questions.kinds.classes.missing import MISSING, read_missing
+from tasks.review.questions.kinds.controls import IMAGE
+from tasks.review.questions.kinds.protocol import LIVE
+
+CLASS = "class"
+"""The control with a button for each class."""
+
+
+def live_id(class_name: str) -> str:
+    """Return the id of a choice that was suggested when its question was opened: it tells which one it was."""
+    return f"{LIVE}{hashlib.sha256(class_name.encode()).hexdigest()[:16]}"
+
+
+def chosen_region(class_name: str, id_: str, about: str = IMAGE) -> dict[str, Any]:
+    """Return a class as Label Studio has it that is chosen for a picture, or for the object of another name."""
+    return {"id": id_, "type": "choices", "from_name": CLASS, "to_name": about, "value": {"choices": [class_name]}}
+
+
+def read_class(result: Sequence[Any], classes: Sequence[str]) -> AnsweredKind:
+    """Return which class a person chose for an item, or wrote down as missing.
+
+    Raises:
+        BadRegion: The answer is not exactly one choice, or names no class where it says that one is missing.
+        UnknownClass: The choice is none of the classes.
+    """
+    buttons = [
+        (name, str(entry.get("id")))
+        for entry in entries_of(result, CLASS)
+        for name in list_in(entry, "choices") or [None]
+    ]
+    chosen = buttons or read_chosen(result)
+    if len(chosen) != 1 or not isinstance(chosen[0][0], str):
+        raise BadRegion(
+            f"the answer chooses {', '.join(repr(name) for name, _ in chosen) or 'nothing'} for one item (expected one "
+            f"class, or {CANNOT_TELL!r})"
+        )
+    name, id_ = str(chosen[0][0]), chosen[0][1]
+    if name == MISSING:
+        return read_missing(result, classes)
+    as_suggested = id_ == live_id(name) if id_.startswith(LIVE) else None
+    if name == CANNOT_TELL:
+        return AnsweredKind(kind=None, verdict="cannot_tell", as_suggested=as_suggested)
+    if name not in classes:
+        raise UnknownClass.named(name, classes, "the label config")
+    return AnsweredKind(kind=name, verdict="kind", as_suggested=as_suggested)
