@@ -12,7 +12,7 @@ from tasks.kinds.registry import LabelKindName
 from tasks.review.decide.until import Until
 from tasks.review.drafts.cutting import PartOptions
 from tasks.review.drafts.line_queue import LineQueue
-from tasks.review.drafts.stops import check_kinds_of_classes, check_missing, check_suits, items_queue, page_stops
+from tasks.review.drafts.stops import check_kinds_of_classes, check_suits, items_queue, page_stops
 from tasks.review.questions.kinds.page import PageOptions
 from tasks.review.questions.queue import name_kind_queue
 from tasks.review.questions.staffing import AnnotatorPool
@@ -47,13 +47,10 @@ class LineOptions(Renamed):
     )
     live_suggestions: bool = Field(
         default=True,
-        description="With `suggest`: open each question with what was learnt up to the answer before it. No: with what "
-        "was known when its batch was opened.",
+        description="Open each question with what the answers before it teach. No: with what its batch began with.",
     )
     missing_classes: bool = Field(
-        default=False,
-        description="Of classes of whole items: let people write down one that is missing. Its items have no label "
-        "until you decide what it is (`labelline classes`).",
+        default=False, description="Let people write down a class that is missing; `labelline classes` decides on it."
     )
     kinds: KindsByClass = Field(
         default_factory=dict, description="Per class, the exact kinds that a second queue of other people names."
@@ -98,8 +95,7 @@ class LineOptions(Renamed):
     def accepting(self, chance: float) -> Self:
         """Return the line of a round: what has this chance or more comes onto pages, and nothing is dropped."""
         changes = {"accept": chance, "drop": 0.0, "class_thresholds": {}, "image_outliers": False}
-        triage = self.triage.model_copy(update=changes)
-        return self.model_copy(update={"triage": triage})
+        return self.model_copy(update={"triage": self.triage.model_copy(update=changes)})
 
     @property
     def queues(self) -> tuple[LineQueue, ...]:
@@ -107,8 +103,8 @@ class LineOptions(Renamed):
         kind, classes, parts = self.label_kind, self.classes, self.parts
         confirm, accept = self.confirm, self.triage.accept
         stops = [*page_stops(kind, classes, confirm=confirm, rounds=self.rounds, accept=accept, parts=parts)]
-        whole = items_queue(kind, classes, self.annotator_pool, self.detector, live=self.live_suggestions)
-        whole = whole.model_copy(update={"missing_classes": self.missing_classes})
+        how = {"live": self.live_suggestions, "missing": self.missing_classes}
+        whole = items_queue(kind, classes, self.annotator_pool, self.detector, **how)
         stops.append(LineQueue(queue=whole, first=self.ask_first, parts=parts))
         if self.kinds:  # other people, another skill
             stops.append(LineQueue(queue=name_kind_queue(self.kinds).with_pool(self.expert_pool)))
@@ -118,8 +114,7 @@ class LineOptions(Renamed):
     def options_suit_each_other(self) -> Self:
         """Refuse what the kind of label has no use for, and what people could not choose between."""
         check_kinds_of_classes(self.kinds, self.classes)
-        given = [name for name in ("risk_control", "kinds") if getattr(self, name)]
-        check_missing(self.label_kind, may_miss=self.missing_classes)
-        rounds, pages = self.rounds is not None, self.confirm is not None
-        check_suits(self.label_kind, self.classes, self.detector, in_rounds=rounds, has_pages=pages, given=given)
+        given = [name for name in ("risk_control", "kinds", "missing_classes") if getattr(self, name)]
+        asks = {"in_rounds": self.rounds is not None, "has_pages": self.confirm is not None}
+        check_suits(self.label_kind, self.classes, self.detector, **asks, given=given)
         return self

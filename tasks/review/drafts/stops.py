@@ -42,7 +42,9 @@ def page_stops(
         yield LineQueue(queue=queue, pages=confirm, parts=parts)
 
 
-def items_queue(kind: str, classes: tuple[str, ...], pool: AnnotatorPool, detector: str, *, live: bool) -> Queue:
+def items_queue(
+    kind: str, classes: tuple[str, ...], pool: AnnotatorPool, detector: str, *, live: bool, missing: bool = False
+) -> Queue:
     """Return the queue in which people are asked of whole items.
 
     Args:
@@ -51,8 +53,10 @@ def items_queue(kind: str, classes: tuple[str, ...], pool: AnnotatorPool, detect
         pool: Who answers.
         detector: Who proposes.
         live: Whether questions open with what was learnt up to the answer before, where the proposer learns.
+        missing: Whether people may write down a class that is missing.
     """
     queue = ABOUT_ITEMS[label_kind(kind).asked_as](classes).with_pool(pool)
+    queue = queue.model_copy(update={"missing_classes": missing})
     if asked_of(detector) and kind_named(queue.kind).takes_suggestions:
         return queue.model_copy(update={"live": live})
     return queue
@@ -71,21 +75,14 @@ def check_kinds_of_classes(kinds: Mapping[str, Sequence[str]], classes: Sequence
     check_kinds(kinds)
 
 
-def check_missing(kind: str, *, may_miss: bool) -> None:
-    """Refuse that people write down missing classes where their questions have no place for it.
-
-    Raises:
-        ValueError: They have none.
-    """
-    if may_miss and not kind_named(label_kind(kind).asked_as).takes_missing:
-        raise ValueError(
-            f"in a line of {label_kind(kind).name} nobody can write down a class that is missing: leave "
-            "`missing_classes` out, or label `classes`"
-        )
-
-
 def check_suits(
-    kind: str, classes: tuple[str, ...], detector: str, *, in_rounds: bool, has_pages: bool, given: Collection[str]
+    kind: str,
+    classes: tuple[str, ...],
+    detector: str,
+    *,
+    in_rounds: bool,
+    has_pages: bool,
+    given: Collection[str],
 ) -> None:
     """Refuse what only labels with a place can have, and classes that people could not choose between.
 
@@ -95,13 +92,18 @@ def check_suits(
         detector: Who proposes.
         in_rounds: Whether the line asks in rounds.
         has_pages: Whether it has pages of its own beside them.
-        given: Options about single boxes that it has.
+        given: Of the options about single boxes, and of `missing_classes`, those that it has.
 
     Raises:
         ValueError: It has some that do not suit.
     """
     label = label_kind(kind)
-    ABOUT_ITEMS[label.asked_as](classes)
+    asked = ABOUT_ITEMS[label.asked_as](classes)
+    if "missing_classes" in given and not kind_named(asked.kind).takes_missing:
+        raise ValueError(
+            f"in a line of {label.name} nobody can write down a class that is missing: leave `missing_classes` out, or "
+            "label `classes`"
+        )
     try:
         check_suggested(detector, label.name)
     except BadOption as error:
@@ -111,8 +113,9 @@ def check_suits(
             "`rounds` learn from the collection's own labels and have pages of their own: expected `suggest` as "
             f"the detector (not `{detector}`), and no `confirm` beside them"
         )
-    if given and not label.shapes & PLACED:
+    of_boxes = [name for name in given if name != "missing_classes"]
+    if of_boxes and not label.shapes & PLACED:
         raise ValueError(
-            f"a line of {label.name} has no use for {' and '.join(given)}: that is about single boxes, and "
+            f"a line of {label.name} has no use for {' and '.join(of_boxes)}: that is about single boxes, and "
             "its labels have no place in their picture. Leave it empty."
         )
