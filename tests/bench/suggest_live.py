@@ -34,7 +34,7 @@ from infra.gateway.patience import configure
 from infra.stack.state import HOST
 from tasks.review.posting.outbox import note_posted, post_questions
 from tasks.review.questions.bookmarks import queue_of_project, write_bookmarks
-from tasks.review.questions.kinds.classify import chosen_region
+from tasks.review.questions.kinds.classes.said import chosen_region
 from tasks.review.questions.task import MODEL_VERSION
 from tests.chaos.post_office import open_gateway
 from tests.infra.suggesting.world import World, make_world, questions_of

@@ -26,7 +26,16 @@ from tasks.review.questions.kinds.classes.many import (
 )
 from tasks.review.questions.kinds.classes.missing import WRITTEN, add_missing
 from tasks.review.questions.kinds.classes.said import CLASS, chosen_region, live_id, read_class
-from tasks.review.questions.kinds.controls import IMAGE, ITEM, TEXT, add_picture, add_question, add_text
+from tasks.review.questions.kinds.controls import (
+    IMAGE,
+    ITEM,
+    PICTURE_HEIGHT,
+    PICTURE_UNDER_A_LIST,
+    TEXT,
+    add_picture,
+    add_question,
+    add_text,
+)
 from tasks.review.questions.kinds.correct import why_line
 from tasks.review.questions.kinds.protocol import (
     SHOWN_FROM,
@@ -96,7 +105,10 @@ class Classify(QuestionKind[ClassPayload]):
         choices = add(view, about, queue.classes)
         if queue.missing_classes:
             add_missing(view, choices, about)
-        (add_text if about == TEXT else add_picture)(view)
+        if about == TEXT:
+            add_text(view)
+        else:
+            add_picture(view, PICTURE_UNDER_A_LIST if are_many(queue.classes) else PICTURE_HEIGHT)
 
     def task_data(self, server: AnnotationServer, queue: Asking, item_id: str, payload: ClassPayload) -> dict[str, Any]:
         """Return the picture or the text, and what is odd about it."""

@@ -45,7 +45,7 @@ STYLE = """
 """
 """Two lines of reasons at most, and the list of reasons for a skip always in sight, above the button it belongs to."""
 
-PICTURE_HEIGHT = "calc(100vh - 300px)"
+PICTURE_HEIGHT, PICTURE_UNDER_A_LIST = "calc(100vh - 300px)", "calc(100vh - 430px)"
 """What is left for a picture under the question and above the buttons: nobody scrolls for either at 1440 x 900."""
 
 
@@ -56,12 +56,12 @@ def add_question(view: ElementTree.Element, title: str) -> None:
     ElementTree.SubElement(said, "Header", value="$why", size="6")
 
 
-def add_picture(view: ElementTree.Element) -> None:
-    """Show the picture of a task."""
+def add_picture(view: ElementTree.Element, height: str = PICTURE_HEIGHT) -> None:
+    """Show the picture of a task, at most so high."""
     attributes = {
         "name": IMAGE,
         "value": f"${IMAGE}",
-        "maxHeight": PICTURE_HEIGHT,
+        "maxHeight": height,
         "zoom": "true",
         "zoomControl": "true",
     }

@@ -40,7 +40,7 @@ SEPARATOR = "\u2063"
 """Between the levels of what is searched: invisible, and in no name of a class, so there is only one level."""
 
 STYLE = """
-.nine { position: relative; max-width: 760px; }
+.nine { position: relative; max-width: 860px; }
 .nine .listed, .nine .names form, .nine .names button { display: none !important; }
 .nine .names .lsf-text-area { margin: 0 !important; }
 .nine .names [data-testid="textarea-regions"], .nine .keys {
@@ -54,7 +54,10 @@ STYLE = """
   display: flex; align-items: center; width: 100%; height: 32px; margin: 0 !important; padding: 0 !important;
 }
 .nine .keys label { padding: 0 8px !important; cursor: pointer; }
+.nine .keys .ant-checkbox { top: 0; }
 .nine .keys sup { display: none; }
+.nine .rest { display: flex; flex-wrap: wrap; align-items: center; column-gap: 24px; }
+.nine .rest > .lsf-choices { display: flex; flex-wrap: wrap; column-gap: 24px; }
 """
 """The keys lie over the names, three in a row as on a keypad, so that a click on a name presses its key."""
 
@@ -79,7 +82,8 @@ def add_many(view: ElementTree.Element, about: str, classes: Sequence[str]) -> E
     add(listed, "Choice", value=YES, hotkey="alt+shift+y")
     names = add(nine, "View", {"className": "names", **unsearched})
     add(names, "TextArea", name=LIKELY, toName=about, maxSubmissions="1", editable="false")
-    keys = add(nine, "Choices", {"name": KEY, "toName": about, "choice": "single", "required": "true", **unsearched})
+    rest = add(nine, "View", className="rest")
+    keys = add(rest, "Choices", {"name": KEY, "toName": about, "choice": "single", "required": "true", **unsearched})
     shown = {"visibleWhen": "choice-selected", "whenTagName": LISTED, "whenChoiceValue": YES}
     lines = add(keys, "View", {"className": "keys", **shown})
     for key in KEYS:
@@ -87,7 +91,7 @@ def add_many(view: ElementTree.Element, about: str, classes: Sequence[str]) -> E
     add(keys, "Choice", value=CANNOT_TELL, hotkey=CANNOT_TELL_KEY)
     told = {"placeholder": f"Another one of {len(classes):,} classes: type some letters", "maxUsages": "1"}
     form = {"pathSeparator": SEPARATOR, "minWidth": "400px"}
-    search = add(view, "Taxonomy", {"name": SEARCH, "toName": about, **told, **form})
+    search = add(rest, "Taxonomy", {"name": SEARCH, "toName": about, **told, **form})
     for name in classes:
         add(search, "Choice", value=name)
     return keys
