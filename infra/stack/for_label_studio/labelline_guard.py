@@ -193,7 +193,7 @@ def is_suggestions(url: str) -> bool:
     return bool(SUGGESTIONS.fullmatch(url)) or url == os.environ.get(TEAM_SUGGESTIONS_VARIABLE)
 
 
-class Patience(threading.local):
+class OpeningPatience(threading.local):
     """How long whoever opens a question still waits: each thread serves one request at a time, and begins anew."""
 
     def __init__(self, all_s: float) -> None:
@@ -217,7 +217,7 @@ def let_suggestions_through() -> None:
 
     caller = api_connector.BaseHTTPAPI
     check, create, ask = serializers.validate_upload_url, caller.create_session, caller.request
-    patience = Patience(float(os.environ.get(PATIENCE_VARIABLE) or PATIENCE_S))
+    patience = OpeningPatience(float(os.environ.get(PATIENCE_VARIABLE) or PATIENCE_S))
 
     def validate_upload_url(url: str, **options: Any) -> None:
         if not is_suggestions(url):

@@ -17,8 +17,8 @@ from blocks.naming.emails import Email
 from tasks.intake.texts.media import Medium
 from tasks.review.questions.kinds.boxes.extreme_points import HOW_TO_DRAW, Drawing
 from tasks.review.questions.kinds.choose import CANNOT_TELL, CHOOSE, not_an_object
-from tasks.review.questions.kinds.classes.many import are_many
-from tasks.review.questions.kinds.classes.missing import MISSING
+from tasks.review.questions.kinds.classes.many import how_to_choose
+from tasks.review.questions.kinds.classes.missing import refuse_ways_out
 from tasks.review.questions.kinds.classify import CLASSIFY
 from tasks.review.questions.kinds.correct import CORRECT
 from tasks.review.questions.kinds.page import CROP_PAGE
@@ -31,10 +31,6 @@ NAME_KIND = "name-kind"
 CONFIRM_PAGE = "confirm-page"
 CHOOSE_CLASS = "choose-class"
 MARK_SPANS = "mark-spans"
-
-HOW_TO_SEARCH = (
-    "Its key, where it stands on the list; else click below the list and type some letters of it. Then submit."
-)
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9-]*(~(referee)?[1-9][0-9]*)?$"
 """Of a queue, or of a slot beside it: `mark-missed~1` (see `slots.py`)."""
@@ -254,16 +250,13 @@ def choose_class_queue(classes: Sequence[str], annotators: Sequence[str] = ()) -
     Raises:
         ValueError: A class is called as the way out of the question is.
     """
-    for taken, who in ((CANNOT_TELL, "cannot tell"), (MISSING, "see another class")):
-        if taken in classes:
-            raise ValueError(f"no class can be called {taken!r}: that is what people choose who {who}")
-    how = HOW_TO_SEARCH if are_many(classes) else "One key, then submit."
+    refuse_ways_out(classes)
     return Queue(
         name=CHOOSE_CLASS,
         kind=CLASSIFY.name,
         title="Which one is it?",
         instructions=(
-            f"<p><b>Choose the one class that fits.</b> {how}</p>"
+            f"<p><b>Choose the one class that fits.</b> {how_to_choose(classes)}</p>"
             "<p>If one is chosen already, it is the machine's guess: correct it, or submit at once.</p>"
             "<p>Nobody could tell? &ldquo;Cannot tell&rdquo; (key 0) is right: it counts for no class.</p>"
         ),

@@ -67,6 +67,13 @@ def are_many(classes: Sequence[str]) -> bool:
     return len(classes) > MANY
 
 
+def how_to_choose(classes: Sequence[str]) -> str:
+    """Say how people choose one of some classes."""
+    if not are_many(classes):
+        return "One key, then submit."
+    return "Its key, where it is on the list; else click beneath the list and type some letters of it. Then submit."
+
+
 def nine_of(likely: Iterable[str], classes: Sequence[str]) -> list[str]:
     """Return what stands on the keys: what is likely, the likeliest first, and then what comes first in the line."""
     known = frozenset(classes)

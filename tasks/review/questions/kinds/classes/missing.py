@@ -29,6 +29,17 @@ def key_of_class(name: str) -> str:
     return " ".join(unicodedata.normalize("NFC", name).casefold().split())
 
 
+def refuse_ways_out(classes: Sequence[str]) -> None:
+    """Refuse classes that are called as a way out of their question is.
+
+    Raises:
+        ValueError: One is.
+    """
+    for taken, who in ((CANNOT_TELL, "cannot tell"), (MISSING, "see another class")):
+        if taken in classes:
+            raise ValueError(f"no class can be called {taken!r}: that is what people choose who {who}")
+
+
 def add_missing(view: ElementTree.Element, choices: ElementTree.Element, about: str) -> None:
     """Let people say that a class is missing, and which one.
 
