@@ -32,7 +32,7 @@ def photos(tmp_path: Path) -> Path:
 
 
 def labelline(home: Path, *arguments: str) -> Result:
-    return CliRunner().invoke(app, list(arguments), env={"LABELLINE_HOME": str(home), "COLUMNS": "240"})
+    return CliRunner().invoke(app, list(arguments), env={"LABELLINE_HOME": str(home), "COLUMNS": "400"})
 
 
 def rows(engine: Engine) -> int:

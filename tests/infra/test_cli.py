@@ -117,7 +117,7 @@ def test_an_unknown_command_is_a_usage_error() -> None:
     ],
 )
 def test_a_wrong_option_of_label_is_a_usage_error(tmp_path: Path, arguments: list[str], said: str) -> None:
-    shown = runner.invoke(app, ["label", str(tmp_path), *arguments], env={"COLUMNS": "200", "NO_COLOR": "1"})
+    shown = runner.invoke(app, ["label", str(tmp_path), *arguments], env={"COLUMNS": "400", "NO_COLOR": "1"})
     assert shown.exit_code == 2
     assert said in words_of(shown.output)
 

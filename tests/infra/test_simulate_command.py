@@ -72,7 +72,7 @@ def ask_about(engine: Engine, truth: Path, collection: str) -> Queue:
 
 
 def simulate(truth: Path, collection: str, *referees: str) -> Result:
-    shown = CliRunner().invoke(app, ["simulate", str(truth), collection, *CROWD, *referees], env={"COLUMNS": "200"})
+    shown = CliRunner().invoke(app, ["simulate", str(truth), collection, *CROWD, *referees], env={"COLUMNS": "400"})
     assert shown.exit_code == 0, shown.output
     return shown
 
@@ -130,5 +130,5 @@ def test_the_staff_it_names_is_what_a_line_takes() -> None:
 
 @pytest.mark.parametrize("wrong", [["--referees", "13"], ["--referees", "-1"], ["--referee-skill", "1.5"]])
 def test_people_who_cannot_be_is_a_usage_error(truth: Path, wrong: list[str]) -> None:
-    shown = CliRunner().invoke(app, ["simulate", str(truth), "lots", *wrong], env={"NO_COLOR": "1", "COLUMNS": "200"})
+    shown = CliRunner().invoke(app, ["simulate", str(truth), "lots", *wrong], env={"NO_COLOR": "1", "COLUMNS": "400"})
     assert (shown.exit_code, wrong[0] in shown.output) == (2, True)

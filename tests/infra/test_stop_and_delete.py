@@ -54,7 +54,7 @@ def no_block_left(home: Path) -> object:
 
 
 def labelline(home: Path, *arguments: str, typed: str = "") -> Result:
-    return CliRunner().invoke(app, list(arguments), env={"LABELLINE_HOME": str(home), "COLUMNS": "240"}, input=typed)
+    return CliRunner().invoke(app, list(arguments), env={"LABELLINE_HOME": str(home), "COLUMNS": "400"}, input=typed)
 
 
 def test_stop_cancels_runs_and_takes_questions_back(

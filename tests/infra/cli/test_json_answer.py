@@ -78,7 +78,7 @@ def test_what_is_given_up_prints_no_result(capsys: pytest.CaptureFixture[str]) -
     ],
 )
 def test_every_command_that_comes_to_something_can_say_it_to_programs(command: str) -> None:
-    shown = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"})
+    shown = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "400"})
     assert "--json" in shown.output
 
 

@@ -63,7 +63,7 @@ def foretold(sample: Rehearsed, engine: Engine, **how: object) -> Forecast:
 
 def typed(*words: str, home: Path) -> Result:
     return CliRunner().invoke(
-        app, ["forecast", *words], env={"COLUMNS": "200", "LABELLINE_HOME": str(home / "nowhere")}
+        app, ["forecast", *words], env={"COLUMNS": "400", "LABELLINE_HOME": str(home / "nowhere")}
     )
 
 
@@ -166,7 +166,7 @@ def test_a_collection_is_foretold_by_its_name_with_the_classes_of_its_labels(
     photos: Path, engine: Engine, store: FolderStore, home: Path
 ) -> None:
     take_in_labelled(engine, store, photos, labelled=12)
-    environment = {"COLUMNS": "200", "LABELLINE_HOME": str(home)}
+    environment = {"COLUMNS": "400", "LABELLINE_HOME": str(home)}
     shown = CliRunner().invoke(app, ["forecast", "photos", "--wage", "20", "--currency", "EUR"], env=environment)
     assert shown.exit_code == 0, shown.output
     for told in ("4 pictures, foretold from 12", "at 20 EUR an hour", "have settled", "photos has no model yet"):

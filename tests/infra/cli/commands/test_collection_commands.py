@@ -40,7 +40,7 @@ def catalog(home: Path) -> Engine:
 
 
 def labelline(home: Path, *arguments: str) -> Result:
-    return CliRunner().invoke(app, list(arguments), env={"LABELLINE_HOME": str(home), "COLUMNS": "200"})
+    return CliRunner().invoke(app, list(arguments), env={"LABELLINE_HOME": str(home), "COLUMNS": "400"})
 
 
 def test_a_home_that_was_never_started_says_what_to_do(home: Path, catalog: Engine) -> None:

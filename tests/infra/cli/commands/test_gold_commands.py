@@ -57,7 +57,7 @@ def people(engine: Engine) -> Speaker:
 
 
 def labelline(home: Path, *arguments: str) -> Result:
-    shown = CliRunner().invoke(app, list(arguments), env={"LABELLINE_HOME": str(home), "COLUMNS": "240", "USER": "eve"})
+    shown = CliRunner().invoke(app, list(arguments), env={"LABELLINE_HOME": str(home), "COLUMNS": "400", "USER": "eve"})
     assert shown.exception is None or isinstance(shown.exception, SystemExit), shown.exception
     return shown
 

@@ -31,7 +31,7 @@ def lots(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def predict(folder: Path, out: Path, *typed: str) -> Result:
     command = ["predict", str(folder), "--out", str(out), "--tile", "320", *typed]
-    return CliRunner().invoke(app, command, env={"COLUMNS": "300", "LABELLINE_HOME": str(out.parent / "nowhere")})
+    return CliRunner().invoke(app, command, env={"COLUMNS": "400", "LABELLINE_HOME": str(out.parent / "nowhere")})
 
 
 def test_boxes_are_written_with_scores_and_the_folder_is_left_alone(lots: Path, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[LabelRequest]:
 
 
 def label(folder: Path, *typed: str) -> Any:
-    return CliRunner().invoke(app, ["label", str(folder), *typed], env={"COLUMNS": "200"})
+    return CliRunner().invoke(app, ["label", str(folder), *typed], env={"COLUMNS": "400"})
 
 
 @pytest.fixture
