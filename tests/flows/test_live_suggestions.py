@@ -17,6 +17,8 @@ WHOLE: dict[str, Any] = {"collection": "hues", "classes": ("red", "green"), "lab
         ({"detector": "suggest", "live_suggestions": False}, False),
         ({"detector": "champion"}, False),
         ({"detector": "champion", "label_kind": "boxes"}, False),
+        ({"detector": "champion", "label_kind": "spans"}, True),
+        ({"detector": "champion", "label_kind": "spans", "live_suggestions": False}, False),
     ],
 )
 def test_a_line_that_suggests_does_so_at_every_opening_unless_it_cannot_or_shall_not(

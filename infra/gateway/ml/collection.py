@@ -18,12 +18,11 @@ from sqlmodel import col, select
 from blocks.database.engine import reading
 from blocks.database.tables import Answer
 from infra.gateway.ml.overheard import HeardVoice
-from infra.gateway.ml.spaces import LiveSpace, Pace
-from infra.gateway.ml.told import Told, class_told, read_told
+from infra.gateway.ml.spaces import LiveSpace, MarkedSpace, Pace
+from infra.gateway.ml.told import Told, read_told, what_is_told
 from tasks.review.questions.kinds.protocol import LIVE, Likely
 from tasks.suggest.embedders.kept import Vector, read_vectors
 from tasks.suggest.shown import quiet_classes
-from tasks.suggest.taught import Taught
 
 BELIEVED_S = 60.0
 """How long what was overheard is believed without standing in the catalogue."""
@@ -35,6 +34,9 @@ PATIENCE_S = 0.15
 """How long a question waits for whoever is at the learner."""
 
 SPACES_AT_MOST = 4
+
+MARKS = "marks"
+"""Names the learner of what was marked in texts, where others have the version of what their batch was taught."""
 
 
 class Busy(Exception):
@@ -64,7 +66,7 @@ class LiveCollection:
         self._heard: dict[str, dict[int, _HeardJustNow]] = {}
         self._known: dict[str, str] = {}
         self._digest = 0
-        self._spaces: dict[str, LiveSpace] = {}
+        self._spaces: dict[str, LiveSpace | MarkedSpace] = {}
         self._refreshed = Pace()
         self.quiet: frozenset[str] = frozenset()
         """Classes of which nothing is suggested."""
@@ -108,12 +110,13 @@ class LiveCollection:
             self._heard.setdefault(item_id, {})[annotation_id] = _HeardJustNow(gone, time.monotonic())
             self._learn([item_id], self._vectors([item_id]))
 
-    def likely(self, taught: str, item_id: str) -> list[Likely]:
-        """Return what an item may show, the most likely first, up to nine; empty: nothing is known.
+    def likely(self, taught: str, item_id: str, text: str | None = None) -> list[Likely]:
+        """Return what an item may show, the most likely first, up to nine, or all of a text; empty: nothing is known.
 
         Args:
-            taught: Under which version the item's batch was looked at.
+            taught: Under which version the item's batch was looked at, or `MARKS`.
             item_id: Of which a vector may be kept.
+            text: What it says, where it is a text.
 
         Raises:
             Busy: As `hear`.
@@ -121,9 +124,9 @@ class LiveCollection:
         space = self._spaces.get(taught)
         if space is None:
             return []
-        vector = read_vectors(self._engine, [item_id], space.embedder).get(item_id)
+        vector = self._vectors_by(space.embedder, [item_id]).get(item_id)
         with self._at_learner():
-            return space.likely(vector)
+            return space.likely(vector, text)
 
     def keep_up(self) -> None:
         """Read what was answered, by whomever it was heard, unless that was done just now."""
@@ -143,23 +146,22 @@ class LiveCollection:
                 }
                 self._drop_heard(standing)
                 self._place_of.update({one: item_id for item_id, some in self._heard.items() for one in some})
-                changed = [item_id for item_id in self._items() if self._class_of(item_id) != self._known.get(item_id)]
+                changed = [item_id for item_id in self._items() if self._told_of(item_id) != self._known.get(item_id)]
             vectors = self._vectors(changed)
             with self._lock:
                 self._learn(changed, vectors)
 
-    def add_space(self, version: str, taught: Taught) -> None:
-        """Make a learner in the space of a batch: it learns all that is known."""
-        space = LiveSpace.of(taught)
+    def add_space(self, version: str, space: LiveSpace | MarkedSpace) -> None:
+        """Take a learner, such as one in the space of a batch: it learns all that is known."""
         with self._lock:
             known = dict(self._known)
-        space.learn(known, read_vectors(self._engine, list(known), space.embedder))
-        self._measure(space)
+        space.learn(known, self._vectors_by(space.embedder, list(known)))
+        space.measure(self._lock)
         with self._lock:
             late = [one for one in known.keys() | self._known.keys() if known.get(one) != self._known.get(one)]
             space.unlearn(late)
             more = {item_id: self._known[item_id] for item_id in late if item_id in self._known}
-            space.learn(more, read_vectors(self._engine, late, space.embedder))
+            space.learn(more, self._vectors_by(space.embedder, late))
             self._spaces[version] = space
             while len(self._spaces) > SPACES_AT_MOST:
                 del self._spaces[next(iter(self._spaces))]
@@ -167,15 +169,7 @@ class LiveCollection:
     def measure(self) -> None:
         """Measure anew how far learners may be trusted that have learnt since, unless that takes too much time."""
         for space in list(self._spaces.values()):
-            if space.has_changed and space.pace.is_due():
-                self._measure(space)
-
-    def _measure(self, space: LiveSpace) -> None:
-        with space.pace.timed():
-            with self._lock:
-                measure = space.suggester.measuring()
-                space.has_changed = False
-            space.trust = measure()
+            space.measure(self._lock)
 
     @contextmanager
     def _at_learner(self) -> Iterator[None]:
@@ -188,7 +182,7 @@ class LiveCollection:
 
     def _learn(self, item_ids: Iterable[str], vectors: Mapping[str, Mapping[str, Vector]]) -> None:
         """Bring what is known of some items to what is said of them now."""
-        news = {item_id: self._class_of(item_id) for item_id in item_ids}
+        news = {item_id: self._told_of(item_id) for item_id in item_ids}
         news = {item_id: name for item_id, name in news.items() if name != self._known.get(item_id)}
         for item_id, name in news.items():
             for each in (self._known.pop(item_id, None), name):
@@ -200,7 +194,7 @@ class LiveCollection:
             space.unlearn(news)
             space.learn(named, vectors.get(space.embedder, {}))
 
-    def _class_of(self, item_id: str) -> str | None:
+    def _told_of(self, item_id: str) -> str | None:
         voices = dict(self._told.voices.get(item_id, {}))
         for annotation_id, heard in self._heard.get(item_id, {}).items():
             question, voice = heard.said.question_id, heard.said.voice
@@ -209,7 +203,7 @@ class LiveCollection:
                 voices[question] = voice
             elif voice is None and there is not None and there.annotation_id == annotation_id:
                 del voices[question]
-        return class_told(self._told.labels.get(item_id), voices.values())
+        return what_is_told(self._told.labels.get(item_id), voices.values())
 
     def _items(self) -> Collection[str]:
         return self._known.keys() | self._told.labels.keys() | self._told.voices.keys() | self._heard.keys()
@@ -223,7 +217,10 @@ class LiveCollection:
 
     def _vectors(self, item_ids: list[str]) -> dict[str, dict[str, Vector]]:
         embedders = {space.embedder for space in list(self._spaces.values())}
-        return {embedder: read_vectors(self._engine, item_ids, embedder) for embedder in embedders}
+        return {embedder: self._vectors_by(embedder, item_ids) for embedder in embedders}
+
+    def _vectors_by(self, embedder: str, item_ids: list[str]) -> dict[str, Vector]:
+        return read_vectors(self._engine, item_ids, embedder) if embedder else {}
 
     def _standing(self) -> set[str]:
         """Return which of the answers that were overheard stand in the catalogue, whatever became of them there."""

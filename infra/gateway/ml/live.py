@@ -17,8 +17,9 @@ from blocks.database.engine import reading
 from blocks.database.tables import Batch, Question, QuestionState
 from blocks.errors import LabellingError
 from blocks.storage.stores import Store
-from infra.gateway.ml.collection import Busy, LiveCollection
+from infra.gateway.ml.collection import MARKS, Busy, LiveCollection
 from infra.gateway.ml.overheard import overheard_in, place_heard
+from infra.gateway.ml.spaces import LiveSpace, MarkedSpace
 from tasks.detect.proposers.suggested import taught_ref
 from tasks.review.questions.bookmarks import our_projects, queues_by_project
 from tasks.review.questions.kinds.protocol import LIVE
@@ -96,8 +97,7 @@ class LiveSuggestions:
         name = self._find_collection(project_id)
         if name is None:
             return MODEL_VERSION
-        collection = self._asked(name)
-        taught = self._wanted_by(project_id)
+        collection, taught = self._asked(name), self._wanted_by(project_id)
         if taught is None or not collection.has_space(taught):
             if taught is not None:
                 self._want(name, taught)
@@ -120,16 +120,17 @@ class LiveSuggestions:
         payload = read_payload(question.payload)
         kind = kind_named(payload.type)
         version = AS_POSTED
-        taught, name = self._taught(question.batch_id), self._find_collection(question.project_id or 0)
-        if kind.takes_suggestions and taught is not None and name is not None:
+        taught, name = self._learner_of(question), self._find_collection(question.project_id or 0)
+        if taught is not None and name is not None:
             collection = self._asked(name)
             try:
                 version = collection.version
+                text = getattr(payload, "text", None)
                 likely = [
                     replace(
                         one, is_quiet=not may_show(question.payload, question.item_id, one.class_name, collection.quiet)
                     )
-                    for one in collection.likely(taught, question.item_id)
+                    for one in collection.likely(taught, question.item_id, text)
                 ]
                 payload = kind.with_suggestions(payload, likely)
             except Busy as error:
@@ -173,13 +174,18 @@ class LiveSuggestions:
         return self._collection_of[project_id]
 
     def _wanted_by(self, project_id: int) -> str | None:
-        """Return what the batch was taught of which a question stands open in a project."""
-        query = select(Question.batch_id).where(
-            Question.project_id == project_id, Question.state == QuestionState.POSTED.value
-        )
+        """Return which learner suggests for a question that stands open in a project."""
+        query = select(Question).where(Question.project_id == project_id, Question.state == QuestionState.POSTED.value)
         with reading(self._engine) as session:
-            batch_id = session.exec(query.limit(1)).first()
-        return self._taught(batch_id) if batch_id else None
+            found = session.exec(query.limit(1)).first()
+        return self._learner_of(found) if found else None
+
+    def _learner_of(self, question: Question) -> str | None:
+        """Return which learner suggests for a question: by what its batch was taught, or by what was marked."""
+        kind = kind_named(question.payload.get("type"))
+        if not kind.takes_suggestions:
+            return None
+        return self._taught(question.batch_id) if kind.needs_vectors else MARKS
 
     def _taught(self, batch_id: str) -> str | None:
         if batch_id not in self._taught_of:
@@ -226,12 +232,18 @@ class LiveSuggestions:
 
     def _add(self, name: str, taught: str) -> None:
         collection = self._asked(name)
-        ref = taught_ref(self._store, taught)
-        if ref is None or collection.has_space(taught):
+        space = None if collection.has_space(taught) else self._new_space(taught)
+        if space is None:
             return
         collection.refresh()
-        collection.add_space(taught, Taught.from_bytes(self._store.get(ref.weights_key), taught))
+        collection.add_space(taught, space)
         log.info("suggestions for %s are ready: %s", name, collection.version)
+
+    def _new_space(self, taught: str) -> LiveSpace | MarkedSpace | None:
+        if taught == MARKS:
+            return MarkedSpace()
+        ref = taught_ref(self._store, taught)
+        return LiveSpace.of(Taught.from_bytes(self._store.get(ref.weights_key), taught)) if ref else None
 
 
 def question_of(task: Mapping[str, Any]) -> str:

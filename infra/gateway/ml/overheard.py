@@ -13,7 +13,7 @@ from sqlmodel import col, select
 
 from blocks.database.engine import reading
 from blocks.database.tables import AnswerState, Batch, Question
-from infra.gateway.ml.told import Voice, class_said
+from infra.gateway.ml.told import Voice, taught_by
 from tasks.review.questions.bookmarks import queues_by_project
 from tasks.review.receiving.annotations import HeardAnnotation, Id
 from tasks.review.receiving.reading import read_annotation
@@ -91,7 +91,7 @@ def place_heard(engine: Engine, heard: Overheard) -> HeardVoice | None:
     voice = None
     if read.state is AnswerState.COUNTED:
         recency = question.round, heard.annotation.updated_at
-        named = class_said(question.payload, read.raw)
+        taught = taught_by(question.payload, read.raw)
         is_slot = question.asked_id is not None
-        voice = Voice(answer_id(heard.annotation), heard.annotation_id, question.id, is_slot, recency, named)
+        voice = Voice(answer_id(heard.annotation), heard.annotation_id, question.id, is_slot, recency, taught)
     return HeardVoice(collection, question.item_id, question.id, voice)

@@ -1,5 +1,6 @@
 """A learner in the space of one batch, and how far it was to be trusted when that was measured last."""
 
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ import numpy as np
 from tasks.review.questions.kinds.protocol import Likely
 from tasks.suggest.embedders.kept import Vector
 from tasks.suggest.learners.registry import AT_ONCE, DEFAULT
+from tasks.suggest.marked_words import MarkedWords, read_marked
 from tasks.suggest.suggester import Suggester
 from tasks.suggest.taught import Taught
 from tasks.suggest.trust import Trust
@@ -79,7 +81,7 @@ class LiveSpace:
         """Forget some items; those that are not known are none."""
         self.has_changed = bool(self.suggester.unlearn(item_ids)) or self.has_changed
 
-    def likely(self, vector: Vector | None) -> list[Likely]:
+    def likely(self, vector: Vector | None, _text: str | None = None) -> list[Likely]:
         """Return what an item may show, the likeliest first; empty: nothing can be said, or it has no vector."""
         if vector is None or not self._fits(vector):
             return []
@@ -90,5 +92,45 @@ class LiveSpace:
         best = np.argsort(-chances, kind="stable")[:LIKELY_AT_MOST]
         return [Likely(found.classes[at], float(chances[at])) for at in best if chances[at] > 0]
 
+    def measure(self, lock: threading.Lock) -> None:
+        """Measure anew how far it may be trusted, where it has learnt since, unless that takes too much time."""
+        if self.has_changed and self.pace.is_due():
+            self.measure_now(lock)
+
+    def measure_now(self, lock: threading.Lock) -> None:
+        """Measure how far it may be trusted; whoever asks or learns meanwhile is held up for a moment only."""
+        with self.pace.timed():
+            with lock:
+                measure = self.suggester.measuring()
+                self.has_changed = False
+            self.trust = measure()
+
     def _fits(self, vector: Vector | None) -> bool:
         return vector is not None and len(vector) == len(self.suggester.space.mean)
+
+
+class MarkedSpace:
+    """What was marked in texts: it needs no vectors, and nothing measured apart."""
+
+    embedder = ""
+
+    def __init__(self) -> None:
+        self._words = MarkedWords()
+
+    def learn(self, labels: Mapping[str, str], _vectors: Mapping[str, Vector]) -> None:
+        """Learn what is marked in some texts."""
+        for item_id, written in labels.items():
+            self._words.learn(item_id, *read_marked(written))
+
+    def unlearn(self, item_ids: Iterable[str]) -> None:
+        """Forget some texts; those that are not known are none."""
+        for item_id in item_ids:
+            self._words.unlearn(item_id)
+
+    def likely(self, _vector: Vector | None, text: str | None = None) -> list[Likely]:
+        """Return what people would mark in a text."""
+        found = self._words.suggest(text or "")
+        return [Likely(one.class_name, one.chance, place=(one.start, one.end)) for one in found]
+
+    def measure(self, _lock: threading.Lock) -> None:
+        """Measure nothing: what is suggested was counted."""

@@ -1,6 +1,6 @@
 """What people have said of the items of a collection, by the catalogue: settled labels, and answers not settled yet."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,10 +13,14 @@ from sqlmodel import col
 from blocks.database.engine import reading
 from blocks.database.tables import Answer, AnswerState, Batch, BatchItem, Question
 from blocks.errors import LabellingError
-from tasks.review.questions.kinds.registry import kind_named, kinds_that_settle
+from tasks.review.questions.kinds.registry import KINDS, kind_named
 from tasks.train.teaching import labels_that_teach
 
 AT_ONCE = 500
+
+SUGGESTED = [kind.name for kind in KINDS.values() if kind.takes_suggestions]
+WITHOUT_VECTORS = [name for name in SUGGESTED if not KINDS[name].needs_vectors]
+"""Kinds of question that open with what was learnt, and those of them that learn from texts themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ class Voice:
         question_id: To which.
         is_slot: Whether others are asked the same, so that it counts only as far as they agree.
         recency: Round and time: the later one counts.
-        class_name: What it says; None: no class, as of somebody who could not tell.
+        teaches: What it teaches (`QuestionKind.teaches`), such as a class; None: nothing, as of who could not tell.
     """
 
     answer_id: str
@@ -37,7 +41,7 @@ class Voice:
     question_id: str
     is_slot: bool
     recency: tuple[int, datetime]
-    class_name: str | None
+    teaches: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +50,15 @@ class Told:
 
     Attributes:
         labels: Settled classes that teach, by item.
-        voices: Answers that no label has come of yet, by item and question.
+        voices: Answers that no such label has come of yet, by item and question.
     """
 
     labels: Mapping[str, str] = field(default_factory=dict)
     voices: Mapping[str, Mapping[str, Voice]] = field(default_factory=dict)
 
 
-def class_told(label: str | None, voices: Iterable[Voice]) -> str | None:
-    """Return the class that an item is said to show; None: nobody says so, or people disagree.
+def what_is_told(label: str | None, voices: Iterable[Voice]) -> str | None:
+    """Return what is said of an item, such as its class; None: nobody says anything, or people disagree.
 
     Args:
         label: The settled one.
@@ -63,9 +67,9 @@ def class_told(label: str | None, voices: Iterable[Voice]) -> str | None:
     said = list(voices)
     decided = [voice for voice in said if not voice.is_slot]
     if decided:
-        return max(decided, key=lambda voice: voice.recency).class_name
+        return max(decided, key=lambda voice: voice.recency).teaches
     if said:
-        named = {voice.class_name for voice in said} - {None}
+        named = {voice.teaches for voice in said} - {None}
         return named.pop() if len(named) == 1 else None
     return label
 
@@ -90,8 +94,14 @@ def read_told(engine: Engine, collection: str, read_before: dict[str, str | None
             (col(BatchItem.batch_id) == col(Question.batch_id)) & (col(BatchItem.item_id) == col(Question.item_id)),
         )
         .where(col(Batch.collection) == collection, col(Answer.state) == AnswerState.COUNTED.value)
-        .where(col(Question.gold_id).is_(None), _settles_items())
-        .where(or_(col(BatchItem.settled_at).is_(None), col(Answer.received_at) > col(BatchItem.settled_at)))
+        .where(col(Question.gold_id).is_(None), _is_of(SUGGESTED))
+        .where(
+            or_(
+                col(BatchItem.settled_at).is_(None),
+                col(Answer.received_at) > col(BatchItem.settled_at),
+                _is_of(WITHOUT_VECTORS),  # of these no label teaches
+            )
+        )
         .order_by(col(Answer.answered_at), col(Answer.id))
     )  # fmt: skip
     with reading(engine) as session:
@@ -106,23 +116,21 @@ def read_told(engine: Engine, collection: str, read_before: dict[str, str | None
     return Told(labels_that_teach(engine, collection), voices)
 
 
-def class_said(payload: Mapping[str, Any], said: list[dict[str, Any]]) -> str | None:
-    """Return the one class that an answer gives its item; None: none, several, or it cannot be read.
+def taught_by(payload: Mapping[str, Any], said: list[dict[str, Any]]) -> str | None:
+    """Return what an answer teaches (`QuestionKind.teaches`); None: nothing, or it cannot be read.
 
     Args:
         payload: As it stands in the question's row.
         said: The answer in our own form.
     """
     try:
-        labels = kind_named(payload.get("type")).labels(payload, said) or ()
+        return kind_named(payload.get("type")).teaches(payload, said)
     except (ValidationError, LabellingError):
         return None
-    names = {label.class_name for label in labels if label.box_px is None}
-    return names.pop() if len(names) == 1 else None
 
 
-def _settles_items() -> Any:
-    return col(Question.payload)["type"].as_string().in_(kinds_that_settle("items"))
+def _is_of(kinds: Collection[str]) -> Any:
+    return col(Question.payload)["type"].as_string().in_(kinds)
 
 
 def _read_new(engine: Engine, answer_ids: list[str], read_before: dict[str, str | None]) -> None:
@@ -134,5 +142,5 @@ def _read_new(engine: Engine, answer_ids: list[str], read_before: dict[str, str 
         )
         with reading(engine) as session:
             rows = session.connection().execute(query).all()
-        read_before.update({answer_id: class_said(payload, raw) for answer_id, raw, payload in rows})
+        read_before.update({answer_id: taught_by(payload, raw) for answer_id, raw, payload in rows})
         read_before.update({answer_id: read_before.get(answer_id) for answer_id in answer_ids[start : start + AT_ONCE]})

@@ -57,9 +57,9 @@ def items_queue(
     """
     queue = ABOUT_ITEMS[label_kind(kind).asked_as](classes).with_pool(pool)
     queue = queue.model_copy(update={"missing_classes": missing})
-    if asked_of(detector) and kind_named(queue.kind).takes_suggestions:
-        return queue.model_copy(update={"live": live})
-    return queue
+    asked = kind_named(queue.kind)
+    learns = asked.takes_suggestions and (not asked.needs_vectors or asked_of(detector) is not None)
+    return queue.model_copy(update={"live": live and learns})
 
 
 def check_kinds_of_classes(kinds: Mapping[str, Sequence[str]], classes: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from infra.gateway.ml.told import Voice, class_told
+from infra.gateway.ml.told import Voice, what_is_told
 from tests.review.builders import NOON
 
 
@@ -11,12 +11,12 @@ def test_two_people_who_disagree_teach_nothing_until_somebody_decides() -> None:
         return Voice(f"a{question}", 1, question, is_slot, (round_, NOON), name)
 
     one, other = voice("q~1", "red"), voice("q~2", "green")
-    assert class_told(None, [one]) == "red"
-    assert class_told(None, [one, replace(other, class_name="red")]) == "red"
-    assert class_told(None, [one, other]) is None
-    assert class_told("blue", [one, other]) is None, "what was settled is doubted"
-    assert class_told(None, [one, replace(other, class_name=None)]) == "red", "who cannot tell says nothing"
-    assert class_told(None, [one, other, voice("q", "green", is_slot=False)]) == "green"
-    assert class_told(None, [voice("q", "red", is_slot=False), voice("r", None, is_slot=False, round_=1)]) is None
-    assert class_told("blue", []) == "blue"
-    assert class_told(None, []) is None
+    assert what_is_told(None, [one]) == "red"
+    assert what_is_told(None, [one, replace(other, teaches="red")]) == "red"
+    assert what_is_told(None, [one, other]) is None
+    assert what_is_told("blue", [one, other]) is None, "what was settled is doubted"
+    assert what_is_told(None, [one, replace(other, teaches=None)]) == "red", "who cannot tell says nothing"
+    assert what_is_told(None, [one, other, voice("q", "green", is_slot=False)]) == "green"
+    assert what_is_told(None, [voice("q", "red", is_slot=False), voice("r", None, is_slot=False, round_=1)]) is None
+    assert what_is_told("blue", []) == "blue"
+    assert what_is_told(None, []) is None

@@ -63,6 +63,7 @@ def make_world(
     learner: str = DEFAULT,
     length: int = LENGTH,
     spread: float = 0.1,
+    text: str | None = None,
 ) -> World:
     """Write items whose vectors lie around a point for each class, in turn, and a question about each."""
     draw = np.random.default_rng(7)
@@ -86,7 +87,7 @@ def make_world(
     queue = live_queue(classes)
     drafts = []
     for number, one in enumerate(items):
-        payload = ClassPayload(options=list(classes), blind=number in blind)
+        payload = ClassPayload(options=list(classes), blind=number in blind, text=text)
         priority = int(hashlib.sha256(one.encode()).hexdigest()[:8], 16) / 0xFFFFFFFF
         drafts.append(Draft(batch_id, one, payload.model_dump(mode="json"), priority=priority))
     write_questions(engine, queue, drafts)

@@ -25,7 +25,7 @@ from tasks.review.questions.kinds.classes.many import (
     nine_of,
 )
 from tasks.review.questions.kinds.classes.missing import WRITTEN, add_missing
-from tasks.review.questions.kinds.classes.said import CLASS, chosen_region, live_id, read_class
+from tasks.review.questions.kinds.classes.said import CLASS, chosen_region, read_class
 from tasks.review.questions.kinds.controls import (
     IMAGE,
     ITEM,
@@ -45,6 +45,7 @@ from tasks.review.questions.kinds.protocol import (
     ParsedAnswer,
     QuestionKind,
     SaidLabel,
+    live_id,
 )
 from tasks.review.questions.payload import Payload
 from tasks.triage.reasons import removed_from_page
@@ -188,6 +189,11 @@ class Classify(QuestionKind[ClassPayload]):
         shown = row.get("proposed") or {}
         untouched = shown.get("class_name") == chosen.kind
         return (SaidLabel(str(shown.get("id", "")), chosen.kind, None, untouched, WHOLE),)
+
+    def teaches(self, row: Mapping[str, Any], said: Sequence[dict[str, Any]]) -> str | None:
+        """Return the one class."""
+        labels = self.labels(row, said)
+        return labels[0].class_name if labels else None
 
     def asks_for(self, queue: Asking) -> frozenset[str]:
         """Return all classes of the queue."""

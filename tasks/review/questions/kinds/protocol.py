@@ -4,6 +4,7 @@ A kind knows Label Studio and nothing of consensus: it only names as what its an
 asks, it knows what people read, so that queues can know kinds.
 """
 
+import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
@@ -28,6 +29,11 @@ SHOWN_FROM = 0.15
 
 LIVE = "live-"
 """Begins the id of a region that was suggested when its question was opened: no proposal of its batch is behind it."""
+
+
+def live_id(suggested: str) -> str:
+    """Return the id of a region that was suggested when its question was opened: it tells what it was."""
+    return f"{LIVE}{hashlib.sha256(suggested.encode()).hexdigest()[:16]}"
 
 
 class Asking(Protocol):
@@ -87,11 +93,13 @@ class Likely:
         class_name: One class.
         chance: 0 to 1.
         is_quiet: Whether no question may begin with it as its answer.
+        place: Where in a text, in code points; None: the whole item.
     """
 
     class_name: str
     chance: float
     is_quiet: bool = False
+    place: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +168,8 @@ class QuestionKind(Protocol[Shape]):
     """Whether people draw boxes, so that it matters how."""
     takes_suggestions: ClassVar[bool] = False
     """Whether its questions can be opened with what was learnt from the answer before: see `with_suggestions`."""
+    needs_vectors: ClassVar[bool] = True
+    """Whether these come from vectors of items; else from what was marked in texts, word for word."""
     takes_missing: ClassVar[bool] = False
     """Whether people can write down a class that is missing among those of the queue."""
     counts_unseen: ClassVar[bool] = True
@@ -220,6 +230,18 @@ class QuestionKind(Protocol[Shape]):
             BadOption: This kind does not settle items.
         """
         raise BadOption(f"questions of kind {self.name!r} are not about whole items")
+
+    def teaches(self, row: Mapping[str, Any], said: Sequence[dict[str, Any]]) -> str | None:
+        """Return what an answer teaches those that suggest at every opening, as they read it; None: nothing.
+
+        Args:
+            row: The payload, as it stands in the question's row.
+            said: What `parse` returned, as it stands in the answer's.
+
+        Raises:
+            ValidationError: It is no answer of this kind.
+        """
+        return None
 
     def with_suggestions(self, payload: Shape, likely: Sequence[Likely]) -> Shape:
         """Return a question as it is opened now, for kinds that take suggestions; what is blind stays so.

@@ -1,6 +1,5 @@
 """What people chose for a whole item, in whichever way its question let them: buttons, keys, or the search."""
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,15 +8,10 @@ from tasks.review.questions.kinds.choose import CANNOT_TELL, AnsweredKind
 from tasks.review.questions.kinds.classes.many import entries_of, list_in, read_chosen
 from tasks.review.questions.kinds.classes.missing import MISSING, read_missing
 from tasks.review.questions.kinds.controls import IMAGE
-from tasks.review.questions.kinds.protocol import LIVE
+from tasks.review.questions.kinds.protocol import LIVE, live_id
 
 CLASS = "class"
 """The control with a button for each class."""
-
-
-def live_id(class_name: str) -> str:
-    """Return the id of a choice that was suggested when its question was opened: it tells which one it was."""
-    return f"{LIVE}{hashlib.sha256(class_name.encode()).hexdigest()[:16]}"
 
 
 def chosen_region(class_name: str, id_: str, about: str = IMAGE) -> dict[str, Any]:

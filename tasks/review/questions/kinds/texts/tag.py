@@ -9,14 +9,23 @@ from pydantic import Field
 from blocks.errors import BadShape, UnknownClass
 from blocks.servers.annotation_server import AnnotationServer
 from blocks.shapes import check_inside, read_shape
-from tasks.kinds.spans.extents import extent_of
+from tasks.kinds.spans.extents import Extent, extent_of
 from tasks.kinds.spans.kind import SPANS, SpansKind
 from tasks.review.questions.kinds.controls import COLORS, HOTKEYS, ITEM, TEXT, add_question, add_text
 from tasks.review.questions.kinds.correct import why_line
-from tasks.review.questions.kinds.protocol import Asking, ItemToAsk, ParsedAnswer, QuestionKind, SaidLabel
+from tasks.review.questions.kinds.protocol import (
+    Asking,
+    ItemToAsk,
+    Likely,
+    ParsedAnswer,
+    QuestionKind,
+    SaidLabel,
+    live_id,
+)
 from tasks.review.questions.kinds.texts.text_regions import SPAN, AnsweredSpan, ShownSpan, sort_spans, to_text_regions
 from tasks.review.questions.parts import refuse_without_good
 from tasks.review.questions.payload import Payload
+from tasks.suggest.marked_words import Mark, write_marked
 
 
 class TagPayload(Payload):
@@ -47,6 +56,8 @@ class Tag(QuestionKind[TagPayload]):
     shows_proposals = True
     settles: ClassVar[Literal["items", "kinds"] | None] = "items"
     answers_are = "spans"
+    takes_suggestions = True
+    needs_vectors = False
 
     def __init__(self, label_kind: SpansKind = SPANS) -> None:
         self.label_kind = label_kind
@@ -110,6 +121,23 @@ class Tag(QuestionKind[TagPayload]):
             for span in spans
         )
 
+    def teaches(self, row: Mapping[str, Any], said: Sequence[dict[str, Any]]) -> str | None:
+        """Return the text with what is marked in it, as `marked_texts` reads it."""
+        marks = [Mark(label.start, label.end, label.class_name) for label in map(AnsweredSpan.model_validate, said)]
+        return write_marked(row["text"], marks)
+
+    def with_suggestions(self, payload: TagPayload, likely: Sequence[Likely]) -> TagPayload:
+        """Return the question with what is likely beside what it was posted with, where that has left room."""
+        if payload.blind:
+            return payload
+        spans = list(payload.spans)
+        for one in likely:
+            if one.place and not one.is_quiet and all(_are_apart(one.place, (span.start, span.end)) for span in spans):
+                start, end = one.place
+                id_ = live_id(f"{start}|{end}|{one.class_name}")
+                spans.append(ShownSpan(id=id_, class_name=one.class_name, score=one.chance, start=start, end=end))
+        return payload.model_copy(update={"spans": spans})
+
     def asks_for(self, queue: Asking) -> frozenset[str]:
         """Return all classes of the queue: people mark every span of them."""
         return frozenset(queue.classes)
@@ -121,3 +149,7 @@ TAG = Tag()
 def _shown(proposal: Any) -> ShownSpan:
     start, end = extent_of(proposal)
     return ShownSpan(id=proposal.id, class_name=proposal.class_name, score=proposal.score, start=start, end=end)
+
+
+def _are_apart(one: Extent, other: Extent) -> bool:
+    return one[1] <= other[0] or other[1] <= one[0]

@@ -18,10 +18,10 @@ from tasks.review.questions.kinds.classes.many import (
     nine_of,
     searched_region,
 )
-from tasks.review.questions.kinds.classes.said import chosen_region, live_id
+from tasks.review.questions.kinds.classes.said import chosen_region
 from tasks.review.questions.kinds.classify import CLASSIFY, ClassPayload, ShownClass
 from tasks.review.questions.kinds.controls import IMAGE
-from tasks.review.questions.kinds.protocol import LIVE, Likely
+from tasks.review.questions.kinds.protocol import LIVE, Likely, live_id
 from tasks.review.questions.queue import choose_class_queue
 from tasks.review.questions.task import label_config, to_task
 
