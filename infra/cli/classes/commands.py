@@ -10,15 +10,13 @@ from rich.console import Console
 
 from blocks.errors import BadOption
 from blocks.naming.names import check_class
-from blocks.plugs import open_catalog
 from infra.cli.collections import require_collection
+from infra.cli.commands.gold_commands import saved_catalog
 from infra.cli.progress.collections_page import show_missing
-from infra.cli.readiness import running_stack
 from infra.cli.words import this_command
 from infra.stack.orchestration.connection import connected
-from infra.stack.orchestration.documents import load_server
+from infra.stack.orchestration.documents import saved_server
 from infra.stack.report import open_for_reading
-from infra.stack.servers.services import PLUGS
 from infra.stack.state import open_stack
 from tasks.audit.missing_classes import MissingClass, decide_class, missing_classes
 from tasks.review.posting.offered import offer_class, offered_classes
@@ -55,13 +53,14 @@ def accept_class(home: Path, collection: str, written: str, name: str) -> dict[s
         BadOption: Nobody wrote that, or there is such a class already.
         LabelStudioUnavailable: It is decided, and not offered yet: run again.
     """
-    with connected(running_stack(home, console.print)):
-        engine = open_catalog(PLUGS)
-        collection = require_collection(engine, collection)
-        class_name = new_name(name or written_as(missing_classes(engine, collection), written))
-        refuse_taken(class_name, classes_of(engine, collection), written)
-        revisions = decide_class(engine, collection, written, class_name, is_new=True)
-        offered = offer_class(engine, load_server(), collection, class_name)
+    engine = saved_catalog(home)
+    collection = require_collection(engine, collection)
+    class_name = new_name(name or written_as(missing_classes(engine, collection), written))
+    refuse_taken(class_name, classes_of(engine, collection), written)
+    revisions = decide_class(engine, collection, written, class_name, is_new=True)
+    with connected(open_stack(home)):
+        server = saved_server()
+    offered = offer_class(engine, server, collection, class_name) if server else 0
     console.print(f"{class_name!r} is a class of {collection} now: {revisions:,} labels changed")
     where = f"{offered} queues offer it from now on" if offered else "no open queue can offer it: people write it down"
     console.print(f"{where}; name it among --classes when you label on")
@@ -75,11 +74,10 @@ def map_class(home: Path, collection: str, written: str, class_name: str) -> dic
         StackError: The stack does not run.
         BadOption: Nobody wrote that, or there is no such class.
     """
-    with connected(running_stack(home, console.print)):
-        engine = open_catalog(PLUGS)
-        collection = require_collection(engine, collection)
-        require_class(class_name, classes_of(engine, collection), collection)
-        revisions = decide_class(engine, collection, written, class_name)
+    engine = saved_catalog(home)
+    collection = require_collection(engine, collection)
+    require_class(class_name, classes_of(engine, collection), collection)
+    revisions = decide_class(engine, collection, written, class_name)
     console.print(f"{written!r} is another word for {class_name!r} in {collection}: {revisions:,} labels changed")
     return {"collection": collection, "class": class_name, "revisions": revisions}
 
@@ -91,10 +89,9 @@ def refuse_class(home: Path, collection: str, written: str) -> dict[str, object]
         StackError: The stack does not run.
         BadOption: Nobody wrote that.
     """
-    with connected(running_stack(home, console.print)):
-        engine = open_catalog(PLUGS)
-        collection = require_collection(engine, collection)
-        revisions = decide_class(engine, collection, written, None)
+    engine = saved_catalog(home)
+    collection = require_collection(engine, collection)
+    revisions = decide_class(engine, collection, written, None)
     again = f"{this_command()} reopen {shlex.quote(collection)}"
     console.print(f"{written!r} is no class of {collection}; its items have no label until `{again}` asks them again")
     return {"collection": collection, "class": None, "revisions": revisions}

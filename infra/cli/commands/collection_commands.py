@@ -8,7 +8,7 @@ from rich.console import Console
 
 from infra.cli.collections import require_collection
 from infra.cli.json_answer import print_json
-from infra.cli.progress.collections_page import next_step, show_collection, show_collections
+from infra.cli.progress.collections_page import next_step, show_collection, show_collections, show_undecided
 from infra.cli.words import this_command
 from infra.stack.report import open_for_reading
 from infra.stack.state import open_stack
@@ -32,12 +32,15 @@ def list_collections(home: Path, *, as_json: bool) -> None:
         CatalogUnavailable: The catalogue cannot be read.
     """
     engine, _ = open_for_reading(open_stack(home))
+    from tasks.audit.missing_classes import count_undecided
+
     rows, command = read_collections(engine), this_command()
     if as_json:
         told = [row.model_dump(mode="json") | {"next": next_step(row, command)} for row in rows]
         print_json(told)
     elif rows:
         show_collections(rows, console, command)
+        show_undecided(count_undecided(engine), console, command)
     else:
         console.print(f"there is no collection yet: `{command} label FOLDER --classes …` makes one", markup=False)
 

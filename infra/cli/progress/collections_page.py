@@ -89,6 +89,14 @@ def show_collection(
     console.print(f"next: {next_step(one, command)}", markup=False, highlight=False)
 
 
+def show_undecided(counts: Mapping[str, int], console: Console, command: str) -> None:
+    """Say where classes that people wrote down as missing wait for a decision."""
+    for name, count in counts.items():
+        waits = "class waits" if count == 1 else "classes wait"
+        told = f"{name}: {count} {waits} for your decision: {command} classes list {shlex.quote(name)}"
+        console.print(told, markup=False, highlight=False)
+
+
 def show_missing(missing: Sequence[MissingClass], collection: str, console: Console, command: str) -> None:
     """Print the classes that people wrote down as missing, and how to decide about them; of none nothing."""
     if not missing:

@@ -28,8 +28,11 @@ from tasks.review.posting.back_end import ensure_back_end, prune_suggestions
 from tasks.review.posting.outbox import post_questions
 from tasks.review.questions.kinds.classes.said import chosen_region
 from tasks.review.questions.kinds.protocol import LIVE
+from tasks.review.questions.kinds.texts.text_regions import ShownSpan, to_text_regions
 from tasks.review.questions.task import MODEL_VERSION
 from tests.chaos.post_office import open_gateway
+from tests.infra.suggesting.test_texts import QUEUE as SPANS_QUEUE
+from tests.infra.suggesting.test_texts import Reader, texts
 from tests.infra.suggesting.world import make_world, questions_of
 from tests.label_studio import TOKEN
 from tests.review.test_next_task import Person
@@ -172,3 +175,25 @@ def test_a_back_end_is_registered_once_follows_the_gateway_and_goes(
         assert ensure_back_end(server, project, live=False)
         assert server.call("GET", f"api/projects/{project}/")["model_version"] == MODEL_VERSION
         assert server.call("GET", "api/ml", params={"project": project}) == []
+
+
+@pytest.mark.label_studio
+def test_a_text_opens_with_what_was_marked_in_the_texts_before_it(
+    engine: Engine, store: Store, label_studio: AnnotationServer
+) -> None:
+    reader = Reader(engine, store, texts(7), posted=False)
+    with open_gateway(engine, store, label_studio) as (address, _bell), operator(label_studio) as browser:
+        server = replace(label_studio, gateway_url=address)
+        project = post_questions(engine, server, SPANS_QUEUE, "b1").project_id
+        assert project is not None
+        wait_until_ready(server, project)
+        person = Person(browser, project)
+        seen = []
+        for _ in reader.items:
+            task = person.next_task()
+            text = task["data"]["text"]
+            at = text.index("New York")
+            own = ShownSpan(id="own", class_name="place", score=1, start=at, end=at + 8)
+            seen.append([one["value"]["text"] for each in task["predictions"] for one in each["result"]])
+            person.submit(int(task["id"]), result=to_text_regions([own], text))
+    assert seen == [[], [], [], [], *[["New York"]] * 3]

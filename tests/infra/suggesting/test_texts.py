@@ -44,7 +44,7 @@ def test_the_class_of_a_text_follows_the_answers(engine: Engine, store: Store) -
 class Reader:
     """Who marks the same city in one text after the other."""
 
-    def __init__(self, engine: Engine, store: Store, texts: list[TagPayload]) -> None:
+    def __init__(self, engine: Engine, store: Store, texts: list[TagPayload], *, posted: bool = True) -> None:
         self.engine, self.payloads = engine, texts
         self.items = [item_id(number) for number in range(len(texts))]
         facts: dict[str, Any] = {"media_type": "text/plain", "size_bytes": 1, "length": 9, "plain": True}
@@ -60,9 +60,10 @@ class Reader:
         write_questions(engine, QUEUE, drafts)
         questions = questions_of(engine)
         self.ids = [questions[one].id for one in self.items]
-        note_posted(engine, PROJECT, {id_: number + 1 for number, id_ in enumerate(self.ids)})
-        with writing(engine) as session:
-            write_bookmarks(session, {queue_of_project(PROJECT): QUEUE.model_dump_json()})
+        if posted:
+            note_posted(engine, PROJECT, {id_: number + 1 for number, id_ in enumerate(self.ids)})
+            with writing(engine) as session:
+                write_bookmarks(session, {queue_of_project(PROJECT): QUEUE.model_dump_json()})
         self.live = LiveSuggestions(engine, store)
 
     def begin(self) -> None:
