@@ -30,7 +30,7 @@ Phrase = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class MarkedSpan:
     """A marked span of a text.
 
     Attributes:
@@ -47,7 +47,7 @@ class Mark:
 
 
 @dataclass(slots=True)
-class _Read:
+class _ReadText:
     """What was counted in one text."""
 
     words: Phrase
@@ -77,24 +77,24 @@ class _Tally:
         return (name, share) if share >= LEAST_SHARE else None
 
 
-def write_marked(text: str, marks: Iterable[Mark]) -> str | None:
+def write_marked(text: str, marks: Iterable[MarkedSpan]) -> str | None:
     """Return a text with its marks as one text, the same for the same marks in whatever order; None: it is too long."""
     if len(text) > MOST_CHARACTERS:
         return None
     return json.dumps([text, sorted([one.start, one.end, one.class_name] for one in marks)], ensure_ascii=False)
 
 
-def read_marked(written: str) -> tuple[str, list[Mark]]:
+def read_marked(written: str) -> tuple[str, list[MarkedSpan]]:
     """Return a text and its marks, as `write_marked` wrote them."""
     text, marks = json.loads(written)
-    return text, [Mark(start, end, name) for start, end, name in marks]
+    return text, [MarkedSpan(start, end, name) for start, end, name in marks]
 
 
 class MarkedWords:
     """What was marked, and how often each of these phrases stands in the texts that people went through."""
 
     def __init__(self) -> None:
-        self._texts: dict[str, _Read] = {}
+        self._texts: dict[str, _ReadText] = {}
         self._with_word: defaultdict[str, set[str]] = defaultdict(set)
         self._phrases: defaultdict[str, dict[Phrase, _Tally]] = defaultdict(dict)
         """By their first word."""
@@ -102,7 +102,7 @@ class MarkedWords:
     def __len__(self) -> int:
         return len(self._texts)
 
-    def learn(self, item_id: str, text: str, marks: Iterable[Mark]) -> None:
+    def learn(self, item_id: str, text: str, marks: Iterable[MarkedSpan]) -> None:
         """Learn what is marked in a text; one that was learnt before has these marks from now on."""
         self.unlearn(item_id)
         words, places = _words_of(text)
@@ -111,7 +111,7 @@ class MarkedWords:
             phrase = _phrase_at(one, words, places)
             if phrase:
                 marked[phrase][one.class_name] += 1
-        read = self._texts[item_id] = _Read(words, marked, {})
+        read = self._texts[item_id] = _ReadText(words, marked, {})
         for word in set(words):
             self._with_word[word].add(item_id)
             for phrase, tally in self._phrases.get(word, {}).items():
@@ -142,7 +142,7 @@ class MarkedWords:
                 for other in self._with_word[phrase[0]]:
                     self._texts[other].stands.pop(phrase, None)
 
-    def suggest(self, text: str) -> list[Mark]:
+    def suggest(self, text: str) -> list[MarkedSpan]:
         """Return what people would mark in a text, as far as memory tells: apart from each other, in their order."""
         words, places = _words_of(text)
         found, at = [], 0
@@ -154,12 +154,12 @@ class MarkedWords:
             ]
             length, (name, share) = max(here, default=(1, ("", 0.0)))
             if name:
-                found.append(Mark(places[at][0], places[at + length - 1][1], name, share))
+                found.append(MarkedSpan(places[at][0], places[at + length - 1][1], name, share))
             at += length
         return found
 
 
-def _count(read: _Read, phrase: Phrase, tally: _Tally) -> None:
+def _count(read: _ReadText, phrase: Phrase, tally: _Tally) -> None:
     number, at = 0, 0
     for _ in range(read.words.count(phrase[0])):
         at = read.words.index(phrase[0], at)
@@ -175,7 +175,7 @@ def _words_of(text: str) -> tuple[Phrase, list[tuple[int, int]]]:
     return tuple(one.group() for one in found), [one.span() for one in found]
 
 
-def _phrase_at(mark: Mark, words: Phrase, places: Sequence[tuple[int, int]]) -> Phrase | None:
+def _phrase_at(mark: MarkedSpan, words: Phrase, places: Sequence[tuple[int, int]]) -> Phrase | None:
     """Return the words of a mark; None: it begins or ends within one, is too long, or far behind."""
     first = bisect_left(places, (mark.start, 0))
     last = first

@@ -3,12 +3,12 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.suggest.marked_words import Mark, MarkedWords
+from tasks.suggest.marked_words import MarkedSpan, MarkedWords
 from tests.examples import examples
 
 
-def marks_of(text: str, *marked: tuple[str, str]) -> list[Mark]:
-    return [Mark(text.index(words), text.index(words) + len(words), name) for words, name in marked]
+def marks_of(text: str, *marked: tuple[str, str]) -> list[MarkedSpan]:
+    return [MarkedSpan(text.index(words), text.index(words) + len(words), name) for words, name in marked]
 
 
 def learnt(*texts: tuple[str, list[tuple[str, str]]]) -> MarkedWords:
@@ -74,10 +74,10 @@ def test_only_the_last_answer_to_each_text_counts_and_a_deleted_one_leaves_no_tr
             memory.unlearn(str(item))
             last.pop(item, None)
         else:
-            memory.learn(str(item), words, [Mark(0, len(words), "x")] if words else [])
+            memory.learn(str(item), words, [MarkedSpan(0, len(words), "x")] if words else [])
             last[item] = words
     again = MarkedWords()
     for item, words in sorted(last.items()):
-        again.learn(str(item), words, [Mark(0, len(words), "x")] if words else [])
+        again.learn(str(item), words, [MarkedSpan(0, len(words), "x")] if words else [])
     assert memory.suggest(text) == again.suggest(text)
     assert len(memory) == len(last)

@@ -25,7 +25,7 @@ from tasks.review.questions.kinds.protocol import (
 from tasks.review.questions.kinds.texts.text_regions import SPAN, AnsweredSpan, ShownSpan, sort_spans, to_text_regions
 from tasks.review.questions.parts import refuse_without_good
 from tasks.review.questions.payload import Payload
-from tasks.suggest.marked_words import Mark, write_marked
+from tasks.suggest.marked_words import MarkedSpan, write_marked
 
 
 class TagPayload(Payload):
@@ -123,7 +123,9 @@ class Tag(QuestionKind[TagPayload]):
 
     def teaches(self, row: Mapping[str, Any], said: Sequence[dict[str, Any]]) -> str | None:
         """Return the text with what is marked in it, as `marked_texts` reads it."""
-        marks = [Mark(label.start, label.end, label.class_name) for label in map(AnsweredSpan.model_validate, said)]
+        marks = [
+            MarkedSpan(label.start, label.end, label.class_name) for label in map(AnsweredSpan.model_validate, said)
+        ]
         return write_marked(row["text"], marks)
 
     def with_suggestions(self, payload: TagPayload, likely: Sequence[Likely]) -> TagPayload:
