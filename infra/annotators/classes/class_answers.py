@@ -4,7 +4,16 @@ from typing import Any
 
 from blocks.errors import BadInput
 from infra.annotators.desk import OpenQuestion
-from tasks.review.questions.kinds.classes.many import KEY, LIKELY, are_many, entries_of, key_region, searched_region
+from tasks.review.questions.kinds.choose import CANNOT_TELL
+from tasks.review.questions.kinds.classes.many import (
+    KEY,
+    KEYS,
+    LIKELY,
+    are_many,
+    entries_of,
+    key_region,
+    searched_region,
+)
 from tasks.review.questions.kinds.classes.said import chosen_region, read_class
 from tasks.review.questions.kinds.controls import IMAGE, TEXT
 
@@ -34,9 +43,10 @@ def _of_many(question: OpenQuestion, choice: str, about: str) -> list[dict[str, 
     shown = [{**one, "origin": "prediction"} for one in question.regions]
     names = [name for one in entries_of(shown, LIKELY) for name in one["value"]["text"]]
     rest = [one for one in shown if one["from_name"] != KEY]
-    if choice not in names:
+    if choice not in names and choice != CANNOT_TELL:
         return [*rest, {**searched_region(choice, "search", about), "origin": "manual"}]
     before = next((one for one in shown if one["from_name"] == KEY), None)
-    pressed = key_region(names.index(choice), str(before["id"]) if before else "key", about)
+    pressed = key_region(0, str(before["id"]) if before else "key", about)
+    pressed["value"] = {"choices": [choice if choice == CANNOT_TELL else KEYS[names.index(choice)]]}
     same = before is not None and before["value"] == pressed["value"]
     return [*rest, {**pressed, "origin": "prediction" if same else "prediction-changed" if before else "manual"}]

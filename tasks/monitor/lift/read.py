@@ -123,17 +123,24 @@ def _would_have_suggested(engine: Engine, places: Sequence[tuple[str, str]]) -> 
 def _suggested(
     question: Question, answer: Answer, why: str | None, class_name: str, hidden: str | None
 ) -> SuggestedAnswer | None:
-    said = next(_kinds(answer.raw), None)
+    answered = next(_kinds(answer.raw), AnsweredKind(kind=None, verdict="cannot_tell"))
+    said = answered.kind
     seconds = answer.seconds if is_measured(answer.seconds) else None
     person = normal_email(answer.person)
     if why in (RANDOM, CONTROL) and hidden:
         return SuggestedAnswer(person, class_name, hidden, True, said, seconds, answer.answered_at)
-    proposed = question.payload.get("proposed") or {}
-    if why or not proposed or answer.saw_proposals is False:
+    seen = _shown(question, answered)
+    if why or seen is None or answer.saw_proposals is False:
         return None
-    seen = str(proposed["class_name"])
     return SuggestedAnswer(person, class_name, seen, False, said, seconds, answer.answered_at)
 
 
-def _kinds(raw: Sequence[Any]) -> Iterator[str | None]:
-    return (AnsweredKind.model_validate(one).kind for one in raw)
+def _shown(question: Question, answered: AnsweredKind) -> str | None:
+    """Return the class that a question began with: as it was opened, else as posted; None: none, or it is unknown."""
+    if answered.as_suggested is not None:
+        return answered.suggested or (answered.kind if answered.as_suggested else None)
+    return (question.payload.get("proposed") or {}).get("class_name")
+
+
+def _kinds(raw: Sequence[Any]) -> Iterator[AnsweredKind]:
+    return (AnsweredKind.model_validate(one) for one in raw)

@@ -115,3 +115,20 @@ def test_a_collection_without_suggestions_has_no_page_of_numbers(engine: Engine)
     assert "Not enough evidence" in lift_page(found, {}) and lift_plot(found) is None
     with reading(engine):
         assert found.quiet == ()
+
+
+def test_what_was_suggested_as_a_question_was_opened_counts_for_what_was_posted(engine: Engine) -> None:
+    collection = line(engine, 4, 1, (1.0, 2.0))
+    live = [
+        {"as_suggested": True, "suggested": "dog", "kind": "dog", "verdict": "kind"},
+        {"as_suggested": False, "suggested": "dog", "kind": "cat", "verdict": "kind"},
+        {"as_suggested": True, "kind": "cat", "verdict": "kind"},
+        {"as_suggested": False, "kind": "cat", "verdict": "kind"},
+    ]
+    with writing(engine) as session:
+        rows = session.exec(select(Answer).order_by(Answer.answered_at)).all()
+        for row, said in zip(rows, live, strict=False):
+            row.raw = [said]
+            session.add(row)
+    found = [(one.suggested, one.said) for one in read_suggested_answers(engine, collection) if not one.blind]
+    assert sorted(found) == [("cat", "cat"), ("dog", "cat"), ("dog", "dog")], "of the last nobody knows what it was"

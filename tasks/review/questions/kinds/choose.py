@@ -27,13 +27,17 @@ class AnsweredKind(Frozen):
     verdict: Literal["kind", "not_an_object", "cannot_tell", "missing_class"]
     as_suggested: bool | None = None
     """Whether it is what the question was opened with as a suggestion of the moment; None: there was none."""
+    suggested: str | None = None
+    """Which class that suggestion named, where it is known."""
     missing: str | None = None
     """The class that is missing among the choices, as the person wrote it; None: none is."""
 
     @property
     def said(self) -> dict[str, Any]:
         """The form in which the catalogue keeps it."""
-        return self.model_dump(exclude={name for name in ("as_suggested", "missing") if getattr(self, name) is None})
+        return self.model_dump(
+            exclude={name for name in ("as_suggested", "suggested", "missing") if getattr(self, name) is None}
+        )
 
     def is_same_as(self, other: "AnsweredKind") -> bool:
         """Say whether both choose the same, whatever they were shown."""

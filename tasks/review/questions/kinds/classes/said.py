@@ -40,9 +40,9 @@ def read_class(result: Sequence[Any], classes: Sequence[str]) -> AnsweredKind:
     name, id_ = str(chosen[0][0]), chosen[0][1]
     if name == MISSING:
         return read_missing(result, classes)
-    as_suggested = id_ == live_id(name) if id_.startswith(LIVE) else None
-    if name == CANNOT_TELL:
-        return AnsweredKind(kind=None, verdict="cannot_tell", as_suggested=as_suggested)
-    if name not in classes:
+    suggested = next((one for one in classes if live_id(one) == id_), None) if id_.startswith(LIVE) else None
+    as_suggested = suggested == name if id_.startswith(LIVE) else None
+    if name != CANNOT_TELL and name not in classes:
         raise UnknownClass.named(name, classes, "the label config")
-    return AnsweredKind(kind=name, verdict="kind", as_suggested=as_suggested)
+    kind, verdict = (None, "cannot_tell") if name == CANNOT_TELL else (name, "kind")
+    return AnsweredKind(kind=kind, verdict=verdict, as_suggested=as_suggested, suggested=suggested)

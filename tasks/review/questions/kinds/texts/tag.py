@@ -122,7 +122,7 @@ class Tag(QuestionKind[TagPayload]):
         )
 
     def teaches(self, row: Mapping[str, Any], said: Sequence[dict[str, Any]]) -> str | None:
-        """Return the text with what is marked in it, as `marked_texts` reads it."""
+        """Return the text with what is marked in it, as `read_marked` reads it."""
         marks = [
             MarkedSpan(label.start, label.end, label.class_name) for label in map(AnsweredSpan.model_validate, said)
         ]
