@@ -4,7 +4,7 @@ Choices are learnt and agreed on class by class: the boxes of a class are all as
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Protocol, cast
 
 from tasks.review.consensus.agreement import Statement
@@ -20,6 +20,7 @@ from tasks.review.consensus.choice_consensus import (
 from tasks.review.consensus.comparers.protocol import ENOUGH, Comparer, GoldSaid
 from tasks.review.consensus.overlap_rule import NextStep, Slots, next_step_of_choice
 from tasks.review.questions.kinds.choose import AnsweredKind
+from tasks.review.questions.kinds.classes.many import MANY, are_many
 from tasks.review.questions.kinds.classes.missing import key_of_class
 from tasks.review.questions.queue import Queue
 from tasks.review.questions.staffing import GoldRule, OverlapRule
@@ -109,13 +110,12 @@ def learn_kind_choosers(answered: Sequence[Group]) -> dict[str, Choosers]:
         options[name].update(dict.fromkeys(_payload_of(group).options))
         mine = choices_for(group)
         chosen[name].extend(mine)
-        options[name].update(dict.fromkeys(one.choice for one in mine if one.choice and _is_late(one.choice, group)))
+        options[name].update(dict.fromkeys(one.choice for one in mine if one.choice))
         shared[name] += len({one.person for one in group.counted}) > 1
+    weighed = {name: _weighed(list(options[name]), {one.choice for one in chosen[name]}) for name in options}
     return {
-        name: learn_choosers(chosen[name], list(options[name]))
-        if shared[name] >= ENOUGH
-        else unknown_choosers(list(options[name]))
-        for name in options
+        name: learn_choosers(chosen[name], some) if shared[name] >= ENOUGH else unknown_choosers(some)
+        for name, some in weighed.items()
     }
 
 
@@ -142,9 +142,12 @@ def _written(group: Group, choice: str) -> AnsweredKind:
     return next(kind for one in group.counted if _missing(kind := kind_of(one.raw)) == choice)
 
 
-def _is_late(choice: str, group: Group) -> bool:
-    """Say whether a choice came after its question: written by somebody, or offered since."""
-    return choice not in _payload_of(group).options
+def _weighed(options: Sequence[str], chosen: Collection[str | None]) -> list[str]:
+    """Return the options that are weighed: where there are very many, what anybody chose, and some more."""
+    if not are_many(options):
+        return list(options)
+    others = [one for one in options if one not in chosen]
+    return [*(one for one in options if one in chosen), *others[: max(0, MANY - len(chosen))]]
 
 
 def _class_of(group: Group) -> str:

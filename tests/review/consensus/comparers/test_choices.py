@@ -4,7 +4,9 @@ import pytest
 
 from tasks.review.consensus.comparers.choices import CHOICES
 from tasks.review.questions.kinds.choose import AnsweredKind, ChoosePayload
-from tasks.review.questions.queue import name_kind_queue
+from tasks.review.questions.kinds.classes.many import MANY
+from tasks.review.questions.kinds.classify import ClassPayload
+from tasks.review.questions.queue import choose_class_queue, name_kind_queue
 from tasks.review.questions.staffing import GoldRule
 from tests.review.consensus.comparers.groups import group_of
 
@@ -74,3 +76,16 @@ def test_choices_are_named_in_words() -> None:
 
 def test_nobody_asked_is_nothing_agreed() -> None:
     assert CHOICES.agree(QUEUE, [], [], []) == {}
+
+
+def test_of_very_many_classes_those_are_weighed_that_anybody_chose() -> None:
+    classes = [f"class {number}" for number in range(1_203)]
+    said = {number: AnsweredKind(kind=classes[number], verdict="kind").said for number in (7, 900)}
+    asked = ClassPayload(options=classes)
+    alike = group_of(asked, ada=[said[900]], ben=[said[900]])
+    torn = group_of(asked, id_="torn", ada=[said[900]], ben=[said[7]])
+    agreed = CHOICES.agree(choose_class_queue(classes), [alike, torn], [], [])
+    assert agreed[alike.id].choice == "class 900"
+    assert agreed[alike.id].ranking[0][1] > 0.95
+    assert len(agreed["torn"].ranking) == MANY
+    assert {name for name, _ in agreed["torn"].ranking[:2]} == {"class 7", "class 900"}
