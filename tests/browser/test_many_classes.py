@@ -61,7 +61,7 @@ def search(page: Page, name: str) -> None:
 def test_likely_classes_are_on_keys_the_rest_is_searched_and_a_missing_one_is_written_down(
     page: Page, engine: Engine, store: FolderStore, label_studio: AnnotationServer, tmp_path: Path
 ) -> None:
-    names = write(engine, store, tmp_path / "pictures", QUEUE)
+    names = write(engine, store, tmp_path / "pictures", QUEUE, "shades")
     with open_gateway(engine, store, label_studio) as (address, _bell):
         server = replace(label_studio, gateway_url=address)
         project = post_questions(engine, server, QUEUE, "b1").project_id or 0
@@ -91,10 +91,10 @@ def test_likely_classes_are_on_keys_the_rest_is_searched_and_a_missing_one_is_wr
         read_all_changes(engine, server)
         with reading(engine) as session:
             said = [row.raw[0] for row in session.exec(select(Answer).order_by(Answer.annotation_id)).all()]
-        (missing,) = missing_classes(engine, "seen")
-        assert decide_class(engine, "seen", "mauve", "Mauve", is_new=True) == 0, "its batch has not settled yet"
-        assert offer_class(engine, server, "seen", "Mauve") == 1
-        assert offered_classes(engine, "seen") == (*CLASSES, "Mauve")
+        (missing,) = missing_classes(engine, "shades")
+        assert decide_class(engine, "shades", "mauve", "Mauve", is_new=True) == 0, "its batch has not settled yet"
+        assert offer_class(engine, server, "shades", "Mauve") == 1
+        assert offered_classes(engine, "shades") == (*CLASSES, "Mauve")
         project_now = httpx.get(
             f"{label_studio.url}/api/projects/{project}/", headers={"Authorization": f"Token {label_studio.api_token}"}
         ).json()

@@ -55,12 +55,12 @@ def draw(folder: Path) -> list[Path]:
     return paths
 
 
-def write(engine: Engine, store: FolderStore, folder: Path, queue: Queue) -> dict[str, str]:
+def write(engine: Engine, store: FolderStore, folder: Path, queue: Queue, collection: str = "seen") -> dict[str, str]:
     """Write a question about each picture, without a suggestion; return the colour of each item."""
-    take_in(engine, store, "seen", draw(folder))
-    batch = open_batch(engine, "b1", "seen", PICTURES)
+    take_in(engine, store, collection, draw(folder))
+    batch = open_batch(engine, "b1", collection, PICTURES)
     experiments = Experiments(f"sqlite:///{folder.parent / 'mlflow.sqlite'}", str(folder.parent / "artifacts"))
-    ref = find_taught(engine, store, experiments, "seen", "suggest", "classes", batch.id)
+    ref = find_taught(engine, store, experiments, collection, "suggest", "classes", batch.id)
     assert ref is not None
     note_detector(engine, batch.id, ref.version)
     propose(engine, store, items_of(engine, batch.id), ref, queue.classes, TilingOptions(), "classes")
