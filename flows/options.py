@@ -93,8 +93,8 @@ class LineOptions(Renamed):
     retrain: TrainOptions = Field(default=TrainOptions(), description="How the challenger is trained.")
 
     def accepting(self, chance: float) -> Self:
-        """Return the line of a round: what has this chance or more comes onto pages, and nothing is dropped."""
-        changes = {"accept": chance, "drop": 0.0, "class_thresholds": {}, "image_outliers": False}
+        """Return the line of a round: from this chance on onto pages, none dropped, one audited: rounds draw."""
+        changes = {"accept": chance, "drop": 0.0, "class_thresholds": {}, "image_outliers": False, "audit_share": 1e-6}
         return self.model_copy(update={"triage": self.triage.model_copy(update=changes)})
 
     @property

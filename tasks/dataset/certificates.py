@@ -21,6 +21,7 @@ from blocks.storage.stores import Store
 from tasks.audit.certificate.certificate import Certificate, ClassCertificate, Labellers, from_json, to_json
 from tasks.audit.certificate.statements import read_parts, read_threshold_rows, state_error, state_misses
 from tasks.audit.risk_control.blind_audit import BlindItem, by_class, read_blind
+from tasks.audit.risk_control.certified_pages import pages_in_words, read_page_thresholds
 from tasks.dataset.agreement import agreement_behind
 from tasks.dataset.manifest import Manifest, ManifestLabel
 from tasks.dataset.snapshots import read_snapshot
@@ -115,7 +116,7 @@ def draw_up(engine: Engine, store: Store, snapshot_id: str, issued_at: datetime)
         people=people,
         human_seconds=seconds,
         agreement=agreement_behind(engine, batches, counts.items),
-        remarks=remarks,
+        remarks=(*remarks, *filter(None, [pages_in_words(read_page_thresholds(engine, snapshot.collection))])),
     )
 
 

@@ -22,6 +22,7 @@ from blocks.errors import BadWeights, CatalogUnavailable, NotEnoughData, StoreUn
 from blocks.naming.artifacts import artifact_key
 from blocks.plugs import open_catalog, open_experiments, open_store
 from blocks.retries import WAITS_S, only_for
+from tasks.audit.risk_control.certified_pages import pages_summary, read_page_thresholds
 from tasks.audit.risk_control.recheck import watch_again
 from tasks.dataset.certificates import issue_certificate
 from tasks.dataset.snapshots import read_snapshot, take_snapshot
@@ -179,11 +180,16 @@ def open_round(
     left = next(iter([*mine, *(batch.id for batch in left_behind(engine, collection) if not batch.completed)]), None)
     if left is not None:
         hand_over(engine, left, run_id)
+    if left is not None and not label_rounds.is_pages(left):
         batch = open_batch(engine, left, collection, 1, run_id)  # it is there: it comes back as it is
         return RoundRef(batch=batch, accept=label_rounds.accept_of(engine, left))
     where = (engine, open_store(plugs), open_experiments(plugs), collection)
     found = label_rounds.open_round(*where, spec, label_kind, options, run_id)
     log.info("round %s: %d items, onto pages from %.3f", found.batch.id, found.batch.size, found.accept)
+    page = pages_summary(collection, read_page_thresholds(engine, collection))
+    create_markdown_artifact(
+        page, artifact_key("pages", collection), "Certified pages: what is shown, and what proves it"
+    )
     return found
 
 

@@ -19,7 +19,7 @@ from blocks.database.tables import (
 )
 from blocks.errors import BadRegion
 from tasks.detect.refs import Scope
-from tasks.review.drafts.crop_pages import WordOnBox, read_page_words
+from tasks.review.drafts.page_words import WordOnBox, read_page_words
 from tasks.review.questions.kinds.choose import AnsweredKind
 from tasks.review.questions.read_said import read_said
 from tasks.review.questions.said import QuestionSoFar, answer_about, named_errors

@@ -13,7 +13,7 @@ from typing import Any
 from blocks.database.tables import Outcome, Route
 from blocks.shapes import Bounds, identity_in_item
 from blocks.storage.links import Box
-from tasks.review.drafts.crop_pages import WordOnBox
+from tasks.review.drafts.page_words import WordOnBox
 from tasks.review.questions.kinds.boxes.part import is_middle_in
 from tasks.review.questions.kinds.choose import AnsweredKind
 from tasks.review.questions.kinds.protocol import SaidLabel

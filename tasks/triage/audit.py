@@ -10,6 +10,8 @@ from blocks.database.tables import Audit, Batch, BatchItem, Item, SequenceSplit
 
 RANDOM = "random"
 HELD_OUT = "held_out"
+FRAME = "frame"
+"""Drawn from the items of a round that are sure enough for pages: what people say of it certifies them, or does not."""
 CONTROL = "control"
 """An item with boxes in doubt that people label blind all the same, so that their times can be compared."""
 

@@ -12,23 +12,33 @@ import argparse
 import csv
 import json
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.audit.bounds.certify import Promise
+from tasks.audit.bounds.frames import Frame, is_certified, ways_to_certify
 from tasks.suggest.embedders.texts import TextEmbedder
-from tasks.suggest.paging.plan import OpenItems, RoundOptions, SaidOfSure, first_wave, plan_round
+from tasks.suggest.paging.plan import (
+    OpenItems,
+    RoundOptions,
+    RoundPlan,
+    SaidOfSure,
+    doubted,
+    entropy_of,
+    first_wave,
+    plan_round,
+)
 from tasks.suggest.space import Space
 from tasks.suggest.suggester import Suggester
-from tasks.triage.audit import sample_size
 
 SINGLE_S, GLANCE_S, PAGE_S, CLICK_S, OVERLOOKED = 1.5, 0.4, 1.0, 1.0, 0.2
 ITEMS, LOTS = 2_000, (11, 12)
-OPTIONS = RoundOptions(least_chance=0.93, first=40, singles=10, page_size=48)
-BLIND_SHARE = 0.02
+OPTIONS = RoundOptions()
 LEARNER = "kernel-ridge"
 
 CALTECH = Path("caltech101/features_mobilenet_v1_1024d.npz")
@@ -59,6 +69,9 @@ class Labelling:
     on_pages: int = 0
     wrong_on_pages: int = 0
     round: int = 0
+    options: RoundOptions = OPTIONS
+    frames: list[Frame] = field(default_factory=list)
+    place_of: dict[int, int] = field(default_factory=dict)
     suggester: Suggester = field(init=False)
     rng: np.random.Generator = field(init=False)
 
@@ -77,20 +90,12 @@ class Labelling:
     def ask_round(self) -> None:
         """Plan a round as the line does, and let people answer it."""
         known, classes, at = self._standing()
-        plan = plan_round(known, OPTIONS)
-        places = plan.places()
-        drawn = set(self.rng.permutation(places)[: sample_size(len(places), BLIND_SHARE)].tolist())
-        self._hear_blind(known, classes, at, drawn)
-        singles, answers, is_bad = set(plan.singles) | drawn, dict[int, str](), False
-        for number, page in enumerate(plan.pages):
-            shown = [place for place in page if place not in drawn]
-            if number >= first_wave(len(plan.pages)) and is_bad:
-                singles |= set(shown)
-            elif shown:
-                left = self._confirm(known, classes, at, shown)
-                singles |= set(shown) - left.keys()
-                answers |= {int(at[place]): name for place, name in left.items()}
-                is_bad |= self.pages[-1].is_bad(OPTIONS.least_chance)
+        promise = Promise(max_error_rate=self.options.max_error_rate, confidence=self.options.confidence)
+        plan = plan_round(known, self.options, partial(ways_to_certify, self.frames, promise=promise))
+        singles, answers = {*plan.singles, *plan.drawn}, dict[int, str]()
+        if plan.drawn and self._certify(known, classes, at, plan, promise):
+            answers = self._show(known, classes, at, plan.on_pages)
+            singles |= set(plan.on_pages) - {self.place_of[key] for key in answers}
         answers |= {int(at[place]): str(self.names[at[place]]) for place in singles}
         self.seconds += SINGLE_S * len(singles)
         self.suggester.learn(
@@ -98,6 +103,36 @@ class Labelling:
         )
         self.said |= answers
         self.round += 1
+
+    def _certify(
+        self, known: OpenItems, classes: tuple[str, ...], at: NDArray[np.intp], plan: RoundPlan, promise: Promise
+    ) -> bool:
+        drawn = list(plan.drawn)
+        wrong = sum(classes[known.best[place]] != self.names[at[place]] for place in drawn)
+        self.blind.append(SaidOfSure(self.round, len(drawn), wrong, float(doubted(known.chance[drawn]).sum())))
+        frame = Frame(len(drawn) + len(plan.on_pages), len(drawn), wrong)
+        shown = is_certified([*self.frames, frame], promise)
+        self.frames.append(replace(frame, is_shown=shown))
+        return shown
+
+    def _show(
+        self, known: OpenItems, classes: tuple[str, ...], at: NDArray[np.intp], places: Sequence[int]
+    ) -> dict[int, str]:
+        """Return what people leave on pages, by item; what follows a bad page is not shown any more."""
+        by_class: dict[int, list[int]] = {}
+        for place in places:
+            by_class.setdefault(int(known.best[place]), []).append(place)
+        size = self.options.page_size
+        pages = [some[n : n + size] for some in by_class.values() for n in range(0, len(some), size)]
+        pages.sort(key=lambda page: -len(page))
+        left, is_bad = dict[int, str](), False
+        for number, page in enumerate(pages):
+            if number >= first_wave(len(pages)) and is_bad:
+                break
+            left |= self._confirm(known, classes, at, page)
+            is_bad |= self.pages[-1].is_bad(1 - self.options.max_error_rate)
+        self.place_of = {int(at[place]): place for place in places}
+        return {int(at[place]): name for place, name in left.items()}
 
     def _standing(self) -> tuple[OpenItems, tuple[str, ...], NDArray[np.intp]]:
         at = np.array([place for place in range(len(self.names)) if place not in self.said], dtype=np.intp)
@@ -107,13 +142,9 @@ class Labelling:
         chance = found.probabilities.max(axis=1) if some else np.zeros(len(at))
         ids, placed = tuple(map(self._id, at)), self.suggester.space.place(self.vectors[at], "bench")
         said = (tuple(self.pages), tuple(self.blind))
-        return OpenItems(ids, best, chance, placed, *said, len(self.said), self.round), found.classes, at
-
-    def _hear_blind(self, known: OpenItems, classes: tuple[str, ...], at: NDArray[np.intp], drawn: set[int]) -> None:
-        sure = [place for place in drawn if known.corrected()[place] >= OPTIONS.least_chance]
-        if sure:
-            wrong = sum(classes[known.best[place]] != self.names[at[place]] for place in sure)
-            self.blind.append(SaidOfSure(self.round, len(sure), wrong, float((1 - known.chance[sure]).sum())))
+        entropy = entropy_of(found.probabilities) if some else None
+        known = OpenItems(ids, best, chance, placed, *said, len(self.said), self.round, entropy=entropy)
+        return known, found.classes, at
 
     def _confirm(
         self, known: OpenItems, classes: tuple[str, ...], at: NDArray[np.intp], shown: list[int]
@@ -124,7 +155,7 @@ class Labelling:
         self.seconds += PAGE_S + GLANCE_S * len(shown) + CLICK_S * len(out)
         self.on_pages += len(shown)
         self.wrong_on_pages += len(wrong)
-        self.pages.append(SaidOfSure(self.round, len(shown), len(out), float((1 - known.chance[shown]).sum())))
+        self.pages.append(SaidOfSure(self.round, len(shown), len(out), float(doubted(known.chance[shown]).sum())))
         return {place: name for place in shown if place not in out}
 
     def _id(self, place: int) -> str:

@@ -16,8 +16,9 @@ from blocks.storage.stores import FolderStore
 from infra.browser.screenshots import log_in
 from infra.demo.scenes.drawing import draw_scenes
 from tasks.intake.folders import find_images, take_in
-from tasks.review.drafts.crop_pages import draft_confirm_pages, page_words
+from tasks.review.drafts.crop_pages import draft_confirm_pages
 from tasks.review.drafts.items_and_kinds import write_once
+from tasks.review.drafts.page_words import page_words
 from tasks.review.posting.outbox import post_questions
 from tasks.review.questions.kinds.page import PageOptions
 from tasks.review.questions.queue import confirm_page_queue

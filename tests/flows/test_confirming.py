@@ -16,7 +16,7 @@ from flows.options import LineOptions
 from infra.demo.run import STARTER
 from infra.demo.scenes.drawing import draw_scenes
 from infra.demo.scenes.vehicles import CLASSES
-from tasks.review.drafts.crop_pages import page_words
+from tasks.review.drafts.page_words import page_words
 from tasks.review.questions.kinds.boxes.part import is_part
 from tasks.review.questions.kinds.page import PageOptions
 from tasks.review.questions.queue import CONFIRM_PAGE, MARK_MISSED

@@ -12,8 +12,9 @@ from infra.annotators.people import People
 from infra.annotators.simulate import Simulation
 from infra.annotators.times import CLICK_S, VERIFY_BOX_S, Stopwatch
 from infra.annotators.truth import AnnotatorBox, KnownWorld, TruePicture
-from tasks.review.drafts.crop_pages import draft_confirm_pages, page_words
+from tasks.review.drafts.crop_pages import draft_confirm_pages
 from tasks.review.drafts.items_and_kinds import write_once
+from tasks.review.drafts.page_words import page_words
 from tasks.review.posting.outbox import post_questions
 from tasks.review.questions.kinds.page import PageCrop, PageOptions, page_data, read_page
 from tasks.review.questions.queue import confirm_page_queue

@@ -3,7 +3,7 @@
 import pytest
 
 from blocks.database.tables import Outcome, Route
-from tasks.review.drafts.crop_pages import WordOnBox
+from tasks.review.drafts.page_words import WordOnBox
 from tasks.settle.truth import MACHINE, PERSON, ItemEvidence, Proposed, settle_item
 
 ACCEPTED = Proposed("p", "car", (0, 0, 10, 10), Outcome.ACCEPT.value)

@@ -19,6 +19,7 @@ from tasks.audit.bounds.across_batches import BatchSample, wrong_together
 from tasks.audit.bounds.betting import upper_bound
 from tasks.audit.bounds.certify import ThresholdStatus
 from tasks.audit.bounds.missed_objects import bound_misses
+from tasks.audit.bounds.scope import WholeBatch
 from tasks.audit.certificate.certificate import FEW, Bound
 from tasks.audit.risk_control.blind_audit import BlindClass
 from tasks.audit.risk_control.judgements import read_judged
@@ -42,7 +43,7 @@ def read_threshold_rows(engine: Engine, batch_ids: Sequence[str]) -> dict[tuple[
     with reading(engine) as session:
         query = (
             select(CertifiedThreshold)
-            .where(col(CertifiedThreshold.batch_id).in_(batch_ids))
+            .where(col(CertifiedThreshold.batch_id).in_(batch_ids), CertifiedThreshold.scope == WholeBatch.name)
             .order_by(col(CertifiedThreshold.certified_at))
         )
         return {(row.batch_id, row.class_name): row for row in session.exec(query).all()}

@@ -1,40 +1,42 @@
-"""Rounds of a line whose own labels suggest: each opens a batch of what is sure enough for pages, and of what is not.
+"""Rounds of a line whose own labels suggest: each asks singly what is not sure, and shows what is certified on pages.
 
 What a round asks is planned by `tasks/suggest/paging/plan.py`. Here is read what that must know: what the labels teach
-by now, and what people said of earlier pages and of the blind random samples. A batch is opened with the version of
-what was learnt for it, and with the chance from which its items come onto pages, so that a run that wakes up asks the
-same.
+by now, and what people said of earlier pages and of what was drawn from their frames. A round with a frame opens two
+batches at once: one of what is asked singly, what is drawn from the frame among it, and one of the rest of the frame,
+which waits. Once the first is settled the second is decided: its items come onto pages, or it is given up and they are
+free again. Both keep the version of what was learnt, and pages the chance from which on their items are sure, so that a
+run that wakes up asks the same.
 """
 
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from functools import partial
 
 import numpy as np
-from sqlalchemy import Engine
-from sqlmodel import Session, col, select
-from sqlmodel.sql.expression import SelectOfScalar
+from sqlalchemy import Engine, delete
+from sqlmodel import col, func, select
 
 from blocks.database.engine import reading, upsert, writing
-from blocks.database.tables import Answer, AnswerState, Audit, Batch, BatchItem, Bookmark, Item, Proposal, Question
+from blocks.database.tables import Audit, Batch, BatchItem, Bookmark, Item
 from blocks.database.tables import utc_now as now
 from blocks.frozen import Frozen
 from blocks.servers.experiments import Experiments
 from blocks.storage.stores import Store
+from tasks.audit.bounds.certify import Promise
+from tasks.audit.bounds.frames import Frame, ways_to_certify
+from tasks.audit.risk_control.certified_pages import RoundFrame, certify_pages, read_frames
 from tasks.detect.options import TilingOptions
 from tasks.detect.proposers.suggested import embed_items, open_suggested
 from tasks.detect.refs import DetectorRef
 from tasks.detect.tiling.read_ahead import Unseen
-from tasks.intake.batches import BatchRef
+from tasks.intake.batches import BatchRef, unsettled
 from tasks.monitor.active_learning.choose import free_items
-from tasks.review.questions.kinds.page import PageWord
-from tasks.review.questions.queue import CONFIRM_PAGE
-from tasks.settle.in_force import labels_in_force
+from tasks.monitor.active_learning.said_in_rounds import prefix_of, read_said, rounds_of, said_of_drawn
 from tasks.suggest.asked_for import SUGGEST
-from tasks.suggest.paging.plan import OpenItems, RoundOptions, RoundPlan, SaidOfSure, by_lot, plan_round
+from tasks.suggest.paging.plan import OpenItems, RoundOptions, RoundPlan, by_lot, entropy_of, plan_round
 from tasks.train.teaching import find_taught, labels_that_teach
-from tasks.triage.audit import RANDOM
+from tasks.triage.audit import FRAME
 from tasks.triage.boxes import in_shards
 
 SUREST = "kernel-ridge"
@@ -47,6 +49,12 @@ SPACE_FROM = 1_000
 """Of these, so many also say where vectors lie."""
 
 NEVER = 1.0
+
+ON_PAGES = "-pages"
+"""What the id of a batch of pages ends with, after that of its round."""
+
+ROUNDING = 1e-6
+"""By so much the chance of an item may differ between planning and proposing."""
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +76,7 @@ def open_round(
     options: RoundOptions,
     run_id: str | None = None,
 ) -> RoundRef:
-    """Open the batch of the next round.
+    """Open the batch of the next round, or go on with pages that wait, where these are certified by now.
 
     Args:
         engine: The catalogue.
@@ -77,27 +85,31 @@ def open_round(
         collection: Whose items.
         spec: `suggest`, with a learner or weights behind it.
         kind: Of the labels.
-        options: How much a round asks.
+        options: How much a round asks, and what is promised of pages.
         run_id: The flow run that goes on with the batch.
 
     Raises:
         BadOption: There is no such learner.
         BadWeights: The weights cannot be used.
     """
+    promise = Promise(max_error_rate=options.max_error_rate, confidence=options.confidence)
+    for waiting in [id_ for id_, owner in unsettled(engine, collection).items() if owner == run_id and is_pages(id_)]:
+        if pages := _decide(engine, collection, waiting, promise):
+            return pages
     with reading(engine) as session:
-        number = len(_rounds(session, collection)) + 1
-        free = list(free_items(session, collection))
-    batch = BatchRef(id=f"{_prefix(collection)}{number}", collection=collection, size=0)
+        free = free_items(session, collection)
+    number = len([batch for batch in rounds_of(engine, collection) if not is_pages(batch.id)])
+    batch = BatchRef(id=f"{prefix_of(collection)}{number + 1}", collection=collection, size=0)
     if not free:
         return RoundRef(batch=batch)
-    pool = _items(engine, by_lot(free, options.seed)[:POOL_AT_MOST])
+    pool = _items(engine, by_lot(list(free), options.seed)[:POOL_AT_MOST])
     learner = spec if spec != SUGGEST else f"{SUGGEST}:{SUREST}"
     found = find_taught(engine, store, experiments, collection, learner, kind, others=pool[:SPACE_FROM])
     taught = found if found and found.is_taught else DetectorRef.nobody(SUGGEST)
-    known = replace(_standing(engine, store, collection, pool, taught), round=number - 1)
-    plan = plan_round(known, options)
-    accept = NEVER if taught.is_nobody else 1 - (1 - options.least_chance) / known.correction()
-    return _open(engine, batch, taught, [known.item_ids[at] for at in plan.places()], max(accept, 0.5), plan, run_id)
+    held_out = frozenset(item_id for item_id, split in free.items() if split == "test")
+    known = replace(_standing(engine, store, collection, pool, taught), round=number, held_out=held_out)
+    plan = plan_round(known, options, partial(ways_to_certify, read_frames(engine, collection), promise=promise))
+    return _open(engine, batch, taught, known, plan, run_id)
 
 
 def accept_of(engine: Engine, batch_id: str) -> float:
@@ -107,26 +119,61 @@ def accept_of(engine: Engine, batch_id: str) -> float:
     return float(kept.value) if kept else NEVER
 
 
+def is_pages(batch_id: str) -> bool:
+    """Say whether a batch is of what comes onto pages, if that is certified."""
+    return batch_id.endswith(ON_PAGES)
+
+
 def _open(
-    engine: Engine,
-    batch: BatchRef,
-    taught: DetectorRef,
-    item_ids: Sequence[str],
-    accept: float,
-    plan: RoundPlan,
-    run_id: str | None,
+    engine: Engine, batch: BatchRef, taught: DetectorRef, known: OpenItems, plan: RoundPlan, run_id: str | None
 ) -> RoundRef:
-    row = {"id": batch.id, "collection": batch.collection, "flow_run_id": run_id}
-    places = [{"batch_id": batch.id, "item_id": item_id, "position": at} for at, item_id in enumerate(item_ids)]
-    noted = {"name": _accept_name(batch.id), "value": str(accept), "updated_at": now()}
+    singles, pages = (*plan.drawn, *plan.singles), f"{batch.id}{ON_PAGES}"
+    row = {"collection": batch.collection, "flow_run_id": run_id}
+    row |= {} if taught.is_nobody else {"detector": taught.version}
+    ids = {batch.id: singles} | ({pages: plan.on_pages} if plan.on_pages else {})
+    places = [
+        {"batch_id": id_, "item_id": known.item_ids[place], "position": at}
+        for id_, some in ids.items()
+        for at, place in enumerate(some)
+    ]
+    drawn = [
+        {"batch_id": batch.id, "item_id": known.item_ids[place], "why": FRAME, "seed": known.round}
+        for place in plan.drawn
+    ]
+    framed = known.chance[[*plan.drawn, *plan.on_pages]]
+    accept = max(float(framed.min()) - ROUNDING, 0.0) if plan.on_pages else NEVER
+    noted = {"name": _accept_name(pages), "value": str(accept), "updated_at": now()}
     with writing(engine) as session:
-        upsert(session, Batch, [row | ({} if taught.is_nobody else {"detector": taught.version})])
+        for id_ in ids:
+            upsert(session, Batch, [{"id": id_, "created_at": now(), **row}])
         upsert(session, BatchItem, places)
-        upsert(session, Bookmark, [noted], update=("value", "updated_at"))
-    log.info(
-        "%s: %d pages, %d asked singly, pages from chance %.3f", batch.id, len(plan.pages), len(plan.singles), accept
-    )
-    return RoundRef(batch=batch.model_copy(update={"size": len(item_ids)}), accept=accept)
+        upsert(session, Audit, drawn)
+        upsert(session, Bookmark, [noted] if plan.on_pages else [], update=("value", "updated_at"))
+    told = "nothing can be certified yet, so there are no pages"
+    if plan.on_pages:
+        told = f"{len(drawn)} of them drawn to certify {len(plan.on_pages)} more of chance {accept:.3f} for pages"
+    log.info("%s: %d asked singly; %s", batch.id, len(singles), told)
+    return RoundRef(batch=batch.model_copy(update={"size": len(singles)}))
+
+
+def _decide(engine: Engine, collection: str, batch_id: str, promise: Promise) -> RoundRef | None:
+    """Return a batch of pages that is certified; one that is not is given up, and its items are free again."""
+    asked = batch_id.removesuffix(ON_PAGES)
+    with reading(engine) as session:
+        first = session.get_one(Batch, asked)
+        size = session.exec(select(func.count()).where(BatchItem.batch_id == batch_id)).one()
+    drawn = said_of_drawn(engine, collection, first)
+    if drawn is None:
+        return None
+    accept = accept_of(engine, batch_id)
+    frame = Frame(size + drawn.size, drawn.size, drawn.wrong)
+    if certify_pages(engine, RoundFrame(asked, collection, first.detector or "", accept, frame), promise):
+        return RoundRef(batch=BatchRef(id=batch_id, collection=collection, size=size), accept=accept)
+    with writing(engine) as session:
+        session.exec(delete(BatchItem).where(col(BatchItem.batch_id) == batch_id))
+        session.exec(delete(Batch).where(col(Batch.id) == batch_id))
+    log.warning("%s: %d of %d drawn were wrong: nothing is certified, no page is shown", asked, drawn.wrong, drawn.size)
+    return None
 
 
 def _standing(engine: Engine, store: Store, collection: str, pool: Sequence[Item], taught: DetectorRef) -> OpenItems:
@@ -146,60 +193,8 @@ def _standing(engine: Engine, store: Store, collection: str, pool: Sequence[Item
     best = chances.argmax(axis=1)
     pages, blind = read_said(engine, collection)
     placed = suggester.space.place(rows, embedder.name)
-    return OpenItems(ids, best, chances[np.arange(len(ids)), best], placed, pages, blind, labelled)
-
-
-def read_said(engine: Engine, collection: str) -> tuple[tuple[SaidOfSure, ...], tuple[SaidOfSure, ...]]:
-    """Return what people said of sure items in the rounds of a collection: on pages, and asked blind."""
-    pages: list[SaidOfSure] = []
-    blind: list[SaidOfSure] = []
-    with reading(engine) as session:
-        rounds = _rounds(session, collection)
-        for number, batch in enumerate(rounds):
-            for words in session.exec(_pages_of(batch.id)):
-                said = [PageWord.model_validate(word) for word in words]
-                scores = _scores(session, [word.proposal_id for word in said])
-                wrong = sum(word.word == "removed" for word in said)
-                pages.append(SaidOfSure(number, len(said), wrong, sum(1 - score for score in scores)))
-    for number, batch in enumerate(rounds):
-        blind += _said_blind(engine, collection, batch, number)
-    return tuple(pages), tuple(blind)
-
-
-def _pages_of(batch_id: str) -> SelectOfScalar[Any]:
-    return (
-        select(Answer.raw)
-        .join(Question, col(Question.id) == col(Answer.question_id))
-        .where(Question.queue == CONFIRM_PAGE, Question.batch_id == batch_id)
-        .where(Answer.state == AnswerState.COUNTED.value)
-        .order_by(col(Question.id))
-    )
-
-
-def _scores(session: Session, proposal_ids: Sequence[str]) -> list[float]:
-    return list(session.exec(select(Proposal.score).where(col(Proposal.id).in_(proposal_ids))))
-
-
-def _said_blind(engine: Engine, collection: str, batch: Batch, number: int) -> list[SaidOfSure]:
-    sure = (
-        select(Proposal.item_id, Proposal.class_name, Proposal.score)
-        .join(Audit, col(Audit.item_id) == col(Proposal.item_id))
-        .where(Audit.batch_id == batch.id, Audit.why == RANDOM)
-        .where(Proposal.detector == (batch.detector or ""), Proposal.score >= accept_of(engine, batch.id))
-    )
-    with reading(engine) as session:
-        proposed = {item_id: (name, score) for item_id, name, score in session.exec(sure)}
-    labels = labels_in_force(engine, list(proposed), collection)
-    said = {item_id: some[0].class_name for item_id, some in labels.items() if some}
-    if not said:
-        return []
-    wrong = sum(proposed[item_id][0] != name for item_id, name in said.items())
-    return [SaidOfSure(number, len(said), wrong, sum(1 - proposed[item_id][1] for item_id in said))]
-
-
-def _rounds(session: Session, collection: str) -> list[Batch]:
-    query = select(Batch).where(Batch.collection == collection).order_by(col(Batch.created_at), col(Batch.id))
-    return [batch for batch in session.exec(query) if batch.id.startswith(_prefix(collection))]
+    at_best, entropy = chances[np.arange(len(ids)), best], entropy_of(chances)
+    return OpenItems(ids, best, at_best, placed, pages, blind, labelled, entropy=entropy)
 
 
 def _items(engine: Engine, item_ids: Sequence[str]) -> list[Item]:
@@ -208,10 +203,6 @@ def _items(engine: Engine, item_ids: Sequence[str]) -> list[Item]:
         for part in in_shards(item_ids):
             found |= {item.id: item for item in session.exec(select(Item).where(col(Item.id).in_(part)))}
     return [found[item_id] for item_id in item_ids]
-
-
-def _prefix(collection: str) -> str:
-    return f"{collection}-round-"
 
 
 def _accept_name(batch_id: str) -> str:

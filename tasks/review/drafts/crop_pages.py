@@ -12,36 +12,27 @@ dropped.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from sqlalchemy import Engine
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 
 from blocks.database.engine import reading, upsert, writing
-from blocks.database.tables import Answer, AnswerState, BatchItem, Outcome, Proposal, Question, Route, Verdict
+from blocks.database.tables import BatchItem, Outcome, Proposal, Route, Verdict
 from blocks.shapes import PLACED, shape_type
 from blocks.storage.stores import Store
 from tasks.review.drafts.batch_items import DraftItem, pages_of_items, texts_of
 from tasks.review.drafts.cutting import PartOptions
 from tasks.review.drafts.items_and_kinds import as_answered, crop_around, proposed_of
 from tasks.review.drafts.narrow import narrow_boxes
+from tasks.review.drafts.page_words import ask_singly, read_page_words
 from tasks.review.posting.outbox import Draft
 from tasks.review.questions.kinds.boxes.regions import AnsweredBox
-from tasks.review.questions.kinds.page import CARD_CHARACTERS, PageCrop, PageOptions, PagePayload, PageWord
-from tasks.review.questions.queue import CONFIRM_PAGE, Queue
+from tasks.review.questions.kinds.page import CARD_CHARACTERS, PageCrop, PageOptions, PagePayload
+from tasks.review.questions.queue import Queue
 from tasks.triage.reasons import confirmed_on_page, removed_from_page
 
 MARGIN_SHARE = 0.25
 """How much of a box's longer side is shown around it: enough to see whether the box fits."""
-
-
-@dataclass(frozen=True, slots=True)
-class WordOnBox:
-    """What a person said of one proposal on a page, and in which answer."""
-
-    word: Literal["confirmed", "removed"]
-    answer_id: str
 
 
 def draft_confirm_pages(
@@ -94,28 +85,6 @@ def _filled(
     yield [_draft(batch_id, class_name, crops, round_) for class_name, crops in sorted(started.items())]
 
 
-def page_words(engine: Engine, batch_id: str) -> dict[str, WordOnBox]:
-    """Return what people said on the pages of a batch, by proposal id; the last word counts."""
-    with reading(engine) as session:
-        return read_page_words(session, batch_id)
-
-
-def read_page_words(session: Session, batch_id: str) -> dict[str, WordOnBox]:
-    """Return the same, in a transaction that is already open."""
-    query = (
-        select(Answer.id, Answer.raw)
-        .join(Question, col(Question.id) == col(Answer.question_id))
-        .where(Question.queue == CONFIRM_PAGE, Question.batch_id == batch_id)
-        .where(Answer.state == AnswerState.COUNTED.value)
-        .order_by(col(Question.round), col(Answer.answered_at), col(Answer.id))
-    )
-    words: dict[str, WordOnBox] = {}
-    for answer_id, raw in session.exec(query):
-        for entry in map(PageWord.model_validate, raw):
-            words[entry.proposal_id] = WordOnBox(entry.word, answer_id)
-    return words
-
-
 def send_back_removed(engine: Engine, batch_id: str) -> int:
     """Let people look at the whole items of which somebody removed a crop; a second call sends nothing back.
 
@@ -124,31 +93,7 @@ def send_back_removed(engine: Engine, batch_id: str) -> int:
     """
     with writing(engine) as session:
         removed = [id_ for id_, said in read_page_words(session, batch_id).items() if said.word == "removed"]
-        query = (
-            select(Verdict, BatchItem)
-            .join(Proposal, col(Proposal.id) == col(Verdict.proposal_id))
-            .join(BatchItem, col(BatchItem.item_id) == col(Proposal.item_id))
-            .where(Verdict.batch_id == batch_id, BatchItem.batch_id == batch_id)
-            .where(col(Verdict.proposal_id).in_(removed))
-            .where(col(Verdict.outcome).in_((Outcome.ACCEPT.value, Outcome.ASK.value)))
-        )
-        verdicts, routes = {}, {}
-        for verdict, place in session.exec(query).all():
-            if removed_from_page() in verdict.reasons:
-                continue
-            verdicts[verdict.proposal_id] = {
-                **verdict.model_dump(),
-                "outcome": Outcome.ASK.value,
-                "reasons": [*verdict.reasons, removed_from_page()],
-            }
-            routes[place.item_id] = {
-                **place.model_dump(),
-                "route": Route.ASK.value,
-                "reasons": [*place.reasons, removed_from_page()],
-            }
-        upsert(session, Verdict, list(verdicts.values()), update=("outcome", "reasons"))
-        upsert(session, BatchItem, list(routes.values()), update=("route", "reasons"))
-    return len(verdicts)
+        return ask_singly(session, batch_id, removed, (Outcome.ACCEPT, Outcome.ASK), removed_from_page())
 
 
 def accept_confirmed(engine: Engine, batch_id: str) -> int:

@@ -37,7 +37,7 @@ def page_stops(
     queue = confirm_page_queue(classes, shown="crop" if label_kind(kind).shapes & PLACED else "item")
     if rounds:
         on_pages = PageOptions(least_score=accept, crops=rounds.page_size)
-        yield LineQueue(queue=queue, pages=on_pages, stop_below=rounds.least_chance)
+        yield LineQueue(queue=queue, pages=on_pages, stop_below=1 - rounds.max_error_rate)
     elif confirm:
         yield LineQueue(queue=queue, pages=confirm, parts=parts)
 

@@ -1,44 +1,69 @@
-"""What one round asks: items for pages of what is sure, and single questions about what is not.
+"""What one round asks: single questions, and a frame of sure items for pages, once a sample of it can certify them.
 
 A round is planned from what is known by then and from nothing else, so it is the same in a simulation and on the line.
-Single questions come first, while little is known; then pages, few at first and twice as many after each round without
-a bad page, since what people confirm there teaches as single answers do. A bad page ends the others of its round.
+Single questions come first, while little is known. A frame is planned as soon as few enough of its items, drawn by lot
+and asked singly without suggestions, could certify that of all items on pages hardly any are wrong
+(`tasks/audit/bounds/frames.py`). Only then do the others come onto pages, and a bad page still stops those after it.
 """
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
+from scipy.special import entr
 from scipy.stats import binom
 
-from blocks.frozen import Frozen
+from blocks.frozen import Slimmed
 from tasks.suggest.learners.protocol import Floats
 
 UNLIKELY = 0.05
 """A page is bad if so many wrong ones had at most this chance, were a share of wrong ones on it as the line allows."""
 
 FIRST_PAGES = 2
-"""Pages of the first round that has any, and of the first one after a bad page."""
+"""Pages of a frame that are asked before the others, at least."""
+
+FRAME_SHARES = (0.85, 0.7, 0.55, 0.4, 0.25)
+"""Of the open items, the surest so many are tried as a frame: of fewer less is wrong, but they spare less."""
 
 FAR_AMONG = 8
 """Single questions are chosen for variety among so many times as many of the least certain."""
 
-DOUBT = 2.0
-"""Wrong ones that are taken for seen before anybody has seen a page, where one was expected."""
+PRIOR_WRONG, PRIOR_EXPECTED = 0.5, 1.0
+"""Wrong ones that are taken for seen, and expected, before anything was said of sure items."""
+
+LIKELY = 0.5
+"""With less of a chance that it is certified no frame is tried."""
+
+WRONG_COSTS = 2.5
+"""So many times what a glance spares is spent on an item that somebody has to take off a page."""
+
+LABELS_BEFORE_PAGES = 2.5
+"""Times the first round: so many labels there are before a frame is tried."""
 
 NEAR = 0.02
 """Squared distance of unit vectors up to which two items are near-duplicates: one of them is asked about first, and the
 other gets in a later round what that has taught."""
 
 
-class RoundOptions(Frozen):
+class RoundOptions(Slimmed):
     """How a line asks in rounds, where the collection's own labels suggest."""
 
-    least_chance: float = Field(
-        default=0.97, gt=0.5, lt=1, description="Items whose class is right with this chance or more come onto a page."
+    retired: ClassVar = {"least_chance": "what comes onto pages is certified: ask for `max_error_rate`"}
+
+    max_error_rate: float = Field(
+        default=0.03, gt=0, lt=0.5, description="At most this share of all items on pages is wrong, as they are shown"
+    )
+    confidence: float = Field(default=0.95, gt=0.5, lt=1, description="How sure that is, per collection")
+    most_drawn: float = Field(
+        default=0.25,
+        gt=0,
+        le=0.5,
+        description="At most this share of what could come onto pages is drawn by lot and asked singly to certify it; "
+        "where that takes more, there are no pages yet",
     )
     page_size: int = Field(default=48, ge=1, le=100, description="Items on one page, all of one class.")
     first: int = Field(default=40, ge=4, le=10_000, description="Items of the first round, drawn by lot: asked singly.")
@@ -56,7 +81,7 @@ class SaidOfSure:
         round: Its number.
         size: Items.
         wrong: Of these, how many somebody took out, or called otherwise.
-        expected: How many were expected to be wrong.
+        expected: How many were expected to be wrong, see `doubted`.
     """
 
     round: int
@@ -67,6 +92,16 @@ class SaidOfSure:
     def is_bad(self, least_chance: float) -> bool:
         """Say whether more were wrong than a page of items with this chance could well have."""
         return bool(self.wrong and binom.sf(self.wrong - 1, self.size, 1 - least_chance) < UNLIKELY)
+
+
+def doubted(chance: Floats) -> Floats:
+    """Return the expected share of wrong ones among items with some chances, shape (n,), before any was judged.
+
+    Chances are measured on what people were asked, which is what was least sure; of the surest far fewer are wrong. The
+    square comes near that (seen on lots 1 and 2 of `tests/bench/paging.py`). Only plans are made by it: where it says
+    too little nothing is certified, and what was drawn is believed from then on.
+    """
+    return np.asarray((1 - chance) ** 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +117,8 @@ class OpenItems:
         blind: What was said of sure items without seeing what is suggested.
         labelled: How many items have a label.
         round: The number of the round that is planned.
+        held_out: Items of the test split, which people label blind: they come onto no page.
+        entropy: Of the chances of all classes, shape (n,); None: what is least likely right is least certain.
     """
 
     item_ids: tuple[str, ...]
@@ -92,56 +129,94 @@ class OpenItems:
     blind: tuple[SaidOfSure, ...] = ()
     labelled: int = 0
     round: int = 0
+    held_out: frozenset[str] = field(default_factory=frozenset)
+    entropy: Floats | None = None
 
-    def corrected(self) -> Floats:
-        """Return chances, shape (n,), in the light of pages: more was wrong there than expected, or less."""
-        return np.asarray(np.clip(1 - (1 - self.chance) * self.correction(), 0, 1))
+    def wrong(self) -> Floats:
+        """Return the expected share of wrong ones, shape (n,), in the light of what was said of sure items before."""
+        return np.asarray(np.minimum(doubted(self.chance) * self.correction(), 1))
 
     def correction(self) -> float:
-        """Return by what the chance of a wrong one is multiplied: wrong ones so far over those that were expected.
+        """Return by what the expected share of wrong ones is multiplied: those so far over those that were expected.
 
-        Before anything was said it is doubled, and what was said last counts by itself as well: a learner that was
-        right of the surest may not be right of the next.
+        What was said last counts by itself as well: a learner may be right of the surest and not of the next.
         """
         said = (*self.pages, *self.blind)
         last = max((one.round for one in said), default=0)
-        return max(_over(said, DOUBT), _over([one for one in said if one.round == last], 1))
+        return max(_over(said), _over([one for one in said if one.round == last]))
 
 
 @dataclass(frozen=True, slots=True)
 class RoundPlan:
     """Places among the open items, each at most once. All is empty once nothing is open."""
 
-    pages: tuple[tuple[int, ...], ...]
-    """Of one class each, the fullest first, surest first in each."""
     singles: tuple[int, ...]
+    drawn: tuple[int, ...] = ()
+    """By lot from the frame: asked singly, without suggestions."""
+    on_pages: tuple[int, ...] = ()
+    """The rest of the frame, surest first."""
 
     def places(self) -> tuple[int, ...]:
-        """Return all of it, pages first."""
-        return (*(place for page in self.pages for place in page), *self.singles)
+        """Return all of it, what is asked singly first."""
+        return (*self.drawn, *self.singles, *self.on_pages)
 
 
-def plan_round(known: OpenItems, options: RoundOptions) -> RoundPlan:
+WaysToCertify = Callable[[int, float], Sequence[tuple[int, float]]]
+"""From how many items a frame has, and which share of them is expected to be wrong, to how many of them may be drawn to
+certify it, each with the chance that it is certified then; empty: that cannot be."""
+
+
+def plan_round(known: OpenItems, options: RoundOptions, ways_to_certify: WaysToCertify) -> RoundPlan:
     """Plan the next round.
 
     Args:
         known: What is known by now.
         options: How many are asked, and what comes onto a page.
+        ways_to_certify: What it takes to certify a frame, after those of earlier rounds.
     """
     everything = range(len(known.item_ids))
     if known.labelled < options.first or not known.chance.any():
         at = {item_id: place for place, item_id in enumerate(known.item_ids)}
-        drawn = [at[item_id] for item_id in by_lot(known.item_ids, options.seed)]
-        return RoundPlan((), tuple(_apart(known, drawn, max(options.first - known.labelled, options.singles))))
-    pages = _pages(known, options)
-    on_page = {place for page in pages for place in page}
-    left = [place for place in everything if place not in on_page]
-    least = sorted(left, key=lambda n: (known.chance[n], n))[: FAR_AMONG * options.singles]
-    return RoundPlan(pages, tuple(_varied(known, least, options.singles)))
+        by_luck = [at[item_id] for item_id in by_lot(known.item_ids, options.seed)]
+        return RoundPlan(tuple(_apart(known, by_luck, max(options.first - known.labelled, options.singles))))
+    drawn, on_pages = _frame(known, options, ways_to_certify)
+    framed = {*drawn, *on_pages}
+    left = [place for place in everything if place not in framed]
+    certainty = known.chance if known.entropy is None else -known.entropy
+    least = sorted(left, key=lambda n: (certainty[n], n))[: FAR_AMONG * options.singles]
+    return RoundPlan(tuple(_varied(known, least, options.singles)), drawn, on_pages)
 
 
-def _over(said: Sequence[SaidOfSure], doubt: float) -> float:
-    return (sum(one.wrong for one in said) + doubt) / (sum(one.expected for one in said) + 1)
+def _frame(
+    known: OpenItems, options: RoundOptions, ways_to_certify: WaysToCertify
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return what is drawn and what is left of the frame that spares most; nothing where none can be certified yet."""
+    if known.labelled < LABELS_BEFORE_PAGES * options.first:
+        return (), ()
+    wrong = known.wrong()
+    sure = [
+        place
+        for place in np.argsort(-known.chance, kind="stable").tolist()
+        if known.chance[place] and known.item_ids[place] not in known.held_out
+    ]
+    best, most = (0, 0), 0.0
+    for size in sorted({round(len(sure) * share) for share in FRAME_SHARES} - {0}):
+        expected = float(wrong[sure[:size]].sum())
+        for drawn, chance in ways_to_certify(size, expected / size):
+            spared = size - WRONG_COSTS * expected - drawn / chance
+            if chance >= LIKELY and drawn <= options.most_drawn * size and spared > most:
+                best, most = (size, drawn), spared
+    if not most:
+        return (), ()
+    frame = sure[: best[0]]
+    lots = by_lot([known.item_ids[place] for place in frame], options.seed + known.round)[: best[1]]
+    at = {known.item_ids[place]: place for place in frame}
+    drawn_places = {at[item_id] for item_id in lots}
+    return tuple(at[item_id] for item_id in lots), tuple(place for place in frame if place not in drawn_places)
+
+
+def _over(said: Sequence[SaidOfSure]) -> float:
+    return (sum(one.wrong for one in said) + PRIOR_WRONG) / (sum(one.expected for one in said) + PRIOR_EXPECTED)
 
 
 def first_wave(pages: int) -> int:
@@ -149,37 +224,14 @@ def first_wave(pages: int) -> int:
     return min(pages, max(FIRST_PAGES, pages // 3))
 
 
-def pages_allowed(pages: Sequence[SaidOfSure], least_chance: float, round_: int) -> int:
-    """Return how many pages a round may have: twice those of the last one with any, and a few to begin with.
+def entropy_of(chances: Floats) -> Floats:
+    """Return the entropy of the classes' chances, shape (n,), in nats; what is left of 1 is one class more.
 
-    After a round with a bad page there are none for a while, for longer each time: what is learnt one by one must
-    change what is sure before it is tried again.
+    Args:
+        chances: Shape (n, classes), 0 to 1, each row summing to 1 at most.
     """
-    by_round: dict[int, list[SaidOfSure]] = {}
-    for page in pages:
-        by_round.setdefault(page.round, []).append(page)
-    if not by_round:
-        return FIRST_PAGES
-    last = max(by_round)
-    bad = 0
-    for number in sorted(by_round, reverse=True):
-        if not any(page.is_bad(least_chance) for page in by_round[number]):
-            break
-        bad += 1
-    if bad:
-        return FIRST_PAGES if round_ - last >= 2**bad else 0
-    return 2 * max(len(by_round[last]), FIRST_PAGES)
-
-
-def _pages(known: OpenItems, options: RoundOptions) -> tuple[tuple[int, ...], ...]:
-    chance = known.corrected()
-    by_class: dict[int, list[int]] = {}
-    for place in sorted(np.flatnonzero(chance >= options.least_chance).tolist(), key=lambda n: (-chance[n], n)):
-        by_class.setdefault(int(known.best[place]), []).append(place)
-    size = options.page_size
-    cut = [tuple(some[at : at + size]) for some in by_class.values() for at in range(0, len(some), size)]
-    cut.sort(key=lambda page: (-len(page), -chance[list(page)].mean()))
-    return tuple(cut[: pages_allowed(known.pages, options.least_chance, known.round)])
+    left = np.clip(1 - chances.sum(axis=1, keepdims=True), 0, 1)
+    return np.asarray(entr(np.hstack([chances, left])).sum(axis=1))
 
 
 def by_lot(item_ids: Sequence[str], seed: int) -> list[str]:

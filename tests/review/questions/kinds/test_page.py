@@ -16,8 +16,9 @@ from blocks.storage.links import is_signed
 from tasks.review.decide.aggregate import weigh_answers
 from tasks.review.decide.until import close_rest
 from tasks.review.drafts.box_checks import confirm_box_queue
-from tasks.review.drafts.crop_pages import WordOnBox, draft_confirm_pages, page_words, send_back_removed
+from tasks.review.drafts.crop_pages import draft_confirm_pages, send_back_removed
 from tasks.review.drafts.items_and_kinds import draft_missed, write_once
+from tasks.review.drafts.page_words import WordOnBox, page_words
 from tasks.review.questions.kinds.page import PAGE_KEYS, PageCrop, PageOptions, page_data, read_page
 from tasks.review.questions.queue import Queue, confirm_page_queue
 from tasks.review.questions.staffing import AnnotatorPool, GoldRule, OverlapRule
