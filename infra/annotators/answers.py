@@ -70,7 +70,7 @@ def _choose(person: Person, question: OpenQuestion, pictures: Pictures, watch: S
 
 def _take_wrong_out(person: Person, question: OpenQuestion, pictures: Pictures, watch: Stopwatch) -> GivenAnswer:
     class_name, rng = class_in(question.headline), person.chance(question.key)
-    removed = wrong_crops(question.page, class_name, pictures, person.mistakes, rng, watch)
+    removed = wrong_crops(question.page, class_name, pictures, person.mistakes, rng, watch, person.habits.invented)
     return page_result(removed), {"kept": len(question.page) - len(removed), "deleted": len(removed)}
 
 

@@ -21,9 +21,6 @@ from infra.annotators.truth import TruePicture
 from tasks.kinds.geometry import iou_of_all
 from tasks.review.questions.kinds.page import PAGE, WRONG
 
-INVENTED = 0.1
-"""Ours, unpublished: of the mistakes on right crops, the share in which one is removed; the others are harmless."""
-
 
 @dataclass(frozen=True, slots=True)
 class SeenCrop:
@@ -53,6 +50,7 @@ def wrong_crops(
     slips: Slips,
     rng: np.random.Generator,
     watch: Stopwatch,
+    invented: float = 0.1,
 ) -> list[str]:
     """Return the ids of the crops that a person removes from a page; the seconds are charged to `watch`.
 
@@ -63,12 +61,13 @@ def wrong_crops(
         slips: Draws, for a number of crops, the mistakes of this person.
         rng: The person's chance.
         watch: Verifying one crop takes the published time of verifying one box, a removal takes a click more.
+        invented: Of the mistakes on right crops, the share in which one is removed.
     """
     watch.verify(len(crops))
     removed = []
     for crop, slip in zip(crops, slips(rng, len(crops)), strict=True):
         is_wrong = not _is_right(crop, class_name, pictures[crop.item_id])
-        invents = rng.random() < INVENTED
+        invents = rng.random() < invented
         if (is_wrong and slip is None) or (not is_wrong and slip is not None and invents):
             removed.append(crop.id)
     watch.click(len(removed))

@@ -38,11 +38,20 @@ class People(Frozen):
         description="How boxes are drawn: classic, as the estimate of manual work; or extreme-clicking, in queues "
         "that are drawn so",
     )
+    invented: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        description="Of the mistakes on right crops of a page, the share in which one is removed; the others are "
+        "harmless. Ours, unpublished",
+    )
+    only_in: str | None = Field(default=None, description="The one queue in which mistakes are made; empty: in all")
     seed: int = Field(default=0, ge=0, description="The same seed makes the same mistakes")
 
     def named(self, queue: str) -> tuple["Person", ...]:
         """Return the people of a queue: other accounts for other queues, since other people have other skills."""
-        return tuple(Person(name, _mail(name, queue), self) for name in FIRST_NAMES[: self.count])
+        habits = self if self.only_in in (None, queue) else self.model_copy(update={"skill": 1.0})
+        return tuple(Person(name, _mail(name, queue), habits) for name in FIRST_NAMES[: self.count])
 
     def referees_of(self, queue: str) -> tuple["Person", ...]:
         """Return the referees of a queue: again other accounts, who have answered none of its questions before."""

@@ -17,7 +17,7 @@ from flows.options import LineOptions
 from infra.annotators.people import People
 from infra.annotators.simulate import Simulation
 from infra.annotators.truth import read_world
-from tasks.monitor.active_learning.label_rounds import read_said
+from tasks.monitor.active_learning.said_in_rounds import read_said
 from tasks.review.questions.queue import CHOOSE_CLASS, CONFIRM_PAGE
 from tasks.suggest.paging.plan import RoundOptions
 from tests.flows.surroundings import at_work, save_plugs
@@ -33,7 +33,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-PICTURES = 60
+PICTURES = 80
 
 
 @pytest.mark.timeout(900)
@@ -48,7 +48,7 @@ def test_rounds_go_on_until_all_is_labelled_and_most_of_it_on_pages(
         classes=tuple(COLOURS),
         label_kind="classes",
         detector="suggest",
-        rounds=RoundOptions(first=18, singles=6, page_size=12, least_chance=0.9),
+        rounds=RoundOptions(first=12, singles=6, page_size=12, max_error_rate=0.15, confidence=0.8, most_drawn=0.5),
         retrain_after=100_000,
     )
     assert intake(str(truth), name, plugs=name).taken == PICTURES

@@ -7,22 +7,26 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from blocks.database.engine import reading
-from blocks.database.tables import Batch, BatchItem, Label, Question, Route
+from blocks.database.tables import Audit, Batch, BatchItem, Label, Question, Route
 from blocks.servers.experiments import Experiments
 from blocks.storage.stores import Store
 from flows.options import LineOptions
+from tasks.audit.risk_control.certified_pages import pages_summary, read_page_thresholds
 from tasks.detect.plan import plan_tiling
 from tasks.detect.proposals import propose
 from tasks.detect.proposers.suggested import taught_ref
 from tasks.detect.refs import DetectorRef
 from tasks.intake.batches import detector_of, items_of
 from tasks.intake.folders import take_in
-from tasks.monitor.active_learning.label_rounds import RoundRef, accept_of, open_round, read_said
+from tasks.intake.sequences import splits_of
+from tasks.monitor.active_learning.label_rounds import ON_PAGES, RoundRef, accept_of, is_pages, open_round
+from tasks.monitor.active_learning.said_in_rounds import read_said
 from tasks.review.drafts.items_and_kinds import write_once
 from tasks.review.drafts.line_queue import draft_questions
 from tasks.review.questions.queue import CONFIRM_PAGE
 from tasks.settle.labels import settle
 from tasks.suggest.paging.plan import RoundOptions
+from tasks.triage.audit import FRAME
 from tasks.triage.decide import decide
 from tests.settle.world import say
 from tests.train.conftest import empty_mlflow, experiments
@@ -30,7 +34,7 @@ from tests.train.test_teaching import COLOURS, colour_of, draw, names_of
 
 __all__ = ["empty_mlflow", "experiments"]
 
-PICTURES = 90
+PICTURES = 150
 
 
 class Rounds:
@@ -43,9 +47,10 @@ class Rounds:
             classes=tuple(COLOURS),
             label_kind="classes",
             detector="suggest",
-            rounds=RoundOptions(first=24, singles=6, page_size=8, least_chance=0.8),
+            rounds=RoundOptions(first=12, singles=8, page_size=8, max_error_rate=0.15, confidence=0.8, most_drawn=0.5),
         )
         self.takes_all_out = False
+        self.calls_otherwise = False
 
     def open(self) -> RoundRef:
         options = self.line.rounds
@@ -79,7 +84,9 @@ class Rounds:
                 ]
                 say(self.engine, question.id, words, seconds=4)
             else:
-                say(self.engine, question.id, [{"kind": names[question.item_id], "verdict": "kind"}], seconds=2)
+                name = next(iter(set(COLOURS) - {names[question.item_id]})) if self.calls_otherwise else None
+                said = {"kind": name or names[question.item_id], "verdict": "kind"}
+                say(self.engine, question.id, [said], seconds=2)
 
     def questions(self, batch_id: str, queue: str, round_: int | None = None) -> list[Question]:
         with reading(self.engine) as session:
@@ -102,8 +109,9 @@ def test_rounds_end_when_all_is_labelled_and_ask_each_item_once(rounds: Rounds) 
     while (round_ := rounds.open()).batch.size:
         ids.append(round_.batch.id)
         rounds.label(round_)
-        assert len(ids) < 20
-    assert ids == [f"hues-round-{number + 1}" for number in range(len(ids))]
+        assert len(ids) < 30
+    singly = [id_ for id_ in ids if not is_pages(id_)]
+    assert singly == [f"hues-round-{number + 1}" for number in range(len(singly))]
     with reading(rounds.engine) as session:
         labels = session.exec(select(Label)).all()
         places = session.exec(select(BatchItem)).all()
@@ -112,33 +120,88 @@ def test_rounds_end_when_all_is_labelled_and_ask_each_item_once(rounds: Rounds) 
     assert {label.origin for label in labels} == {"person"}, "nothing settles that nobody has looked at"
     assert len(places) == PICTURES
     pages = [page for id_ in ids for page in rounds.questions(id_, CONFIRM_PAGE)]
-    assert sum(len(page.payload["crops"]) for page in pages) > PICTURES / 3
+    on_pages = [crop["item_id"] for page in pages for crop in page.payload["crops"]]
+    assert len(on_pages) > PICTURES / 3
+    split = splits_of(rounds.engine, "hues")
+    assert not [item_id for item_id in on_pages if split.get(item_id) == "test"], "the holdout is labelled blind"
     said, blind = read_said(rounds.engine, "hues")
     assert len(said) == len(pages) and sum(one.wrong for one in said) == 0
-    assert sum(one.size for one in blind) > 0, "a random sample of what is sure is asked singly, without suggestions"
+    kept = read_page_thresholds(rounds.engine, "hues")
+    assert [row.standing for row in kept] == ["certified"] * len(kept)
+    assert [(row.draws, row.wrong) for row in kept] == [(one.size, one.wrong) for one in blind]
+    told = pages_summary("hues", kept)
+    assert "at most 15.0% of all items on pages with 80% confidence" in told and kept[0].batch_id in told
+
+
+def up_to_pages(rounds: Rounds) -> RoundRef:
+    """Label round by round until one has opened pages; return it, not labelled."""
+    while True:
+        round_ = rounds.open()
+        with reading(rounds.engine) as session:
+            if session.get(Batch, f"{round_.batch.id}{ON_PAGES}"):
+                return round_
+        rounds.label(round_)
+
+
+def test_what_certifies_pages_is_asked_first_and_blind(rounds: Rounds) -> None:
+    asked = up_to_pages(rounds)
+    rounds.label(asked)
+    with reading(rounds.engine) as session:
+        drawn = session.exec(
+            select(BatchItem)
+            .join(Audit, (Audit.item_id == BatchItem.item_id) & (Audit.batch_id == BatchItem.batch_id))
+            .where(Audit.batch_id == asked.batch.id, Audit.why == FRAME)
+        ).all()
+        waiting = session.exec(select(BatchItem).where(BatchItem.batch_id == f"{asked.batch.id}{ON_PAGES}")).all()
+    assert {place.route for place in drawn} == {Route.AUDIT.value}, "nobody sees what is suggested for them"
+    assert len(drawn) and len(waiting) and {place.route for place in waiting} == {None}
+    shown = rounds.open()
+    assert shown.batch.id == f"{asked.batch.id}{ON_PAGES}" and shown.batch.size == len(waiting)
+    assert rounds.open() == shown, "a run that wakes up finds it decided"
+    rounds.label(shown)
+    pages = rounds.questions(shown.batch.id, CONFIRM_PAGE)
+    assert sum(len(page.payload["crops"]) for page in pages) >= len(waiting) - 1
+
+
+def test_where_nothing_is_certified_no_page_is_shown_and_singles_go_on(rounds: Rounds) -> None:
+    asked = up_to_pages(rounds)
+    rounds.calls_otherwise = True
+    rounds.label(asked)
+    rounds.calls_otherwise = False
+    following = rounds.open()
+    assert not is_pages(following.batch.id)
+    with reading(rounds.engine) as session:
+        assert session.get(Batch, f"{asked.batch.id}{ON_PAGES}") is None, "its items are free again"
+    (kept,) = read_page_thresholds(rounds.engine, "hues")
+    assert kept.standing == "not_enough_evidence" and kept.accept_from is None and kept.wrong == kept.draws
+    told = pages_summary("hues", [kept])
+    assert "No page was shown" in told and "so no page is shown" in told
+    assert pages_summary("hues", []).endswith("so no page is shown: people are asked one by one.")
 
 
 def test_a_bad_page_ends_the_others_of_its_round_and_their_items_are_asked_singly(rounds: Rounds) -> None:
-    while not (round_ := rounds.open()).batch.id.endswith("-3"):
-        rounds.label(round_)
+    rounds.label(up_to_pages(rounds))
+    round_ = rounds.open()
     rounds.takes_all_out = True
     rounds.label(round_)
-    assert not rounds.questions(round_.batch.id, CONFIRM_PAGE, 1)
+    assert rounds.questions(round_.batch.id, CONFIRM_PAGE, 0) and not rounds.questions(round_.batch.id, CONFIRM_PAGE, 1)
     with reading(rounds.engine) as session:
         places = session.exec(select(BatchItem).where(BatchItem.batch_id == round_.batch.id)).all()
         labels = {label.item_id: label.class_name for label in session.exec(select(Label))}
     assert {place.route for place in places} <= {Route.ASK.value, Route.AUDIT.value}
     assert all(labels[place.item_id] == names_of(rounds.engine)[place.item_id] for place in places)
-    asked_before = accept_of(rounds.engine, round_.batch.id)
     rounds.takes_all_out = False
-    assert rounds.open().accept > asked_before, "what pages showed is believed"
+    said, _ = read_said(rounds.engine, "hues")
+    assert sum(page.wrong for page in said) > 10
+    with reading(rounds.engine) as session:
+        assert session.get(Batch, f"{rounds.open().batch.id}{ON_PAGES}") is None, "what pages showed is believed"
 
 
 def test_a_round_keeps_what_it_was_opened_with(rounds: Rounds) -> None:
-    rounds.label(rounds.open())
-    opened = rounds.open()
+    opened = up_to_pages(rounds)
+    pages = f"{opened.batch.id}{ON_PAGES}"
     with reading(rounds.engine) as session:
-        assert session.get_one(Batch, opened.batch.id).flow_run_id == "run"
-    assert accept_of(rounds.engine, opened.batch.id) == opened.accept < 1
-    assert detector_of(rounds.engine, opened.batch.id)
+        assert session.get_one(Batch, opened.batch.id).flow_run_id == session.get_one(Batch, pages).flow_run_id == "run"
+    assert opened.accept == 1 and 0 < accept_of(rounds.engine, pages) < 1
+    assert detector_of(rounds.engine, opened.batch.id) == detector_of(rounds.engine, pages)
     assert colour_of(items_of(rounds.engine, opened.batch.id)[0]) in COLOURS
