@@ -83,7 +83,7 @@ def page_result(removed: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _crop_of(id_: str, html: str) -> SeenCrop:
-    if card := re.match(r'<span class="card" data-item="([^"]+)"', html):
+    if card := re.match(r'<span class="card" dir="auto" data-item="([^"]+)"', html):
         return SeenCrop(id_, unescape(card[1]))
     link = urlsplit(unescape(re.findall(r'src="([^"]+)"', html)[0]))
     item_id, query = link.path.rpartition("/")[2], parse_qs(link.query)

@@ -43,7 +43,8 @@ class LabelRequest:
         texts: Where in a file the texts are, or that a folder holds texts; None: it holds pictures.
         frames: Which frames of videos are taken in, as `VideoOptions` has it.
         begin_with: Weights that a training begins with where there is no model, as `TrainOptions.base`.
-        in_rounds: Whether it shall be in rounds also where there is a detector.
+        in_rounds: Whether a model shall be trained in rounds also where there is a detector.
+        on_pages: Whether labels that suggest are asked in rounds, of which what is certified comes onto pages.
         file: All options of the line as its file has them, which hold where the others say nothing; empty: no file.
     """
 
@@ -62,6 +63,7 @@ class LabelRequest:
     texts: TextOptions | None = None
     begin_with: str = ""
     in_rounds: bool = False
+    on_pages: bool = False
     rounds: RoundsRequest = field(default_factory=RoundsRequest)
     file: dict[str, Any] = field(default_factory=dict)
 
@@ -77,6 +79,7 @@ class LabelRequest:
             "tiling": {"tile_px": self.tile_px},
             "triage": {"accept": self.accept},
         }
+        typed["rounds"] = (self.file.get("rounds") or {}) if self.on_pages else None
         if self.begin_with:
             typed["retrain"] = {"base": self.begin_with}
         return merged(self.file, typed)

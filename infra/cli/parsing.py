@@ -209,6 +209,8 @@ def parse_detector(text: str) -> str:
     """
     if text.startswith("import:") and text.isprintable():
         return text
+    if text == "suggest":
+        return text  # the line chooses the learner: in rounds another one
     if asked := _suggestions(text):
         return str(replace(asked, weights=parse_detector(asked.weights)) if asked.weights else asked)
     path = Path(text)

@@ -14,6 +14,18 @@ if TYPE_CHECKING:
     from tasks.train.meant import MeantDetector
 
 
+def on_pages(detector: str, wanted: bool | None) -> bool:
+    """Say whether a line whose own labels suggest is asked in rounds with pages: where nobody said, it is.
+
+    Args:
+        detector: Who proposes.
+        wanted: What was typed or stands in the file of the line; None: nothing was said.
+    """
+    from tasks.suggest.asked_for import SUGGEST
+
+    return wanted if wanted is not None else detector.partition(":")[0] == SUGGEST
+
+
 def check_can_learn(engine: "Engine", collection: str, look: "FolderLook | TextsLook | None") -> None:
     """Refuse rounds in which nothing could be tested, before any picture is taken in.
 

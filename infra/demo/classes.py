@@ -61,6 +61,9 @@ if TYPE_CHECKING:
 COLLECTION = "demo-classes"
 PICTURES, FIRST, SEED = 300, 120, 0
 IN_ROUNDS = 240
+FEW_IN_ROUNDS = RoundOptions(page_size=24, singles=24, max_error_rate=0.1, confidence=0.9)
+"""Of so few items a sample that certifies 3 % would be most of them: 10 % takes some thirty answers."""
+
 """Pictures of the last part, which is labelled in rounds."""
 
 RUN_LIMIT_S = 1200.0
@@ -192,7 +195,7 @@ def drawn_vehicles(home: Path) -> ClassesDemo:
     parts = (
         Part(home / "first", FIRST, "champion", "no model"),
         Part(home / "rest", PICTURES - FIRST, "champion", "the champion's proposals"),
-        Part(home / "more", IN_ROUNDS, "suggest", "pages in rounds", RoundOptions(page_size=24, singles=24)),
+        Part(home / "more", IN_ROUNDS, "suggest", "pages in rounds", FEW_IN_ROUNDS),
     )
     world = KnownWorld({id_: known for some in drawn.values() for id_, known in some.items()}, CLASSES)
     return ClassesDemo(line, parts, world, "pictures", "drawn vehicles")

@@ -42,6 +42,7 @@ from infra.cli.progress.line_progress import (
     describe_settled,
     read_progress,
 )
+from infra.cli.rounds import on_pages
 
 runner = CliRunner()
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -211,6 +212,49 @@ def test_a_request_becomes_options_that_the_line_takes() -> None:
     assert LineOptions.model_validate(wholes.line()).label_kind == "classes"
 
 
+@pytest.mark.parametrize(
+    ("detector", "wanted", "asked"),
+    [
+        ("suggest", None, True),
+        ("suggest:arow", None, True),
+        ("suggest", False, False),
+        ("champion", None, False),
+        ("suggested.pt", None, False),
+        ("champion", True, True),
+    ],
+)
+def test_lines_whose_labels_suggest_are_asked_in_rounds_unless_somebody_says_no(
+    detector: str, wanted: bool | None, asked: bool
+) -> None:
+    assert on_pages(detector, wanted) is asked
+
+
+def test_rounds_become_options_of_the_line_and_those_of_its_file_are_kept() -> None:
+    from flows.options import LineOptions
+
+    request = LabelRequest(
+        folder=None,
+        collection="lots",
+        classes=("car", "truck"),
+        detector="suggest",
+        kinds={},
+        accept=0.6,
+        tile_px=320,
+        sequence_pattern=None,
+        batch_size=10,
+        label_kind="classes",
+        on_pages=True,
+    )
+    rounds = LineOptions.model_validate(request.line()).rounds
+    assert rounds is not None and rounds.max_error_rate == 0.03
+    stricter = replace(request, file={"rounds": {"max_error_rate": 0.01}})
+    rounds = LineOptions.model_validate(stricter.line()).rounds
+    assert rounds is not None and rounds.max_error_rate == 0.01
+    assert LineOptions.model_validate(replace(stricter, on_pages=False).line()).rounds is None
+    with pytest.raises(ValueError, match="expected `suggest` as the detector"):
+        LineOptions.model_validate(replace(request, detector="champion").line())
+
+
 # Progress
 
 
@@ -345,7 +389,7 @@ def test_options_that_an_editor_saved_with_a_byte_order_mark_are_read(tmp_path: 
 def test_suggestions_are_asked_for_by_learner_and_by_weights_that_are_there(tmp_path: Path) -> None:
     weights = tmp_path / "net.pt"
     weights.write_bytes(b"any")
-    assert parse_detector("suggest") == "suggest:ridge-lda"
+    assert parse_detector("suggest") == "suggest", "where no learner is named the line chooses, in rounds another one"
     assert parse_detector("suggest:arow") == "suggest:arow"
     assert parse_detector(f"suggest:{weights}") == f"suggest:ridge-lda:{weights.resolve()}"
     with pytest.raises(typer.BadParameter, match=r"gone\.pt is no file"):

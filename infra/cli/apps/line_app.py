@@ -23,6 +23,11 @@ TILE = typer.Option(min=64, max=4096, help="Side of a tile in pixels, as the det
 SEQUENCES = typer.Option(help="Regular expression whose groups name a file's sequence: (flight[0-9]+)/.")
 FRAMES = typer.Option(help="Of videos: frames a second, such as 2 or 0.5; or all; or scenes, one of each.")
 BATCH_SIZE = typer.Option(min=1, max=100_000, help="Images in one run, at most.")
+ROUNDS = typer.Option(
+    "--rounds/--no-rounds",
+    help="With --detector suggest: ask in rounds, one by one what is least sure, on pages what a random sample has "
+    "certified; as it is where nothing is said. Without: batch by batch.",
+)
 LINE = typer.Option(
     exists=True,
     dir_okay=False,
@@ -58,6 +63,7 @@ def label(
     encoding: Annotated[str | None, ENCODING] = None,
     frames: Annotated[str, FRAMES] = "1",
     batch_size: Annotated[int, BATCH_SIZE] = 1000,
+    rounds: Annotated[bool | None, ROUNDS] = None,
     wait: Annotated[bool, typer.Option(help="Stay and show the progress until all is settled.")] = True,
     as_json: AsJson = False,
 ) -> None:
@@ -67,6 +73,7 @@ def label(
     """
     from infra.cli import parsing
     from infra.cli.label_request import LabelRequest
+    from infra.cli.rounds import on_pages
     from infra.cli.text_place import parse_texts
     from infra.cli.typed.line_file import OptionsGiven, read_line_file
 
@@ -79,12 +86,14 @@ def label(
     chosen = OptionsGiven(context, file)
     known = chosen.of("classes", parsing.parse_classes(classes) if classes else (), lambda one: one.classes)
     kind = chosen.of("label_kind", label_kind, lambda one: one.label_kind)
+    proposer = parsing.parse_detector(chosen.of("detector", detector, lambda one: one.detector))
     request = LabelRequest(
         folder=place,
         texts=parse_texts(place, kind, text_column, id_column, encoding),
         collection=chosen.of("name", parsing.parse_collection(name, place), lambda one: one.collection),
         classes=known,
-        detector=parsing.parse_detector(chosen.of("detector", detector, lambda one: one.detector)),
+        detector=proposer,
+        on_pages=on_pages(proposer, chosen.of("rounds", rounds, lambda one: one.rounds is not None)),
         label_kind=kind,
         kinds=chosen.of("kinds", parsing.parse_kinds(kinds or [], known), lambda one: one.kinds),
         accept=chosen.of("accept", accept, lambda one: one.triage.accept),

@@ -49,7 +49,8 @@ STYLE = """
 .crop { position: relative; display: inline-block; }
 .crop img { display: block; }
 .crop i { position: absolute; box-sizing: border-box; border: 2px solid #17becf; pointer-events: none; }
-.card { display: inline-block; width: 240px; height: 118px; overflow: hidden; white-space: pre-line; font-size: 13px; }
+.card { display: inline-block; width: 240px; height: 118px; overflow: hidden; font-size: 13px; }
+.card { white-space: pre-line; overflow-wrap: anywhere; }
 """
 
 
@@ -182,7 +183,8 @@ def _removed_in(entry: object) -> list[Any]:
 def _picture(server: AnnotationServer, crop: PageCrop) -> str:
     """Return a crop with its box's frame, or all of a picture, as HTML, as large as a tile allows; a text as a card."""
     if crop.crop is None:
-        return f'<span class="card" data-item="{escape(crop.item_id, quote=True)}">{escape(crop.text or "")}</span>'
+        item = escape(crop.item_id, quote=True)
+        return f'<span class="card" dir="auto" data-item="{item}">{escape(crop.text or "")}</span>'
     x_min, y_min, x_max, y_max = crop.crop
     wide, high = x_max - x_min, y_max - y_min
     scale = min(TILE_PX[0] / wide, TILE_PX[1] / high)
