@@ -61,10 +61,10 @@ if TYPE_CHECKING:
 COLLECTION = "demo-classes"
 PICTURES, FIRST, SEED = 300, 120, 0
 IN_ROUNDS = 240
+"""Pictures of the last part, which is labelled in rounds."""
+
 FEW_IN_ROUNDS = RoundOptions(page_size=24, singles=24, max_error_rate=0.1, confidence=0.9)
 """Of so few items a sample that certifies 3 % would be most of them: 10 % takes some thirty answers."""
-
-"""Pictures of the last part, which is labelled in rounds."""
 
 RUN_LIMIT_S = 1200.0
 
