@@ -193,8 +193,7 @@ def test_a_bad_page_ends_the_others_of_its_round_and_their_items_are_asked_singl
     rounds.takes_all_out = False
     said, _ = read_said(rounds.engine, "hues")
     assert sum(page.wrong for page in said) > 10
-    with reading(rounds.engine) as session:
-        assert session.get(Batch, f"{rounds.open().batch.id}{ON_PAGES}") is None, "what pages showed is believed"
+    assert not is_pages(rounds.open().batch.id), "whatever comes next is certified anew"
 
 
 def test_a_round_keeps_what_it_was_opened_with(rounds: Rounds) -> None:
