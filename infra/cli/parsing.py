@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 TILE_STEP = 32
 """Networks halve a picture five times."""
 
+FILE_SUFFIXES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".txt"})
+"""What reads like a file of texts, and no collection."""
+
 MOST_IN_CURRENCY = 12
 """Characters."""
 
@@ -171,16 +174,16 @@ def parse_frames(frames: str) -> str:
 
 
 def parse_place(text: str) -> Path | None:
-    """Return the full path of a folder of pictures; None where none is there, so that a collection is meant.
+    """Return the full path of a folder, or of a file of texts; None where none is there: a collection is meant.
 
     Raises:
         typer.BadParameter: It is a folder without pictures of ours, or reads like a path that is not there.
     """
     path = Path(text)
-    if path.is_dir():
+    if path.is_dir() or (path.is_file() and (path.suffix or "/" in text)):
         return parse_folder(path)
-    if "/" in text or not text.strip():
-        raise typer.BadParameter(f"{shorten(text)!r} is no folder", param_hint="FOLDER|COLLECTION")
+    if "/" in text or not text.strip() or path.suffix.lower() in FILE_SUFFIXES:
+        raise typer.BadParameter(f"there is no folder or file {shorten(text)!r}", param_hint="FOLDER|COLLECTION")
     return None
 
 

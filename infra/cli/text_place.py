@@ -10,13 +10,14 @@ if TYPE_CHECKING:
 
 COLUMN = typer.Option(help="Column, or field, with the texts of a CSV file, or of JSON lines; found where it can be.")
 ID_COLUMN = typer.Option(help="Column, or field, with an id of each text.")
+CLASS_COLUMN = typer.Option(help="Column, or field, with the class of each text; found where it can be.")
 ENCODING = typer.Option(help="How the letters of texts are written, such as cp1252; UTF-8 where it is not given.")
 
 
 def parse_texts(
-    place: Path, label_kind: str, column: str | None, id_column: str | None, encoding: str | None
+    place: Path | None, label_kind: str, column: str | None, id_column: str | None, encoding: str | None
 ) -> "TextOptions | None":
-    """Return where in a place the texts are; None: it holds pictures.
+    """Return where in a place the texts are; None: it holds pictures, or there is none to take in.
 
     A file holds texts. A folder does where something is said of its texts, or where it has text files and nothing that
     may be a picture, and labels need no place in one.
@@ -25,16 +26,29 @@ def parse_texts(
         typer.BadParameter: There is no such encoding.
     """
     given = any((column, id_column, encoding))
+    if place is None:
+        return None
     from tasks.intake.video.containers import is_video_name
 
     is_file = place.is_file() and not is_video_name(place)
     if not (is_file or given or (_may_be_of_texts(label_kind) and _has_texts_alone(place))):
         return None
+    return parse_text_options(column, id_column, None, encoding)
+
+
+def parse_text_options(
+    column: str | None, id_column: str | None, class_column: str | None, encoding: str | None
+) -> "TextOptions":
+    """Return where in a table the texts are.
+
+    Raises:
+        typer.BadParameter: There is no such encoding.
+    """
     from infra.cli.parsing import said_of
     from tasks.intake.texts.rows import TextOptions
 
     with said_of("--encoding"):
-        return TextOptions(column=column, id_column=id_column, encoding=encoding)
+        return TextOptions(column=column, id_column=id_column, class_column=class_column, encoding=encoding)
 
 
 def _may_be_of_texts(kind: str) -> bool:

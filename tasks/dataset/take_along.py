@@ -46,6 +46,7 @@ def take_along(
             (`annotations.xml`), Label Studio (`tasks.json`), CSV (`labels.csv`), JSON lines (`labels.jsonl`) or
             FiftyOne (`samples.json`), each with `images/<split>/`; VOC (`Annotations/`, `JPEGImages/` and
             `ImageSets/Main/`); for classes of whole pictures folders (`<split>/<class>/`), too.
+            Classes of texts go into CSV, JSON lines, Label Studio and folders of text files.
             For spans of texts CoNLL (`<split>.conll`) or JSON lines as spaCy's tools have them (`<split>.jsonl`).
         images: Copy the pictures, link to those in the store (a folder), or leave them out.
         say: Called with each thing that will be replaced or mended, or that the format cannot hold, before anything is
@@ -63,7 +64,7 @@ def take_along(
         say(replaced)
     with tempfile.TemporaryDirectory(prefix="labelline-export-") as drawn:
         ref, manifest = draw_manifest(engine, collection, Path(drawn))
-        form = format_that_holds(fmt, manifest.kind)
+        form = format_that_holds(fmt, manifest.kind, texts=manifest.medium == "texts")
         result = TakenAlong(folder, ref, left_out=count_left_out(engine, collection))
         for line in said_before(manifest, fmt, form.rooms, {room: able_to_hold(room) for room in ROOMS}):
             say(line)

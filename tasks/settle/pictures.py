@@ -12,13 +12,14 @@ from sqlmodel import col, select
 from blocks.database.engine import reading
 from blocks.database.tables import Batch, BatchItem, Item, Label, Outcome, Proposal, Route, Verdict
 from blocks.errors import ImageTooLarge, ObjectMissing, UnreadableImage, UnreadableText
-from blocks.shapes import Bounds
+from blocks.shapes import Bounds, shape_type
 from blocks.storage.stores import Store
 from tasks.detect.refs import Scope
 from tasks.intake.images import read_item
 from tasks.intake.texts.text_items import is_text, read_text
 from tasks.kinds.boxes.kind import draw_edges
 from tasks.kinds.geometry import bounds_of
+from tasks.kinds.spans.extents import extent_of
 from tasks.settle.in_force import labels_in_force
 from tasks.settle.lettering import add_legend, write_tags
 from tasks.settle.truth import IMPORT, MACHINE, PERSON
@@ -53,6 +54,7 @@ ROUTE_WORDS = {
 CHARACTERS_SHOWN = 500
 """Of a text."""
 
+TEXTS_LEGEND = "The beginning of each, and what is settled about it."
 LEGEND = "Each picture twice: what the detector proposed, and what is settled. What colours mean stands under each."
 
 
@@ -74,11 +76,14 @@ def pictures_markdown(engine: Engine, store: Store, scope: Scope, count: int = 3
 
     An item whose picture cannot be read is named with the reason instead: pictures are an ornament.
     """
-    parts = [f"## Some images of batch {escape_cell(scope.batch_id)}", LEGEND]
-    for item, route in items_to_show(engine, scope.batch_id, count):
+    shown = items_to_show(engine, scope.batch_id, count)
+    of_texts = any(is_text(item) for item, _ in shown)
+    medium, legend = ("texts", TEXTS_LEGEND) if of_texts else ("images", LEGEND)
+    parts = [f"## Some {medium} of batch {escape_cell(scope.batch_id)}", legend]
+    for item, route in shown:
         parts.append(f"### {escape_cell(item.name)} ({ROUTE_WORDS[route]})")
         if is_text(item):
-            parts.append(_text_with_labels(engine, store, item))
+            parts.append(quoted_text(store, item, named_places(labels_in_force(engine, [item.id])[item.id])))
             continue
         try:
             image = read_item(store, item.key)
@@ -94,15 +99,27 @@ def pictures_markdown(engine: Engine, store: Store, scope: Scope, count: int = 3
     return "\n\n".join(parts if len(parts) > 2 else [*parts, "No item of this batch was triaged."])
 
 
-def _text_with_labels(engine: Engine, store: Store, item: Item) -> str:
-    """Return the beginning of a text, as code: nothing in it is Markdown or HTML; and what is settled about it."""
+def quoted_text(store: Store, item: Item, labels: Sequence[tuple[str, tuple[int, int] | None]]) -> str:
+    """Return the beginning of a text, as code: nothing in it is Markdown or HTML; and what is said about it.
+
+    Args:
+        store: Where the text is.
+        item: Which.
+        labels: Class of each label, and where it is, in code points; None: of the whole text.
+    """
     try:
-        text = read_text(store, item.key)[:CHARACTERS_SHOWN]
+        whole = read_text(store, item.key)
     except (UnreadableText, ObjectMissing) as error:
         return f"No text: {escape_cell(str(error))}"
-    quoted = "\n".join(f"    {line}" for line in text.splitlines())
-    names = [label.class_name for label in labels_in_force(engine, [item.id])[item.id]]
+    quoted = "\n".join(f"    {line}" for line in whole[:CHARACTERS_SHOWN].splitlines())
+    names = [name if place is None else f"{name} ({whole[slice(*place)][:40]!r})" for name, place in labels]
     return f"{quoted}\n\n**Labels**: {escape_cell(', '.join(names) or 'none')}"
+
+
+def named_places(rows: Sequence[Label] | Sequence[Proposal]) -> list[tuple[str, tuple[int, int] | None]]:
+    """Return class and place of labels of a text, from its beginning."""
+    placed = [(row.class_name, extent_of(row) if shape_type(row) == "span" else None) for row in rows]
+    return sorted(placed, key=lambda one: (one[1] or (0, 0), one[0]))
 
 
 def items_to_show(engine: Engine, batch_id: str, count: int) -> list[tuple[Item, str]]:

@@ -7,6 +7,7 @@ import typer
 
 from blocks.home import labelline_home
 from infra.cli.json_answer import AsJson, answer
+from infra.cli.text_place import CLASS_COLUMN, COLUMN, ENCODING, ID_COLUMN
 from infra.cli.typed.choices import ExportFormatName, ImagesName, PurposeName
 
 labels_app = typer.Typer()
@@ -33,7 +34,7 @@ def show(
 
 @labels_app.command("import")
 def import_labels(
-    path: Annotated[Path, typer.Argument(exists=True, help="A folder of labels, with or without pictures, or a file.")],
+    path: Annotated[Path, typer.Argument(exists=True, help="A folder of labels, or a file; pictures may lie beside.")],
     collection: Annotated[str, typer.Argument(help="Whose labels they become: an old collection, or a new one.")],
     *,
     purpose: Annotated[
@@ -51,10 +52,15 @@ def import_labels(
     sequences: Annotated[
         str | None, typer.Option(help="Regular expression whose groups name a file's sequence: (flight[0-9]+)/.")
     ] = None,
+    text_column: Annotated[str | None, COLUMN] = None,
+    class_column: Annotated[str | None, CLASS_COLUMN] = None,
+    id_column: Annotated[str | None, ID_COLUMN] = None,
+    encoding: Annotated[str | None, ENCODING] = None,
     as_json: AsJson = False,
 ) -> None:
     """Bring labels in that there are already: as truth, or as proposals that people are asked about."""
     from infra.cli import parsing
+    from infra.cli.text_place import parse_text_options
     from infra.cli.typed.renames import parse_renames
 
     asked = {
@@ -66,6 +72,7 @@ def import_labels(
         "rename": parse_renames(rename or [], rename_file),
         "name": name,
         "sequence_pattern": parsing.parse_pattern(sequences),
+        "texts": parse_text_options(text_column, id_column, class_column, encoding),
     }
     from infra.cli.commands.import_command import import_from
 

@@ -12,11 +12,14 @@ from infra.cli.typed.choices import ExportFormatName
 
 line_app = typer.Typer()
 
+PLACE = typer.Argument(
+    metavar="FOLDER|COLLECTION", help="Images, videos, texts, or a file of them; or what was taken in before."
+)
 DETECTOR = typer.Option(help="Weights (.pt, .onnx), a version, the champion, nobody, or suggest.")
 BEGIN_WITH = typer.Option(
     help="Without a detector: weights that the first training begins with, a .pt file or a name such as yolo11n.pt."
 )
-KIND = typer.Option(help="What a label is: boxes, or classes of whole images.")
+KIND = typer.Option(help="What a label is: boxes, classes of whole images or texts, or spans of texts.")
 NAME = typer.Option(help="Collection; the folder's name where it is not given.")
 ACCEPT = typer.Option(min=0, max=1, help="Boxes of this score or more need no person.")
 TILE = typer.Option(min=64, max=4096, help="Side of a tile in pixels, as the detector was trained; times 32.")
@@ -38,7 +41,7 @@ LINE = typer.Option(
 @line_app.command()
 def label(
     context: typer.Context,
-    folder: Annotated[Path, typer.Argument(exists=True, help="Images and videos, with all subfolders; or texts.")],
+    place: Annotated[str, PLACE],
     *,
     classes: Annotated[
         str | None, typer.Option(help='What people may name a box: car,truck or car,"truck, large".')
@@ -77,7 +80,7 @@ def label(
     from infra.cli.text_place import parse_texts
     from infra.cli.typed.line_file import OptionsGiven, read_line_file
 
-    place = parsing.parse_folder(folder)
+    folder = parsing.parse_place(place)
     if classes is None and line is None:
         raise typer.BadParameter(
             "name what people look for, or give --line with a file of options", param_hint="--classes"
@@ -88,9 +91,11 @@ def label(
     kind = chosen.of("label_kind", label_kind, lambda one: one.label_kind)
     proposer = parsing.parse_detector(chosen.of("detector", detector, lambda one: one.detector))
     request = LabelRequest(
-        folder=place,
-        texts=parse_texts(place, kind, text_column, id_column, encoding),
-        collection=chosen.of("name", parsing.parse_collection(name, place), lambda one: one.collection),
+        folder=folder,
+        texts=parse_texts(folder, kind, text_column, id_column, encoding),
+        collection=chosen.of("name", parsing.parse_collection(name, folder), lambda one: one.collection)
+        if folder
+        else place,
         classes=known,
         detector=proposer,
         on_pages=on_pages(proposer, chosen.of("rounds", rounds, lambda one: one.rounds is not None)),
@@ -112,7 +117,7 @@ def label(
 
 @line_app.command()
 def loop(
-    place: Annotated[str, typer.Argument(metavar="FOLDER|COLLECTION", help="Images, or what was taken in before.")],
+    place: Annotated[str, PLACE],
     *,
     classes: Annotated[str, typer.Option(help='What people may name a box: car,truck or car,"truck, large".')],
     detector: Annotated[str, DETECTOR] = "champion",
@@ -133,17 +138,22 @@ def loop(
     tile: Annotated[int, TILE] = 640,
     sequences: Annotated[str | None, SEQUENCES] = None,
     frames: Annotated[str, FRAMES] = "1",
+    text_column: Annotated[str | None, COLUMN] = None,
+    id_column: Annotated[str | None, ID_COLUMN] = None,
+    encoding: Annotated[str | None, ENCODING] = None,
     batch_size: Annotated[int, BATCH_SIZE] = 1000,
     wait: Annotated[bool, typer.Option(help="Stay and show the progress until the goal is met.")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Label in rounds: people label a few images, a model is trained on them and proposes, until it is good enough."""
+    """Label in rounds: people label a few items, a model is trained on them and proposes, until it is good enough."""
     from infra.cli import parsing
     from infra.cli.label_request import LabelRequest, RoundsRequest
+    from infra.cli.text_place import parse_texts
 
     folder = parsing.parse_place(place)
     request = LabelRequest(
         folder=folder,
+        texts=parse_texts(folder, label_kind, text_column, id_column, encoding),
         collection=parsing.parse_collection(name, folder) if folder else place,
         classes=parsing.parse_classes(classes),
         detector=parsing.parse_detector(detector),

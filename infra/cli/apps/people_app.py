@@ -121,6 +121,8 @@ def forecast(
     from infra.cli.typed.line_file import OptionsGiven, read_line_file
 
     folder = parsing.parse_place(place)
+    if folder is not None and not folder.is_dir():
+        raise typer.BadParameter(f"{place} is no folder of images", param_hint="FOLDER|COLLECTION")
     file = read_line_file(line) if line else None
     chosen = OptionsGiven(context, file)
     known = chosen.of("classes", parsing.parse_classes(classes) if classes else (), lambda one: one.classes)

@@ -49,7 +49,7 @@ def import_from(home: Path, asked: Mapping[str, object]) -> "ImportReport":
                 engine,
                 store,
                 options,
-                lambda count: line.update(f"reading {escape(options.path)} … {count:,} pictures"),
+                lambda count: line.update(f"reading {escape(options.path)} … {count:,} items"),
             )
         for told in plan.names:
             console.print(told)

@@ -101,7 +101,15 @@ async def read_inputs(request: Request, limits: ScoreLimits) -> ScoreInputs:
         raise RequestRefused(
             413, f"{len(found.items):,} items in one request: expected at most {limits.items}. Send them in parts"
         )
-    return ScoreInputs(found.takes, [_checked(item, limits) for item in found.items], found.are_addresses)
+    items = [_checked(item, limits) for item in found.items]
+    characters = 0 if found.are_addresses else sum(len(item) for item in items if isinstance(item, str))
+    if characters > limits.texts_chars:
+        raise RequestRefused(
+            413,
+            f"{characters:,} characters in the texts of one request: expected at most {limits.texts_chars:,}. Send "
+            "them in parts",
+        )
+    return ScoreInputs(found.takes, items, found.are_addresses)
 
 
 class Fetcher:

@@ -35,6 +35,11 @@ class _Caller:
     inputs: Sequence[Any]
     answer: "asyncio.Future[Scored]"
 
+    @property
+    def characters(self) -> int:
+        """Of its texts."""
+        return sum(len(one) for one in self.inputs if isinstance(one, str))
+
 
 class ScoreLine:
     """Requests that wait for the score room. For one event loop.
@@ -89,14 +94,15 @@ class ScoreLine:
         """Take the first request out of the line, and those behind it that are scored with it."""
         batch: list[_Caller] = []
         left: deque[_Caller] = deque()
-        items = 0
+        items = characters = 0
         for one in self._line:
             if one.answer.done():  # whoever asked has gone
                 continue
-            fits = not batch or (one.asked == batch[0].asked and items + len(one.inputs) <= self._limits.batch_items)
-            if fits:
+            more = items + len(one.inputs), characters + one.characters
+            has_room = more[0] <= self._limits.batch_items and more[1] <= self._limits.texts_chars
+            if not batch or (one.asked == batch[0].asked and has_room):
                 batch.append(one)
-                items += len(one.inputs)
+                items, characters = more
             else:
                 left.append(one)
         self._line = left

@@ -39,6 +39,16 @@ class FoundBox(Frozen):
     y_max: float
 
 
+class ScoredSpan(Frozen):
+    """A span that a tagger found."""
+
+    label: str
+    score: float = Field(description="0 to 1")
+    start: int = Field(description="Characters of the text, counted as Unicode code points, as Python does")
+    end: int = Field(description="The first one behind it")
+    text: str = Field(description="What stands there")
+
+
 class AnsweringModel(Frozen):
     """Who answered."""
 
@@ -56,6 +66,9 @@ class ScoreAnswer(Frozen):
     )
     boxes: list[list[FoundBox] | None] | None = Field(
         default=None, description="For detectors: for each picture its boxes, best first; none scores less than 0.25"
+    )
+    spans: list[list[ScoredSpan] | None] | None = Field(
+        default=None, description="For taggers: for each text its spans in order; none scores less than 0.25"
     )
     errors: list[str | None] = Field(description="For each item why it has no row (its row is null); else null")
     model: AnsweringModel
@@ -77,7 +90,7 @@ def route_facts(limits: ScoreLimits) -> dict[str, Any]:
         401: "The token is missing, or another one",
         404: "There is no such collection, or no champion",
         409: "Several collections have a champion, and none was named",
-        413: f"More than {limits.items} items, or {limits.body_bytes:,} bytes",
+        413: f"More than {limits.items} items, {limits.body_bytes:,} bytes, or {limits.texts_chars:,} characters",
         422: "The request is malformed, or none of its items can be scored",
         429: "Too much waits already: come again after `Retry-After` seconds",
         503: f"The champion cannot be opened, or had no answer within {limits.answer_s:g} s",
@@ -87,9 +100,9 @@ def route_facts(limits: ScoreLimits) -> dict[str, Any]:
         "description": (
             f"At most {limits.items} items and {limits.body_bytes:,} bytes in one request; a picture of at most "
             f"{limits.item_bytes:,} bytes and {limits.item_pixels:,} pixels, fetched within {limits.fetch_s:g} s; a "
-            f"text of at most {limits.text_chars:,} characters. An item that cannot be used has its reason in "
-            "`errors`, and the others their rows. Addresses of private networks are not fetched: send such files "
-            "themselves."
+            f"text of at most {limits.text_chars:,} characters, and all texts of a request of {limits.texts_chars:,}. "
+            "An item that cannot be used has its reason in `errors`, and the others their rows. Addresses of private "
+            "networks are not fetched: send such files themselves."
         ),
         "response_model": ScoreAnswer,
         "responses": {status: {"model": Refusal, "description": told} for status, told in refused.items()},

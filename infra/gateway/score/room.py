@@ -9,9 +9,10 @@ import asyncio
 import faulthandler
 import multiprocessing
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -26,7 +27,7 @@ from infra.gateway.score.limits import ScoreLimits
 from tasks.detect.scoring.protocol import NotScored, OpenScorer, Takes
 from tasks.detect.scoring.registry import scorer_of
 from tasks.kinds.protocol import LabelKind
-from tasks.train.champions import OpenChampions
+from tasks.train.champions import OpenChampion, OpenChampions
 from tasks.train.registry import RegisteredModel
 
 POLITENESS = 1
@@ -130,15 +131,30 @@ def _move_in(catalog: Catalog, store: ObjectStore, tracking: Tracking, limits: S
 
 
 def _score(asked: AskedOf, inputs: list[Any]) -> Scored:
-    faulthandler.dump_traceback_later(_furniture.limits.batch_s, exit=True)
+    limits = _furniture.limits
+    with _given_up_after(limits.open_s):
+        champion = open_champion(_champions(), asked)
+    with _given_up_after(limits.batch_s):
+        return _said_by(champion, inputs)
+
+
+@contextmanager
+def _given_up_after(seconds: float) -> Iterator[None]:
+    """End this process if what is within takes longer; what it was at goes to the gateway's log."""
+    faulthandler.dump_traceback_later(seconds, exit=True)
     try:
-        return ask_champion(_champions(), asked, inputs)
+        yield
     finally:
         faulthandler.cancel_dump_traceback_later()
 
 
 def ask_champion(champions: OpenChampions[OpenScorer], asked: AskedOf, inputs: Sequence[Any]) -> Scored:
     """Return what a champion says of inputs; for what is raised see `ScoreRoom.score`."""
+    return _said_by(open_champion(champions, asked), inputs)
+
+
+def open_champion(champions: OpenChampions[OpenScorer], asked: AskedOf) -> OpenChampion[OpenScorer]:
+    """Return the champion that is asked, once it is known to take what it is given."""
     champion = champions.of(asked.collection)
     scorer = champion.opened
     if scorer.takes != asked.takes:
@@ -146,6 +162,11 @@ def ask_champion(champions: OpenChampions[OpenScorer], asked: AskedOf, inputs: S
             f"the champion of {champion.collection!r} scores {scorer.takes}, and was given {asked.takes}: send "
             f'{{"type": "{scorer.takes}", …}}, or name another collection with ?collection='
         )
+    return champion
+
+
+def _said_by(champion: OpenChampion[OpenScorer], inputs: Sequence[Any]) -> Scored:
+    scorer = champion.opened
     number, version = champion.registered.number, champion.registered.ref.version
     return Scored(champion.collection, number, version, scorer.labels, scorer.gives, scorer.score(inputs))
 
@@ -158,4 +179,4 @@ def _champions() -> OpenChampions[OpenScorer]:
 
 
 def _open_scorer(kind: LabelKind, store: Store, registered: RegisteredModel) -> OpenScorer:
-    return scorer_of(kind).open(store, registered.ref, _furniture.limits.item_pixels)
+    return scorer_of(kind, registered.ref.weights_key).open(store, registered.ref, _furniture.limits.item_pixels)

@@ -1,6 +1,7 @@
 """CSV: a row for each label, in pixels; a picture that shows nothing has one row without a class.
 
-Tables of other tools are read too, where their head names the same things by other words.
+Of texts it has a row for each, with the text itself. Tables of other tools are read too, where their head names the
+same things by other words.
 """
 
 import csv
@@ -14,12 +15,16 @@ from blocks.shapes import Bounds, Whole
 from blocks.storage.outside_files import open_regular
 from tasks.dataset.formats.reading.faults import Oddity, fault_of
 from tasks.dataset.formats.reading.files import SPLIT_NAMES
-from tasks.dataset.formats.reading.look import columns_of, look_at
+from tasks.dataset.formats.reading.look import CLASS_NAMES, columns_of, look_at
 from tasks.dataset.formats.reading.pictures import RawLabel, ReadPicture
 from tasks.dataset.formats.reading.reading import Reading
 from tasks.dataset.formats.reading.table import PictureTable
+from tasks.dataset.formats.texts.class_table import take_in_texts_with_classes
+from tasks.dataset.formats.texts.labelled import TextTable
 from tasks.dataset.formats.writing.holding import Room
 from tasks.dataset.formats.writing.target import Target, WrittenLabel, WrittenPicture
+from tasks.intake.texts.rows import USUAL_NAMES
+from tasks.intake.texts.text_items import read_text
 
 ROW = "row"
 
@@ -30,6 +35,9 @@ COLUMNS = (
     *("score", "kind", "track", "origin", "model", "person", "seconds"),
 )
 """As written; `score` is that of the proposal behind a label, `seconds` those of the whole answer."""
+
+OF_TEXTS = ("id", "split", "text", *COLUMNS[4:5], *COLUMNS[9:])
+"""The same of texts."""
 
 EDGES = ("x_min", "y_min", "x_max", "y_max")
 
@@ -43,39 +51,52 @@ class CsvFormat:
     name = "csv"
     shapes = frozenset({"box", "whole"})
     unit = ROW
+    holds_texts = True
     rooms: frozenset[Room] = frozenset({"kind", "track", "origin", "score"})
 
     def read(self, reading: Reading) -> Iterator[ReadPicture]:
-        """Read all tables with columns for pictures and classes; a row without corners is of a whole picture."""
-        table = PictureTable(reading, ROW)
-        names = [name for name in reading.files.with_suffix(".csv") if look_at(reading.files.path(name)) == self.name]
+        """Read all tables with columns for pictures, or texts, and classes; a row without corners: of the whole."""
+        table, is_said = TextTable(reading, ROW), bool(reading.texts.class_column or reading.texts.column)
+        tables = reading.files.with_suffix(".csv", ".tsv")
+        names = [name for name in tables if is_said or look_at(reading.files.path(name)) == self.name]
         if not names:
+            of_texts = f"({', '.join(USUAL_NAMES)}; {', '.join(CLASS_NAMES)})"
             raise BadTruth(
-                f"{reading.files.root} has no .csv with columns for pictures and classes: {', '.join(COLUMNS)}"
+                f"{reading.files.root} has no .csv with columns for pictures and classes ({', '.join(COLUMNS)}), or "
+                f"for texts and classes {of_texts}: name these with --text-column and --class-column"
             )
         for name in names:
-            _take_in(name, table, reading)
-        yield from table.pictures()
+            if is_said or not _has_pictures(name, reading):
+                take_in_texts_with_classes(name, table, reading)
+            else:
+                _take_in(name, table.pictures, reading)
+        yield from table.pictures.pictures()
 
     def write(self, target: Target) -> None:
         """Write one row after the other."""
         with (target.place / "labels.csv").open("w", encoding="utf-8", newline="") as out:
             table = csv.writer(out)
-            table.writerow(COLUMNS)
+            table.writerow(OF_TEXTS if target.manifest.medium == "texts" else COLUMNS)
             for written in target.pictures():
                 name = target.put_in_split(written).as_posix()
-                table.writerows(_row(written, name, each) for each in written.labels or (None,))
+                table.writerows(_row(written, name, each, target) for each in written.labels or (None,))
 
 
-def _row(written: WrittenPicture, name: str, each: WrittenLabel | None) -> list[object]:
+def _row(written: WrittenPicture, name: str, each: WrittenLabel | None, target: Target) -> list[object]:
     item = written.item
-    facts: list[object] = [name, item.split, item.width, item.height]
+    is_text = item.length is not None
+    facts = [name, item.split, *([read_text(target.store, item.key)] if is_text else [item.width, item.height])]
     if each is None:
-        return facts + [""] * (len(COLUMNS) - len(facts))
+        return facts + [""] * (len(OF_TEXTS if is_text else COLUMNS) - len(facts))
     label, origin = each.label, each.origin
-    edges = each.box_xyxy_px or ("", "", "", "")
+    edges = () if is_text else each.box_xyxy_px or ("", "", "", "")
     rest = (origin.score, label.kind, label.track, label.origin, origin.model, origin.person, origin.seconds)
     return [*facts, label.class_name, *edges, *("" if value is None else value for value in rest)]
+
+
+def _has_pictures(name: str, reading: Reading) -> bool:
+    with opened_table(reading.files.path(name)) as rows:
+        return bool(columns_of(next(rows, [])))
 
 
 def _take_in(name: str, table: PictureTable, reading: Reading) -> None:

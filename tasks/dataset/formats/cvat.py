@@ -35,6 +35,7 @@ class CvatFormat:
     name = "cvat"
     shapes = frozenset({"box", "whole"})
     unit = SHAPE
+    holds_texts = False
     rooms: frozenset[Room] = frozenset({"kind", "origin", "score"})
 
     def read(self, reading: Reading) -> Iterator[ReadPicture]:

@@ -43,6 +43,7 @@ class FiftyOneFormat:
     name = "fiftyone"
     shapes = frozenset({"box", "whole"})
     unit = SAMPLE
+    holds_texts = False
     rooms: frozenset[Room] = frozenset({"kind", "track", "origin", "score"})
 
     def read(self, reading: Reading) -> Iterator[ReadPicture]:

@@ -8,13 +8,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from blocks.errors import BadShape, BadTruth
-from blocks.shapes import Box, check_inside, read_shape
+from blocks.shapes import Box, read_shape
 from blocks.storage.outside_files import open_regular
 from tasks.dataset.formats.reading.faults import Oddity, fault_of
 from tasks.dataset.formats.reading.files import SPLIT_NAMES
+from tasks.dataset.formats.reading.look import CLASS_NAMES, LOOKED_AT
 from tasks.dataset.formats.reading.pictures import RawLabel, ReadPicture
 from tasks.dataset.formats.reading.reading import Reading
-from tasks.dataset.formats.reading.table import ListedPicture, PictureTable
+from tasks.dataset.formats.texts.class_table import take_in_texts_with_classes
+from tasks.dataset.formats.texts.labelled import TextPlace, TextTable
 from tasks.dataset.formats.writing.holding import Room
 from tasks.dataset.formats.writing.target import Target, WrittenLabel, WrittenPicture
 from tasks.intake.texts.text_items import read_text
@@ -38,21 +40,25 @@ class JsonLinesFormat:
     name = "jsonl"
     shapes = frozenset({"box", "whole", "polygon", "mask", "span"})
     unit = LINE
+    holds_texts = True
     rooms: frozenset[Room] = frozenset({"kind", "track", "origin", "score", "sequence", "overlap"})
 
     def read(self, reading: Reading) -> Iterator[ReadPicture]:
         """Read all files of lines; a line that is broken is left out, with its picture."""
-        table = PictureTable(reading, LINE)
+        table = TextTable(reading, LINE)
         names = reading.files.with_suffix(".jsonl", ".ndjson")
         if not names:
             raise BadTruth(f"{reading.files.root} has no .jsonl file")
         for name in names:
+            if _is_of_others(name, reading):
+                take_in_texts_with_classes(name, table, reading)
+                continue
             for number, row in _rows(name, reading):
                 if number == 1 and row.get("format") == FORMAT:
                     reading.classes.update(dict.fromkeys(str(each) for each in row.get("classes") or ()))
                 else:
                     _take_in(row, name, number, table, reading)
-        yield from table.pictures()
+        yield from table.pictures.pictures()
 
     def write(self, target: Target) -> None:
         """Write one line after the other."""
@@ -65,6 +71,22 @@ class JsonLinesFormat:
                 if written.item.length is not None:
                     row["text"] = read_text(target.store, written.item.key)
                 out.write(_line(row))
+
+
+def _is_of_others(name: str, reading: Reading) -> bool:
+    """Whether a file has texts with a class each, as other tools write them: by the first line that can be read."""
+    if reading.texts.class_column or reading.texts.column:
+        return True
+    with open_regular(reading.files.path(name), BadTruth, MOST_BYTES) as file:
+        for _ in range(LOOKED_AT):
+            try:
+                row = json.loads(file.readline(MOST_LINE_BYTES))
+            except (ValueError, RecursionError):
+                continue
+            return (
+                isinstance(row, dict) and not row.keys() & {"picture", "format"} and bool(row.keys() & {*CLASS_NAMES})
+            )
+    return False
 
 
 def _line(value: dict[str, Any]) -> str:
@@ -119,30 +141,37 @@ def _rows(name: str, reading: Reading) -> Iterator[tuple[int, dict[str, Any]]]:
                 reading.problems.add(Oddity.BROKEN_LABEL, name, f"{LINE} {number}", "is no table")
 
 
-def _take_in(row: dict[str, Any], name: str, number: int, table: PictureTable, reading: Reading) -> None:
+def _take_in(row: dict[str, Any], name: str, number: int, table: TextTable, reading: Reading) -> None:
     place, said, labels = f"{LINE} {number}", row.get("picture"), row.get("labels")
     if not isinstance(said, str) or not said or not isinstance(labels, list):
         reading.problems.add(Oddity.BROKEN_LABEL, name, place, "expected a 'picture' and a list of 'labels'")
         return
     sides = row.get("width"), row.get("height")
     size = (int(sides[0]), int(sides[1])) if all(type(side) is int for side in sides) else None  # type: ignore[arg-type]
-    picture = table.list(said, name, place, size, SPLIT_NAMES.get(str(row.get("split")).lower()))
-    picture.text = row["text"] if isinstance(row.get("text"), str) else None
+    split, text = str(row.get("split")), row.get("text")
+    listed = table.list(said, text, split, TextPlace(name, number, LINE)) if isinstance(text, str) else None
+    if isinstance(text, str) and listed is None:
+        return
+    picture = listed.listed if listed else table.pictures.list(said, name, place, size, SPLIT_NAMES.get(split.lower()))
     for each in labels:
-        _add(each, name, number, picture, table, reading)
+        label = _label_of(each, name, number, reading)
+        if label is None:
+            picture.lost += 1
+        elif listed:
+            listed.add(label)
+        else:
+            table.pictures.add(picture, label)
 
 
-def _add(row: Any, name: str, number: int, picture: ListedPicture, table: PictureTable, reading: Reading) -> None:
+def _label_of(row: Any, name: str, number: int, reading: Reading) -> RawLabel | None:
+    """Return a label of a picture or a text; None: it is none, which is noted."""
     try:
         if not isinstance(row, dict) or not isinstance(row.get("class"), str):
             raise BadShape("a label without a class")
         score, kind, track = row.get("score"), row.get("kind"), row.get("track")
-        shape = read_shape(row.get("shape"))
-        if picture.text is not None:
-            check_inside(shape, None, len(picture.text))
-        label = RawLabel(
+        return RawLabel(
             row["class"],
-            shape,
+            read_shape(row.get("shape")),
             name,
             number,
             score=float(score) if isinstance(score, int | float) else None,
@@ -152,6 +181,4 @@ def _add(row: Any, name: str, number: int, picture: ListedPicture, table: Pictur
         )
     except BadShape as error:
         reading.problems.add(fault_of(error), name, f"{LINE} {number}", str(error))
-        picture.lost += 1
-        return
-    table.add(picture, label)
+        return None

@@ -15,6 +15,7 @@ from tasks.dataset.formats.reading.pictures import ReadPicture
 from tasks.dataset.formats.reading.problems import Problems
 from tasks.dataset.formats.reading.reading import Reading, SizeOf
 from tasks.dataset.formats.registry import reader_named
+from tasks.intake.texts.rows import TextOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,11 @@ class OpenDataset:
 
 @contextmanager
 def open_dataset(
-    path: Path, fmt: str = "auto", size_of: SizeOf | None = None, renames: Mapping[str, str] | None = None
+    path: Path,
+    fmt: str = "auto",
+    size_of: SizeOf | None = None,
+    renames: Mapping[str, str] | None = None,
+    texts: TextOptions | None = None,
 ) -> Iterator[OpenDataset]:
     """Open a dataset for reading.
 
@@ -68,6 +73,7 @@ def open_dataset(
         fmt: The format; "auto" finds it out from the label files. Folders per class have none, and must be named.
         size_of: Asked for the size of pictures that are not there, by the name that their labels have for them.
         renames: What classes of the dataset are to be called, where it is not the same; two may become one.
+        texts: Where in tables the texts and their classes are; None: by the names of the columns.
 
     Raises:
         BadTruth: There is no such place, it is an archive, or it has no label file of a known format, or of several.
@@ -78,10 +84,10 @@ def open_dataset(
     if path.is_file() and (zipfile.is_zipfile(path) or tarfile.is_tarfile(path)):
         raise BadTruth(f"{path} is an archive, whose names may lead anywhere: unpack it, and name the folder")
     files = DatasetFiles(path) if path.is_dir() else DatasetFiles(path.parent, only=path.name)
-    reading = Reading(files, renames=renames or {})
+    reading = Reading(files, renames=renames or {}, texts=texts or TextOptions())
     if size_of is not None:
         reading.size_of = size_of
     for folder in files.closed:
         reading.problems.add(Oddity.UNREADABLE_FILE, folder, "", "a folder that this user may not list")
-    form = reader_named(format_of(files) if fmt == "auto" else fmt)
+    form = reader_named(format_of(files, reading.texts) if fmt == "auto" else fmt)
     yield OpenDataset(form.name, form.unit, reading)

@@ -33,6 +33,9 @@ class DatasetFormat(DatasetReader, Protocol):
     shapes: frozenset[str]
     """`type` of the shapes of labels that it can hold."""
 
+    holds_texts: bool
+    """Whether items may be texts, which it holds with their labels."""
+
     rooms: frozenset[Room]
     """What it has room for beside class and shape; the rest is said before anything is written."""
 

@@ -69,15 +69,21 @@ def format_named(name: str) -> DatasetFormat:
     return FORMATS[name]
 
 
-def format_that_holds(name: str, kind: str) -> DatasetFormat:
+def format_that_holds(name: str, kind: str, *, texts: bool = False) -> DatasetFormat:
     """Return a format by its name, once it is known to hold a kind of label.
+
+    Args:
+        name: Of the format.
+        kind: Of the labels.
+        texts: Whether their items are texts.
 
     Raises:
         BadOption: There is no such format, or it cannot hold these labels.
     """
     found = format_named(name)
     shapes = label_kind(kind).shapes
-    if not shapes <= found.shapes:
-        able = [each.name for each in FORMATS.values() if shapes <= each.shapes]
-        raise BadOption(f"{name} cannot hold {kind} (formats that can: {', '.join(able) or 'none yet'})")
+    able = [each.name for each in FORMATS.values() if shapes <= each.shapes and (each.holds_texts or not texts)]
+    if name not in able:
+        what = f"{kind} of texts" if texts and shapes <= found.shapes else kind
+        raise BadOption(f"{name} cannot hold {what} (formats that can: {', '.join(able) or 'none yet'})")
     return found

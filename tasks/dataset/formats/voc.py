@@ -27,6 +27,7 @@ class VocFormat:
     name = "voc"
     shapes = frozenset({"box"})
     unit = OBJECT
+    holds_texts = False
     rooms: frozenset[Room] = frozenset()
 
     def read(self, reading: Reading) -> Iterator[ReadPicture]:

@@ -99,6 +99,7 @@ def end(engine: Engine, store: Store, plan: ImportPlan, parts: Sequence[ImportCo
         purpose=plan.purpose,
         format=plan.format,
         kind=plan.kind,
+        medium=plan.medium,
         classes=plan.classes,
         batch_id=plan.batch_id if plan.purpose == TRUTH else None,
         read=plan.facts,

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field
 
 from blocks.frozen import Frozen
 from blocks.naming.names import ClassName, ClassNames, CollectionName, SequencePattern, check_folder
+from tasks.intake.texts.rows import TextOptions
 
 Purpose = Literal["truth", "proposals"]
 
@@ -17,7 +18,8 @@ class ImportOptions(Frozen):
     """Which labels come in, for which collection, and as what."""
 
     path: Annotated[str, AfterValidator(check_folder)] = Field(
-        description="A folder of labels on the worker's machine, with or without pictures, a label file, or an archive."
+        description="A folder of labels on the worker's machine, with or without pictures, a label file, or an "
+        "archive; texts stand in the label files themselves."
     )
     collection: CollectionName = Field(description="Whose labels they become: an old collection, or a new one.")
     purpose: Purpose = Field(
@@ -41,6 +43,11 @@ class ImportOptions(Frozen):
     )
     sequence_pattern: SequencePattern | None = Field(
         default=None, description="As at intake: what in a picture's path names its sequence."
+    )
+
+    texts: TextOptions = Field(
+        default=TextOptions(),
+        description="Of texts in tables: which columns have them and their classes. Empty: found out by their names.",
     )
 
     @property

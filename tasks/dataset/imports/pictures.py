@@ -1,4 +1,4 @@
-"""Some pictures of an import with their labels drawn, small enough to travel inside an artifact."""
+"""Some items of an import with their labels, small enough to travel inside an artifact."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -14,9 +14,18 @@ from tasks.dataset.imports.options import TRUTH
 from tasks.dataset.imports.report import ImportReport
 from tasks.detect.proposers.imported import RECIPE
 from tasks.intake.images import read_item
+from tasks.intake.texts.text_items import is_text
 from tasks.kinds.geometry import bounds_of
 from tasks.settle.in_force import labels_in_force
-from tasks.settle.pictures import ORANGE, VERMILION, Coloured, draw_with_legend, jpeg_data_uri
+from tasks.settle.pictures import (
+    ORANGE,
+    VERMILION,
+    Coloured,
+    draw_with_legend,
+    jpeg_data_uri,
+    named_places,
+    quoted_text,
+)
 from tasks.triage.summary import escape_cell
 
 LOOK_AT_MOST = 200
@@ -26,10 +35,13 @@ MOST_BYTES = 150_000
 
 
 def import_pictures(engine: Engine, store: Store, report: ImportReport, count: int = 3) -> str:
-    """Return Markdown with some pictures of an import; one that cannot be read is named with the reason."""
-    parts = ["## Some of its pictures"]
+    """Return Markdown with some items of an import; one that cannot be read is named with the reason."""
+    parts = [f"## Some of its {report.medium}"]
     for item, rows in islice(_labelled(engine, report), count):
         parts.append(f"### {escape_cell(item.name)}")
+        if is_text(item):
+            parts.append(quoted_text(store, item, named_places(rows)))
+            continue
         try:
             image = read_item(store, item.key)
         except (UnreadableImage, ImageTooLarge, ObjectMissing) as error:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from sqlalchemy import Engine
 from sqlmodel import col, select
@@ -20,6 +21,8 @@ from tasks.intake.files import Examined, uri_of
 from tasks.intake.folders import take_in
 from tasks.intake.images import MAX_FILE_BYTES
 from tasks.intake.sources import known_sources, write_sources
+from tasks.intake.texts.take_in import sequence_of_text
+from tasks.intake.texts.text_items import keep_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ def place_pictures(
         start: Position of the first one.
         problems: Where it is noted.
     """
+    if plan.medium == "texts":
+        return _place_texts(engine, store, plan, pictures, start)
     root = Path(plan.root)
     files = {picture.name: picture.file_below(root) for picture in pictures}
     links = {name: file for name, file in files.items() if file is not None and file.is_symlink()}
@@ -65,6 +70,22 @@ def place_pictures(
             problems.add(Oddity.UNREADABLE_PICTURE, picture.name, "", f"a picture that cannot be taken in: {why}")
             continue
         placed.append(PlacedPicture(item_id, position, picture))
+    return placed
+
+
+def _place_texts(
+    engine: Engine, store: Store, plan: ImportPlan, texts: Sequence[PlannedPicture], start: int
+) -> list[PlacedPicture]:
+    """Take texts in; each is a sequence of its own, unless a pattern finds in its name to which it belongs."""
+    placed, examined, seen_at = list[PlacedPicture](), dict[str, Examined](), utc_now()
+    for position, planned in enumerate(texts, start=start):
+        file = uri_of(Path(plan.root, planned.text_in))
+        uri = file if planned.name == planned.text_in else f"{file}/{quote(planned.name)}"
+        sequence = sequence_of_text(planned.name, plan.sequence_pattern)
+        item = keep_text(store, planned.text or "", planned.name, sequence)
+        examined[uri] = Examined(uri, item.id, item=item)
+        placed.append(PlacedPicture(item.id, position, planned))
+    write_sources(engine, plan.collection, list(examined.values()), seen_at)
     return placed
 
 

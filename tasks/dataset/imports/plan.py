@@ -18,6 +18,7 @@ from blocks.shapes import Shape
 from blocks.storage.stores import Store
 from tasks.dataset.formats.reading.problems import KindTally
 from tasks.dataset.imports.options import Purpose
+from tasks.intake.texts.media import Medium
 
 ID_DIGITS = 12
 """Of an import's id: it also stands in the place of a detector's version."""
@@ -50,6 +51,8 @@ class PlannedPicture(Frozen):
     item_id: str | None = Field(default=None, description="of the collection, if it does not")
     labels: tuple[PlannedLabel, ...] | None = Field(default=None, description="None: not known")
     split: str | None = Field(default=None, description="of the dataset's own, where it says one")
+    text: str | None = Field(default=None, description="what it says, where it is a text")
+    text_in: str = Field(default="", description="the file below what was given in which the text stands")
 
     def file_below(self, root: Path) -> Path | None:
         """Return where the picture is; None: its labels are without it."""
@@ -66,6 +69,7 @@ class ImportPlan(Frozen):
     format: str
     root: str = Field(description="below which pictures lie")
     kind: str = Field(description="of the labels")
+    medium: Medium = Field(default="pictures", description="what the items are")
     classes: tuple[str, ...]
     speaks_of: tuple[str, ...] = Field(
         default=(), description="classes that the dataset names, those that no picture shows as well; empty: all"

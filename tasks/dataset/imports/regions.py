@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from blocks.shapes import WHOLE, Bounds, Whole, shape_columns
+from blocks.shapes import WHOLE, Bounds, Span, Whole, shape_columns
 from tasks.dataset.imports.plan import PlannedLabel
 from tasks.kinds.matching import ALONE, match_best_first
 from tasks.kinds.protocol import LabelKind
@@ -92,6 +92,8 @@ def _worth(kind: LabelKind, new: Sequence[_New], before: Sequence[LabelRow]) -> 
 
 def _free_region(item_id: str, label: PlannedLabel, taken: set[str]) -> str:
     edges = ",".join(f"{edge:.3f}" for edge in label.shape.bounds() or ())
+    if isinstance(label.shape, Span):
+        edges = f"{label.shape.start}-{label.shape.end}"
     for number in range(len(taken) + 1):
         digest = hashlib.sha256(f"import|{item_id}|{label.class_name}|{edges}|{number}".encode()).hexdigest()[:32]
         if digest not in taken:

@@ -8,7 +8,10 @@ from pydantic import Field
 
 from blocks.frozen import Frozen
 from tasks.dataset.formats.reading.problems import KindTally, Tallies, added_up, tally_lines, tally_rows
+from tasks.dataset.formats.registry import FORMATS
 from tasks.dataset.imports.options import TRUTH, Purpose
+from tasks.intake.texts.media import Medium
+from tasks.kinds.registry import label_kind
 from tasks.triage.summary import escape_cell, table
 
 SETTLED = "settled as they came"
@@ -18,7 +21,7 @@ KEPT = "left as they are: people have labelled them"
 ASKED = "left to the people who are being asked about them"
 TO_LABEL = "without known labels: still to be labelled"
 NOT_TAKEN = "that could not be taken in"
-DOUBLED = "with the same bytes as another picture of the import"
+DOUBLED = "with the same bytes as another one of the import"
 
 NEW, CHANGED, SAME, TAKEN_BACK = "new", "changed", "as they were", "taken back: not in these labels any more"
 
@@ -54,8 +57,9 @@ class ImportReport(Frozen):
     purpose: Purpose
     format: str
     kind: str
+    medium: Medium = "pictures"
     classes: tuple[str, ...]
-    batch_id: str | None = Field(description="of the pictures whose truth came in; None: proposals have none")
+    batch_id: str | None = Field(description="of the items whose truth came in; None: proposals have none")
     read: dict[str, int] = Field(description="what was read, counted")
     counts: ImportCounts
     names: tuple[str, ...] = Field(default=(), description="which classes were renamed, as sentences")
@@ -70,13 +74,14 @@ class ImportReport(Frozen):
         """Return what a person is told, line by line."""
         pictures, labels = self.counts.pictures, self.counts.labels
         read = self.read.get("labels", 0)
+        items = self.read.get(self.medium, 0)
         used = read - self.read.get("labels of no use", 0)
         lines = [
-            f"{self.name} ({self.format}): {read:,} labels on {self.read.get('pictures', 0):,} pictures were read for "
-            f"{self.collection}, as {self.purpose}; {used:,} of them, of {len(self.classes)} classes, are of use"
+            f"{self.name} ({self.format}): {read:,} labels on {items:,} {self.medium} were read "
+            f"for {self.collection}, as {self.purpose}; {used:,} of them, of {len(self.classes)} classes, are of use"
         ]
         lines += self.names
-        lines += [f"pictures {what}: {count:,}" for what, count in pictures.items()]
+        lines += [f"{self.medium} {what}: {count:,}" for what, count in pictures.items()]
         lines += [f"labels {what}: {count:,}" for what, count in labels.items()]
         if self.problems:
             became = ", ".join(f"{count:,} {what}" for what, count in self.counts.problems.items())
@@ -96,14 +101,26 @@ class ImportReport(Frozen):
             return []
         name = shlex.quote(self.collection)
         if self.purpose == TRUTH:
-            out = shlex.quote(f"{self.collection}-coco")
+            fmt = _usual_format(self.kind, self.medium)
+            out = shlex.quote(f"{self.collection}-{fmt}")
             return [
                 f"train on them: {command} retrain {name}",
-                f"take them along: {command} export {name} --format coco --out {out}",
+                f"take them along: {command} export {name} --format {fmt} --out {out}",
             ]
         classes = shlex.quote(",".join(f'"{each}"' if "," in each else each for each in self.classes))
         called = shlex.quote(f"import:{self.name}")
-        return [f"ask people about them: {command} label FOLDER --name {name} --classes {classes} --detector {called}"]
+        kind = "" if self.kind == "boxes" else f" --label-kind {self.kind}"
+        where = f"FOLDER --name {name}" if self.medium == "pictures" else name
+        return [f"ask people about them: {command} label {where}{kind} --classes {classes} --detector {called}"]
+
+
+def _usual_format(kind: str, medium: Medium) -> str:
+    """Return the format that most people take such labels along in."""
+    return next(
+        name
+        for name, form in FORMATS.items()
+        if label_kind(kind).shapes <= form.shapes and (form.holds_texts or medium == "pictures")
+    )
 
 
 def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
@@ -122,7 +139,7 @@ def import_page(report: ImportReport) -> str:
         f"Read as {escape_cell(report.format)}: {classes}.",
         *(f"Here {escape_cell(name)}." for name in report.names),
         table(("what was read", "number"), list(report.read.items())),
-        table(("pictures", "number"), list(report.counts.pictures.items())),
+        table((report.medium, "number"), list(report.counts.pictures.items())),
         table(("labels", "number"), list(report.counts.labels.items())),
     ]
     if report.problems:

@@ -22,7 +22,7 @@ from blocks.database.tables import (
     Route,
     utc_now,
 )
-from blocks.shapes import PLACED
+from blocks.shapes import WHOLE
 from tasks.dataset.formats.reading.faults import Oddity
 from tasks.dataset.formats.reading.problems import Problems
 from tasks.dataset.imports.placing import PlacedPicture
@@ -185,7 +185,7 @@ def _refusal(one: PlacedPicture, standing: _Standing, problems: Problems) -> str
             Oddity.DOUBLED_PICTURE,
             one.planned.name,
             "",
-            "the same bytes as another picture of the import, whose labels stand",
+            "the same bytes as another one of the import, whose labels stand",
         )
         return DOUBLED
     return None
@@ -198,12 +198,12 @@ def _revisions(plan: ImportPlan, one: PlacedPicture, home: Home, latest: Sequenc
         if row.origin == IMPORT and not row.retracted and row.batch_id in home.batches_of_collection
     ]
     kind = label_kind(plan.kind)
+    silent: list[LabelRow] = []
+    if WHOLE not in kind.shapes and plan.speaks_of:
+        silent = [row for row in before if row.class_name not in plan.speaks_of]
+        before = [row for row in before if row.class_name in plan.speaks_of]
     labels = as_true_labels(kind, plan.id, one.item_id, one.planned.labels or (), before)
-    if kind.shapes & PLACED and plan.speaks_of:
-        taken = {label.region for label in labels}
-        labels += tuple(
-            as_it_was(row) for row in before if row.class_name not in plan.speaks_of and row.region not in taken
-        )
+    labels += tuple(map(as_it_was, silent))
     return new_revisions(home, one.item_id, Settlement(TruthStatus.SETTLED, labels), latest)
 
 

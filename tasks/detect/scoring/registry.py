@@ -1,20 +1,28 @@
 """Which scorers there are. A new one is a file beside these and a line here."""
 
 from blocks.errors import BadOption
+from tasks.detect.proposers.registry import proposer_of
 from tasks.detect.scoring.boxes import BoxScoring
 from tasks.detect.scoring.classes import ClassScoring
 from tasks.detect.scoring.protocol import Scorer
+from tasks.detect.scoring.spans import SpanScoring
+from tasks.detect.scoring.texts import TextScoring
 from tasks.kinds.protocol import LabelKind
 
-SCORERS: dict[str, Scorer] = {each.name: each for each in (BoxScoring(), ClassScoring())}
+SCORERS: dict[str, Scorer] = {each.name: each for each in (BoxScoring(), ClassScoring(), SpanScoring(), TextScoring())}
 
 
-def scorer_of(kind: LabelKind) -> Scorer:
+def scorer_of(kind: LabelKind, weights: str = "") -> Scorer:
     """Return what scores by models of a kind of label.
+
+    Args:
+        kind: Of label.
+        weights: Key of a model: classes are of pictures and of texts.
 
     Raises:
         BadOption: Nothing does.
     """
-    if kind.proposer not in SCORERS:
+    name = proposer_of(kind.name, weights).name
+    if name not in SCORERS:
         raise BadOption(f"models of {kind.name} cannot be asked from outside yet (those of {', '.join(SCORERS)} can)")
-    return SCORERS[kind.proposer]
+    return SCORERS[name]

@@ -5,11 +5,9 @@ from itertools import islice
 from pathlib import Path
 
 from blocks.errors import BadInput, BadOption
-from blocks.naming.patterns import compile_pattern
-from tasks.intake.sequences import sequence_of
 from tasks.intake.texts.letters import read_letters
 from tasks.intake.texts.rows import TextOptions
-from tasks.intake.texts.take_in import OfferedText, file_of, offered_texts
+from tasks.intake.texts.take_in import OfferedText, file_of, offered_texts, sequence_of_text
 from tasks.intake.texts.text_items import clean_text
 
 LOOK_AT_MOST = 1_000
@@ -69,7 +67,6 @@ def look_into_texts(place: Path, options: TextOptions, pattern: str | None = Non
     Raises:
         BadOption: There are none, it is not clear where they are, or none of them can be labelled.
     """
-    compiled = compile_pattern(pattern) if pattern else None
     texts = offered_texts(place, options)
     sequences: dict[str, None] = {}
     faults: list[str] = []
@@ -81,8 +78,7 @@ def look_into_texts(place: Path, options: TextOptions, pattern: str | None = Non
         except (BadInput, OSError) as error:
             faults.append(f"{each.name}: {error}" if not each.fault else each.fault)
             continue
-        found = compiled is not None and compiled.search(each.path)
-        sequences[sequence_of(Path(each.path), pattern) if found else each.path] = None
+        sequences[sequence_of_text(each.path, pattern)] = None
         first = first or said[:60]
     is_all = next(texts, None) is None
     if not first:

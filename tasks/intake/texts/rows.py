@@ -33,6 +33,9 @@ DELIMITERS = ",;\t|"
 USUAL_NAMES = ("text", "sentence", "review", "message", "content", "body", "comment", "document")
 """Of the column with the texts, in the order in which they are looked for."""
 
+SPLIT_COLUMN = "split"
+"""Of the column that says in which part of a dataset a text is."""
+
 
 class TextOptions(Frozen):
     """Where in a table the texts are, and how its letters are written."""
@@ -70,6 +73,7 @@ class TextRow:
         text: As it stands there; empty where it has none.
         id: By its id column; empty: there is none.
         class_name: By its class column; empty: there is none.
+        split: Of the dataset, where a column is called so; empty: there is none.
         fault: Why it cannot be read; None: it can.
     """
 
@@ -77,6 +81,7 @@ class TextRow:
     text: str = ""
     id: str = ""
     class_name: str = ""
+    split: str = ""
     fault: str | None = None
 
 
@@ -95,6 +100,7 @@ class ColumnPlaces:
     has_names: bool
     width: int
     names: tuple[str, ...] = field(default=())
+    split: int | None = None
 
 
 def is_table(path: Path) -> bool:
@@ -102,8 +108,14 @@ def is_table(path: Path) -> bool:
     return path.suffix.lower() in TABLE_SUFFIXES
 
 
-def rows_of(path: Path, options: TextOptions) -> Iterator[TextRow]:
+def rows_of(path: Path, options: TextOptions, classes_in: Sequence[str] = ()) -> Iterator[TextRow]:
     """Yield the rows of a table, in order.
+
+    Args:
+        path: Its file.
+        options: Where in it the texts are.
+        classes_in: How the column with the class may be called, where the options do not say; one of them must be
+            there. Empty: only the options say.
 
     Raises:
         BadOption: It has no such column, or it is not clear which one has the texts.
@@ -113,7 +125,7 @@ def rows_of(path: Path, options: TextOptions) -> Iterator[TextRow]:
         encoding = encoding_of(start_of(path), options.encoding)
         with TextIOWrapper(raw, encoding=encoding, errors="surrogateescape", newline="") as file:
             read = _json_rows if path.suffix.lower() in JSON_SUFFIXES else _csv_rows
-            yield from read(path, _Lines(file), options, encoding.removesuffix("-sig"))
+            yield from read(path, _Lines(file), options, encoding.removesuffix("-sig"), classes_in)
 
 
 class _Lines:
@@ -132,11 +144,13 @@ class _Lines:
             yield line
 
 
-def _csv_rows(path: Path, lines: _Lines, options: TextOptions, encoding: str) -> Iterator[TextRow]:
+def _csv_rows(
+    path: Path, lines: _Lines, options: TextOptions, encoding: str, classes_in: Sequence[str]
+) -> Iterator[TextRow]:
     csv.field_size_limit(2 * MOST_LINE)
     each = iter(lines)
     head = next(each, "")
-    delimiter = _delimiter_of(path, head)
+    delimiter = delimiter_of(path, head)
     found = csv.reader(_with_first(head, each), delimiter=delimiter)
     places: ColumnPlaces | None = None
     while True:
@@ -149,7 +163,7 @@ def _csv_rows(path: Path, lines: _Lines, options: TextOptions, encoding: str) ->
             yield TextRow(begins, fault=f"no row of CSV ({error}): is a quote before it not closed?")
             continue
         if places is None:
-            places = find_columns(path, row, options)
+            places = find_columns(path, row, options, classes_in)
             if places.has_names:
                 continue
         if row:
@@ -169,10 +183,13 @@ def _read_row(row: Sequence[str], places: ColumnPlaces, line: int, encoding: str
     if fault:
         return TextRow(line, fault=fault)
     id_, class_name = (row[place].strip() if place is not None else "" for place in (places.id, places.class_))
-    return TextRow(line, row[places.text], id_, class_name)
+    split = row[places.split].strip() if places.split is not None and places.split < len(row) else ""
+    return TextRow(line, row[places.text], id_, class_name, split)
 
 
-def _json_rows(path: Path, lines: _Lines, options: TextOptions, encoding: str) -> Iterator[TextRow]:
+def _json_rows(
+    path: Path, lines: _Lines, options: TextOptions, encoding: str, classes_in: Sequence[str]
+) -> Iterator[TextRow]:
     column: str | None = options.column
     for line in lines:
         if not line.strip():
@@ -185,7 +202,9 @@ def _json_rows(path: Path, lines: _Lines, options: TextOptions, encoding: str) -
         if fault or said is None:
             yield TextRow(number, fault=fault or "no JSON object, or not all of one")
             continue
-        column = column or _field_with_text(path, said)
+        if classes_in and options.class_column is None:
+            options = options.model_copy(update={"class_column": _named_so(path, list(said), classes_in)})
+        column = column or _field_with_text(path, said, options.class_column)
         yield _read_object(said, column, options, number)
 
 
@@ -209,15 +228,19 @@ def _read_object(said: Mapping[str, Any], column: str, options: TextOptions, lin
         )
     other = (options.id_column, options.class_column)
     values = [said.get(name) if name else "" for name in other]
+    if values[1] is None and other[1] in said:
+        values[1] = ""  # nobody has said it yet
     for name, value in zip(other, values, strict=True):
         if not isinstance(value, str | int | float) or isinstance(value, bool):
             return TextRow(line, fault=f"the field {name!r} is neither a text nor a number")
     id_, class_name = (str(value).strip() for value in values)
-    return TextRow(line, text, id_, class_name)
+    return TextRow(line, text, id_, class_name, str(said.get(SPLIT_COLUMN) or ""))
 
 
-def find_columns(path: Path, first: Sequence[str], options: TextOptions) -> ColumnPlaces:
-    """Say which column has what, by the first row of a CSV file.
+def find_columns(
+    path: Path, first: Sequence[str], options: TextOptions, classes_in: Sequence[str] = ()
+) -> ColumnPlaces:
+    """Say which column has what, by the first row of a CSV file; for `classes_in` see `rows_of`.
 
     Raises:
         BadOption: It has no such column, or it is not clear which one has the texts.
@@ -225,8 +248,11 @@ def find_columns(path: Path, first: Sequence[str], options: TextOptions) -> Colu
     names = [name.strip() for name in first]
     asked = {"text": options.column, "id": options.id_column, "class": options.class_column}
     given = [name for name in asked.values() if name]
-    by_number = bool(given) and all(name.isdecimal() and name not in names for name in given)
+    has_numbers_for_names = all(name.isdecimal() for name in names) and set(given) <= set(names)
+    by_number = bool(given) and all(name.isdecimal() for name in given) and not has_numbers_for_names
     where = {what: _place_of(path, names, name, by_number) if name else None for what, name in asked.items()}
+    if classes_in and where["class"] is None:
+        where["class"] = names.index(_named_so(path, names, classes_in))
     text = where["text"]
     if text is None:
         if by_number:
@@ -234,7 +260,18 @@ def find_columns(path: Path, first: Sequence[str], options: TextOptions) -> Colu
                 f"{path.name}: columns are given by number, and not which one has the texts: give all of them"
             )
         text = _column_with_text(path, names, taken=[place for place in where.values() if place is not None])
-    return ColumnPlaces(text, where["id"], where["class"], not by_number, len(first), tuple(names))
+    split = names.index(SPLIT_COLUMN) if SPLIT_COLUMN in names and not by_number else None
+    return ColumnPlaces(text, where["id"], where["class"], not by_number, len(first), tuple(names), split)
+
+
+def _named_so(path: Path, names: Sequence[str], wanted: Sequence[str]) -> str:
+    found = next((name for each in wanted for name in names if name.strip().casefold() == each), None)
+    if found is None:
+        raise BadOption(
+            f"{path.name} has the columns {', '.join(names[:20]) or 'none'}: say which one has the class "
+            "(--class-column), by its name, or by its number where the first row is a text itself"
+        )
+    return found
 
 
 def _place_of(path: Path, names: Sequence[str], name: str, by_number: bool) -> int:
@@ -261,8 +298,8 @@ def _column_with_text(path: Path, names: Sequence[str], taken: Sequence[int]) ->
     return usual
 
 
-def _field_with_text(path: Path, said: Mapping[str, Any]) -> str:
-    texts = [name for name, value in said.items() if isinstance(value, str)]
+def _field_with_text(path: Path, said: Mapping[str, Any], taken: str | None) -> str:
+    texts = [name for name, value in said.items() if isinstance(value, str) and name != taken]
     usual = next((name for name in USUAL_NAMES if name in texts), texts[0] if len(texts) == 1 else None)
     if usual is None:
         named = ", ".join(list(said)[:20])
@@ -270,7 +307,8 @@ def _field_with_text(path: Path, said: Mapping[str, Any]) -> str:
     return usual
 
 
-def _delimiter_of(path: Path, head: str) -> str:
+def delimiter_of(path: Path, head: str) -> str:
+    """Return the sign between the columns of a table, by its name and its first line."""
     if path.suffix.lower() == ".tsv":
         return "\t"
     outside = "".join(head.split('"')[::2])

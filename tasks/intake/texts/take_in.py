@@ -139,17 +139,23 @@ def take_in_texts(
         StoreUnavailable: The store cannot be reached or written.
         CatalogUnavailable: The catalogue cannot be written.
     """
-    compiled = compile_pattern(sequence_pattern) if sequence_pattern else None
     refuse_other_medium(engine, collection, "texts")
     report, rest = IntakeReport(), iter(texts)
     while some := list(islice(rest, AT_ONCE)):
-        seen_at, examined = utc_now(), []
-        for each in some:
-            found = compiled is not None and compiled.search(each.path)
-            sequence = sequence_of(Path(each.path), sequence_pattern) if found else each.path
-            examined.append(_examine(store, each, options, sequence))
+        seen_at = utc_now()
+        examined = [_examine(store, each, options, sequence_of_text(each.path, sequence_pattern)) for each in some]
         report += write_sources(engine, collection, examined, seen_at)
     return report
+
+
+def sequence_of_text(path: str, pattern: str | None) -> str:
+    """Return the sequence of a text: what a pattern finds in its path, else it has one of its own.
+
+    Raises:
+        BadOption: The pattern is no regular expression.
+    """
+    found = pattern and compile_pattern(pattern).search(path)
+    return sequence_of(Path(path), pattern) if found else path
 
 
 def texts_listed(store: Store, shard: TextShard) -> list[OfferedText]:

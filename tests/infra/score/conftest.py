@@ -81,7 +81,9 @@ class World:
             self.engine,
             self.store,
             self.experiments,
-            lambda kind, store, registered: scorer_of(kind).open(store, registered.ref, most_pixels),
+            lambda kind, store, registered: scorer_of(kind, registered.ref.weights_key).open(
+                store, registered.ref, most_pixels
+            ),
             fresh_s=0.0,
             old_s=0.0,
         )

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -14,22 +15,28 @@ from infra.gateway.score.limits import ScoreLimits
 from infra.gateway.score.line import ScoreLine, ScoringEnded
 from infra.gateway.score.room import AskedOf, ScoreRoom
 from tasks.train.champions import NoChampion
+from tests.detect.scoring.models import save_tagger
 from tests.infra.score.conftest import World, picture
 from tests.infra.test_back_room import children_at_work
+from tests.kinds.spans.letters import write_letter
 
 PICTURES = AskedOf("lot", "images")
 
 
 @pytest.fixture
 def room(world: World) -> Iterator[ScoreRoom]:
-    opened = ScoreRoom(
+    opened = room_of(world, ScoreLimits())
+    yield opened
+    opened.close()
+
+
+def room_of(world: World, limits: ScoreLimits) -> ScoreRoom:
+    return ScoreRoom(
         Catalog(url=SecretStr(world.catalog_url)),
         ObjectStore(folder=str(world.folder / "objects")),
         Tracking(uri=SecretStr(world.experiments.uri)),
-        ScoreLimits(),
+        limits,
     )
-    yield opened
-    opened.close()
 
 
 def test_a_process_of_its_own_scores_says_no_and_comes_back_when_it_was_ended(room: ScoreRoom) -> None:
@@ -52,3 +59,22 @@ def kill_the_room() -> None:
     (process,) = children_at_work(psutil.Process())
     process.kill()
     process.wait(10)
+
+
+def test_a_batch_that_hangs_is_given_up_and_the_next_is_scored(bare: World, tmp_path: Path) -> None:
+    bare.crown("letters", save_tagger(tmp_path), kind="spans")
+    room = room_of(bare, ScoreLimits(batch_s=0.5))
+    text, for_minutes = write_letter(200)[0], ["a " * 500_000] * 20  # more than a gateway lets in
+    texts = AskedOf("letters", "text")
+
+    async def ask() -> None:
+        line = ScoreLine(room.score, ScoreLimits())
+        first = (await line.ask(texts, [text])).rows
+        with pytest.raises(ScoringEnded, match="if it happens twice, item by item"):
+            await line.ask(texts, for_minutes)
+        assert (await line.ask(texts, [text])).rows == first
+
+    try:
+        asyncio.run(ask())
+    finally:
+        room.close()

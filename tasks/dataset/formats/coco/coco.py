@@ -28,6 +28,7 @@ class CocoFormat:
     name = "coco"
     shapes = frozenset({"box"})
     unit = ANNOTATION
+    holds_texts = False
     rooms: frozenset[Room] = frozenset({"kind", "track", "origin", "score"})
 
     def read(self, reading: Reading) -> Iterator[ReadPicture]:

@@ -4,11 +4,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from blocks.errors import BadRegion
 from blocks.shapes import Bounds, Polygon, Shape, Span, Whole
 from tasks.dataset.formats.reading.faults import FaultyLabel, Oddity, fault_of
 from tasks.dataset.formats.reading.pictures import RawLabel
 from tasks.dataset.formats.reading.problems import Problems
 from tasks.dataset.formats.writing.target import WrittenLabel
+from tasks.review.questions.kinds.texts.utf16 import place_said
 
 NAMES = ("rectanglelabels", "polygonlabels", "labels", "choices")
 """Where the class stands in a region's value."""
@@ -20,12 +22,9 @@ def region_of(each: WrittenLabel, size_wh: tuple[int, int], text: str | None = N
     if isinstance(label.shape, Span):
         return _span_region(each, label.shape, text or "")
     width, height = size_wh
-    region: dict[str, Any] = {
-        "id": label.region,
-        "to_name": "image",
-        "original_width": width,
-        "original_height": height,
-    }
+    region: dict[str, Any] = {"id": label.region, "to_name": "image" if text is None else "text"}
+    if text is None:
+        region |= {"original_width": width, "original_height": height}
     meta = {"origin": label.origin, **({"kind": label.kind} if label.kind else {})}
     score = {} if each.origin.score is None else {"score": each.origin.score}
     if box is None:
@@ -52,7 +51,7 @@ def _span_region(each: WrittenLabel, shape: Span, text: str) -> dict[str, Any]:
 
 
 def labels_of(
-    annotation: dict[str, Any], file: str, number: int, place: str, problems: Problems
+    annotation: dict[str, Any], file: str, number: int, place: str, problems: Problems, text: str | None = None
 ) -> tuple[list[RawLabel], int, tuple[int, int] | None]:
     """Return the labels of an annotation or prediction, how many could not be made sense of, and the picture's size."""
     result = annotation.get("result")
@@ -61,8 +60,8 @@ def labels_of(
     for region in _joined(regions):
         size = size or _size(region)
         try:
-            labels.append(_label(region, file, number))
-        except (ValueError, TypeError, OverflowError) as error:
+            labels.append(_label(region, file, number, text))
+        except (ValueError, TypeError, OverflowError, BadRegion) as error:
             problems.add(fault_of(error), file, place, f"region {region.get('id')}: {str(error).splitlines()[0]}")
             lost += 1
     return labels, lost, size
@@ -90,7 +89,7 @@ def _size(region: dict[str, Any]) -> tuple[int, int] | None:
     return int(sides[0]), int(sides[1])  # type: ignore[arg-type]
 
 
-def _label(region: dict[str, Any], file: str, number: int) -> RawLabel:
+def _label(region: dict[str, Any], file: str, number: int, text: str | None) -> RawLabel:
     value, meta, score = region["value"], region.get("meta"), region.get("score")
     names = next((value[key] for key in NAMES if isinstance(value.get(key), list) and value[key]), None)
     if not names:
@@ -100,7 +99,7 @@ def _label(region: dict[str, Any], file: str, number: int) -> RawLabel:
     known = {str(key): text for key, text in meta.items() if isinstance(text, str)} if isinstance(meta, dict) else {}
     return RawLabel(
         str(names[0]),
-        _place(region, value),
+        _place(region, value, text),
         file,
         number,
         score=float(score) if isinstance(score, int | float) else None,
@@ -109,11 +108,15 @@ def _label(region: dict[str, Any], file: str, number: int) -> RawLabel:
     )
 
 
-def _place(region: dict[str, Any], value: dict[str, Any]) -> Bounds | Shape:
+def _place(region: dict[str, Any], value: dict[str, Any], text: str | None) -> Bounds | Shape:
     if "choices" in value:
         return Whole()
     if type(value.get("start")) is int and type(value.get("end")) is int:
-        return Span(start=value["start"], end=value["end"])
+        said = value["text"] if isinstance(value.get("text"), str) else None
+        start, end = place_said(value["start"], value["end"], said, text or "")
+        return Span(start=start, end=end)
+    if text is not None:
+        raise FaultyLabel(Oddity.UNREAD_SHAPE, "is no span of the text, and no choice about it")
     if "sequence" in value:
         raise FaultyLabel(Oddity.TRACK, "an object of a video, which is not read: export its frames as pictures")
     size = _size(region)

@@ -6,22 +6,22 @@ Source:
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-from blocks.errors import BadShape, BadTruth
-from blocks.shapes import check_inside
+from blocks.errors import BadTruth
 from tasks.dataset.formats.label_studio.regions import labels_of, region_of
 from tasks.dataset.formats.reading.faults import Oddity
 from tasks.dataset.formats.reading.files import SPLIT_NAMES
 from tasks.dataset.formats.reading.json_stream import entries
 from tasks.dataset.formats.reading.look import look_at
-from tasks.dataset.formats.reading.pictures import RawLabel, ReadPicture
+from tasks.dataset.formats.reading.pictures import ReadPicture
 from tasks.dataset.formats.reading.reading import Reading
-from tasks.dataset.formats.reading.table import ListedPicture, PictureTable
+from tasks.dataset.formats.texts.labelled import TextPlace, TextTable
 from tasks.dataset.formats.writing.holding import Room
 from tasks.dataset.formats.writing.target import Target, WrittenPicture
+from tasks.intake.texts.rows import USUAL_NAMES
 from tasks.intake.texts.text_items import read_text
 
 TASK = "task"
@@ -39,11 +39,12 @@ class LabelStudioFormat:
     name = "label-studio"
     shapes = frozenset({"box", "whole", "span"})
     unit = TASK
+    holds_texts = True
     rooms: frozenset[Room] = frozenset({"kind", "origin", "score", "overlap"})
 
     def read(self, reading: Reading) -> Iterator[ReadPicture]:
         """Read rectangles, outlines and choices of each task; of several annotations the last one counts."""
-        table, refused = PictureTable(reading, TASK), list[BadTruth]()
+        table, refused = TextTable(reading, TASK), list[BadTruth]()
         names = [name for name in reading.files.with_suffix(".json") if look_at(reading.files.path(name)) == self.name]
         for name in names:
             try:
@@ -54,7 +55,7 @@ class LabelStudioFormat:
                 reading.problems.add(Oddity.UNREADABLE_FILE, name, "", str(error))
         if len(refused) == len(names):
             raise refused[0] if refused else BadTruth(f"{reading.files.root} has no tasks of Label Studio (.json)")
-        yield from table.pictures()
+        yield from table.pictures.pictures()
 
     def write(self, target: Target) -> None:
         """Write one task after the other."""
@@ -76,20 +77,23 @@ def _task(number: int, written: WrittenPicture, name: str, snapshot: str, text: 
     return {"id": number, "data": data, "annotations": [{"id": number, "result": result, "was_cancelled": False}]}
 
 
-def _take_in(task: Any, file: str, number: int, table: PictureTable, reading: Reading) -> None:
-    place = f"{TASK} {number}"
+def _take_in(task: Any, file: str, number: int, table: TextTable, reading: Reading) -> None:
+    place, pictures = f"{TASK} {number}", table.pictures
     data = task.get("data") if isinstance(task, dict) else None
     said = _picture_of(data, reading) if isinstance(data, dict) else ""
-    text = data.get("text") if isinstance(data, dict) and "image" not in data else None
-    if isinstance(text, str):
-        said = str(data["name"]) if isinstance(data, dict) and isinstance(data.get("name"), str) else f"{file}-{number}"
+    text = _text_of(data, reading) if isinstance(data, dict) else None
+    if text is not None and isinstance(data, dict):
+        said = str(data["name"]) if isinstance(data.get("name"), str) else f"{file}-{number}"
     if not said or not isinstance(data, dict):
         reading.problems.add(Oddity.MISSING_PICTURE, file, place, "names no picture in its 'data'")
         return
     annotations = [each for each in task.get("annotations") or () if isinstance(each, dict)]
     given = [each for each in annotations if not each.get("was_cancelled")]
-    picture = table.list(said, file, place, None, SPLIT_NAMES.get(str(data.get("split")).lower()))
-    picture.text = text if isinstance(text, str) else None
+    split = str(data.get("split"))
+    listed = table.list(said, text, split, TextPlace(file, number, TASK)) if text is not None else None
+    if text is not None and listed is None:
+        return
+    picture = listed.listed if listed else pictures.list(said, file, place, None, SPLIT_NAMES.get(split.lower()))
     if not given:
         guesses = [each for each in task.get("predictions") or () if isinstance(each, dict)]
         if annotations or not guesses:
@@ -101,26 +105,22 @@ def _take_in(task: Any, file: str, number: int, table: PictureTable, reading: Re
         reading.problems.add(
             Oddity.SEVERAL_ANSWERS, file, place, f"has {len(given)} answers; the last one counts", "note"
         )
-    labels, lost, size = labels_of(given[-1], file, number, place, reading.problems)
+    labels, lost, size = labels_of(given[-1], file, number, place, reading.problems, text)
     picture.said_wh = picture.said_wh or size
     picture.lost += lost
-    for label in labels if picture.text is None else _inside(labels, picture, file, place, reading):
-        table.add(picture, label)
-
-
-def _inside(
-    labels: Sequence[RawLabel], picture: ListedPicture, file: str, place: str, reading: Reading
-) -> Iterator[RawLabel]:
-    """Yield the labels of a text that are in it; of the others it is said why they cannot be."""
     for label in labels:
-        try:
-            if not isinstance(label.place, tuple):
-                check_inside(label.place, None, len(picture.text or ""))
-        except BadShape as error:
-            reading.problems.add(Oddity.BEYOND_FRAME, file, place, f"a {label.class_name}: {error}")
-            picture.lost += 1
-            continue
-        yield label
+        if listed:
+            listed.add(label)
+        else:
+            pictures.add(picture, label)
+
+
+def _text_of(data: dict[str, Any], reading: Reading) -> str | None:
+    """Return the text that a task shows: in the field that is named, or in one that is called as such fields are."""
+    if "image" in data:
+        return None
+    names = (reading.texts.column,) if reading.texts.column else USUAL_NAMES
+    return next((data[name] for name in names if isinstance(data.get(name), str)), None)
 
 
 def _picture_of(data: dict[str, Any], reading: Reading) -> str:

@@ -1,6 +1,7 @@
 """Which format a file or a folder of labels has, by its suffixes and the beginning of what is in it."""
 
 import csv
+import json
 import mmap
 import re
 from collections import defaultdict
@@ -10,6 +11,7 @@ from typing import BinaryIO
 from blocks.errors import BadTruth
 from blocks.storage.outside_files import open_regular
 from tasks.dataset.formats.reading.files import DatasetFiles
+from tasks.intake.texts.rows import USUAL_NAMES, TextOptions, delimiter_of
 
 PEEK_BYTES = 4096
 
@@ -31,6 +33,12 @@ ALIASES = {
 }
 """What a column is called, here and elsewhere; compared without capitals."""
 
+CLASS_NAMES = ("class", "class_name", "label", "category", "sentiment", "topic", "target", "intent")
+"""Of the column with the class of a text, in the order in which they are looked for."""
+
+LISTS_OF_SPANS = ("spans", "entities", "label", "labels")
+"""Where spans stand in a line of JSON, here and elsewhere."""
+
 OF_NAME = {b'"data"': "label-studio", b'"annotations"': "coco", b'"imagePath"': "labelme"}
 """Formats of JSON files by a name that they have anywhere."""
 
@@ -41,7 +49,9 @@ OF_TAGS = (".conll", ".iob", ".bio")
 """Endings of CoNLL files."""
 
 LOOKED_AT = 20
-"""Text files whose first line is looked at."""
+"""Text files whose first line is looked at, and lines of JSON until one can be read."""
+
+MOST_FIRST_LINE = 64 << 20
 
 FIRST_TAG = re.compile(r"<([A-Za-z_][\w.-]*)")
 """Declarations and comments begin with other signs."""
@@ -53,25 +63,32 @@ MOST_BYTES = 8 << 30
 
 EXPECTED = (
     "YOLO or KITTI (.txt), COCO, LabelMe, Label Studio or FiftyOne (.json), VOC or CVAT (.xml), CSV, OpenImages (.csv) "
-    "or JSON lines (.jsonl); of texts CoNLL (.conll)"
+    "or JSON lines (.jsonl); of texts CoNLL (.conll), JSON lines, or a table with columns for texts and classes"
 )
 
 
-def format_of(files: DatasetFiles) -> str:
+def format_of(files: DatasetFiles, texts: TextOptions | None = None) -> str:
     """Return the one format that the label files of a dataset have.
+
+    Args:
+        files: Of the dataset.
+        texts: Where somebody says that in tables the texts and their classes are.
 
     Raises:
         BadTruth: They have none that is known, or several.
     """
+    is_said = texts is not None and (texts.class_column or texts.column)
+    if is_said and (tables := files.with_suffix(".csv", ".tsv", ".jsonl", ".ndjson")):
+        return "jsonl" if tables[0].lower().endswith(("jsonl", "ndjson")) else "csv"
     found: dict[str, list[str]] = defaultdict(list)
-    for name in files.with_suffix(".json", ".xml", ".csv", ".jsonl", ".ndjson"):
+    for name in files.with_suffix(".json", ".xml", ".csv", ".tsv", ".jsonl", ".ndjson"):
         found[look_at(files.path(name))].append(name)
     found.pop("", None)
     if len(found) > 1:
         found.pop("csv", None)  # a table beside the labels: bccd, for one, has its test set as one, too
-    texts = files.with_suffix(".txt")
-    if not found and texts:
-        found["kitti" if any(_looks_like_kitti(files.path(name)) for name in texts[:LOOKED_AT]) else "yolo"] = texts
+    plain = files.with_suffix(".txt")
+    if not found and plain:
+        found["kitti" if any(_looks_like_kitti(files.path(name)) for name in plain[:LOOKED_AT]) else "yolo"] = plain
     elif not found and files.with_suffix(*OF_TAGS):
         found["conll"] = files.with_suffix(*OF_TAGS)
     elif not found and files.with_suffix(".xml"):
@@ -89,19 +106,31 @@ def format_of(files: DatasetFiles) -> str:
 def look_at(path: Path) -> str:
     """Return the format of a label file; empty: of none that is known. A file that cannot be read looks like none."""
     suffix = path.suffix.lower()
-    if suffix in (".jsonl", ".ndjson"):
-        return "jsonl"
     try:
         with open_regular(path, BadTruth, MOST_BYTES) as file:
+            if suffix in (".jsonl", ".ndjson"):
+                return _of_lines(file)
             start = file.read(PEEK_BYTES)
             if suffix == ".xml":
                 tag = FIRST_TAG.search(_text(start))
                 return OF_ROOT.get(tag[1], "") if tag else ""
-            if suffix == ".csv":
-                return _of_table(_text(start))
+            if suffix in (".csv", ".tsv"):
+                return _of_table(path, _text(start))
             return _of_json(start, file)
     except (BadTruth, OSError, ValueError):
         return ""
+
+
+def _of_lines(file: BinaryIO) -> str:
+    """Return the format of JSON lines: of texts with spans, if the first one that can be read is such a text."""
+    for _ in range(LOOKED_AT):
+        try:
+            row = json.loads(file.readline(MOST_FIRST_LINE))
+        except (ValueError, RecursionError):
+            continue
+        of_spans = isinstance(row, dict) and isinstance(row.get("text"), str) and "picture" not in row
+        return "spacy" if of_spans and any(isinstance(row.get(name), list) for name in LISTS_OF_SPANS) else "jsonl"
+    return "jsonl"
 
 
 def _of_json(start: bytes, file: BinaryIO) -> str:
@@ -125,11 +154,15 @@ def columns_of(head: list[str]) -> dict[str, int]:
     return places if all(name in places for name in NEEDED) else {}
 
 
-def _of_table(start: str) -> str:
-    head = next(csv.reader(start.splitlines()), [])
+def _of_table(path: Path, start: str) -> str:
+    first = start.splitlines()[:1]
+    head = next(csv.reader(first), [])
     if {"ImageID", "LabelName", "XMin"} <= set(head):
         return "openimages"
-    return "csv" if columns_of(head) else ""
+    if columns_of(head):
+        return "csv"
+    names = {name.strip().casefold() for name in next(csv.reader(first, delimiter=delimiter_of(path, start)), [])}
+    return "csv" if names.intersection(USUAL_NAMES) and names.intersection(CLASS_NAMES) else ""
 
 
 def _looks_like_kitti(path: Path) -> bool:

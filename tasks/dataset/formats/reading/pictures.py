@@ -61,6 +61,7 @@ class ReadPicture:
         left_out: How many of its labels cannot be used: where there are some, `labels` is not all that is on it.
         split: Its part of the dataset, such as train, where a folder or a file says so.
         text: What it says, where it is a text, which stands in the label file itself; None: it is a picture.
+        text_in: The file in which the text stands.
     """
 
     name: str
@@ -70,3 +71,4 @@ class ReadPicture:
     left_out: int = 0
     split: str | None = None
     text: str | None = None
+    text_in: str = ""

@@ -12,6 +12,7 @@ from tasks.dataset.formats.reading.pictures import RawLabel, ReadPicture
 from tasks.dataset.formats.reading.problems import Problems
 from tasks.intake.images import upright_size
 from tasks.intake.sequences import readable
+from tasks.intake.texts.rows import TextOptions
 
 SizeOf = Callable[[str], tuple[int, int] | None]
 """Width and height of a picture that is not among the files, by the name that its labels have for it; None: unknown."""
@@ -49,6 +50,7 @@ class Reading:
         problems: What was odd.
         renames: What classes of the dataset are called here, where it is not the same.
         said: Names of the labels that passed, as the dataset has them.
+        texts: Where in tables the texts are, and how their letters are written.
     """
 
     files: DatasetFiles
@@ -58,6 +60,7 @@ class Reading:
     problems: Problems = field(default_factory=Problems)
     renames: Mapping[str, str] = field(default_factory=dict)
     said: set[str] = field(default_factory=set)
+    texts: TextOptions = field(default_factory=TextOptions)
 
     def find(self, said: str, file: str, place: str = "", split: str | None = None) -> str | None:
         """Return the picture that a label file means, by its path in the dataset; None: it is not there.

@@ -115,12 +115,15 @@ class PictureTable:
             why = listed.why_unknown or (listed.why_not_empty if not raw else "")
             if why:
                 self._reading.problems.add(listed.fault, sight.name, "", f"{why}, so what it shows is not known")
-                yield ReadPicture(sight.name, sight.path, sight.size_wh, None, len(raw) + listed.lost, listed.split)
+                lost = len(raw) + listed.lost
+                unknown = ReadPicture(sight.name, sight.path, sight.size_wh, None, lost, listed.split)
+                yield _with_text(unknown, listed)
                 continue
             picture = self._reading.picture(sight, raw, self._unit, lost=listed.lost, split=listed.split)
-            yield picture if listed.text is None else replace(picture, text=listed.text)
+            yield _with_text(picture, listed)
         self._spool.close()
-        for name in self._reading.files.pictures if unlisted else ():
+        is_of_texts = any(listed.text is not None for listed in self._pictures)  # what lies beside them is not theirs
+        for name in self._reading.files.pictures if unlisted and not is_of_texts else ():
             if name not in self._by_name and (sight := self._reading.see(name)) is not None:
                 yield self._reading.picture(sight, None, self._unit)
 
@@ -138,6 +141,10 @@ class PictureTable:
             Oddity.AMBIGUOUS_PICTURE, file, place, f"{said!r} is not there, only a namesake in another folder", "note"
         )
         return name
+
+
+def _with_text(picture: ReadPicture, listed: ListedPicture) -> ReadPicture:
+    return picture if listed.text is None else replace(picture, text=listed.text, text_in=listed.said_in)
 
 
 def _may_be_one(one: str, other: str) -> bool:

@@ -17,8 +17,7 @@ from tasks.dataset.formats.reading.faults import Oddity
 from tasks.dataset.formats.reading.look import OF_TAGS
 from tasks.dataset.formats.reading.pictures import ReadPicture
 from tasks.dataset.formats.reading.reading import Reading
-from tasks.dataset.formats.reading.table import PictureTable
-from tasks.dataset.formats.texts.labelled import LabelledText, note_text, write_by_split
+from tasks.dataset.formats.texts.labelled import LabelledText, TextPlace, TextTable, note_text, write_by_split
 from tasks.dataset.formats.writing.holding import Room
 from tasks.dataset.formats.writing.target import Target
 from tasks.detect.tagging.tokens import BEGIN, INSIDE, OUTSIDE, Token, spans_of_tags, tags_of, tokens_of
@@ -27,6 +26,9 @@ from tasks.kinds.spans.scoring import ClassedSpan
 
 TEXT_IS, NAME_IS = "# text = ", "# name = "
 """How the comments begin that tell a text and its name, each as a JSON string."""
+
+OF_TABLES = (".txt", ".tsv")
+"""Endings under which files of tags lie, too, where they are asked for by name."""
 
 MOST_BYTES = 4 << 30
 
@@ -42,18 +44,19 @@ class ConllFormat:
     name = "conll"
     shapes = frozenset({"span"})
     unit = "text"
+    holds_texts = True
     rooms: frozenset[Room] = frozenset()
 
     def read(self, reading: Reading) -> Iterator[ReadPicture]:
         """Read all files of tags; what is no line of a token is left out, with its reason."""
-        table = PictureTable(reading, self.unit)
-        names = reading.files.with_suffix(*OF_TAGS)
+        table = TextTable(reading, self.unit)
+        names = reading.files.with_suffix(*OF_TAGS) or reading.files.with_suffix(*OF_TABLES)
         if not names:
-            raise BadTruth(f"{reading.files.root} has no file of tags ({', '.join(OF_TAGS)})")
+            raise BadTruth(f"{reading.files.root} has no file of tags ({', '.join((*OF_TAGS, *OF_TABLES))})")
         for file in names:
             for number, lines in enumerate(_blocks(file, reading), 1):
                 _take_in(lines, file, number, table, reading)
-        yield from table.pictures()
+        yield from table.pictures.pictures()
 
     def write(self, target: Target) -> None:
         """Write one text after the other."""
@@ -119,7 +122,7 @@ def _blocks(file: str, reading: Reading) -> Iterator[list[tuple[int, str]]]:
         yield block
 
 
-def _take_in(lines: Sequence[tuple[int, str]], file: str, number: int, table: PictureTable, reading: Reading) -> None:
+def _take_in(lines: Sequence[tuple[int, str]], file: str, number: int, table: TextTable, reading: Reading) -> None:
     text, name, lost = None, f"{file}-{number}", 0
     words, tags = list[str](), list[str]()
     for at, line in lines:
@@ -144,7 +147,7 @@ def _take_in(lines: Sequence[tuple[int, str]], file: str, number: int, table: Pi
         reading.problems.add(Oddity.AMBIGUOUS_LABEL, file, f"line {lines[0][0]}", what, "note")
         found = text_of_tags(words, tags, None)
     assert found is not None  # joined tokens are always found
-    note_text(LabelledText(name, _split_of(file), *found), file, number, f"text {number}", table, reading, lost)
+    note_text(LabelledText(name, _split_of(file), *found), TextPlace(file, number, "text"), table, lost)
 
 
 def _as_bio(tag: str) -> str | None:

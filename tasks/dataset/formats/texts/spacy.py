@@ -14,16 +14,13 @@ from typing import Any
 from blocks.errors import BadTruth
 from blocks.storage.outside_files import open_regular
 from tasks.dataset.formats.reading.faults import Oddity
+from tasks.dataset.formats.reading.look import LISTS_OF_SPANS
 from tasks.dataset.formats.reading.pictures import ReadPicture
 from tasks.dataset.formats.reading.reading import Reading
-from tasks.dataset.formats.reading.table import PictureTable
-from tasks.dataset.formats.texts.labelled import LabelledText, note_text, write_by_split
+from tasks.dataset.formats.texts.labelled import LabelledText, TextPlace, TextTable, note_text, write_by_split
 from tasks.dataset.formats.writing.holding import Room
 from tasks.dataset.formats.writing.target import Target
 from tasks.kinds.spans.scoring import ClassedSpan
-
-LISTS = ("spans", "entities", "label", "labels")
-"""Where spans stand, here and elsewhere."""
 
 MOST_BYTES = 16 << 30
 
@@ -36,11 +33,12 @@ class SpacyFormat:
     name = "spacy"
     shapes = frozenset({"span"})
     unit = "line"
+    holds_texts = True
     rooms: frozenset[Room] = frozenset({"overlap"})
 
     def read(self, reading: Reading) -> Iterator[ReadPicture]:
         """Read all files of lines; a line that is broken is left out, a span that is none alone."""
-        table = PictureTable(reading, self.unit)
+        table = TextTable(reading, self.unit)
         names = reading.files.with_suffix(".jsonl", ".ndjson")
         if not names:
             raise BadTruth(f"{reading.files.root} has no .jsonl file")
@@ -51,7 +49,7 @@ class SpacyFormat:
                     number += 1
                     if data.strip():
                         _take_in(data, file, number, table, reading)
-        yield from table.pictures()
+        yield from table.pictures.pictures()
 
     def write(self, target: Target) -> None:
         """Write one text after the other."""
@@ -65,16 +63,18 @@ def as_line(said: LabelledText) -> str:
     return json.dumps(row, ensure_ascii=False) + "\n"
 
 
-def _take_in(data: bytes, file: str, number: int, table: PictureTable, reading: Reading) -> None:
+def _take_in(data: bytes, file: str, number: int, table: TextTable, reading: Reading) -> None:
     place = f"line {number}"
     try:
         row = json.loads(data.decode("utf-8-sig" if number == 1 else "utf-8"))
     except (ValueError, RecursionError) as error:
         reading.problems.add(Oddity.BROKEN_LABEL, file, place, f"is no JSON ({str(error)[:100]})")
         return
-    listed = next((row[name] for name in LISTS if name in row), None) if isinstance(row, dict) else None
+    listed = next((row[name] for name in LISTS_OF_SPANS if name in row), None) if isinstance(row, dict) else None
     if not isinstance(row, dict) or not isinstance(row.get("text"), str) or not isinstance(listed, list):
-        reading.problems.add(Oddity.BROKEN_LABEL, file, place, f"expected a 'text' and a list of {' or '.join(LISTS)}")
+        reading.problems.add(
+            Oddity.BROKEN_LABEL, file, place, f"expected a 'text' and a list of {' or '.join(LISTS_OF_SPANS)}"
+        )
         return
     spans = [_span(each) for each in listed]
     lost = spans.count(None)
@@ -84,7 +84,7 @@ def _take_in(data: bytes, file: str, number: int, table: PictureTable, reading: 
     name = str(meta.get("name") or f"{file}-{number}")
     split = str(meta.get("split") or file.rpartition("/")[2].partition(".")[0])
     said = LabelledText(name, split, row["text"], [span for span in spans if span is not None])
-    note_text(said, file, number, place, table, reading, lost)
+    note_text(said, TextPlace(file, number, "line"), table, lost)
 
 
 def _span(each: Any) -> ClassedSpan | None:

@@ -60,7 +60,8 @@ def read_facts(reading: Reading) -> YoloFacts:
     if not found:
         raise BadTruth(
             f"{files.root} has no list of class names for its YOLO labels: expected a .yaml with 'names', a .names "
-            "file or classes.txt, with one name a line in the order of the class numbers."
+            "file or classes.txt, with one name a line in the order of the class numbers. If text files in a folder "
+            "for each class are meant, say --format folders."
         )
     first = next(iter(found))
     for name, names in found.items():

@@ -29,6 +29,7 @@ class YoloFormat:
     name = "yolo"
     shapes = frozenset({"box"})
     unit = LINE
+    holds_texts = False
     rooms: frozenset[Room] = frozenset()
 
     def read(self, reading: Reading) -> Iterator[ReadPicture]:

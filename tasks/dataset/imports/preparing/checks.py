@@ -1,7 +1,7 @@
 """Whether labels from elsewhere fit the collection that they are for: their shapes, and what they are called."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -17,6 +17,7 @@ from tasks.dataset.formats.reading.faults import FaultyLabel, Oddity
 from tasks.dataset.formats.reading.files import DatasetFiles
 from tasks.dataset.formats.reading.look import format_of
 from tasks.intake.label_kinds import noted_kind
+from tasks.intake.texts.media import Medium, refuse_other_medium
 from tasks.kinds.protocol import LabelKind
 from tasks.kinds.registry import KINDS, label_kind
 
@@ -50,14 +51,14 @@ class KindChooser:
         x_min, y_min, x_max, y_max = edges
         return Box(x_min=x_min, y_min=y_min, x_max=x_max, y_max=y_max)
 
-    def check(self) -> str:
-        """Return the kind's name; that of boxes where nothing says which.
+    def check(self, medium: Medium = "pictures") -> str:
+        """Return the kind's name; where nothing says which, that of boxes, or of spans in texts.
 
         Raises:
             BadOption: All labels are of another kind than the collection's.
         """
         if self._kind is None:
-            return "boxes"
+            return "boxes" if medium == "pictures" else "spans"
         if self._strange and not self._fitting:
             types = " and ".join(sorted(self._strange))
             raise BadOption(
@@ -82,6 +83,25 @@ def check_usable_class(name: str, wanted: Sequence[str] | None) -> None:
     if taken != name:
         what = f"the class {name!r} has blanks around it, or is written in another form of Unicode"
         raise FaultyLabel(Oddity.UNUSABLE_CLASS, what)
+
+
+def check_medium(engine: Engine, collection: str, path: Path, media: Collection[Medium]) -> Medium:
+    """Return what the items of a dataset are.
+
+    Args:
+        engine: The catalogue.
+        collection: That they are for.
+        path: Of the dataset.
+        media: What was read.
+
+    Raises:
+        BadOption: There are pictures and texts, or the collection has the other ones.
+    """
+    if len(media) != 1:
+        raise BadOption(f"{path} has pictures and texts: bring each into a collection of its own, a file at a time")
+    (medium,) = media
+    refuse_other_medium(engine, collection, medium)
+    return medium
 
 
 def check_renames(renames: Mapping[str, str], own: Sequence[str]) -> tuple[str, ...]:

@@ -36,12 +36,14 @@ from tasks.dataset.imports.preparing.checks import (
     KindChooser,
     check_asked_classes,
     check_has_labels,
+    check_medium,
     check_new_classes,
     check_renames,
     check_usable_class,
 )
 from tasks.dataset.imports.preparing.known_pictures import KnownPictures
 from tasks.intake.sequences import readable
+from tasks.intake.texts.media import Medium
 
 UNPACKED = "imports"
 """Where in the state folder archives are unpacked."""
@@ -63,6 +65,7 @@ class _Read:
     facts: Counter[str] = field(default_factory=Counter)
     classes: dict[str, None] = field(default_factory=dict)
     splits: set[str] = field(default_factory=set)
+    media: set[Medium] = field(default_factory=set)
     claims: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     """By item: names that mean it, each with how much of its path agrees."""
 
@@ -86,7 +89,8 @@ def prepare_import(
 
     Raises:
         BadTruth: There is nothing to read, or it is of no known format, of several, or of another than is said.
-        BadOption: There is no such format, no picture, another kind of label, or classes that nobody can tell apart.
+        BadOption: There is no such format, no picture or text, both of them, another kind of label, or classes that
+            nobody can tell apart; or it is not clear which column of a table has the texts, or the classes.
         UnknownClass: One that is to be renamed, or is asked for, is not in the labels.
     """
     path, unpacking = Path(options.path).expanduser().resolve(), Problems()
@@ -95,7 +99,7 @@ def prepare_import(
     known = KnownPictures(engine, options.collection)
     with (
         tempfile.TemporaryDirectory(prefix="labelline-import-") as folder,
-        open_dataset(path, options.format, known.size_of, options.rename) as dataset,
+        open_dataset(path, options.format, known.size_of, options.rename, options.texts) as dataset,
     ):
         for problem in unpacking:
             dataset.problems.add(problem.fault, problem.file, problem.place, problem.what)
@@ -105,15 +109,19 @@ def prepare_import(
         _read_all(_Planner(options, known, chooser, dataset.problems, root, read), dataset, say)
         if not read.facts["pictures"]:
             raise BadOption(
-                f"{path} has no labels of pictures in the format {dataset.format}: name the folder that has"
+                f"{path} has no labels of pictures or texts in the format {dataset.format}: name the folder that has "
+                "(one folder of .txt files for each class is --format folders)"
             )
+        medium = check_medium(engine, options.collection, path, read.media)
         check_has_labels(path, dataset, read.facts["pictures"])
         renames = check_renames(options.rename, dataset.own_classes)
         check_asked_classes(options.classes or (), dataset.classes)
-        kind = chooser.check()
+        kind = chooser.check(medium)
         check_new_classes(engine, options.collection, list(read.classes))
         parts = _cut(read, dataset.problems, PartWriter(Path(folder), pictures_in_part))
-        plan = _plan(options, dataset, read, kind, parts, str(root)).model_copy(update={"names": renames})
+        facts = {name.replace("pictures", medium): count for name, count in read.facts.items() if count}
+        plan = _plan(options, dataset, read, kind, parts, str(root))
+        plan = plan.model_copy(update={"names": renames, "medium": medium, "facts": facts})
         return _kept(store, plan, parts, dataset.problems, Path(folder))
 
 
@@ -135,6 +143,9 @@ class _Planner:
         if given and not labels and not self.options.classes:
             labels = None  # it shows something, and nothing of it can be used
         facts: dict[str, Any] = {"name": readable(picture.name), "labels": labels, "split": picture.split}
+        self.read.media.add("pictures" if picture.text is None else "texts")
+        if picture.text is not None:
+            return PlannedPicture(text=picture.text, text_in=readable(picture.text_in), **facts)
         if picture.path is not None:
             relative = picture.path.relative_to(self.root).as_posix()
             return PlannedPicture(path=quote(relative.encode("utf-8", "surrogateescape")), **facts)
@@ -215,7 +226,7 @@ def _cut(read: _Read, problems: Problems, parts: PartWriter) -> PartWriter:
     with read.spool.open(encoding="utf-8") as lines:
         for line in lines:
             picture = PlannedPicture.model_validate_json(line)
-            if picture.path is None and picture.name in losers:
+            if picture.item_id is not None and picture.name in losers:
                 continue
             read.facts["pictures with known labels"] += picture.labels is not None
             read.facts["pictures known to be empty"] += picture.labels == ()
@@ -253,7 +264,6 @@ def _plan(
         parts=(),
         splits=tuple(sorted(read.splits)),
         sequence_pattern=options.sequence_pattern,
-        facts={name: count for name, count in read.facts.items() if count},
         problem_counts={str(name): count for name, count in problems.counts.items()},
         problem_kinds=problems.tallies,
         first_problems=tuple(problem.told() for problem in problems.first[:FIRST]),

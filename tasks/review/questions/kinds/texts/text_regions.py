@@ -16,7 +16,7 @@ from blocks.frozen import Frozen
 from blocks.shapes import Span
 from tasks.kinds.spans.extents import Extent, Overlap, may_stand_together
 from tasks.review.questions.kinds.controls import TEXT
-from tasks.review.questions.kinds.texts.utf16 import Utf16
+from tasks.review.questions.kinds.texts.utf16 import place_said
 from tasks.review.questions.parts import SetAsidePart, is_word, passed_over, set_aside
 
 SPAN = "span"
@@ -155,33 +155,12 @@ def _to_span(region: _SpanRegion, text: str, classes: Sequence[str], prefilled: 
         raise UnknownClass.named(class_name, classes, "the label config")
     if value.start >= value.end:
         raise BadRegion(f"span {region.id!r} has no character: it reaches from {value.start} to {value.end}")
-    start, end = trimmed(text, *_place_of(value, text))
+    start, end = trimmed(text, *place_said(value.start, value.end, value.text, text))
     if start == end:
         raise BadRegion(f"span {region.id!r} marks nothing but blanks")
     shown = prefilled.get(region.id)
     untouched = shown is not None and (shown.start, shown.end, shown.class_name) == (start, end, class_name)
     return AnsweredSpan(id=region.id, class_name=class_name, start=start, end=end, untouched=untouched)
-
-
-def _place_of(value: _SpanValue, text: str) -> Extent:
-    """Return where a region is: it brings its own text along, which tells how whoever wrote it has counted."""
-    if not 0 <= value.start < value.end <= len(text) + sum(sign >= "\U00010000" for sign in text):
-        raise BadRegion(f"characters {value.start} to {value.end} are beyond a text of {len(text)} characters")
-    if value.end <= len(text) and _is_said(value, text[value.start : value.end]):
-        return value.start, value.end
-    places = Utf16(text)
-    start, end = places.to_point(value.start), places.to_point(value.end)
-    if value.text is None or not _is_said(value, text[start:end]):
-        here = text[value.start : value.end]
-        raise BadRegion(
-            f"the region says that it is {(value.text or '')[:40]!r}, and at its place stands {here[:40]!r}"
-        )
-    return start, end
-
-
-def _is_said(value: _SpanValue, here: str) -> bool:
-    """Whether a region's own text is what stands at its place, but for blanks, which browsers show in other ways."""
-    return value.text is None or "".join(value.text.split()) == "".join(here.split())
 
 
 def _refuse_overlap(span: AnsweredSpan, others: Any, overlap: Overlap) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from blocks.errors import BadRegion
 from tasks.kinds.geometry import Ints
+from tasks.kinds.spans.extents import Extent
 
 ASTRAL = 0x10000
 """From here on a code point takes two units."""
@@ -42,3 +43,32 @@ class Utf16:
         if self._units[point] != unit:
             raise BadRegion(f"character {unit} is the second half of one, as browsers count them")
         return point
+
+
+def place_said(start: int, end: int, said: str | None, text: str) -> Extent:
+    """Return where a region is: it brings its own text along, which tells how whoever wrote it has counted.
+
+    Args:
+        start: Of the region, in code points or in UTF-16.
+        end: The first one behind it.
+        said: What the region says that stands there; None: nothing, and code points are meant.
+        text: Of the question.
+
+    Raises:
+        BadRegion: It is beyond the text, or what it says stands nowhere there.
+    """
+    if not 0 <= start < end <= len(text) + sum(sign >= "\U00010000" for sign in text):
+        raise BadRegion(f"characters {start} to {end} are beyond a text of {len(text)} characters")
+    if end <= len(text) and _is_said(said, text[start:end]):
+        return start, end
+    places = Utf16(text)
+    first, behind = places.to_point(start), places.to_point(end)
+    if said is None or not _is_said(said, text[first:behind]):
+        here = text[start:end]
+        raise BadRegion(f"the region says that it is {(said or '')[:40]!r}, and at its place stands {here[:40]!r}")
+    return first, behind
+
+
+def _is_said(said: str | None, here: str) -> bool:
+    """Whether a region's own text is what stands at its place, but for blanks, which browsers show in other ways."""
+    return said is None or "".join(said.split()) == "".join(here.split())
