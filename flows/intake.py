@@ -6,7 +6,7 @@ from blocks.naming.names import CollectionName, PictureFolder, SequencePattern
 from blocks.naming.run_names import named
 from tasks.intake.folders import IntakeReport
 from tasks.intake.steps import find_shards, merge_reports, publish_intake, split_sequences, take_in_shard
-from tasks.intake.texts.rows import TextOptions
+from tasks.intake.texts.columns import TextOptions
 from tasks.intake.video.options import VideoOptions
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.cli.typed.line_file import merged
-from tasks.intake.texts.rows import TextOptions
+from tasks.intake.texts.columns import TextOptions
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from tasks.intake.texts.rows import TextOptions
+    from tasks.intake.texts.columns import TextOptions
 
 COLUMN = typer.Option(help="Column, or field, with the texts of a CSV file, or of JSON lines; found where it can be.")
 ID_COLUMN = typer.Option(help="Column, or field, with an id of each text.")
@@ -45,7 +45,7 @@ def parse_text_options(
         typer.BadParameter: There is no such encoding.
     """
     from infra.cli.parsing import said_of
-    from tasks.intake.texts.rows import TextOptions
+    from tasks.intake.texts.columns import TextOptions
 
     with said_of("--encoding"):
         return TextOptions(column=column, id_column=id_column, class_column=class_column, encoding=encoding)

@@ -20,7 +20,7 @@ from blocks.plugs import open_catalog, open_store
 from blocks.retries import WAITS_S, only_for
 from tasks.intake import batches, folders, sequences
 from tasks.intake.reports import IntakeReport, as_markdown
-from tasks.intake.texts.rows import TextOptions
+from tasks.intake.texts.columns import TextOptions
 from tasks.intake.texts.take_in import TextShard, list_texts, take_in_texts, texts_listed
 from tasks.intake.video.containers import is_video_name
 from tasks.intake.video.options import VideoOptions

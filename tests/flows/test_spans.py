@@ -21,7 +21,7 @@ from tasks.dataset.formats.published import read_truth
 from tasks.dataset.take_along import take_along
 from tasks.detect.steps import detect_shard, plan_scan
 from tasks.intake.steps import list_shards, open_batch
-from tasks.intake.texts.rows import TextOptions
+from tasks.intake.texts.columns import TextOptions
 from tasks.review.ask import ask
 from tasks.review.steps import write_questions
 from tasks.settle.report import SettleReport

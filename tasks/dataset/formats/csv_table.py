@@ -23,7 +23,7 @@ from tasks.dataset.formats.texts.class_table import take_in_texts_with_classes
 from tasks.dataset.formats.texts.labelled import TextTable
 from tasks.dataset.formats.writing.holding import Room
 from tasks.dataset.formats.writing.target import Target, WrittenLabel, WrittenPicture
-from tasks.intake.texts.rows import USUAL_NAMES
+from tasks.intake.texts.columns import USUAL_NAMES
 from tasks.intake.texts.text_items import read_text
 
 ROW = "row"

@@ -15,7 +15,7 @@ from tasks.dataset.formats.reading.pictures import ReadPicture
 from tasks.dataset.formats.reading.problems import Problems
 from tasks.dataset.formats.reading.reading import Reading, SizeOf
 from tasks.dataset.formats.registry import reader_named
-from tasks.intake.texts.rows import TextOptions
+from tasks.intake.texts.columns import TextOptions
 
 
 @dataclass(frozen=True, slots=True)

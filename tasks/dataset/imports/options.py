@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field
 
 from blocks.frozen import Frozen
 from blocks.naming.names import ClassName, ClassNames, CollectionName, SequencePattern, check_folder
-from tasks.intake.texts.rows import TextOptions
+from tasks.intake.texts.columns import TextOptions
 
 Purpose = Literal["truth", "proposals"]
 

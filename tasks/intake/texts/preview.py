@@ -5,8 +5,8 @@ from itertools import islice
 from pathlib import Path
 
 from blocks.errors import BadInput, BadOption
+from tasks.intake.texts.columns import TextOptions
 from tasks.intake.texts.letters import read_letters
-from tasks.intake.texts.rows import TextOptions
 from tasks.intake.texts.take_in import OfferedText, file_of, offered_texts, sequence_of_text
 from tasks.intake.texts.text_items import clean_text
 

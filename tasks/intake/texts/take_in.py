@@ -24,9 +24,10 @@ from tasks.intake.files import Examined, read_file, uri_of, why_unread_file
 from tasks.intake.reports import IntakeReport
 from tasks.intake.sequences import readable, sequence_of
 from tasks.intake.sources import write_sources
+from tasks.intake.texts.columns import TextOptions
 from tasks.intake.texts.letters import read_letters
 from tasks.intake.texts.media import refuse_other_medium
-from tasks.intake.texts.rows import TextOptions, is_table, rows_of
+from tasks.intake.texts.rows import is_table, rows_of
 from tasks.intake.texts.text_items import clean_text, keep_text
 
 SUFFIX = ".txt"

@@ -19,8 +19,8 @@ from tasks.detect.proposals import propose
 from tasks.detect.proposers.imported import find_imported
 from tasks.intake.batches import items_of, open_batch
 from tasks.intake.label_kinds import noted_kind
+from tasks.intake.texts.columns import TextOptions
 from tasks.intake.texts.media import medium_of_collection
-from tasks.intake.texts.rows import TextOptions
 from tasks.intake.texts.take_in import OfferedText, take_in_texts
 from tasks.intake.texts.text_items import read_text
 from tasks.settle.in_force import labels_in_force

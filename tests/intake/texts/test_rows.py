@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blocks.errors import BadOption, UnreadableText
+from tasks.intake.texts.columns import TextOptions
 from tasks.intake.texts.letters import read_letters
-from tasks.intake.texts.rows import TextOptions, TextRow, rows_of
+from tasks.intake.texts.rows import TextRow, rows_of
 from tasks.intake.texts.text_items import MOST_BYTES
 
 PLAIN = TextOptions()

@@ -11,7 +11,7 @@ from tasks.intake.batches import open_batch
 from tasks.intake.folders import find_images, take_in
 from tasks.intake.reports import IntakeReport
 from tasks.intake.sequences import assign_splits
-from tasks.intake.texts.rows import TextOptions
+from tasks.intake.texts.columns import TextOptions
 from tasks.intake.texts.take_in import TextShard, list_texts, take_in_texts, texts_listed
 from tasks.intake.texts.text_items import MOST_BYTES, read_text
 from tests.intake.factories import write_images

@@ -21,7 +21,7 @@ from tasks.dataset.formats.reading.reading import Reading
 from tasks.dataset.formats.texts.labelled import TextPlace, TextTable
 from tasks.dataset.formats.writing.holding import Room
 from tasks.dataset.formats.writing.target import Target, WrittenPicture
-from tasks.intake.texts.rows import USUAL_NAMES
+from tasks.intake.texts.columns import USUAL_NAMES
 from tasks.intake.texts.text_items import read_text
 
 TASK = "task"

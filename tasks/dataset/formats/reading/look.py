@@ -11,7 +11,7 @@ from typing import BinaryIO
 from blocks.errors import BadTruth
 from blocks.storage.outside_files import open_regular
 from tasks.dataset.formats.reading.files import DatasetFiles
-from tasks.intake.texts.rows import USUAL_NAMES, TextOptions, delimiter_of
+from tasks.intake.texts.columns import USUAL_NAMES, TextOptions, delimiter_of
 
 PEEK_BYTES = 4096
 

@@ -12,7 +12,7 @@ from tasks.dataset.formats.reading.pictures import RawLabel, ReadPicture
 from tasks.dataset.formats.reading.problems import Problems
 from tasks.intake.images import upright_size
 from tasks.intake.sequences import readable
-from tasks.intake.texts.rows import TextOptions
+from tasks.intake.texts.columns import TextOptions
 
 SizeOf = Callable[[str], tuple[int, int] | None]
 """Width and height of a picture that is not among the files, by the name that its labels have for it; None: unknown."""
