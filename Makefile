@@ -7,7 +7,7 @@ PIP := pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo demo-classes demo-text cold-start real test test-long lint format docs bench bench-tiles bench-effort bench-anomalies \
-	bench-formats bench-score bench-suggest chaos screenshots \
+	bench-formats bench-score bench-suggest bench-video chaos screenshots \
 	up down clean browser s3
 
 help: ## Show this list
@@ -124,6 +124,9 @@ bench-suggest: setup ## Suggested classes after few labels, minutes to label in 
 	$(BIN)/python -m tests.bench.suggest
 	$(BIN)/python -m tests.bench.unlabelled
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.bench.suggest_live --label-studio
+
+bench-video: setup ## Boxes that people draw in a video whose others are followed, and how fast that is (3 minutes; LABELLINE_DATA, or ../shared/data)
+	$(BIN)/python -m tests.bench.video
 
 chaos: setup ## Kill, lose and double everything; nothing may be lost or doubled
 	$(BIN)/python -m tests.chaos

@@ -37,13 +37,15 @@ class LineOptions(Renamed):
     )
     label_kind: LabelKindName = Field(
         default="boxes",
-        description="What a label is: `boxes` around objects, `classes`, one for a whole item, or `spans` of a text.",
+        description="What a label is: `boxes` around objects, `classes`, one for a whole item, `spans` of a text, or "
+        "`tracks`: boxes that keep their identity over the frames of a video.",
     )
     detector: str = Field(
         default="champion",
-        description="`champion` (nobody, while there is none), a path to weights (.pt, .onnx), a version, `nobody`, or "
+        description="`champion` (nobody, while there is none), a path to weights (.pt, .onnx), a version, `nobody`, "
         "`suggest`: classes of whole pictures by what the collection's labels teach (`suggest:FILE.pt`: as its network "
-        "sees them).",
+        "sees them); or `propagate`: boxes of key frames followed through the frames between (`propagate:FILE.pt`: "
+        "corrected by this detector).",
     )
     live_suggestions: bool = Field(
         default=True,
@@ -72,8 +74,8 @@ class LineOptions(Renamed):
     )
     rounds: RoundOptions | None = Field(
         default=None,
-        description="With `suggest`: ask in rounds, of which each learns from those before it, what is sure on pages "
-        "and what is not one by one, until the collection is labelled. Empty: batch by batch.",
+        description="With `suggest` and `propagate`: ask in rounds, of which each learns from those before it, what is "
+        "sure on pages and what is not one by one, until the collection is labelled. Empty: batch by batch.",
     )
     parts: PartOptions | None = Field(
         default=PartOptions(), description="When a picture with many objects is asked in parts; empty: always whole."

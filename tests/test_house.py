@@ -23,6 +23,7 @@ STATIONS = (
     "kinds",
     "intake",
     "suggest",
+    "track",
     "detect",
     "triage",
     "review",

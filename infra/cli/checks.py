@@ -1,6 +1,7 @@
 """All that `label` and `retrain` can know to be wrong before anything is written, said where the person sits."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -67,8 +68,16 @@ def check_detector(
     from tasks.detect.proposers.suggested import embedder_of_weights
     from tasks.detect.refs import BY_HAND, NOBODY
     from tasks.suggest.asked_for import asked_of
+    from tasks.track.asked_for import propagate_asked
     from tasks.train.meant import MeantDetector, find_meant
 
+    if propagates := propagate_asked(request.detector):
+        inner = replace(request, detector=propagates.detector or "champion")
+        meant, told = check_detector(engine, experiments, store, inner)
+        return meant, [
+            *told,
+            "people are asked about key frames first; what they say is followed through the others",
+        ]
     if asked := asked_of(request.detector):
         if asked.file is not None:
             embedder_of_weights(asked.file, version_of(asked.file))

@@ -6,6 +6,7 @@ from typing import Any
 
 from infra.cli.typed.line_file import merged
 from tasks.intake.texts.columns import TextOptions
+from tasks.track.asked_for import propagate_asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,8 @@ class LabelRequest:
             "tiling": {"tile_px": self.tile_px},
             "triage": {"accept": self.accept},
         }
-        typed["rounds"] = (self.file.get("rounds") or {}) if self.on_pages else None
+        in_rounds = self.on_pages or propagate_asked(self.detector) is not None
+        typed["rounds"] = (self.file.get("rounds") or {}) if in_rounds else None
         if self.begin_with:
             typed["retrain"] = {"base": self.begin_with}
         return merged(self.file, typed)

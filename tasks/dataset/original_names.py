@@ -53,8 +53,15 @@ def named_pictures(engine: Engine, manifest: Manifest) -> Iterator[Picture]:
             uri, orientation = facts.get(item.id, ("", 1))
             # A file that was replaced since is nobody's source any more: its name may be another's.
             known = uri.startswith(above)
-            name = original_name(uri.removeprefix(above) if known else quote(item.name), item)
+            relative = _of_frame(uri.removeprefix(above), item) if known else quote(item.name)
+            name = original_name(relative, item)
             yield Picture(item, name if known else told_apart(name, item), orientation != 1)
+
+
+def _of_frame(relative_uri: str, item: ManifestItem) -> str:
+    """Return the end of an address, of a frame of a video with its own name in place of the video's."""
+    film, is_frame, _ = relative_uri.partition("#frame=")
+    return f"{film.rpartition('/')[0]}/{quote(item.name)}" if is_frame else relative_uri
 
 
 def original_name(relative_uri: str, item: ManifestItem) -> PurePosixPath:

@@ -21,7 +21,9 @@ from tasks.dataset.formats.writing.target import Images, TakenAlong, Target
 from tasks.dataset.left_out import count_left_out, kept_certificate
 from tasks.dataset.snapshots import draw_manifest
 
-Format = Literal["coco", "yolo", "voc", "cvat", "label-studio", "csv", "jsonl", "fiftyone", "folders", "conll", "spacy"]
+Format = Literal[
+    "coco", "yolo", "voc", "cvat", "label-studio", "csv", "jsonl", "fiftyone", "folders", "mot", "conll", "spacy"
+]
 
 
 def take_along(

@@ -21,6 +21,7 @@ from blocks.storage.stores import Store
 from tasks.detect.calibration import Calibration, read_calibration, way_of_seeing
 from tasks.detect.options import TilingOptions
 from tasks.detect.proposers.imported import ImportedProposals, classes_of_import
+from tasks.detect.proposers.propagated import open_propagated
 from tasks.detect.proposers.protocol import Looked, Looker, UnreadItem
 from tasks.detect.proposers.registry import proposer_of
 from tasks.detect.proposers.suggested import open_suggested
@@ -176,6 +177,8 @@ class _Scanner:
             return ImportedProposals(self.engine, self.ref.version, classes_of_import(self.engine, self.ref.version))
         if self.ref.is_taught:
             return open_suggested(self.engine, self.store, self.ref, self.options)
+        if self.ref.is_propagated:
+            return open_propagated(self.engine, self.store, self.ref, self.options)
         return proposer_of(kind, self.ref.weights_key).open(self.store, self.ref, self.options)
 
     def _write(self, looked: Sequence[Looked], calibration: Calibration | None) -> None:

@@ -23,6 +23,10 @@ TAUGHT = "suggest/"
 """Where in the object store is what stands in a detector's place, if it is learnt from the collection's own labels."""
 
 
+PROPAGATED = "propagate/"
+"""Where in the object store is what stands in a detector's place, if labels of key frames are followed."""
+
+
 class DetectorRef(Frozen):
     """A detector as flows pass it on."""
 
@@ -49,6 +53,11 @@ class DetectorRef(Frozen):
     def is_taught(self) -> bool:
         """Whether it is what the collection's labels teach: it has no weights of its own."""
         return self.weights_key.startswith(TAUGHT)
+
+    @property
+    def is_propagated(self) -> bool:
+        """Whether it is the labels of key frames, which are followed: it has no weights of its own."""
+        return self.weights_key.startswith(PROPAGATED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ def plan_scan(
     """Settle how a batch is looked at: tiles by the sizes of known objects, scores by what labels say of them."""
     engine, store = open_catalog(plugs), open_store(plugs)
     note_label_kind(engine, batch.collection, label_kind)
-    has_model = not (detector.is_nobody or detector.is_import or detector.is_taught)
+    has_model = not (detector.is_nobody or detector.is_import or detector.is_taught or detector.is_propagated)
     asked = options if not has_model else proposer_of(label_kind, detector.weights_key).fit(store, detector, options)
     planned = plan.plan_tiling(engine, store, batch.id, batch.collection, detector.version, classes, asked, label_kind)
     how = f"scores calibrated ({planned.calibration})" if planned.calibration else "scores as they are"

@@ -119,8 +119,8 @@ def look_into(folder: Path, pattern: str | None = None) -> FolderLook:
         kinds = ", ".join(f"{number} {suffix}" for suffix, number in suffixes.most_common(SHOWN) if number)
         raise BadOption(
             f"the folder {folder} has {count} files ({kinds}) and none is a picture or video that is read (JPEG, PNG, "
-            "WebP, BMP, GIF, TIFF, PPM, MP4, MOV, WebM, Matroska, AVI): name the folder that has the pictures, or convert "
-            "them"
+            "WebP, BMP, GIF, TIFF, PPM, MP4, MOV, WebM, Matroska, AVI): name the folder that has them, or "
+            "convert them"
         )
     if is_all and compiled is not None and not sequences:
         raise BadOption(

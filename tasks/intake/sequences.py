@@ -25,6 +25,7 @@ SHARES = (0.7, 0.15, 0.15)
 """Of train, val and test."""
 
 _LAST_DIGITS = re.compile(r"\d+(?=\D*$)")
+_DIGITS_OR_NOT = re.compile(r"[0-9]+|[^0-9]+")
 _BY_NEED = ("train", "test", "val")
 """Which split must not stay empty, most needed first: without a test set nothing can be compared."""
 
@@ -66,6 +67,17 @@ def sequence_of(path: Path, pattern: str | None = None) -> str:
     folder = path.parent.as_posix()
     stem = _LAST_DIGITS.sub("", path.stem, count=1)
     return stem if folder == "." else f"{folder}/{stem}"
+
+
+def frame_order(frame: int | None, name: str, item_id: str) -> tuple[int, tuple[tuple[int, str], ...], str]:
+    """Return by what the frames of a sequence are put in order: by number, or by name where they have none.
+
+    Names are ordered as people count: `shot2.jpg` is before `shot10.jpg`.
+    """
+    if frame is not None:
+        return frame, (), item_id
+    parts = ((int(part), "") if part.isdigit() else (-1, part) for part in _DIGITS_OR_NOT.findall(name))
+    return 0, tuple(parts), item_id
 
 
 def readable(name: str) -> str:

@@ -10,8 +10,9 @@ from tasks.kinds.boxes.kind import BOXES
 from tasks.kinds.classes.kind import CLASSES
 from tasks.kinds.protocol import LabelKind
 from tasks.kinds.spans.kind import SPANS
+from tasks.kinds.tracks.kind import TRACKS
 
-KINDS: dict[str, LabelKind] = {kind.name: kind for kind in (BOXES, CLASSES, SPANS)}
+KINDS: dict[str, LabelKind] = {kind.name: kind for kind in (BOXES, CLASSES, SPANS, TRACKS)}
 
 
 def label_kind(name: str) -> LabelKind:

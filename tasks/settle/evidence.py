@@ -106,6 +106,7 @@ def _as_imported(label: Label) -> TrueLabel:
         kind=label.kind,
         shape=label.shape,
         place=ImportPlace(label.import_id or "", label.import_file, label.import_line),
+        track=label.track,
     )
 
 

@@ -5,12 +5,13 @@ Safe to call at any time and again: after an edited, deleted or late answer it a
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Engine, update
 from sqlmodel import Session, col, select
 
 from blocks.database.engine import reading, upsert, writing
-from blocks.database.tables import Batch, BatchItem, Label, utc_now
+from blocks.database.tables import Batch, BatchItem, Label, Proposal, utc_now
 from blocks.errors import BadOption
 from tasks.detect.refs import Scope
 from tasks.review.questions.bookmarks import read_bookmarks, write_bookmarks
@@ -111,9 +112,19 @@ def _settle_shard(
         is_settled = settlement.standing is TruthStatus.SETTLED
         if is_settled != (place.settled_at is not None):
             moved[is_settled].append(place.item_id)
-    upsert(session, Label, rows)
+    upsert(session, Label, _with_tracks(session, rows))
     for is_settled, item_ids in moved.items():
         _note_items_settled(session, scope.batch_id, item_ids, is_settled)
+
+
+def _with_tracks(session: Session, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows of labels with the track of the proposal that each came from; others keep the one they have."""
+    wanted = {row["proposal_id"] for row in rows if row["proposal_id"]}
+    query = select(Proposal.id, Proposal.track).where(col(Proposal.track).is_not(None))
+    known: dict[str, str | None] = {}
+    for part in in_shards(sorted(wanted)):
+        known |= dict(session.exec(query.where(col(Proposal.id).in_(part))).all())
+    return [row | {"track": known.get(row["proposal_id"], row["track"])} for row in rows]
 
 
 def _note_items_settled(session: Session, batch_id: str, item_ids: Sequence[str], is_settled: bool) -> None:

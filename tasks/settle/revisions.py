@@ -101,7 +101,7 @@ def _free_region(region: str, by_region: Mapping[str, LabelRow], home: Home) -> 
 
 def _is_same(before: LabelRow, box: TrueLabel) -> bool:
     same_words = (before.class_name, before.kind, before.origin) == (box.class_name, box.kind, box.origin)
-    if not same_words or before.shape != box.shape:
+    if not same_words or before.shape != box.shape or (box.track and box.track != before.track):
         return False
     return box.box_px is None or same_edges((before.x_min, before.y_min, before.x_max, before.y_max), box.box_px)
 
@@ -124,6 +124,7 @@ def _row(home: Home, item_id: str, region: str, before: LabelRow | None, box: Tr
         answer_id=box.answer_id,
         kind_answer_id=box.kind_answer_id,
         shape=box.shape,
+        track=box.track or (before.track if before else None),
         import_id=box.place.import_id if box.place else None,
         import_file=box.place.file if box.place else None,
         import_line=box.place.line if box.place else None,

@@ -118,6 +118,8 @@ class TrueLabel:
     shape: dict[str, Any] | None = None
     place: ImportPlace | None = None
     """Of a label that came in from elsewhere, also once a person has confirmed or moved it."""
+    track: str | None = None
+    """Whose it is, where labels from elsewhere say so; of a proposal it is looked up as the label is written."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from tasks.train.fitting.training import TrainedRef
 from tasks.train.fitting.watch import SAY_S, EpochReport, Progress
 from tasks.train.options import PromoteOptions, TrainOptions
 from tasks.train.promotion import PromotionReport
+from tasks.train.propagating import find_propagated
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ def resolve_detector(
     ref = (
         find_imported(engine, collection, spec)
         or teaching.find_taught(engine, store, experiments, collection, spec, label_kind)
+        or find_propagated(engine, store, experiments, collection, spec, label_kind)
         or registry.resolve_detector(experiments, store, collection, spec, label_kind)
     )
     log.info("detector of %s: %s (%s)", collection, ref.version, spec)
@@ -58,6 +60,7 @@ def choose_detector(
     ref = (
         find_imported(engine, batch.collection, meant)
         or teaching.find_taught(engine, store, experiments, batch.collection, meant, label_kind, batch.id)
+        or find_propagated(engine, store, experiments, batch.collection, meant, label_kind, batch.id)
         or registry.resolve_detector(experiments, store, batch.collection, meant, label_kind)
     )
     note_detector(engine, batch.id, ref.version)

@@ -37,6 +37,7 @@ from infra.stack.servers.services import PLUGS, WORK_POOL
 from infra.stack.state import StackState
 from tasks.detect.refs import BY_HAND
 from tasks.suggest.asked_for import asked_of
+from tasks.track.asked_for import propagate_asked
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -74,7 +75,7 @@ def label_folder(home: Path, request: LabelRequest, *, wait: bool) -> Callable[[
         meant, told = check_detector(engine, open_experiments(PLUGS), store, request)
         for line in told:
             console.print(line)
-        by_choice = request.detector == BY_HAND or asked_of(request.detector) is not None
+        by_choice = request.detector == BY_HAND or bool(asked_of(request.detector) or propagate_asked(request.detector))
         in_rounds = request.in_rounds or (meant.is_nobody and not by_choice)
         request = replace(request, begin_with=keep_first_weights(store, request))
         if in_rounds:

@@ -16,6 +16,7 @@ class TruthFormatName(enum.StrEnum):
     JSONL = "jsonl"
     FIFTYONE = "fiftyone"
     FOLDERS = "folders"
+    MOT = "mot"
     LABELME = "labelme"
     KITTI = "kitti"
     OPENIMAGES = "openimages"
@@ -35,6 +36,7 @@ class ExportFormatName(enum.StrEnum):
     JSONL = "jsonl"
     FIFTYONE = "fiftyone"
     FOLDERS = "folders"
+    MOT = "mot"
     CONLL = "conll"
     SPACY = "spacy"
 

@@ -25,6 +25,7 @@ TruthFormat = Literal[
     "jsonl",
     "fiftyone",
     "folders",
+    "mot",
     "labelme",
     "kitti",
     "openimages",

@@ -11,6 +11,7 @@ from tasks.dataset.formats.foreign.labelme import LabelMeReader
 from tasks.dataset.formats.foreign.open_images import OpenImagesReader
 from tasks.dataset.formats.json_lines import JsonLinesFormat
 from tasks.dataset.formats.label_studio.tasks import LabelStudioFormat
+from tasks.dataset.formats.mot import MotFormat
 from tasks.dataset.formats.protocol import DatasetFormat, DatasetReader
 from tasks.dataset.formats.texts.conll import ConllFormat
 from tasks.dataset.formats.texts.spacy import SpacyFormat
@@ -29,6 +30,7 @@ _ALL: tuple[DatasetFormat, ...] = (
     JsonLinesFormat(),
     FiftyOneFormat(),
     FoldersFormat(),
+    MotFormat(),
     ConllFormat(),
     SpacyFormat(),
 )

@@ -38,6 +38,7 @@ class PlannedLabel(Frozen):
     line: int | None = None
     score: float | None = None
     kind: str | None = None
+    track: str | None = None
 
 
 class PlannedPicture(Frozen):

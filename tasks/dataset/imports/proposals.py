@@ -63,6 +63,7 @@ def _rows(version: str, item_id: str, labels: Sequence[PlannedLabel]) -> list[di
             "class_name": label.class_name,
             "score": _score(label),
             **shape_columns(label.shape),
+            "track": label.track,
             "view": "whole",
             "tile": None,
             "seam": False,

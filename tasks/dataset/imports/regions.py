@@ -56,13 +56,15 @@ def as_it_was(row: LabelRow) -> TrueLabel:
     """Return a label of an earlier import that this one says nothing of: it stays as it is."""
     place = ImportPlace(row.import_id, row.import_file or "", row.import_line) if row.import_id else None
     edges = None if row.x_min is None else (row.x_min, row.y_min, row.x_max, row.y_max)
-    return TrueLabel(row.region, row.class_name, edges, IMPORT, kind=row.kind, shape=row.shape, place=place)
+    return TrueLabel(
+        row.region, row.class_name, edges, IMPORT, kind=row.kind, shape=row.shape, place=place, track=row.track
+    )
 
 
 def _true_label(region: str, label: PlannedLabel, place: ImportPlace) -> TrueLabel:
     columns = shape_columns(label.shape)
     edges: Bounds | None = label.shape.bounds()
-    found = TrueLabel(region, label.class_name, edges, IMPORT, kind=label.kind, place=place)
+    found = TrueLabel(region, label.class_name, edges, IMPORT, kind=label.kind, place=place, track=label.track)
     return replace(found, shape=columns["shape"])
 
 

@@ -32,9 +32,11 @@ from tasks.detect.refs import DetectorRef
 from tasks.detect.tiling.read_ahead import Unseen
 from tasks.intake.batches import BatchRef, unsettled
 from tasks.monitor.active_learning.choose import free_items
+from tasks.monitor.active_learning.key_rounds import open_key_round
 from tasks.monitor.active_learning.said_in_rounds import prefix_of, read_said, rounds_of, said_of_drawn
 from tasks.suggest.asked_for import SUGGEST
 from tasks.suggest.paging.plan import OpenItems, RoundOptions, RoundPlan, by_lot, entropy_of, plan_round
+from tasks.track.asked_for import propagate_asked
 from tasks.train.teaching import find_taught, labels_that_teach
 from tasks.triage.audit import FRAME
 from tasks.triage.boxes import in_shards
@@ -55,6 +57,8 @@ ON_PAGES = "-pages"
 
 ROUNDING = 1e-6
 """By so much the chance of an item may differ between planning and proposing."""
+TRUSTED = 0.5
+"""Trust from which on a followed box comes onto a page; see `tasks/track/clip.py`."""
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +87,7 @@ def open_round(
         store: Where pictures, and what is learnt, are.
         experiments: Whose champion's features are the vectors, where there is one.
         collection: Whose items.
-        spec: `suggest`, with a learner or weights behind it.
+        spec: `suggest`, with a learner or weights behind it; or `propagate`, with a detector behind it.
         kind: Of the labels.
         options: How much a round asks, and what is promised of pages.
         run_id: The flow run that goes on with the batch.
@@ -102,6 +106,9 @@ def open_round(
     batch = BatchRef(id=f"{prefix_of(collection)}{number + 1}", collection=collection, size=0)
     if not free:
         return RoundRef(batch=batch)
+    if propagate_asked(spec):
+        opened, follows = open_key_round(engine, store, batch, options.key_step, run_id)
+        return _noted(engine, opened, TRUSTED if follows else NEVER)
     pool = _items(engine, by_lot(list(free), options.seed)[:POOL_AT_MOST])
     learner = spec if spec != SUGGEST else f"{SUGGEST}:{SUREST}"
     found = find_taught(engine, store, experiments, collection, learner, kind, others=pool[:SPACE_FROM])
@@ -110,6 +117,13 @@ def open_round(
     known = replace(_standing(engine, store, collection, pool, taught), round=number, held_out=held_out)
     plan = plan_round(known, options, partial(ways_to_certify, read_frames(engine, collection), promise=promise))
     return _open(engine, batch, taught, known, plan, run_id)
+
+
+def _noted(engine: Engine, batch: BatchRef, accept: float) -> RoundRef:
+    noted = {"name": _accept_name(batch.id), "value": str(accept), "updated_at": now()}
+    with writing(engine) as session:
+        upsert(session, Bookmark, [noted], update=("value", "updated_at"))
+    return RoundRef(batch=batch, accept=accept)
 
 
 def accept_of(engine: Engine, batch_id: str) -> float:

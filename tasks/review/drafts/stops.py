@@ -13,6 +13,7 @@ from tasks.review.questions.queue import ABOUT_ITEMS, Queue, check_kinds, confir
 from tasks.review.questions.staffing import AnnotatorPool
 from tasks.suggest.asked_for import asked_of, check_suggested
 from tasks.suggest.paging.plan import RoundOptions
+from tasks.track.asked_for import propagate_asked
 
 
 def page_stops(
@@ -108,10 +109,15 @@ def check_suits(
         check_suggested(detector, label.name)
     except BadOption as error:
         raise ValueError(str(error)) from error
-    if in_rounds and (has_pages or not asked_of(detector)):
+    follows = propagate_asked(detector) is not None
+    if follows and not in_rounds:
+        raise ValueError("`propagate` asks key frames first, and the others in later rounds: set `rounds`, such as {}")
+    if follows and label.shapes != {"box"}:
+        raise ValueError(f"`{detector}` follows boxes, and not {label.name}: name another detector, or leave it away")
+    if in_rounds and (has_pages or not (asked_of(detector) or follows)):
         raise ValueError(
-            "`rounds` learn from the collection's own labels and have pages of their own: expected `suggest` as "
-            f"the detector (not `{detector}`), and no `confirm` beside them"
+            "`rounds` learn from the collection's own labels and have pages of their own: expected `suggest` or "
+            f"`propagate` as the detector (not `{detector}`), and no `confirm` beside them"
         )
     of_boxes = [name for name in given if name != "missing_classes"]
     if of_boxes and not label.shapes & PLACED:

@@ -71,6 +71,13 @@ class RoundOptions(Slimmed):
         default=12, ge=1, le=10_000, description="Items of each later round of which it is least sure: asked singly."
     )
     seed: int = Field(default=0, ge=0, le=2**31 - 1, description="Draws another first round.")
+    key_step: int = Field(
+        default=24,
+        ge=2,
+        le=240,
+        description="With `propagate`: frames from one key frame to the next at first; then gaps are halved where "
+        "people correct what was followed.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

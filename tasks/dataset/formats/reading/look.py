@@ -62,8 +62,8 @@ OF_ROOT = {"annotation": "voc", "annotations": "cvat"}
 MOST_BYTES = 8 << 30
 
 EXPECTED = (
-    "YOLO or KITTI (.txt), COCO, LabelMe, Label Studio or FiftyOne (.json), VOC or CVAT (.xml), CSV, OpenImages (.csv) "
-    "or JSON lines (.jsonl); of texts CoNLL (.conll), JSON lines, or a table with columns for texts and classes"
+    "YOLO, KITTI or MOT (.txt), COCO, LabelMe, Label Studio or FiftyOne (.json), VOC or CVAT (.xml), CSV, OpenImages "
+    "(.csv) or JSON lines (.jsonl); of texts CoNLL (.conll), JSON lines, or a table with columns for texts and classes"
 )
 
 
@@ -87,7 +87,9 @@ def format_of(files: DatasetFiles, texts: TextOptions | None = None) -> str:
     if len(found) > 1:
         found.pop("csv", None)  # a table beside the labels: bccd, for one, has its test set as one, too
     plain = files.with_suffix(".txt")
-    if not found and plain:
+    if not found and any(name.endswith("gt/gt.txt") for name in plain):
+        found["mot"] = plain
+    elif not found and plain:
         found["kitti" if any(_looks_like_kitti(files.path(name)) for name in plain[:LOOKED_AT]) else "yolo"] = plain
     elif not found and files.with_suffix(*OF_TAGS):
         found["conll"] = files.with_suffix(*OF_TAGS)

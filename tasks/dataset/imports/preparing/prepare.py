@@ -186,9 +186,6 @@ class _Planner:
                 self.problems.add(error.fault, label.file, place, str(error))
                 self.read.facts["labels of no use"] += 1
                 continue
-            if label.track is not None:
-                what = f"that it is of track {label.track[:40]} is not kept, only its place in this picture"
-                self.problems.add(Oddity.TRACK, label.file, place, what, "changed")
             if shape is not label.shape:
                 self.read.facts["outlines taken as the boxes around them"] += 1
             self.read.classes.setdefault(label.class_name)
@@ -199,6 +196,7 @@ class _Planner:
                 line=label.number,
                 score=label.score,
                 kind=label.kind,
+                track=label.track,
             )
 
 

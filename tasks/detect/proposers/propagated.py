@@ -1,0 +1,193 @@
+"""Labels of key frames, followed through the frames between: a propagator, where a detector would stand.
+
+A sequence is followed as a whole and once, when its first frame is asked for, and what comes of it is kept in the
+object store; so a shard that begins in the middle of a gap has the same tracks as the one before it.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlmodel import col, select
+
+from blocks.database.engine import reading
+from blocks.database.tables import Item, Source
+from blocks.storage.stores import Store
+from tasks.detect.options import TilingOptions
+from tasks.detect.proposers.protocol import Looked, Looker
+from tasks.detect.proposers.tiles import TileProposer
+from tasks.detect.refs import PROPAGATED, DetectorRef
+from tasks.detect.tiling.read_ahead import Unseen, read_ahead, stored_images
+from tasks.intake.images import Pixels
+from tasks.intake.sequences import frame_order
+from tasks.track.asked_for import PROPAGATE
+from tasks.track.clip import FollowedBox, KeyBox, KeyFrame, Seen
+from tasks.track.known import KnownFrames
+from tasks.track.sequence import SequenceReader, follow_sequence, nothing_seen, seen_by_class
+
+VIEW = "propagated"
+
+DETECTED_FROM = 0.2
+"""Score from which on a detection says where a followed object is."""
+
+
+@dataclass(frozen=True, slots=True)
+class PropagatedLooker:
+    """What was known when a batch was opened, as what looks at items."""
+
+    engine: Engine
+    store: Store
+    version: str
+    known: KnownFrames
+    options: TilingOptions
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Those that a key frame has."""
+        return self.known.classes
+
+    def look(self, items: Sequence[Item], wanted: Sequence[str]) -> Iterator[Looked]:
+        """Say of each frame what is followed there; of frames of which nothing is known, nothing."""
+        for sequence in dict.fromkeys(item.sequence for item in items):
+            followed = self._followed(sequence)
+            for item in items:
+                if item.sequence == sequence and item.id in followed:
+                    yield _looked(item, [box for box in followed[item.id] if box.class_name in wanted])
+
+    def _followed(self, sequence: str) -> dict[str, list[FollowedBox]]:
+        key = f"{PROPAGATED}{self.version}/{sha256(sequence.encode()).hexdigest()[:16]}.json"
+        if not self.store.has(key):
+            found = {item_id: [asdict(box) for box in boxes] for item_id, boxes in self._follow(sequence).items()}
+            self.store.put(key, json.dumps(found).encode(), "application/json")
+            return self._boxes(found)
+        return self._boxes(json.loads(self.store.get(key)))
+
+    @staticmethod
+    def _boxes(found: dict[str, Any]) -> dict[str, list[FollowedBox]]:
+        return {
+            item_id: [FollowedBox(**{**box, "box_xyxy_px": tuple(box["box_xyxy_px"])}) for box in boxes]
+            for item_id, boxes in found.items()
+        }
+
+    def _follow(self, sequence: str) -> dict[str, list[FollowedBox]]:
+        frames = frames_of(self.engine, self.known.collection, sequence)
+        keys = [
+            KeyFrame(place, tuple(KeyBox(b.region, b.class_name, b.box_xyxy_px, b.track) for b in boxes))
+            for place, item in enumerate(frames)
+            if (boxes := self.known.frames.get(item.id)) is not None
+        ]
+        reader = SequenceReader(len(frames), _Reader(self.store, frames, self.options).read, self._detector(frames))
+        return {frames[place].id: boxes for place, boxes in follow_sequence(keys, reader)}
+
+    def _detector(self, frames: Sequence[Item]) -> Any:
+        if not self.known.network_key:
+            return nothing_seen
+        ref = DetectorRef(
+            version=self.known.network_version, weights_key=self.known.network_key, name=self.known.collection
+        )
+        looker = TileProposer().open(self.store, ref, TileProposer().fit(self.store, ref, self.options))
+        return _Detections(looker, frames, self.known.classes).between
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    store: Store
+    frames: Sequence[Item]
+    options: TilingOptions
+
+    def read(self, start: int, stop: int) -> Iterator[tuple[int, Pixels]]:
+        some = self.frames[start : stop + 1]
+        at = {item.id: place for place, item in enumerate(some, start=start)}
+        with ThreadPoolExecutor(self.options.decode_threads, thread_name_prefix="read") as readers:
+            for source, seen in read_ahead(stored_images(self.store, iter(some)), readers, self.options):
+                if not isinstance(seen, Unseen):
+                    yield at[source.name], seen
+
+
+@dataclass(frozen=True, slots=True)
+class _Detections:
+    looker: Looker
+    frames: Sequence[Item]
+    classes: Sequence[str]
+
+    def between(self, start: int, stop: int) -> Seen:
+        wanted = [name for name in self.classes if name in self.looker.classes]
+        if not wanted:
+            return {}
+        some = self.frames[start : stop + 1]
+        found: dict[str, list[tuple[str, tuple[float, float, float, float]]]] = {item.id: [] for item in some}
+        for looked in self.looker.look(some, wanted):
+            if isinstance(looked, Looked):
+                found[looked.item_id] = [_place(row) for row in looked.rows if row["score"] >= DETECTED_FROM]
+        return seen_by_class([found[item.id] for item in some])
+
+
+def _place(row: dict[str, Any]) -> tuple[str, tuple[float, float, float, float]]:
+    return row["class_name"], (row["x_min"], row["y_min"], row["x_max"], row["y_max"])
+
+
+def _looked(item: Item, boxes: Sequence[FollowedBox]) -> Looked:
+    rows = [row for box in boxes if (row := _row(item, box)) is not None]
+    scan = {"proposals": len(rows), "whole_frame": len(rows), "tiles": 0, "embedding": None}
+    return Looked(item.id, scan, rows, dropped=len(boxes) - len(rows))
+
+
+def _row(item: Item, box: FollowedBox) -> dict[str, Any] | None:
+    """Return a box within its picture as a proposal; None: nothing of it is there."""
+    x_min, y_min, x_max, y_max = box.box_xyxy_px
+    edges = (max(0.0, x_min), max(0.0, y_min), min(float(item.width), x_max), min(float(item.height), y_max))
+    x_min, y_min, x_max, y_max = (round(edge, 2) for edge in edges)
+    if x_max - x_min < 1 or y_max - y_min < 1:
+        return None
+    return {
+        "item_id": item.id,
+        "class_name": box.class_name,
+        "score": round(box.trust, 5),
+        "x_min": x_min,
+        "y_min": y_min,
+        "x_max": x_max,
+        "y_max": y_max,
+        "track": box.track,
+        "view": VIEW,
+        "tile": None,
+        "seam": False,
+        "merged_from": [],
+    }
+
+
+def frames_of(engine: Engine, collection: str, sequence: str) -> list[Item]:
+    """Return the frames of a sequence in the order in which they are shown: by number, or by name where they have none.
+
+    Names are ordered as people count: `shot2.jpg` is before `shot10.jpg`.
+    """
+    taken = select(Source.item_id).where(Source.collection == collection, col(Source.item_id).is_not(None))
+    with reading(engine) as session:
+        items = session.exec(select(Item).where(Item.sequence == sequence, col(Item.id).in_(taken))).all()
+    return sorted(items, key=lambda item: frame_order(item.frame, item.name, item.id))
+
+
+def open_propagated(engine: Engine, store: Store, ref: DetectorRef, options: TilingOptions) -> PropagatedLooker:
+    """Return what was known when a batch was opened, as what looks at items.
+
+    Raises:
+        BadWeights: It is not what was kept.
+        ObjectMissing: The store does not have it.
+    """
+    return PropagatedLooker(engine, store, ref.version, read_known(store, ref), options)
+
+
+def read_known(store: Store, ref: DetectorRef) -> KnownFrames:
+    """Return what a propagation begins with; see `open_propagated` for what is raised."""
+    return KnownFrames.from_bytes(store.get(ref.weights_key), ref.version)
+
+
+def propagated_ref(store: Store, version: str) -> DetectorRef | None:
+    """Return a propagation by its version; None: it is none."""
+    key = f"{PROPAGATED}{version}.json"
+    is_version = re.fullmatch(r"[0-9a-f]{12}", version)  # anything else may be a path
+    return DetectorRef(version=version, weights_key=key, name=PROPAGATE) if is_version and store.has(key) else None

@@ -1,0 +1,1 @@
+"""Boxes with an identity over the frames of a sequence."""
