@@ -47,6 +47,7 @@ class MotFormat:
     name = "mot"
     shapes = frozenset({"box"})
     unit = LINE
+    holds_texts = False
     rooms: frozenset[Room] = frozenset({"track", "sequence"})
 
     def read(self, reading: Reading) -> Iterator[ReadPicture]:
