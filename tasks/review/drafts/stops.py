@@ -119,6 +119,12 @@ def check_suits(
             "`rounds` learn from the collection's own labels and have pages of their own: expected `suggest` or "
             f"`propagate` as the detector (not `{detector}`), and no `confirm` beside them"
         )
+    most = kind_named(asked.kind).most_classes
+    if len(classes) > most:
+        raise ValueError(
+            f"{len(classes):,} classes are too many for a line of {label.name}, in which each has a button: at most "
+            f"{most}. Begin with coarser ones, and let `kinds` tell finer ones apart"
+        )
     of_boxes = [name for name in given if name != "missing_classes"]
     if of_boxes and not label.shapes & PLACED:
         raise ValueError(

@@ -93,6 +93,7 @@ class Classify(QuestionKind[ClassPayload]):
     answers_are = "classes"
     takes_suggestions = True
     takes_missing = True
+    most_classes = 2000  # searched
 
     def about_in(self, queue: Asking) -> str:
         """Name the text, or the picture."""

@@ -170,6 +170,8 @@ class QuestionKind(Protocol[Shape]):
     """Whether its questions can be opened with what was learnt from the answer before: see `with_suggestions`."""
     needs_vectors: ClassVar[bool] = True
     """Whether these come from vectors of items; else from what was marked in texts, word for word."""
+    most_classes: ClassVar[int] = 200
+    """So many people still choose among, each with a button of its own."""
     takes_missing: ClassVar[bool] = False
     """Whether people can write down a class that is missing among those of the queue."""
     counts_unseen: ClassVar[bool] = True

@@ -4,6 +4,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from pydantic import ValidationError
 
 from blocks.errors import BadRegion, LabellingError, UnknownClass
 from blocks.servers.annotation_server import AnnotationServer
@@ -59,6 +60,12 @@ def test_a_line_may_have_1203_classes_and_as_few_as_thirty_are_buttons() -> None
     few = ElementTree.fromstring(label_config(choose_class_queue(CLASSES[:MANY])))
     assert not few.findall(".//Taxonomy")
     assert len(few.findall(".//Choices[@name='class']/Choice")) == MANY + 1
+
+
+def test_labels_whose_classes_are_buttons_have_two_hundred_at_most() -> None:
+    with pytest.raises(ValidationError, match="1,203 classes are too many for a line of boxes"):
+        LineOptions(collection="lot", classes=CLASSES)
+    assert len(LineOptions(collection="lot", classes=CLASSES[:200]).classes) == 200
 
 
 def test_what_is_likely_is_on_the_keys_and_the_rest_as_the_line_has_it() -> None:
