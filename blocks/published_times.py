@@ -26,6 +26,12 @@ CHECK_BOX = PublishedTime(9.0, "check the quality of one drawn box (median)", _S
 CHECK_COVERAGE = PublishedTime(7.8, "look over one image for objects without a box (median)", _SU_2012)
 """What an image costs by itself, however many boxes it has. With drawing and checking a box: 42 s."""
 
+OUTLINE_OBJECT = PublishedTime(
+    79.2,
+    "outline one object with a polygon (mean: 22 hours for 1,000 objects)",
+    "Lin et al., Microsoft COCO: common objects in context, ECCV 2014, section 4.3",
+)
+
 DRAW_BOX_FAST = PublishedTime(
     7.0,
     "draw one box by clicking its four extreme points",

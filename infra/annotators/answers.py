@@ -9,6 +9,7 @@ from infra.annotators.checks import answer_check
 from infra.annotators.classes.class_answers import chosen_in, class_result
 from infra.annotators.desk import OpenQuestion, boxes_result, check_result, kind_result
 from infra.annotators.kinds import answer_class, answer_kind, kind_seconds
+from infra.annotators.outlines.drawing import answer_outlines
 from infra.annotators.pages import class_in, page_result, wrong_crops
 from infra.annotators.people import Person
 from infra.annotators.texts.spans import answer_spans
@@ -17,6 +18,7 @@ from infra.annotators.truth import TruePicture
 from tasks.review.questions.kinds.choose import CHOOSE
 from tasks.review.questions.kinds.classify import CLASSIFY
 from tasks.review.questions.kinds.correct import CORRECT
+from tasks.review.questions.kinds.outlines.mark import MARK_MASKS, MARK_POLYGONS
 from tasks.review.questions.kinds.page import CROP_PAGE
 from tasks.review.questions.kinds.texts.tag import TAG
 from tasks.review.questions.kinds.verify import VERIFY
@@ -97,6 +99,16 @@ def _tag(person: Person, question: OpenQuestion, pictures: Pictures, watch: Stop
     return answer_spans(question, known.spans, person.mistakes, rng, watch)
 
 
+def _outline(person: Person, question: OpenQuestion, pictures: Pictures, watch: Stopwatch) -> GivenAnswer:
+    picture, rng = pictures[question.item_id], person.chance(question.key)
+    return answer_outlines(MARK_POLYGONS, question, picture, person.mistakes, rng, watch)
+
+
+def _paint(person: Person, question: OpenQuestion, pictures: Pictures, watch: Stopwatch) -> GivenAnswer:
+    picture, rng = pictures[question.item_id], person.chance(question.key)
+    return answer_outlines(MARK_MASKS, question, picture, person.mistakes, rng, watch)
+
+
 ANSWERS: dict[str, Callable[[Person, OpenQuestion, Pictures, Stopwatch], GivenAnswer]] = {
     CORRECT.name: _correct,
     CHOOSE.name: _choose,
@@ -104,4 +116,6 @@ ANSWERS: dict[str, Callable[[Person, OpenQuestion, Pictures, Stopwatch], GivenAn
     VERIFY.name: _verify,
     CLASSIFY.name: _classify,
     TAG.name: _tag,
+    MARK_POLYGONS.name: _outline,
+    MARK_MASKS.name: _paint,
 }

@@ -32,6 +32,8 @@ from tasks.review.questions.kinds.classes.many import SEARCH
 from tasks.review.questions.kinds.classes.missing import MISSING
 from tasks.review.questions.kinds.classes.said import CLASS
 from tasks.review.questions.kinds.controls import BOX, IMAGE, ITEM, TEXT
+from tasks.review.questions.kinds.outlines.brush_regions import BRUSH
+from tasks.review.questions.kinds.outlines.polygon_regions import HOLE, POLYGON
 from tasks.review.questions.kinds.registry import KINDS
 from tasks.review.questions.kinds.texts.text_regions import SPAN
 from tasks.review.questions.kinds.verify import CHECK
@@ -40,6 +42,9 @@ from tasks.review.questions.slots import REFEREE, asked_queue, is_for_referees
 log = logging.getLogger(__name__)
 
 UNANSWERED = where(("total_annotations", "equal", 0), ("cancelled_annotations", "equal", 0))
+CLASSES_IN = (BOX, CLASS, SEARCH, SPAN, POLYGON, BRUSH)
+"""Names of the controls that offer the classes of a queue."""
+
 PAGE_SIZE = 100
 """Questions taken from a queue at once: predictions of large pictures are heavy."""
 
@@ -152,11 +157,10 @@ def _seen_in(label_config: str) -> set[str]:
 
 def _classes_of(label_config: str) -> tuple[str, ...]:
     root = ElementTree.fromstring(label_config)  # noqa: S314  # our own config, from our own server
-    boxes, wholes = f".//RectangleLabels[@name='{BOX}']/Label", f".//Choices[@name='{CLASS}']/Choice"
-    spans, searched = f".//Labels[@name='{SPAN}']/Label", f".//Taxonomy[@name='{SEARCH}']/Choice"
-    found = next((some for path in (boxes, wholes, searched, spans) if (some := root.findall(path))), [])
+    places = (f".//*[@name='{control}']/*[@value]" for control in CLASSES_IN)
+    found = next((some for place in places if (some := root.findall(place))), [])
     named = tuple(one.get("value", "") for one in found)
-    return tuple(name for name in named if name not in (CANNOT_TELL, MISSING))
+    return tuple(name for name in named if name not in (CANNOT_TELL, MISSING, HOLE))
 
 
 def open_questions(server: AnnotationServer, desk: Desk, passed_over: Collection[int] = ()) -> list[OpenQuestion]:

@@ -17,6 +17,7 @@ from blocks.published_times import (
     CONSIDER_CLASS,
     DRAW_BOX,
     DRAW_BOX_FAST,
+    OUTLINE_OBJECT,
     VERIFY_BOX,
     reading_seconds,
 )
@@ -78,6 +79,10 @@ class Stopwatch:
     def adjust(self, count: int = 1) -> None:
         """Mend the edges of boxes by dragging them, however new ones are drawn."""
         self._spend("adjust", DRAW_BOX_S["classic"] * ADJUST_SHARE, count)
+
+    def outline(self, count: int = 1) -> None:
+        """Outline objects, or paint them, with their class."""
+        self._spend("outline", OUTLINE_OBJECT.seconds, count)
 
     def click(self, count: int = 1) -> None:
         """Delete boxes or change their class."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from blocks.errors import BadTruth
-from blocks.shapes import Bounds
+from blocks.shapes import Bounds, Shape
 from blocks.storage.outside_files import parse_json, read_bounded
 from tasks.dataset.formats.published import TruthBox, TruthFormat, read_truth
 from tasks.dataset.formats.reading.problems import Problems
@@ -31,6 +31,8 @@ class AnnotatorBox:
     class_name: str
     xyxy: Bounds
     kind: str | None = None
+    shape: Shape | None = None
+    """Its outline or pixels; None: a box is all that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,4 +97,6 @@ def _with_kinds(
         raise BadTruth(
             f"{KINDS_FILE} has {len(named)} kinds for {name}, which has {len(boxes)} boxes: give one for each, or null"
         )
-    return tuple(AnnotatorBox(box.class_name, box.box_xyxy_px, kind) for box, kind in zip(boxes, named, strict=True))
+    return tuple(
+        AnnotatorBox(box.class_name, box.box_xyxy_px, kind, box.shape) for box, kind in zip(boxes, named, strict=True)
+    )

@@ -80,5 +80,7 @@ def test_kinds_of_one_class_under_two_spellings_are_refused_and_none_is_lost() -
 
 def test_a_line_labels_a_known_kind_and_one_from_before_there_were_several_labels_boxes() -> None:
     assert LineOptions(collection="lot", classes=("car",)).label_kind == "boxes"
-    with pytest.raises(ValidationError, match=r"'box' is no kind of label \(known: boxes, classes, spans\)"):
+    with pytest.raises(
+        ValidationError, match=r"'box' is no kind of label \(known: boxes, classes, masks, polygons, spans, tracks\)"
+    ):
         LineOptions(collection="lot", classes=("car",), label_kind="box")

@@ -7,10 +7,10 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from blocks.errors import BadTruth
-from blocks.shapes import Span, Whole
+from blocks.shapes import Box, Shape, Span, Whole
 from tasks.dataset.formats.opened import open_dataset
 from tasks.dataset.formats.reading.faults import Oddity
-from tasks.dataset.formats.reading.pictures import ReadPicture
+from tasks.dataset.formats.reading.pictures import ReadLabel, ReadPicture
 from tasks.dataset.formats.reading.problems import Problems
 from tasks.kinds.spans.scoring import ClassedSpan
 
@@ -40,6 +40,8 @@ class TruthBox:
 
     class_name: str
     box_xyxy_px: tuple[float, float, float, float]
+    shape: Shape | None = None
+    """Its outline or pixels; None: it is a box."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +116,15 @@ def read_truth(folder: Path, fmt: TruthFormat = "auto") -> Truth:
             key = picture.name
         else:
             key = name if count[name] == 1 else picture.name
-            edges = ((label.class_name, label.shape.bounds()) for label in labels)
-            boxes[key] = tuple(TruthBox(class_name, found) for class_name, found in edges if found)
+            edges = ((label, label.shape.bounds()) for label in labels)
+            boxes[key] = tuple(TruthBox(label.class_name, found, _outline(label)) for label, found in edges if found)
         assert path is not None
         pictures[key] = path
     return Truth(boxes, dataset.classes, pictures, dataset.problems, wholes, texts)
+
+
+def _outline(label: ReadLabel) -> Shape | None:
+    return None if isinstance(label.shape, Box) else label.shape
 
 
 def _spans_of(picture: ReadPicture) -> tuple[ClassedSpan, ...]:

@@ -57,13 +57,21 @@ _LOADING_ERRORS = (
 )
 """What ultralytics and torch raise on files that are damaged, refused, or put together by hand."""
 
-Task = Literal["detection", "classification"]
+Task = Literal["detection", "classification", "segmentation"]
 
-_NETWORKS: dict[Task, str] = {"detection": "DetectionModel", "classification": "ClassificationModel"}
+_NETWORKS: dict[Task, str] = {
+    "detection": "DetectionModel",
+    "classification": "ClassificationModel",
+    "segmentation": "SegmentationModel",
+}
 """What ultralytics builds for a task."""
 
-_HEADS: dict[Task, tuple[str, ...]] = {"detection": ("Detect", "v10Detect"), "classification": ("Classify",)}
-"""Heads whose output is read as boxes and class scores, and nothing else; or as one score for each class."""
+_HEADS: dict[Task, tuple[str, ...]] = {
+    "detection": ("Detect", "v10Detect"),
+    "classification": ("Classify",),
+    "segmentation": ("Segment",),
+}
+"""Heads whose output is read as boxes and class scores, and nothing else; as one score for each class; with masks."""
 
 
 def version_of(weights: Path) -> str:

@@ -4,6 +4,7 @@ from pathlib import PurePosixPath
 
 from tasks.detect.proposers.classifier import ClassProposer
 from tasks.detect.proposers.protocol import Proposer
+from tasks.detect.proposers.segments import MASK_SEGMENTS, POLYGON_SEGMENTS
 from tasks.detect.proposers.tagger import TagProposer
 from tasks.detect.proposers.text_classifier import TextProposer
 from tasks.detect.proposers.tiles import TileProposer
@@ -11,7 +12,8 @@ from tasks.kinds.registry import label_kind
 from tasks.suggest.text_model import ENDING
 
 PROPOSERS: dict[str, Proposer] = {
-    each.name: each for each in (TileProposer(), ClassProposer(), TagProposer(), TextProposer())
+    each.name: each
+    for each in (TileProposer(), ClassProposer(), TagProposer(), TextProposer(), POLYGON_SEGMENTS, MASK_SEGMENTS)
 }
 
 BY_ENDING = {("classifier", ENDING): "text-classifier"}

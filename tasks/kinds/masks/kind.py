@@ -20,7 +20,7 @@ class MasksKind:
     name = "masks"
     shapes = frozenset({"mask"})
     asked_as = "masks"
-    proposer = "segments"
+    proposer = "mask-segments"
     trainer = "segmenter"
     same_from = 0.4
     right_from = RIGHT_IOU

@@ -20,7 +20,7 @@ class PolygonsKind:
     name = "polygons"
     shapes = frozenset({"polygon"})
     asked_as = "polygons"
-    proposer = "segments"
+    proposer = "polygon-segments"
     trainer = "segmenter"
     same_from = 0.4
     """As of boxes: who outlines one object carelessly meets others at more, and neighbours share no pixels."""

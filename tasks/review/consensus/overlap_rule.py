@@ -62,7 +62,7 @@ def next_step_of_boxes(consensus: Consensus, slots: Slots, rule: OverlapRule) ->
     doubts = sorted(_box_doubts(consensus, rule), key=lambda doubt: (-doubt[0], doubt[1]))
     wrong = consensus.missed + sum(max(one.wrong, _badly_placed(one, rule)) for one in consensus.candidates)
     share = wrong / max(len(consensus.boxes), 1)
-    return _decide(share, tuple(reason for _, reason in doubts[:MOST_REASONS]), slots, rule)
+    return decide_by(share, tuple(reason for _, reason in doubts[:MOST_REASONS]), slots, rule)
 
 
 def next_step_of_spans(consensus: SpanConsensus, slots: Slots, rule: OverlapRule) -> NextStep:
@@ -70,16 +70,16 @@ def next_step_of_spans(consensus: SpanConsensus, slots: Slots, rule: OverlapRule
     doubts = sorted(_span_doubts(consensus), key=lambda doubt: (-doubt[0], doubt[1]))
     wrong = consensus.missed + sum(one.wrong for one in consensus.candidates)
     share = wrong / max(len(consensus.spans), 1)
-    return _decide(share, tuple(reason for _, reason in doubts[:MOST_REASONS]), slots, rule)
+    return decide_by(share, tuple(reason for _, reason in doubts[:MOST_REASONS]), slots, rule)
 
 
 def next_step_of_choice(consensus: ChoiceConsensus, slots: Slots, rule: OverlapRule) -> NextStep:
     """Say what comes next for a question with one choice; without any usable answer it is in full doubt."""
     if consensus.choice is None:
-        return _decide(1.0, ("nobody could tell",) if slots.answered else (), slots, rule)
+        return decide_by(1.0, ("nobody could tell",) if slots.answered else (), slots, rule)
     rivals = ", ".join(f"{name} {share:.0%}" for name, share in consensus.ranking[:3] if share >= WORTH_A_REASON)
     wrong = 1 - consensus.ranking[0][1]
-    return _decide(wrong, (f"it may be: {rivals}",) if wrong > rule.tolerated else (), slots, rule)
+    return decide_by(wrong, (f"it may be: {rivals}",) if wrong > rule.tolerated else (), slots, rule)
 
 
 def people_of_slots(people: Sequence[str], slots: int) -> list[tuple[str, ...]]:
@@ -103,7 +103,15 @@ def people_of_slots(people: Sequence[str], slots: int) -> list[tuple[str, ...]]:
     return [tuple(people[slot::slots]) for slot in range(slots)]
 
 
-def _decide(wrong: float, reasons: tuple[str, ...], slots: Slots, rule: OverlapRule) -> NextStep:
+def decide_by(wrong: float, reasons: tuple[str, ...], slots: Slots, rule: OverlapRule) -> NextStep:
+    """Say what comes next, whatever is asked.
+
+    Args:
+        wrong: Expected share of mistakes, if it settled now.
+        reasons: What is in doubt, the worst first.
+        slots: How far the asking is.
+        rule: What the queue tolerates.
+    """
     missing = rule.least - slots.answered
     if missing <= 0 and wrong <= rule.tolerated:
         return NextStep(Step.SETTLED, 0, wrong, reasons)

@@ -16,6 +16,7 @@ from tasks.review.posting.outbox import Draft
 from tasks.review.questions.kinds.choose import CHOOSE
 from tasks.review.questions.kinds.classify import CLASSIFY
 from tasks.review.questions.kinds.correct import CORRECT
+from tasks.review.questions.kinds.outlines.mark import MARK_MASKS, MARK_POLYGONS
 from tasks.review.questions.kinds.page import CROP_PAGE, PageOptions
 from tasks.review.questions.kinds.texts.tag import TAG
 from tasks.review.questions.queue import Queue
@@ -94,5 +95,7 @@ _DRAFTERS: dict[str, Callable[[Engine, str, LineQueue, int, Store | None], Draft
     CORRECT.name: _whole_items,
     CLASSIFY.name: _whole_items,
     TAG.name: _whole_items,
+    MARK_POLYGONS.name: _whole_items,
+    MARK_MASKS.name: _whole_items,
     CHOOSE.name: _exact_kinds,
 }

@@ -9,7 +9,8 @@ from tasks.review.drafts.cutting import PartOptions
 from tasks.review.drafts.line_queue import LineQueue
 from tasks.review.questions.kinds.page import PageOptions
 from tasks.review.questions.kinds.registry import kind_named
-from tasks.review.questions.queue import ABOUT_ITEMS, Queue, check_kinds, confirm_page_queue
+from tasks.review.questions.queue import Queue, check_kinds, confirm_page_queue
+from tasks.review.questions.queues.registry import ABOUT_ITEMS
 from tasks.review.questions.staffing import AnnotatorPool
 from tasks.suggest.asked_for import asked_of, check_suggested
 from tasks.suggest.paging.plan import RoundOptions

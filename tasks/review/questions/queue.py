@@ -2,11 +2,11 @@
 
 Five are built here: "mark-missed" shows a whole item with the machine's boxes, to be corrected; "mark-spans" a text
 with its spans; "choose-class" asks which class a whole item shows; "name-kind" shows one box and asks which finer kind
-it is; "confirm-page" shows many crops of one class, of which people remove the wrong ones. A queue is small and frozen:
-it travels between steps as a parameter.
+it is; "confirm-page" shows many crops of one class, of which people remove the wrong ones. Those of outlines are in
+`queues/`. A queue is small and frozen: it travels between steps as a parameter.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from pydantic import Field, field_validator, model_validator
@@ -289,11 +289,3 @@ def mark_spans_queue(classes: Sequence[str], annotators: Sequence[str] = ()) -> 
         classes=tuple(classes),
         annotators=tuple(annotators),
     )
-
-
-ABOUT_ITEMS: dict[str, Callable[[Sequence[str]], Queue]] = {
-    CORRECT.name: mark_missed_queue,
-    CLASSIFY.name: choose_class_queue,
-    TAG.name: mark_spans_queue,
-}
-"""By kind of question, the queue that asks about whole items."""

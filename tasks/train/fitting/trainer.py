@@ -17,6 +17,7 @@ from ultralytics.data import ClassificationDataset
 from ultralytics.engine.trainer import BaseTrainer
 from ultralytics.models.yolo.classify import ClassificationTrainer
 from ultralytics.models.yolo.detect import DetectionTrainer
+from ultralytics.models.yolo.segment import SegmentationTrainer
 from ultralytics.nn.tasks import yaml_model_load
 from ultralytics.utils.torch_utils import strip_optimizer
 
@@ -101,6 +102,14 @@ class LineTraining(OnOurTerms, DetectionTrainer):  # type: ignore[misc]  # ultra
     task = "detection"
     plan = "yolov8n.yaml"
     plan_changes = MappingProxyType({"scales": None, "depth_multiple": 0.33, "width_multiple": 0.125})
+
+
+class SegmentTraining(OnOurTerms, SegmentationTrainer):  # type: ignore[misc]
+    """A segmentation training; from nothing it begins as wide as a detection does."""
+
+    task = "segmentation"
+    plan = "yolov8n-seg.yaml"
+    plan_changes = LineTraining.plan_changes
 
 
 class ClassTraining(OnOurTerms, ClassificationTrainer):  # type: ignore[misc]

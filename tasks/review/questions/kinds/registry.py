@@ -8,13 +8,19 @@ from blocks.errors import UnknownQuestionKind
 from tasks.review.questions.kinds.choose import CHOOSE
 from tasks.review.questions.kinds.classify import CLASSIFY
 from tasks.review.questions.kinds.correct import CORRECT
+from tasks.review.questions.kinds.outlines.mark import MARK_MASKS, MARK_POLYGONS
 from tasks.review.questions.kinds.page import CROP_PAGE
 from tasks.review.questions.kinds.protocol import QuestionKind
 from tasks.review.questions.kinds.texts.tag import TAG
 from tasks.review.questions.kinds.verify import VERIFY
 from tasks.review.questions.payload import Payload
 
-KINDS: dict[str, QuestionKind[Any]] = {kind.name: kind for kind in (CORRECT, CHOOSE, CROP_PAGE, VERIFY, CLASSIFY, TAG)}
+_ALL: tuple[QuestionKind[Any], ...] = (
+    *(CORRECT, CHOOSE, CROP_PAGE, VERIFY, CLASSIFY, TAG),
+    *(MARK_POLYGONS, MARK_MASKS),
+)
+
+KINDS: dict[str, QuestionKind[Any]] = {kind.name: kind for kind in _ALL}
 
 
 def kind_named(name: object) -> QuestionKind[Any]:

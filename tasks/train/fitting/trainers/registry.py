@@ -7,10 +7,14 @@ from tasks.train.fitting.recipes import Recipe
 from tasks.train.fitting.trainers.classifier import ClassifierTraining
 from tasks.train.fitting.trainers.detector import DetectorTraining
 from tasks.train.fitting.trainers.protocol import Trainer
+from tasks.train.fitting.trainers.segmenter import SegmenterTraining
 from tasks.train.fitting.trainers.tagger import TaggerTraining
 from tasks.train.fitting.trainers.texts import TextTraining
 
-_ALL: tuple[Trainer, ...] = (DetectorTraining(), ClassifierTraining(), TaggerTraining(), TextTraining())
+_ALL: tuple[Trainer, ...] = (
+    *(DetectorTraining(), ClassifierTraining(), TaggerTraining(), TextTraining()),
+    SegmenterTraining(),
+)
 
 TRAINERS: dict[str, Trainer] = {each.name: each for each in _ALL}
 

@@ -40,7 +40,7 @@ def chosen(*choices: str) -> dict[str, object]:
 
 
 def test_every_kind_of_then_has_rows_of_old() -> None:
-    assert OLD.keys() == KINDS.keys() - {CLASSIFY.name, TAG.name}
+    assert OLD.keys() == KINDS.keys() - {CLASSIFY.name, TAG.name, "polygons", "masks"}
 
 
 @pytest.mark.parametrize("name", OLD)
@@ -68,7 +68,8 @@ def test_questions_of_old_are_posted_as_they_were(name: str) -> None:
 @pytest.mark.parametrize("type_", ["boxs", "", None, 7, ["boxes"]])
 def test_a_payload_of_a_type_that_nobody_knows_says_what_to_do(type_: object) -> None:
     with pytest.raises(
-        UnknownQuestionKind, match=r"is no kind of question \(known: boxes, kind, page, confirm, class, tag\).*newer"
+        UnknownQuestionKind,
+        match=r"is no kind of question \(known: boxes, kind, page, confirm, class, tag, polygons, masks\).*newer",
     ):
         read_payload({"type": type_})
 

@@ -1,0 +1,1 @@
+"""How simulated people outline objects and paint them."""

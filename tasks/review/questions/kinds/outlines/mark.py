@@ -1,0 +1,224 @@
+"""Mark: an item with the machine's outlines or masks, to be mended and completed; without any: blind."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+from xml.etree import ElementTree
+
+from pydantic import Field
+
+from blocks.errors import UnknownClass
+from blocks.servers.annotation_server import AnnotationServer
+from blocks.shapes import Mask, Polygon, Shape, check_inside, shape_of
+from tasks.kinds.outlines.raster import rasterised
+from tasks.kinds.outlines.simplify import MOST_CORNERS, corners_of, simplified
+from tasks.kinds.outlines.trace import mask_of, traced
+from tasks.review.questions.kinds.controls import COLORS, HOTKEYS, IMAGE, add_picture, add_question
+from tasks.review.questions.kinds.correct import why_line
+from tasks.review.questions.kinds.outlines.brush_regions import BRUSH, sort_brushes, to_brush_regions
+from tasks.review.questions.kinds.outlines.outline import AnsweredOutline, ShownOutline
+from tasks.review.questions.kinds.outlines.polygon_regions import HOLE, POLYGON, sort_polygons, to_polygon_regions
+from tasks.review.questions.kinds.protocol import Asking, ItemToAsk, ParsedAnswer, QuestionKind, SaidLabel, ToShow
+from tasks.review.questions.parts import SetAsidePart, refuse_without_good
+from tasks.review.questions.payload import Payload
+
+HOLE_COLOUR, HOLE_KEY = "#000000", "h"
+
+
+class OutlinesPayload(Payload):
+    """An item, and the outlines or masks that people begin with; pixels of the upright item."""
+
+    type: str = ""
+    width: int = 0
+    height: int = 0
+    blind: bool = False
+    prefill: list[str] = Field(default_factory=list)
+    outlines: list[ShownOutline] = Field(default_factory=list)
+    reasons: dict[str, str] = Field(default_factory=dict)
+    """Why they are asked about, by their id; '' is about the whole item."""
+
+    def showing(self, outlines: Sequence[ShownOutline]) -> "OutlinesPayload":
+        """Return the same question with others to begin with."""
+        return self.model_copy(update={"outlines": list(outlines), "prefill": [one.id for one in outlines]})
+
+
+class PolygonsPayload(OutlinesPayload):
+    """An item, and its polygons."""
+
+    type: Literal["polygons"] = "polygons"
+
+
+class MasksPayload(OutlinesPayload):
+    """An item, and its masks."""
+
+    type: Literal["masks"] = "masks"
+
+
+_Asks = QuestionKind[OutlinesPayload]
+
+
+class MarkOutlines(_Asks):
+    """What drawing polygons and painting masks have in common."""
+
+    allows_empty = True
+    shows_proposals = True
+    settles: ClassVar[Literal["items", "kinds"] | None] = "items"
+    tag: ClassVar[str]
+    """Of the control, as Label Studio calls it."""
+
+    def add_controls(self, view: ElementTree.Element, queue: Asking) -> None:
+        """Show the item, why it is asked about, and the classes to draw with."""
+        add_question(view, queue.title)
+        control = ElementTree.SubElement(view, self.tag, name=self.control, toName=IMAGE)
+        self.style(control)
+        is_one = len(queue.classes) == 1
+        for position, name in enumerate(queue.classes):
+            label = ElementTree.SubElement(control, "Label", value=name, background=COLORS[position % len(COLORS)])
+            if is_one:
+                label.set("selected", "true")
+            elif position < len(HOTKEYS):
+                label.set("hotkey", HOTKEYS[position])
+        self.add_more(control)
+        add_picture(view)
+
+    def style(self, control: ElementTree.Element) -> None:
+        """Say how it looks."""
+
+    def add_more(self, control: ElementTree.Element) -> None:
+        """Add labels that are no classes."""
+
+    def task_data(
+        self, server: AnnotationServer, queue: Asking, item_id: str, payload: OutlinesPayload
+    ) -> dict[str, Any]:
+        """Return the picture, and what is odd about it and its objects."""
+        return {IMAGE: server.image_link(item_id), "why": why_line(payload.reasons)}
+
+    def unread(self, payload: OutlinesPayload) -> list[dict[str, Any]]:
+        """Return the same as is shown."""
+        return self.shown(payload)
+
+    def begin(self, item: ItemToAsk, queue: Asking) -> OutlinesPayload:
+        """Return the question with what was proposed, doubtful ones first.
+
+        Raises:
+            UnknownClass: One has a class that the queue does not have.
+        """
+        shown = []
+        for one in sorted(item.proposed, key=lambda one: (one.is_sure, one.proposal.score, one.proposal.id)):
+            if one.proposal.class_name not in queue.classes:
+                raise UnknownClass.named(one.proposal.class_name, queue.classes, f"queue {queue.name!r}")
+            shown.append(self._shown(one, (item.width, item.height)))
+        ids = [one.id for one in shown]
+        return self.payload(
+            width=item.width,
+            height=item.height,
+            blind=item.blind,
+            prefill=ids,
+            outlines=shown,
+            reasons=item.reasons_of(set(ids)),
+        )
+
+    def _shown(self, one: ToShow, size_wh: tuple[int, int]) -> ShownOutline:
+        shape = shape_of(one.proposal)
+        check_inside(shape, size_wh)
+        known = one.proposal
+        return ShownOutline(
+            id=known.id, class_name=known.class_name, score=known.score, shape=self.shaped(shape), sure=one.is_sure
+        )
+
+    def shaped(self, shape: Shape) -> Shape:
+        """Return a shape as this kind of question shows it."""
+        raise NotImplementedError
+
+    def sort(
+        self, payload: OutlinesPayload, result: Sequence[Any], classes: Sequence[str]
+    ) -> tuple[list[AnsweredOutline], list[SetAsidePart]]:
+        """Return what a person left, and what does not count."""
+        raise NotImplementedError
+
+    def parse(self, payload: OutlinesPayload, result: Sequence[Any], queue: Asking) -> ParsedAnswer:
+        """Return the outlines, or masks, that a person left."""
+        outlines, parts = self.sort(payload, result, queue.classes)
+        refuse_without_good(parts, len(outlines))
+        return ParsedAnswer([one.model_dump(mode="json") for one in outlines], tuple(parts))
+
+    def labels(self, row: Mapping[str, Any], said: Sequence[dict[str, Any]]) -> tuple[SaidLabel, ...]:
+        """Return the outlines, or masks."""
+        outlines = map(AnsweredOutline.model_validate, said)
+        return tuple(
+            SaidLabel(one.id, one.class_name, one.shape.bounds(), one.untouched, one.shape.model_dump(mode="json"))
+            for one in outlines
+        )
+
+    def asks_for(self, queue: Asking) -> frozenset[str]:
+        """Return all classes of the queue: people mark every object of them."""
+        return frozenset(queue.classes)
+
+
+class MarkPolygons(MarkOutlines, QuestionKind[OutlinesPayload]):
+    """Draw and mend polygons on an item."""
+
+    name = "polygons"
+    payload = PolygonsPayload
+    control = POLYGON
+    compared_as = "polygons"
+    answers_are = "polygons"
+    tag = "PolygonLabels"
+
+    def style(self, control: ElementTree.Element) -> None:
+        """Show thin lines, and corners that can be dragged."""
+        control.set("strokeWidth", "2")
+        control.set("pointSize", "small")
+        control.set("opacity", "0.1")
+
+    def add_more(self, control: ElementTree.Element) -> None:
+        """Let people draw holes."""
+        ElementTree.SubElement(control, "Label", value=HOLE, background=HOLE_COLOUR, hotkey=HOLE_KEY)
+
+    def shown(self, payload: OutlinesPayload) -> list[dict[str, Any]]:
+        """Return the polygons as regions, ring by ring."""
+        return to_polygon_regions(payload.outlines, (payload.width, payload.height))
+
+    def shaped(self, shape: Shape) -> Shape:
+        """Return a polygon of few corners."""
+        if isinstance(shape, Polygon) and corners_of(shape) <= MOST_CORNERS:
+            return shape
+        return simplified(shape if isinstance(shape, Polygon) else traced(rasterised(shape)))
+
+    def sort(
+        self, payload: OutlinesPayload, result: Sequence[Any], classes: Sequence[str]
+    ) -> tuple[list[AnsweredOutline], list[SetAsidePart]]:
+        """Return the polygons that a person left."""
+        return sort_polygons(result, (payload.width, payload.height), classes, payload.outlines)
+
+
+class MarkMasks(MarkOutlines, QuestionKind[OutlinesPayload]):
+    """Paint and mend masks on an item."""
+
+    name = "masks"
+    payload = MasksPayload
+    control = BRUSH
+    compared_as = "masks"
+    answers_are = "masks"
+    tag = "BrushLabels"
+
+    def shown(self, payload: OutlinesPayload) -> list[dict[str, Any]]:
+        """Return the masks as brushes."""
+        return to_brush_regions(payload.outlines, (payload.width, payload.height))
+
+    def shaped(self, shape: Shape) -> Shape:
+        """Return a mask.
+
+        Raises:
+            BadShape: It covers no pixel.
+        """
+        return shape if isinstance(shape, Mask) else mask_of(rasterised(shape))
+
+    def sort(
+        self, payload: OutlinesPayload, result: Sequence[Any], classes: Sequence[str]
+    ) -> tuple[list[AnsweredOutline], list[SetAsidePart]]:
+        """Return the masks that a person left."""
+        return sort_brushes(result, (payload.width, payload.height), classes, payload.outlines)
+
+
+MARK_POLYGONS = MarkPolygons()
+MARK_MASKS = MarkMasks()

@@ -1,0 +1,1 @@
+"""Queues that ask about whole items, by the kind of question."""
