@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -207,7 +207,8 @@ def _hanging(address: str) -> Iterator[None]:
     async def hang(_scope: Any, _receive: Any, _send: Any) -> None:
         import asyncio
 
-        await asyncio.sleep(100)
+        with suppress(asyncio.CancelledError):  # whoever asked has gone
+            await asyncio.sleep(100)
 
     config = configure(hang, HOST, int(address.rpartition(":")[2]))
     serving = uvicorn.Server(config)
