@@ -17,7 +17,7 @@ setup: $(VENV)/installed $(LABEL_STUDIO_VENV)/installed ## Create the two enviro
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/$(PIP) --constraint constraints.txt --editable '.[team,fast,video,faults,bench,docs,dev]'
+	$(BIN)/$(PIP) --constraint constraints.txt --editable '.[team,fast,video,faults,embedders,bench,docs,dev]'
 	$(BIN)/python -m infra.stack.servers.prefect_tables # made once, so that no first start has to
 	@touch $@
 

@@ -5,7 +5,14 @@ from prefect import flow, unmapped
 from blocks.naming.names import CollectionName, PictureFolder, SequencePattern
 from blocks.naming.run_names import named
 from tasks.intake.folders import IntakeReport
-from tasks.intake.steps import find_shards, merge_reports, publish_intake, split_sequences, take_in_shard
+from tasks.intake.steps import (
+    find_near_duplicates,
+    find_shards,
+    merge_reports,
+    publish_intake,
+    split_sequences,
+    take_in_shard,
+)
 from tasks.intake.texts.columns import TextOptions
 from tasks.intake.video.options import VideoOptions
 
@@ -21,8 +28,8 @@ def intake(
 ) -> IntakeReport:
     """Take a folder of images and videos, or texts, into a collection.
 
-    Every file ends as taken, duplicate or set aside with its reason; running it again takes in only what is new. A
-    folder without any is nothing to do.
+    Every file ends as taken, duplicate or set aside with its reason; running it again takes in only what is new. What
+    is alike an item before it is shown, and stays. A folder without any is nothing to do.
 
     Args:
         folder: The folder on the worker's machine, searched with all its subfolders; one video; or a file of texts:
@@ -42,5 +49,6 @@ def intake(
     reports = take_in_shard.map(shards, unmapped(collection), *options).result()
     report = merge_reports(reports)
     split_sequences(collection, plugs)
+    find_near_duplicates(collection, plugs)
     publish_intake(collection, report)
     return report

@@ -44,7 +44,8 @@ class LineOptions(Renamed):
         default="champion",
         description="`champion` (nobody, while there is none), a path to weights (.pt, .onnx), a version, `nobody`, "
         "`suggest`: classes of whole pictures by what the collection's labels teach (`suggest:FILE.pt`: as its network "
-        "sees them); or `propagate`: boxes of key frames followed through the frames between (`propagate:FILE.pt`: "
+        "sees them; `suggest:timm:NAME`, `suggest:torch:NAME`, `suggest:sentence-transformers:NAME`: as that model "
+        "does); or `propagate`: boxes of key frames followed through the frames between (`propagate:FILE.pt`: "
         "corrected by this detector).",
     )
     live_suggestions: bool = Field(

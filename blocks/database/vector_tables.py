@@ -18,3 +18,21 @@ class ItemVector(SQLModel, table=True):
     embedder: str = Field(primary_key=True, description="its name, with the version of what it computes")
     vector: bytes = Field(description="float16; may hold what is no number, which teaches nothing")
     created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
+class Fingerprint(SQLModel, table=True):
+    """What an item looks like, in a few bytes that alike items have nearly alike (natural key: item)."""
+
+    __tablename__ = "fingerprint"
+    item_id: str = Field(primary_key=True, foreign_key="item.id")
+    bits: bytes = Field(description="see `tasks/intake/near_duplicates/fingerprints.py`")
+
+
+class NearDuplicate(SQLModel, table=True):
+    """An item that was compared with those of its collection before it (natural key: collection, item)."""
+
+    __tablename__ = "near_duplicate"
+    collection: str = Field(primary_key=True)
+    item_id: str = Field(primary_key=True, foreign_key="item.id")
+    of_item_id: str | None = Field(default=None, foreign_key="item.id", description="it is alike; null: none is")
+    bits: int | None = Field(default=None, description="by how many of 256 their fingerprints differ")

@@ -1,8 +1,9 @@
 """All that `label` and `retrain` can know to be wrong before anything is written, said where the person sits."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -68,6 +69,7 @@ def check_detector(
     from tasks.detect.proposers.suggested import embedder_of_weights
     from tasks.detect.refs import BY_HAND, NOBODY
     from tasks.suggest.asked_for import asked_of
+    from tasks.suggest.embedders.named.registry import keep_named
     from tasks.track.asked_for import propagate_asked
     from tasks.train.meant import MeantDetector, find_meant
 
@@ -79,6 +81,8 @@ def check_detector(
             "people are asked about key frames first; what they say is followed through the others",
         ]
     if asked := asked_of(request.detector):
+        if asked.is_named:
+            keep_named(engine, store, asked.weights, "pictures" if request.texts is None else "texts")
         if asked.file is not None:
             embedder_of_weights(asked.file, version_of(asked.file))
         taught = f"what the labels of {request.collection} teach ({asked}), and nobody before two classes have some"
@@ -102,8 +106,17 @@ def check_detector(
     return meant, told
 
 
-def check_retraining(engine: "Engine", experiments: "Experiments", store: "Store", collection: str) -> str:
+def check_retraining(
+    engine: "Engine", experiments: "Experiments", store: "Store", collection: str, given: Mapping[str, Any]
+) -> str:
     """Check that a collection has enough labels to train and test on, and weights that can be trained.
+
+    Args:
+        engine: The catalogue.
+        experiments: Whose registry says who is champion.
+        store: Where weights are, and a network that is named is kept.
+        collection: Whose truth.
+        given: Options of the training, by name.
 
     Returns:
         What a training begins with, and how much it learns from, in words.
@@ -115,6 +128,7 @@ def check_retraining(engine: "Engine", experiments: "Experiments", store: "Store
     from tasks.intake.label_kinds import label_kind_of
     from tasks.intake.texts.media import medium_of_collection
     from tasks.settle.in_force import count_labels
+    from tasks.train.fitting.backbones import keep_backbone, with_backbone
     from tasks.train.fitting.beginnings import check_trainable
     from tasks.train.fitting.enough import refuse_too_few
     from tasks.train.fitting.trainers.registry import recipe_for, trainer_of
@@ -130,12 +144,13 @@ def check_retraining(engine: "Engine", experiments: "Experiments", store: "Store
     base = resolve_detector(experiments, store, collection, "champion", kind)
     items, labels = _settled_by_split(engine, collection)
     medium = medium_of_collection(engine, collection) or "pictures"
-    refuse_too_few(repr(collection), items, labels, TrainOptions(), recipe_for(kind, base, medium))
-    begins_anew = trainer_of(kind, medium).begins_anew
+    options = with_backbone(store, keep_backbone(engine, store, TrainOptions(**given)), base)
+    refuse_too_few(repr(collection), items, labels, options, recipe_for(kind, base, medium, options.backbone))
+    begins_anew = trainer_of(kind, medium, options.backbone).begins_anew
     if not base.is_nobody and not begins_anew:
         check_trainable(base)
     begins = "a small network begins with random numbers" if base.is_nobody else f"champion {base.version} goes on"
-    begins = "all is learnt anew" if begins_anew else begins
+    begins = f"all is learnt anew{f' ({options.backbone})' * bool(options.backbone)}" if begins_anew else begins
     learnt = f"{labels.get('train', 0)} labels on {items.get('train', 0)} items"
     return f"{begins}: {learnt} to learn from, {labels['test']} on {items['test']} to test on"
 

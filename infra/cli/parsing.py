@@ -211,6 +211,8 @@ def parse_detector(text: str) -> str:
     Raises:
         typer.BadParameter: It looks like a file that is not there.
     """
+    from tasks.suggest.embedders.named.registry import resolved
+
     if text.startswith("import:") and text.isprintable():
         return text
     if text == "suggest":
@@ -219,7 +221,8 @@ def parse_detector(text: str) -> str:
         inner = parse_detector(propagates.detector) if propagates.detector else ""
         return f"{PROPAGATE}:{inner}" if inner else PROPAGATE
     if asked := _suggestions(text):
-        return str(replace(asked, weights=parse_detector(asked.weights)) if asked.weights else asked)
+        parse = resolved if asked.is_named else parse_detector
+        return str(replace(asked, weights=parse(asked.weights)) if asked.weights else asked)
     path = Path(text)
     try:
         is_file, is_folder = path.is_file(), path.is_dir()
@@ -235,6 +238,22 @@ def parse_detector(text: str) -> str:
             param_hint="--detector",
         )
     return text
+
+
+def parse_backbone(text: str) -> str:
+    """Return what is trained as flows name it: a file by its full path, as the worker runs elsewhere.
+
+    Raises:
+        typer.BadParameter: It is no network of a library that can be trained.
+    """
+    from tasks.suggest.embedders.named.registry import is_named, resolved
+
+    if text == "linear":
+        return text
+    if not text.startswith("timm:") or not is_named(text):
+        expected = "expected linear, timm:NAME or timm:NAME@FILE"
+        raise typer.BadParameter(f"{shorten(text)}: {expected}", param_hint="--backbone")
+    return resolved(text)
 
 
 def _suggestions(text: str) -> "AskedFor | None":

@@ -28,6 +28,7 @@ PHASE_OF_TASK = {
     "take_in_shard": "intake",
     "merge_reports": "intake",
     "split_sequences": "intake",
+    "find_near_duplicates": "intake",
     "publish_intake": "intake",
     "open_batch": "intake",
     "list_shards": "intake",

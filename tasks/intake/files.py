@@ -61,6 +61,7 @@ class Examined:
         reason: Why it cannot be used; None when it can.
         item: The item's row when the file was decoded; None when its item is known already.
         notes: What is not shown as it is stored; see `ImageFacts`.
+        fingerprint: By which near-duplicates are found; None: it has none, or the item is known already.
     """
 
     uri: str
@@ -68,6 +69,7 @@ class Examined:
     reason: str | None = None
     item: Item | None = None
     notes: tuple[str, ...] = ()
+    fingerprint: bytes | None = None
 
 
 def uri_of(path: Path) -> str:
@@ -124,7 +126,7 @@ def _take(
         orientation=facts.orientation,
         plain=facts.plain,
     )
-    return Examined(uri, item_id, item=item, notes=facts.notes)
+    return Examined(uri, item_id, item=item, notes=facts.notes, fingerprint=facts.fingerprint)
 
 
 def is_unchanged(path: Path, known: Known) -> bool:

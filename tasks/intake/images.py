@@ -31,6 +31,7 @@ from tasks.intake.decoding.budget import DECODING, trim_after
 from tasks.intake.decoding.headers import DEEP_MODES, Header, parse_header, read_header
 from tasks.intake.decoding.stretch import Stretch
 from tasks.intake.decoding.strips import Pixels, decode, deep_stretch, deep_values, load, stretch_of_image
+from tasks.intake.near_duplicates.fingerprints import fingerprint_of_picture
 
 T = TypeVar("T")
 
@@ -92,6 +93,7 @@ class ImageFacts:
         media_type: Such as image/jpeg.
         plain: A browser shows the stored bytes as `decode_upright` gives them.
         notes: What is not shown as it is stored, in words that are the same for all such pictures; mostly none.
+        fingerprint: By which near-duplicates are found; None: it has more than 8 bits a value.
     """
 
     width: int
@@ -100,6 +102,7 @@ class ImageFacts:
     media_type: str
     plain: bool
     notes: tuple[str, ...] = ()
+    fingerprint: bytes | None = None
 
 
 def decode_upright(data: bytes) -> Pixels:
@@ -197,7 +200,7 @@ def _facts_of(data: bytes, header: Header) -> ImageFacts:
         notes.append(FOURTH_BAND)
     if header.reader == "deep":
         stretch: Stretch | None = deep_stretch(deep_values(data, header), header)
-        plain = False
+        plain, fingerprint = False, None
     else:
         image, was_mended = load(data, draft=True)
         with image:
@@ -211,9 +214,11 @@ def _facts_of(data: bytes, header: Header) -> ImageFacts:
                 and not header.frames
                 and not (header.kind == "PNG" and data[24] > 8)
             )
+            fingerprint = None if image.mode in DEEP_MODES else fingerprint_of_picture(image, header.orientation)
     if stretch:
         notes.append(STRETCHED if stretch.moved else DEEP)
-    return ImageFacts(header.width, header.height, header.orientation, header.media_type, plain, tuple(notes))
+    size_wh = header.width, header.height
+    return ImageFacts(*size_wh, header.orientation, header.media_type, plain, tuple(notes), fingerprint)
 
 
 def _unreadable(data: bytes, error: Exception) -> UnreadableImage:

@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 
 from blocks.database.engine import reading, upsert, writing
 from blocks.database.tables import Item, Source
+from blocks.database.vector_tables import Fingerprint
 from tasks.intake.files import Examined, Known
 from tasks.intake.reports import IntakeReport, RejectedFile
 
@@ -44,6 +45,7 @@ def write_sources(engine: Engine, collection: str, examined: Sequence[Examined],
     with writing(engine) as session:
         items = [found.item.model_dump() for found in examined if found.item]
         upsert(session, Item, items)
+        upsert(session, Fingerprint, [_fingerprint(found) for found in examined if found.item and found.fingerprint])
         before = _rows_by_uri(session, collection, [found.uri for found in examined])
         taken_from = _taken_from(session, collection, {found.item_id for found in examined if found.item_id})
         rows = [_row(found, before.get(found.uri), taken_from, collection) for found in examined]
@@ -59,6 +61,10 @@ def write_sources(engine: Engine, collection: str, examined: Sequence[Examined],
         notes=dict(Counter(note for found in examined for note in found.notes)),
         changed=len(changed),
     )
+
+
+def _fingerprint(found: Examined) -> dict[str, Any]:
+    return {"item_id": found.item_id, "bits": found.fingerprint}
 
 
 def _row(found: Examined, before: Source | None, taken_from: dict[str, str], collection: str) -> dict[str, Any]:

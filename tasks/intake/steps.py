@@ -19,6 +19,8 @@ from blocks.naming.artifacts import artifact_key
 from blocks.plugs import open_catalog, open_store
 from blocks.retries import WAITS_S, only_for
 from tasks.intake import batches, folders, sequences
+from tasks.intake.near_duplicates import find
+from tasks.intake.near_duplicates.find import NearDuplicates
 from tasks.intake.reports import IntakeReport, as_markdown
 from tasks.intake.texts.columns import TextOptions
 from tasks.intake.texts.take_in import TextShard, list_texts, take_in_texts, texts_listed
@@ -87,6 +89,17 @@ def publish_intake(collection: str, report: IntakeReport) -> None:
     key = artifact_key("intake", collection)
     create_markdown_artifact(as_markdown(collection, report), key=key, description="What became of the files")
     LOG.info("%s: %d files set aside, listed in the artifact", collection, len(report.set_aside))
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY)
+def find_near_duplicates(collection: str, plugs: str = "local") -> NearDuplicates:
+    """Find which new items of a collection are alike others, and show it in the Prefect UI; nothing is deleted."""
+    found = find.find_near_duplicates(open_catalog(plugs), collection)
+    if found.copies:
+        key = artifact_key("near-duplicates", collection)
+        create_markdown_artifact(find.as_markdown(collection, found), key=key, description=str(found))
+    LOG.info("%s: %s", collection, found)
+    return found
 
 
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY)

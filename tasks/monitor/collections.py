@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 
 from blocks.database.engine import reading
 from blocks.database.tables import Answer, Batch, BatchItem, Question, QuestionState, Source
+from blocks.database.vector_tables import NearDuplicate
 from blocks.frozen import Frozen
 from tasks.review.consensus.answer_groups import CONSENSUS
 from tasks.settle.annotators.skipped import count_skipped
@@ -22,6 +23,7 @@ class CollectionProgress(Frozen):
 
     name: str
     pictures: int = Field(description="items that were taken in")
+    near_duplicates: int = Field(default=0, description="items that are alike one that was taken in before them")
     files_set_aside: int = Field(description="files that could not be taken in")
     settled: int = Field(description="pictures with settled truth, those that show nothing included")
     set_aside: int = Field(description="pictures that left the line on the way, for a stated reason")
@@ -49,6 +51,7 @@ def read_collections(engine: Engine) -> list[CollectionProgress]:
     with reading(engine) as session:
         sources = _by_state(session)
         pictures = _counts(session, _items_of_sources())
+        alike = _counts(session, _near_duplicates())
         places = _places(session)
         questions = _questions(session)
         batches = {name: (int(open_), last) for name, open_, last in session.exec(_batches()).all()}
@@ -60,6 +63,7 @@ def read_collections(engine: Engine) -> list[CollectionProgress]:
         CollectionProgress(
             name=name,
             pictures=pictures[name],
+            near_duplicates=alike[name],
             files_set_aside=sources.get(name, Counter())["set_aside"],
             settled=places.get(name, (0, 0, 0))[1],
             set_aside=places.get(name, (0, 0, 0))[2],
@@ -99,6 +103,14 @@ def _items_of_sources() -> Select[Any]:
         select(Source.collection, func.count(distinct(col(Source.item_id))))
         .where(col(Source.item_id).is_not(None))
         .group_by(Source.collection)
+    )
+
+
+def _near_duplicates() -> Select[Any]:
+    return (
+        select(NearDuplicate.collection, func.count())
+        .where(col(NearDuplicate.of_item_id).is_not(None))
+        .group_by(NearDuplicate.collection)
     )
 
 

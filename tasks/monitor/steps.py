@@ -48,6 +48,7 @@ from tasks.monitor.page import monitor_page
 from tasks.monitor.plots import monitor_plot
 from tasks.monitor.report import MonitorReport
 from tasks.suggest.paging.plan import RoundOptions
+from tasks.train.fitting.backbones import with_backbone
 from tasks.train.fitting.beginnings import check_trainable
 from tasks.train.fitting.enough import check_enough
 from tasks.train.fitting.trainers.registry import recipe_for, trainer_of
@@ -229,8 +230,10 @@ def lacking_for_training(collection: str, options: TrainOptions, plugs: str = "l
         manifest = read_snapshot(store, snapshot.id)
         champion = champion_of(open_experiments(plugs), registry_name(collection))
         base = champion.ref if champion else DetectorRef.nobody(collection)
-        check_enough(manifest, options, recipe_for(manifest.kind, base, manifest.medium))
-        if champion is not None and not options.base and not trainer_of(manifest.kind, manifest.medium).begins_anew:
+        options = with_backbone(store, options, base)
+        what = manifest.kind, manifest.medium, options.backbone
+        check_enough(manifest, options, recipe_for(what[0], base, *what[1:]))
+        if champion is not None and not options.base and not trainer_of(*what).begins_anew:
             check_trainable(champion.ref)
     except (NotEnoughData, BadWeights) as error:
         log.info("no training of %s yet: %s", collection, error)

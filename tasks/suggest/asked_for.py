@@ -13,12 +13,12 @@ SUGGEST = "suggest"
 class AskedFor:
     """What is meant by `suggest`, `suggest:LEARNER`, `suggest:WEIGHTS` or `suggest:LEARNER:WEIGHTS`.
 
-    In place of weights there may be the name of an embedder.
+    In place of weights there may be the name of an embedder, or a model of a library as `LIBRARY:WHAT`.
 
     Attributes:
         learner: By name.
-        weights: The path of a file whose network makes the vectors, or an embedder by name; empty: the champion, where
-            there is one.
+        weights: The path of a file whose network makes the vectors, or an embedder by name, or a model of a library;
+            empty: the champion, where there is one that is better than the default.
     """
 
     learner: str
@@ -32,9 +32,16 @@ class AskedFor:
         return self.weights in EMBEDDERS
 
     @property
+    def is_named(self) -> bool:
+        """Whether what stands for weights names a model of a library, such as `timm:resnet18`."""
+        from tasks.suggest.embedders.named.registry import is_named
+
+        return is_named(self.weights)
+
+    @property
     def file(self) -> Path | None:
         """The weights that are meant; None: none are."""
-        return Path(self.weights) if self.weights and not self.is_embedder else None
+        return Path(self.weights) if self.weights and not self.is_embedder and not self.is_named else None
 
     def __str__(self) -> str:
         return ":".join(part for part in (SUGGEST, self.learner, self.weights) if part)
@@ -49,11 +56,12 @@ def asked_of(spec: str) -> AskedFor | None:
     name, _, rest = spec.partition(":")
     if name != SUGGEST:
         return None
+    from tasks.suggest.embedders.named.registry import is_named
     from tasks.suggest.embedders.registry import EMBEDDERS
     from tasks.suggest.learners.registry import DEFAULT, learner_named
 
     learner, _, weights = rest.partition(":")
-    if "/" in learner or Path(learner).suffix or learner in EMBEDDERS:
+    if "/" in learner or Path(learner).suffix or learner in EMBEDDERS or is_named(rest):
         learner, weights = DEFAULT, rest
     learner_named(learner or DEFAULT)
     return AskedFor(learner or DEFAULT, weights)

@@ -87,7 +87,7 @@ class Taught:
                 if "rest" not in given:
                     return taught
                 return replace(taught, rest_ids=tuple(map(str, given["rest_ids"])), rest=given["rest"])
-        except (ValueError, KeyError, zipfile.BadZipFile) as error:
+        except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile) as error:
             raise BadWeights(f"what was learnt as {version} cannot be read ({error})") from error
 
 

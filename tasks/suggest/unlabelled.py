@@ -5,19 +5,17 @@ the guesses tells which. So some labelled items are asked about as if they had n
 by one that does not, and both are held against what people said.
 """
 
-import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import binomtest
 
+from tasks.suggest.held import FOLDS, lot_of, told_right
 from tasks.suggest.learners.protocol import Example, Floats, NewLearner
 from tasks.suggest.learners.self_trained import Pool, SelfTrained
 
-FOLDS = 5
 CHANCE = 0.05
 """How often no gain at all may look like one."""
 
@@ -58,7 +56,7 @@ def gain_of(examples: Sequence[Example], judged: Collection[str], new: NewLearne
         new: The learner.
         pool: Items with and without labels. The judged ones take part as if they had none.
     """
-    asked = sorted((one for one in examples if one.item_id in judged), key=_lot)
+    asked = sorted((one for one in examples if one.item_id in judged), key=lot_of)
     better = worse = 0
     for fold in range(FOLDS):
         held = asked[fold::FOLDS]
@@ -67,7 +65,7 @@ def gain_of(examples: Sequence[Example], judged: Collection[str], new: NewLearne
         names = {one.item_id for one in held}
         known = [one for one in examples if one.item_id not in names]
         with_held = Pool((*pool.item_ids, *(one.item_id for one in held)), _rows(pool, held))
-        right = [_right(make, known, held) for make in (new, partial(SelfTrained, new=new, pool=with_held))]
+        right = [told_right(make, known, held) for make in (new, partial(SelfTrained, new=new, pool=with_held))]
         better += int((right[1] & ~right[0]).sum())
         worse += int((right[0] & ~right[1]).sum())
     return Gain(len(asked), better, worse)
@@ -75,16 +73,3 @@ def gain_of(examples: Sequence[Example], judged: Collection[str], new: NewLearne
 
 def _rows(pool: Pool, held: Sequence[Example]) -> Floats:
     return np.concatenate([pool.vectors, np.array([one.vector for one in held])])
-
-
-def _right(new: NewLearner, known: Sequence[Example], held: Sequence[Example]) -> NDArray[np.bool_]:
-    learner = new(len(held[0].vector))
-    learner.learn(known)
-    if not learner.classes:
-        return np.zeros(len(held), bool)
-    best = learner.suggest(np.array([one.vector for one in held])).argmax(axis=1)
-    return np.array([learner.classes[place] in one.classes for place, one in zip(best, held, strict=True)], bool)
-
-
-def _lot(example: Example) -> bytes:
-    return hashlib.sha256(example.item_id.encode()).digest()

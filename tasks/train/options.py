@@ -39,6 +39,14 @@ class TrainOptions(Frozen):
         ".pt file, a name under which ultralytics publishes some such as yolo11n.pt, or a version that the store "
         "keeps; empty: a small network begins with random numbers",
     )
+    backbone: str = Field(
+        default="",
+        max_length=4096,
+        pattern=r"^(linear|timm:.+|named/timm/.+)?$",
+        description="For classes of whole pictures, what is trained. `linear`: a linear head on the vectors of the "
+        "network that comes with the installation, in seconds; `timm:NAME` or `timm:NAME@FILE`: all of that network, "
+        "from its weights (extra `embedders`); empty: as the champion was, else ultralytics' classifier",
+    )
     batch: int = Field(default=16, ge=1, le=512, description="Pictures per step")
     lr0: float | None = Field(
         default=None,
@@ -109,6 +117,8 @@ class TrainOptions(Frozen):
         fields = self.model_dump(mode="json")
         for name, former in FORMER_DEFAULTS.items():
             fields[name] = former if fields[name] is None else fields[name]
+        if not fields["backbone"]:
+            del fields["backbone"]
         del fields["base"]  # what came of it is where the training begins
         if fields["steps"] is None:
             del fields["steps"]

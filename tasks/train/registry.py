@@ -20,6 +20,7 @@ from blocks.servers.experiments import Experiments
 from blocks.storage.stores import Store
 from tasks.detect.backends.safe_weights import KINDS, files_of, version_of
 from tasks.detect.models import keys_of
+from tasks.detect.proposers.class_models.registry import ANEW
 from tasks.detect.proposers.registry import proposer_of
 from tasks.detect.refs import BY_HAND, NOBODY, DetectorRef
 from tasks.detect.tagging.crf import SUFFIX as TAGGER
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 
-KEPT = (*KINDS, TAGGER, TEXT_MODEL)
+KEPT = (*KINDS, TAGGER, TEXT_MODEL, *ANEW)
 """Endings of the files that models are kept as."""
 
 NOT_YET = "not_yet"

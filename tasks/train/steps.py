@@ -22,6 +22,7 @@ from tasks.intake.batches import BatchRef, detector_of, note_detector
 from tasks.train import evaluate, promotion, registry, teaching
 from tasks.train.evaluate import Comparison
 from tasks.train.fitting import training
+from tasks.train.fitting.backbones import keep_backbone
 from tasks.train.fitting.training import TrainedRef
 from tasks.train.fitting.watch import SAY_S, EpochReport, Progress
 from tasks.train.options import PromoteOptions, TrainOptions
@@ -74,6 +75,7 @@ def finetune(
 ) -> TrainedRef:
     """Train a detector further on a snapshot; a training that is done is not done again."""
     plugged = (open_experiments(plugs), open_store(plugs))
+    options = keep_backbone(open_catalog(plugs), plugged[1], options)
     progress = _progress_artifact(base.name, snapshot_id)
     trained = training.finetune(*plugged, snapshot_id, base, options, tiling=tiling, progress=progress)
     log.info(

@@ -5,7 +5,6 @@ Labels that people gave, or that came in as truth, teach. What a machine accepte
 
 import logging
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,27 +13,19 @@ from sqlmodel import col, select
 
 from blocks.database.engine import reading
 from blocks.database.tables import Batch, Item, Label
-from blocks.errors import BadInput, BadOption
+from blocks.errors import BadInput, OtherModelVersion
 from blocks.servers.experiments import Experiments
 from blocks.storage.stores import Store
-from tasks.detect.backends.safe_weights import files_of, version_of
-from tasks.detect.models import keys_of
-from tasks.detect.options import TilingOptions
-from tasks.detect.proposers.suggested import embed_items, embedder_of, embedder_of_weights, taught_ref
+from tasks.detect.proposers.suggested import taught_ref
 from tasks.detect.refs import NOBODY, TAUGHT, DetectorRef
-from tasks.detect.tiling.read_ahead import Unseen
 from tasks.intake.batches import items_of
-from tasks.intake.texts.media import medium_of_collection
 from tasks.settle.in_force import is_in_force
-from tasks.suggest.asked_for import SUGGEST, AskedFor, asked_of, check_suggested
+from tasks.suggest.asked_for import SUGGEST, asked_of, check_suggested
 from tasks.suggest.embedders.kept import Vector
-from tasks.suggest.embedders.protocol import Embedder
-from tasks.suggest.embedders.registry import EMBEDDERS
-from tasks.suggest.embedders.text_axes import axes_of_texts, key_of_axes
 from tasks.suggest.space import Space
 from tasks.suggest.taught import Taught, version_of_bytes
-from tasks.train import registry
-from tasks.train.rest import with_rest
+from tasks.train.suggesting.rest import with_rest
+from tasks.train.suggesting.whose_vectors import Vectoring, items_by_id, vectors_of, whose_vectors
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +34,6 @@ LABELS_AT_MOST = 20_000
 
 FROM_BATCH = 1_000
 """Unlabelled items of the batch that are looked at beforehand: where vectors lie is found from these as well."""
-
-ITEMS_AT_ONCE = 500
 
 BY_MACHINE = "machine"
 
@@ -86,45 +75,12 @@ def find_taught(
     if batch_id is None and len(set(labels.values())) < 2:
         logger.info("%s: nobody suggests before two classes have a label (%d labels)", collection, len(labels))
         return DetectorRef.nobody(SUGGEST)
-    if medium_of_collection(engine, collection) == "texts":
-        network = _axes_of_texts(engine, store, collection, asked)
-        if network.is_nobody:
-            return network
-    elif asked.file is not None:
-        network = _stored(store, asked.file)
-    elif asked.is_embedder:
-        network = DetectorRef.nobody(asked.weights)
-    else:
-        network = registry.resolve_detector(experiments, store, collection, registry.CHAMPION, kind)
-    unlabelled = [*(items_of(engine, batch_id, 0, FROM_BATCH) if batch_id else []), *others]
-    taught = _teach(engine, store, collection, labels, unlabelled, asked, network)
-    return _keep(store, taught, SUGGEST) if taught else DetectorRef.nobody(SUGGEST)
-
-
-def _axes_of_texts(engine: Engine, store: Store, collection: str, asked: AskedFor) -> DetectorRef:
-    """Return what makes vectors of a collection's texts; nobody where there is nothing to tell them apart by.
-
-    Raises:
-        BadOption: Weights were given.
-    """
-    if asked.weights:
-        raise BadOption(f"`{asked}`: {collection!r} has texts, and weights see pictures: leave them out")
-    version = axes_of_texts(engine, store, collection)
-    if version is None:
+    by = whose_vectors(engine, store, experiments, collection, asked, kind, labels)
+    if by is None:
         return DetectorRef.nobody(SUGGEST)
-    return DetectorRef(version=version, weights_key=key_of_axes(version), name="texts")
-
-
-def _stored(store: Store, weights: Path) -> DetectorRef:
-    """Keep weights that only make vectors: they are nobody's champion."""
-    version = version_of(weights)
-    ref = DetectorRef(version=version, weights_key=f"weights/{version}{weights.suffix}", name=weights.name)
-    kept = dict(zip(keys_of(ref.weights_key), files_of(weights), strict=True))
-    if not all(store.has(key) for key in kept):
-        embedder_of_weights(weights, version)  # it can be used, before anything is kept of it
-        for key, part in kept.items():
-            store.put(key, part)
-    return ref
+    unlabelled = [*(items_of(engine, batch_id, 0, FROM_BATCH) if batch_id else []), *others]
+    taught = _teach(engine, store, collection, labels, unlabelled, asked.learner, by)
+    return _keep(store, taught, SUGGEST) if taught else DetectorRef.nobody(SUGGEST)
 
 
 def labels_that_teach(engine: Engine, collection: str) -> dict[str, str]:
@@ -146,14 +102,15 @@ def _teach(
     collection: str,
     labels: dict[str, str],
     others: Sequence[Item],
-    asked: AskedFor,
-    network: DetectorRef,
+    learner: str,
+    by: Vectoring,
 ) -> Taught | None:
-    embedder = EMBEDDERS[asked.weights] if asked.is_embedder else embedder_of(store, network)
-    taken = _vectors(engine, store, _items(engine, list(labels)), embedder)
-    rest = _vectors(engine, store, others, embedder)
+    embedder = by.embedder
+    taken = vectors_of(engine, store, items_by_id(engine, list(labels)), embedder)
+    rest = vectors_of(engine, store, others, embedder)
+    pool = _rows([*taken.values(), *rest.values()])
     try:
-        space = Space.of(embedder.name, _rows([*taken.values(), *rest.values()]))
+        space = Space.of(embedder.name, pool)
     except BadInput as error:
         logger.info("nobody suggests: %s", error)
         return None
@@ -163,7 +120,7 @@ def _teach(
         logger.warning("%d of %d labels teach nothing: their items have no vector", missing, len(labels))
     named = tuple(labels[item_id] for item_id in good)
     vectors = _rows([taken[item_id] for item_id in good])
-    taught = Taught(asked.learner, network.weights_key, space, tuple(good), named, vectors)
+    taught = Taught(learner, by.network.weights_key, space, tuple(good), named, vectors)
     return with_rest(engine, collection, taught, rest)
 
 
@@ -178,20 +135,12 @@ def _keep(store: Store, taught: Taught, name: str) -> DetectorRef:
     return ref
 
 
-def _vectors(engine: Engine, store: Store, items: Sequence[Item], embedder: Embedder) -> dict[str, Vector]:
-    found = dict(embed_items(engine, store, items, embedder, TilingOptions()))
-    return {item.id: vector for item in items if not isinstance(vector := found[item.id], Unseen)}
-
-
 def _rows(vectors: Iterable[Vector]) -> NDArray[np.float16]:
     rows = list(vectors)
+    lengths = sorted({len(row) for row in rows})
+    if len(lengths) > 1:
+        raise OtherModelVersion(
+            f"vectors that are kept under one name have {' and '.join(map(str, lengths))} numbers: they are of "
+            "different models. Delete them from the catalogue's table `item_vector`, and the items are embedded anew"
+        )
     return np.stack(rows) if rows else np.zeros((0, 0), dtype=np.float16)
-
-
-def _items(engine: Engine, item_ids: Sequence[str]) -> list[Item]:
-    found: list[Item] = []
-    with reading(engine) as session:
-        for start in range(0, len(item_ids), ITEMS_AT_ONCE):
-            some = col(Item.id).in_(item_ids[start : start + ITEMS_AT_ONCE])
-            found += session.exec(select(Item).where(some).order_by(Item.id)).all()
-    return found

@@ -60,6 +60,7 @@ def test_a_step_that_fails_is_tried_again_and_succeeds_where_waiting_helps(
 STEPS: list[Task[..., Any]] = [
     detect.detect_shard,
     dataset.take_snapshot,
+    intake.find_near_duplicates,
     intake.find_shards,
     intake.list_shards,
     intake.open_batch,

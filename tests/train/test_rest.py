@@ -7,7 +7,7 @@ from blocks.database.engine import upsert, writing
 from blocks.database.tables import Batch, BatchItem, Item, Label, Proposal, Route
 from tasks.suggest.space import Space
 from tasks.suggest.taught import Taught
-from tasks.train.rest import labelled_by_lot, with_rest
+from tasks.train.suggesting.rest import labelled_by_lot, with_rest
 
 LABELLED, ITEMS, CLASSES, WIDE = 60, 800, 20, 30
 

@@ -206,16 +206,25 @@ def retrain(
     collection: Annotated[str, typer.Argument(help="Whose truth is trained on.")],
     epochs: Annotated[int | None, typer.Option(min=1, max=1000, help="Passes over the training images.")] = None,
     tile: Annotated[int, typer.Option(min=64, max=4096, help="Side of a tile in pixels: that of `label`.")] = 640,
+    backbone: Annotated[
+        str,
+        typer.Option(
+            help="For classes of whole pictures, what is trained: linear, or timm:NAME, or timm:NAME@FILE; else as the "
+            "champion was."
+        ),
+    ] = "",
     wait: Annotated[bool, typer.Option(help="Stay until the challenger is compared with the champion.")] = True,
     as_json: AsJson = False,
 ) -> None:
     """Train a challenger on all truth of a collection; it becomes champion only if it is better."""
-    from infra.cli.parsing import parse_tile
+    from infra.cli.parsing import parse_backbone, parse_tile
 
     side_px = parse_tile(tile)
+    options: dict[str, int | str] = {"epochs": epochs} if epochs else {}
+    options |= {"backbone": parse_backbone(backbone)} if backbone else {}
     from infra.cli.commands.line_commands import retrain_collection
 
-    answer(lambda: retrain_collection(labelline_home(), collection, epochs, side_px, wait=wait), as_json=as_json)
+    answer(lambda: retrain_collection(labelline_home(), collection, options, side_px, wait=wait), as_json=as_json)
 
 
 @line_app.command()

@@ -1,9 +1,9 @@
 """`label`, `loop`, `retrain`: all is checked, then deployments are started through Prefect and followed here."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -222,9 +222,16 @@ def has_work(engine: "Engine", collection: str, ours: Collection[str] = ()) -> b
 
 
 def retrain_collection(
-    home: Path, collection: str, epochs: int | None, tile_px: int, *, wait: bool
+    home: Path, collection: str, options: Mapping[str, Any], tile_px: int, *, wait: bool
 ) -> dict[str, object]:
     """Train a challenger on a collection's truth, cut into the line's tiles.
+
+    Args:
+        home: Of the stack.
+        collection: Whose truth.
+        options: Of the training, by name; empty: as they are.
+        tile_px: Side of a tile.
+        wait: Whether the run is followed to its end.
 
     Returns:
         The address of the run, and whether it has ended, for other programs.
@@ -234,12 +241,12 @@ def retrain_collection(
         StackError: The stack cannot take runs, or the run failed.
     """
     state = running_stack(home, console.print)
-    options = {"options": {"epochs": epochs}} if epochs else {}
+    given = {"options": dict(options)} if options else {}
     with connected(state) as client:
         engine = open_catalog(PLUGS)
         collection = require_collection(engine, collection)
-        console.print(check_retraining(engine, open_experiments(PLUGS), open_store(PLUGS), collection))
-        run = start_run(client, deployed_as("retrain"), collection=collection, tiling={"tile_px": tile_px}, **options)
+        console.print(check_retraining(engine, open_experiments(PLUGS), open_store(PLUGS), collection, options))
+        run = start_run(client, deployed_as("retrain"), collection=collection, tiling={"tile_px": tile_px}, **given)
         console.print(f"training run of {collection}: {run_address(state, run)}")
         if wait:
             follow_training(client, state, run, collection)

@@ -121,6 +121,8 @@ def _counts(one: CollectionProgress) -> Iterator[str]:
         f"left out: {one.files_set_aside:,} files that could not be taken in, {one.set_aside:,} pictures set aside on "
         f"the way, {one.skipped:,} skipped or let lie by people"
     )
+    if one.near_duplicates:
+        yield f"{one.near_duplicates:,} near-duplicates: alike one that was taken in before; the gallery shows them"
     per_label = f", {one.seconds_per_label:.1f} s per label" if one.seconds_per_label is not None else ""
     yield f"people spent {spell_time(one.human_seconds)} on {one.answered:,} questions{per_label}"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,15 +17,14 @@ from blocks.storage.stores import Store
 from tasks.detect.detector import Embeddings
 from tasks.detect.models import fetch_weights
 from tasks.detect.options import SHOW_SCORE, TilingOptions
+from tasks.detect.proposers.class_models.protocol import ClassModel
+from tasks.detect.proposers.class_models.registry import open_class_model
 from tasks.detect.proposers.protocol import Looked, UnreadItem
 from tasks.detect.refs import DetectorRef
 from tasks.detect.tiling.read_ahead import ImageSource, Unseen, read_ahead, stored_images
 from tasks.detect.tiling.tiles import Floats
 from tasks.detect.tiling.views import GREY
 from tasks.intake.images import Pixels
-
-if TYPE_CHECKING:
-    from tasks.detect.proposers.class_network import ClassNetwork
 
 SQUARES_AT_ONCE = 32
 WARM_AT_MOST = 4
@@ -44,9 +43,7 @@ class ClassProposer:
 
     def check(self, weights: Path, version: str) -> tuple[str, ...]:  # noqa: ARG002  (protocol)
         """Open a classifier's weights, see that they run, and return its class names."""
-        from tasks.detect.proposers.class_network import open_class_network
-
-        return open_class_network(weights).classes
+        return open_class_model(weights).classes
 
     def open(self, store: Store, ref: DetectorRef, options: TilingOptions) -> "ClassLooker":
         """Return the warm classifier of a reference."""
@@ -58,7 +55,7 @@ class ClassLooker:
     """A classifier that looks at whole pictures."""
 
     store: Store
-    network: "ClassNetwork"
+    network: ClassModel
     options: TilingOptions
 
     @property
@@ -89,7 +86,7 @@ class ClassLooker:
 
 
 def classify(
-    network: "ClassNetwork", sources: Iterable[ImageSource], options: TilingOptions
+    network: ClassModel, sources: Iterable[ImageSource], options: TilingOptions
 ) -> Iterator[tuple[str, tuple[Floats, Embeddings] | Unseen]]:
     """Look at pictures, read ahead in threads, and yield of each its name, and probabilities (classes,) with features.
 
@@ -130,7 +127,7 @@ def fit_square(picture: Pixels, side_px: int) -> Pixels:
     return square
 
 
-def open_classifier(store: Store, ref: DetectorRef) -> "ClassNetwork":
+def open_classifier(store: Store, ref: DetectorRef) -> ClassModel:
     """Return the warm network that a reference names, its weights fetched from the store and checked by hash.
 
     Raises:
@@ -140,7 +137,7 @@ def open_classifier(store: Store, ref: DetectorRef) -> "ClassNetwork":
     return warm_classifier(fetch_weights(store, ref), ref.version)
 
 
-def warm_classifier(weights: Path, version: str) -> "ClassNetwork":
+def warm_classifier(weights: Path, version: str) -> ClassModel:
     """Return the warm network of a file; `version` is what `version_of` says of it.
 
     Raises:
@@ -151,10 +148,8 @@ def warm_classifier(weights: Path, version: str) -> "ClassNetwork":
 
 
 @lru_cache(maxsize=WARM_AT_MOST)
-def _warm(weights: Path, version: str) -> "ClassNetwork":  # noqa: ARG001  (part of what it is kept by)
-    from tasks.detect.proposers.class_network import open_class_network
-
-    return open_class_network(weights)
+def _warm(weights: Path, version: str) -> ClassModel:  # noqa: ARG001  (part of what it is kept by)
+    return open_class_model(weights)
 
 
 def class_row(item_id: str, class_name: str, score: float) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from sqlalchemy import Engine
@@ -22,6 +22,7 @@ from blocks.storage.stores import Store
 from tasks.detect.detector import Detector
 from tasks.detect.models import fetch_weights, load_detector
 from tasks.detect.options import SHOW_SCORE, TilingOptions
+from tasks.detect.proposers.class_models.protocol import ClassModel
 from tasks.detect.proposers.classifier import class_row, fit_square, warm_classifier
 from tasks.detect.proposers.protocol import Looked, UnreadItem
 from tasks.detect.proposers.text_classifier import stored_texts
@@ -32,13 +33,11 @@ from tasks.intake.texts.text_items import is_text
 from tasks.suggest.asked_for import SUGGEST
 from tasks.suggest.embedders import registry
 from tasks.suggest.embedders.kept import Vector, keep_vectors, read_vectors
+from tasks.suggest.embedders.named.registry import NAMED, open_named
 from tasks.suggest.embedders.protocol import Embedder, Vectors
 from tasks.suggest.embedders.text_axes import AXES_OF_TEXTS, texts_by
 from tasks.suggest.suggester import Suggester
 from tasks.suggest.taught import Taught
-
-if TYPE_CHECKING:
-    from tasks.detect.proposers.class_network import ClassNetwork
 
 AT_ONCE = 32
 
@@ -57,7 +56,7 @@ class NetworkEmbedder:
     """The features of a collection's own classifier."""
 
     name: str
-    network: "ClassNetwork"
+    network: ClassModel
 
     def fit(self, picture: Pixels) -> Pixels:
         """Return a picture as the classifier sees it."""
@@ -174,6 +173,8 @@ def embedder_of(store: Store, network: DetectorRef) -> Embedder:
         return registry.DEFAULT
     if network.weights_key.startswith(AXES_OF_TEXTS):
         return texts_by(store, network.version)
+    if network.weights_key.startswith(NAMED):
+        return open_named(store, network.weights_key)
     return embedder_of_weights(fetch_weights(store, network), network.version)
 
 

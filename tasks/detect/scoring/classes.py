@@ -3,18 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from blocks.storage.stores import Store
+from tasks.detect.proposers.class_models.protocol import ClassModel
 from tasks.detect.proposers.classifier import SQUARES_AT_ONCE, fit_square, open_classifier
 from tasks.detect.refs import DetectorRef
 from tasks.detect.scoring.pictures import fitted_pictures
 from tasks.detect.scoring.protocol import NotScored, OpenScorer, Takes
-
-if TYPE_CHECKING:
-    from tasks.detect.proposers.class_network import ClassNetwork
 
 DIGITS = 6
 """Of a score: the network itself is exact to seven."""
@@ -36,7 +34,7 @@ class ClassScoring:
 class ClassScorer:
     """An open classifier."""
 
-    network: "ClassNetwork"
+    network: ClassModel
     most_pixels: int
     takes: Takes = "images"
     gives: str = "scores"

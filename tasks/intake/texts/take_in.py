@@ -21,6 +21,7 @@ from blocks.frozen import Frozen
 from blocks.naming.patterns import compile_pattern
 from blocks.storage.stores import Store
 from tasks.intake.files import Examined, read_file, uri_of, why_unread_file
+from tasks.intake.near_duplicates.fingerprints import fingerprint_of_text
 from tasks.intake.reports import IntakeReport
 from tasks.intake.sequences import readable, sequence_of
 from tasks.intake.sources import write_sources
@@ -184,7 +185,7 @@ def _examine(store: Store, offered: OfferedText, options: TextOptions, sequence:
     except (BadInput, OSError) as error:
         return Examined(offered.uri, reason=why_unread_file(error))
     item = keep_text(store, clean.text, offered.name, sequence)
-    return Examined(offered.uri, item.id, item=item, notes=clean.notes)
+    return Examined(offered.uri, item.id, None, item, clean.notes, fingerprint_of_text(clean.text))
 
 
 def file_of(offered: OfferedText) -> Path:

@@ -9,7 +9,7 @@ run that wakes up asks the same.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -31,6 +31,7 @@ from tasks.detect.proposers.suggested import embed_items, open_suggested
 from tasks.detect.refs import DetectorRef
 from tasks.detect.tiling.read_ahead import Unseen
 from tasks.intake.batches import BatchRef, unsettled
+from tasks.intake.near_duplicates.find import original_of
 from tasks.monitor.active_learning.choose import free_items
 from tasks.monitor.active_learning.key_rounds import open_key_round
 from tasks.monitor.active_learning.said_in_rounds import prefix_of, read_said, rounds_of, said_of_drawn
@@ -101,7 +102,7 @@ def open_round(
         if pages := _decide(engine, collection, waiting, promise):
             return pages
     with reading(engine) as session:
-        free = free_items(session, collection)
+        free = originals_first(free_items(session, collection), original_of(session, collection))
     number = len([batch for batch in rounds_of(engine, collection) if not is_pages(batch.id)])
     batch = BatchRef(id=f"{prefix_of(collection)}{number + 1}", collection=collection, size=0)
     if not free:
@@ -124,6 +125,11 @@ def _noted(engine: Engine, batch: BatchRef, accept: float) -> RoundRef:
     with writing(engine) as session:
         upsert(session, Bookmark, [noted], update=("value", "updated_at"))
     return RoundRef(batch=batch, accept=accept)
+
+
+def originals_first(free: Mapping[str, str | None], originals: Mapping[str, str]) -> dict[str, str | None]:
+    """Return items without those whose near-duplicate waits as well: they come when that one has taught."""
+    return {item_id: split for item_id, split in free.items() if originals.get(item_id) not in free}
 
 
 def accept_of(engine: Engine, batch_id: str) -> float:

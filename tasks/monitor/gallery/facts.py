@@ -19,6 +19,8 @@ from sqlmodel import Session, col, select
 
 from blocks.database.engine import reading
 from blocks.database.tables import Answer, AnswerState, Batch, BatchItem, Item, Label, Question, SequenceSplit
+from blocks.database.vector_tables import NearDuplicate
+from tasks.intake.near_duplicates.find import original_of
 from tasks.settle.in_force import is_in_force
 from tasks.settle.truth import PERSON
 from tasks.triage.reasons import ODD_PICTURES
@@ -44,6 +46,7 @@ class Facts:
         splits: Their splits; empty: none yet.
         counts: How many labels in force each item has.
         priorities: By item, the highest of its questions: how much its answer was thought to tell; NaN without any.
+        is_alike: By item, whether it is a near-duplicate of one before it.
         is_drawn: By item, whether a person drew a label of it that no proposal led to.
         labelled: Items with a label in force, by its class and origin.
         batch_of: Batch of each row: a picture in a batch, in the order in which they were taken in.
@@ -60,6 +63,7 @@ class Facts:
     splits: Sequence[str]
     counts: Ints
     priorities: Floats
+    is_alike: Bools
     is_drawn: Bools
     labelled: dict[tuple[str, str], Ints]
     batch_of: Sequence[str]
@@ -107,6 +111,7 @@ def read_facts(engine: Engine, collection: str, known: Facts | None = None) -> F
             places[row.batch_id, row.item_id] = len(rows)
             rows.append((item, _seconds(row.settled_at), row.set_aside is not None, bool(row.is_odd)))
         labelled, counts, is_drawn = _labels(session, collection, numbers)
+        alike = original_of(session, collection)
         return Facts(
             stamp=stamp,
             items=tuple(numbers),
@@ -114,6 +119,7 @@ def read_facts(engine: Engine, collection: str, known: Facts | None = None) -> F
             splits=tuple(sys.intern(split) for _, split in named),
             counts=counts,
             priorities=_priorities(session, collection, numbers),
+            is_alike=np.array([item_id in alike for item_id in numbers], bool),
             is_drawn=is_drawn,
             labelled=labelled,
             batch_of=tuple(sys.intern(batch) for batch, _ in places),
@@ -139,6 +145,7 @@ def _stamp(session: Session, collection: str) -> Stamp:
         select_columns(func.count()).select_from(Question).where(col(Question.batch_id).in_(_mine(collection))),
         select_columns(func.count(), func.count(case((col(Answer.state) == counted, 1)))).select_from(Answer),
         select_columns(func.count()).select_from(SequenceSplit).where(col(SequenceSplit.collection) == collection),
+        select_columns(func.count()).select_from(NearDuplicate).where(col(NearDuplicate.collection) == collection),
     ]
     return tuple(int(count) for query in of_batch for count in session.execute(query).one())
 

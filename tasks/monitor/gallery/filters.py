@@ -37,6 +37,7 @@ class Filter(Frozen):
     max_score: float | None = Field(default=None, ge=0, le=1)
     differs: Differs = Field(default="", description="labels that no proposal led to, proposals that became no label")
     outliers: bool = Field(default=False, description="only pictures that triage found unusual")
+    near_duplicates: bool = Field(default=False, description="only pictures that are alike one taken in before them")
     since: date | None = Field(default=None, description="settled on this day (UTC) or later")
     until: date | None = Field(default=None, description="settled on this day (UTC) or earlier")
     name: str = Field(default="", max_length=200, description="part of the file's name")
@@ -110,6 +111,8 @@ def _by_item(known: Facts, wanted: Filter) -> Iterator[Bools]:
         yield known.with_label(wanted.class_name, wanted.origin)[known.item_of]
     if wanted.split:
         yield np.array([split == wanted.split for split in known.splits], bool)[known.item_of]
+    if wanted.near_duplicates:
+        yield known.is_alike[known.item_of]
     if wanted.name:
         part = wanted.name.casefold()
         yield np.array([part in name for name in known.names], bool)[known.item_of]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from blocks.errors import BadOption, BadWeights
 from tasks.detect.backends.safe_weights import Task
+from tasks.detect.proposers.class_models.registry import ANEW
 from tasks.detect.refs import DetectorRef
 
 LEAST_SHARE = 0.6
@@ -49,7 +50,7 @@ def check_trainable(base: DetectorRef) -> None:
     Raises:
         BadWeights: It is an ONNX, Darknet or Caffe model.
     """
-    if not is_trainable(base):
+    if not is_trainable(base) and not base.weights_key.endswith(ANEW):
         kind = Path(base.weights_key).suffix
         raise BadWeights(
             f"detector {base.version} of {base.name!r} is a {kind} file, which labels images but cannot be trained "

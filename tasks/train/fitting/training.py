@@ -21,6 +21,7 @@ from tasks.dataset.snapshots import manifest_key, read_snapshot
 from tasks.detect.backends.safe_weights import quiet_ultralytics, version_of
 from tasks.detect.options import TilingOptions
 from tasks.detect.refs import DetectorRef
+from tasks.train.fitting.backbones import with_backbone
 from tasks.train.fitting.base_weights import keep_base
 from tasks.train.fitting.beginnings import check_trainable, is_trainable, refuse_base
 from tasks.train.fitting.curves import curves_png
@@ -96,13 +97,15 @@ def finetune(
         TrainingFailed: Training itself failed; the run is marked as failed.
     """
     manifest = read_snapshot(store, snapshot_id)
-    name, trainer = registry_name(manifest.collection), trainer_of(manifest.kind, manifest.medium)
+    options = with_backbone(store, options, base)
+    name = registry_name(manifest.collection)
+    trainer = trainer_of(manifest.kind, manifest.medium, options.backbone)
     if trainer.begins_anew:
         refuse_base(options.base, manifest.kind)
         base = DetectorRef.nobody(name)
     if options.base and not is_trainable(base):
         base = keep_base(store, options.base, manifest.kind, manifest.classes)
-    recipe = recipe_for(manifest.kind, base, manifest.medium)
+    recipe = recipe_for(manifest.kind, base, manifest.medium, options.backbone)
     job = options.job(snapshot_id, base.version, tiling, str(recipe) if base.is_nobody else "")
     done = experiments.finished_run(name, {JOB: job})
     if done is not None and store.has(done.data.tags["labelline.weights_key"]):

@@ -49,7 +49,7 @@ class ClassifierTraining:
         """Write each item as a square, in a folder of its class; an item that cannot be read is left out."""
         from tasks.train.fitting.trainer import class_folder
 
-        folder, side_px = job.scratch / "squares", _side_of(job.tiling)
+        folder, side_px = job.scratch / "squares", self.side_of(job)
         split_of = {"train": "train", "val": "val" if job.chooses_epoch else "train"}
         written: Counter[str] = Counter()
         for item in job.manifest.items():
@@ -63,12 +63,16 @@ class ClassifierTraining:
         facts = {"side_px": side_px, "train_items": written["train"], "val_items": written["val"]}
         return Cut(train, val, written["train"], facts)
 
+    def side_of(self, job: TrainingJob) -> int:
+        """Return the side of the squares in pixels."""
+        return min(job.tiling.tile_px, LARGEST_PX)
+
     def loop(self, job: TrainingJob, cut: Cut) -> Any:
         """Return a classification training."""
         from tasks.train.fitting.trainer import ClassTraining, TrainingPictures, overrides_of
 
         pictures = TrainingPictures(cut.train, cut.val, job.manifest.classes)
-        overrides = overrides_of(job.options, job.recipe, _side_of(job.tiling), cut.pictures, job.scratch)
+        overrides = overrides_of(job.options, job.recipe, self.side_of(job), cut.pictures, job.scratch)
         weights = None if job.base.is_nobody else job.store.local_path(job.base.weights_key)
         return ClassTraining(weights, pictures, job.options.keep_norms, overrides, job.chooses_epoch)
 
@@ -98,10 +102,6 @@ class ClassifierTraining:
     def seen(self, tiling: TilingOptions) -> str:  # noqa: ARG002  (the protocol's signature)
         """Name the whole."""
         return "each as a whole"
-
-
-def _side_of(tiling: TilingOptions) -> int:
-    return min(tiling.tile_px, LARGEST_PX)
 
 
 def likeliest(

@@ -1,0 +1,103 @@
+"""A linear head on the vectors of the embedder that comes with the installation: learnt in one go, from all labels.
+
+It is what fine-tuned networks must beat: from few labels a head on what the world has taught is hard to beat.
+"""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from blocks.errors import BadInput, TrainingFailed, UnreadableImage
+from blocks.storage.stores import Store
+from tasks.detect.proposers.class_models.linear_head import LINEAR, SIDE_PX, LinearHead
+from tasks.detect.refs import DetectorRef
+from tasks.intake.images import Pixels
+from tasks.suggest.embedders.registry import DEFAULT
+from tasks.suggest.learners.registry import DEFAULT as LEARNER
+from tasks.suggest.space import Space
+from tasks.suggest.taught import Taught
+from tasks.train.fitting.beginnings import NOTHING, Beginning
+from tasks.train.fitting.recipes import Recipe
+from tasks.train.fitting.trainers.classifier import ClassifierTraining
+from tasks.train.fitting.trainers.protocol import Cut, TrainingJob
+from tasks.train.fitting.trainers.simple_loop import SimpleLoop, read_folders
+
+AT_ONCE = 32
+
+
+class LinearTraining(ClassifierTraining):
+    """Linear discriminants over the default embedder's vectors."""
+
+    name = "linear"
+    begins_anew = True
+    further = from_nothing = Recipe(1, 1, 1, lr0=0.001, least_train=20, least_val=100)
+
+    def begin(self, store: Store, base: DetectorRef, classes: tuple[str, ...]) -> Beginning:  # noqa: ARG002  (protocol)
+        """Return what an earlier model brings: nothing."""
+        return NOTHING
+
+    def side_of(self, job: TrainingJob) -> int:  # noqa: ARG002  (whatever tiles are)
+        """Return the side that the embedder sees."""
+        return SIDE_PX
+
+    def loop(self, job: TrainingJob, cut: Cut) -> "LinearLoop":
+        """Return the training."""
+        return LinearLoop(cut, job.manifest.classes, job.scratch / f"head{LINEAR}", measures=job.chooses_epoch)
+
+
+class LinearLoop(SimpleLoop):
+    """One training, of a single epoch."""
+
+    def __init__(self, cut: Cut, classes: tuple[str, ...], best: Path, *, measures: bool) -> None:
+        super().__init__(best, epochs=1)
+        self._cut, self._classes, self._measures = cut, classes, measures
+
+    def train(self) -> None:
+        """Learn, measure, and write the head.
+
+        Raises:
+            TrainingFailed: The pictures teach nothing.
+        """
+        self.tell("on_train_start")
+        pictures = read_folders(self._cut.train)
+        vectors = np.concatenate([self._embed(pictures[at : at + AT_ONCE]) for at in range(0, len(pictures), AT_ONCE)])
+        names = tuple(self._classes[number] for _, number in pictures)
+        try:
+            if len(set(names)) < 2:
+                raise BadInput(f"{len(set(names))} class has a picture: expected two or more to tell apart")
+            space = Space.of(DEFAULT.name, vectors)
+        except BadInput as error:
+            raise TrainingFailed(f"{len(pictures)} pictures teach nothing: {error}") from error
+        taught = Taught(LEARNER, "", space, tuple(path.stem for path, _ in pictures), names, vectors)
+        if self._measures:
+            self.measured(self._accuracy(taught))
+        self.best.write_bytes(taught.to_bytes())
+        self.tell("on_fit_epoch_end")
+
+    def _accuracy(self, taught: Taught) -> float:
+        head, right = LinearHead(DEFAULT, taught.suggester()), 0
+        pictures = read_folders(self._cut.val)
+        for at in range(0, len(pictures), AT_ONCE):
+            some = pictures[at : at + AT_ONCE]
+            said, _ = head.say([read_square(path) for path, _ in some])
+            right += sum(
+                head.classes[place] == self._classes[number]
+                for place, (_, number) in zip(said.argmax(axis=1), some, strict=True)
+            )
+        return right / max(1, len(pictures))
+
+    def _embed(self, some: list[tuple[Path, int]]) -> "np.ndarray[tuple[int, ...], np.dtype[np.float16]]":
+        return DEFAULT.embed([DEFAULT.fit(read_square(path)) for path, _ in some]).astype(np.float16)
+
+
+def read_square(path: Path) -> Pixels:
+    """Return a picture that was cut for training.
+
+    Raises:
+        UnreadableImage: It is gone.
+    """
+    pixels = cv2.imread(str(path))
+    if pixels is None:
+        raise UnreadableImage(f"{path.name} was cut for training and cannot be read: train again")
+    return np.asarray(pixels, dtype=np.uint8)
