@@ -25,12 +25,14 @@ import numpy as np
 
 from blocks.errors import BadTruth
 from blocks.storage.outside_files import parse_xml
+from infra.annotators.times import Drawing
 from tasks.detect.models import load_detector
 from tasks.intake.images import Pixels, decode_upright
 from tasks.intake.video.frames import Damage, read_frames
 from tasks.kinds.geometry import Floats, paired_iou
 from tasks.track.between import follow, straight
 from tasks.track.motion import FlowMotion, Motion
+from tests.bench.video_people import Labelling, label_clip
 
 OUTPUT = Path(".labelline/bench/video.json")
 STILLS = Path("starwars")
@@ -38,6 +40,7 @@ PETS, WEIGHTS = Path("video_pets09"), Path("weights/yolov8n-coco.pt")
 TRUTH_SCALE = 0.625
 RIGHT_IOU, ENOUGH = 0.7, 0.95
 STEPS = range(20, 7, -1)
+DRAWINGS: tuple[Drawing, ...] = ("classic", "extreme-clicking")
 WAYS = ("line", "flow + line", "flow + detector + line")
 CHOSEN_ON, HELD_OUT = (0, 400), (400, 795)
 DETECTED_FROM = 0.2
@@ -119,8 +122,17 @@ def pets(data: Path) -> dict[str, Any]:
     }
     for name, frames in (("chosen_on", CHOSEN_ON), ("held_out", HELD_OUT), ("all", (0, HELD_OUT[1]))):
         report[name] = {way: boxes_needed(whole, frames, way) for way in WAYS}
+    report["people"] = {drawing: _people(whole, drawing) for drawing in DRAWINGS}
     report["boxes_per_1000"] = report["held_out"]["flow + detector + line"]["boxes_per_1000"]
     return report
+
+
+def _people(clip: Clip, drawing: Drawing) -> dict[str, float]:
+    truth: dict[int, list[tuple[int, Floats]]] = {}
+    for number, track in enumerate(clip.tracks):
+        for frame, box in track:
+            truth.setdefault(frame, []).append((number, box))
+    return label_clip(lambda: Labelling(HELD_OUT[1], truth, clip.motion, clip.detections, drawing))
 
 
 def starwars(folder: Path) -> dict[str, Any]:

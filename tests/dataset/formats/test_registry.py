@@ -42,7 +42,7 @@ def test_what_a_format_cannot_hold_is_said_with_those_that_can() -> None:
         format_that_holds("voc", "classes")
     with pytest.raises(
         BadOption,
-        match=r"folders cannot hold boxes \(formats that can: coco, yolo, .*, fiftyone\)",
+        match=r"folders cannot hold boxes \(formats that can: coco, yolo, .*, fiftyone, mot\)",
     ):
         format_that_holds("folders", "boxes")
     with pytest.raises(BadOption, match=r"'dota' is no format that datasets are written in"):

@@ -159,10 +159,10 @@ def test_problems_of_reading_and_of_bringing_in_are_one_table_by_kind(
     assert len(table.splitlines()) == 5
 
 
-def test_a_track_that_no_label_can_keep_is_told_of(engine: Engine, store: Store, tmp_path: Path) -> None:
+def test_the_track_of_a_label_comes_in_with_it(engine: Engine, store: Store, tmp_path: Path) -> None:
     draw(tmp_path / "set" / "a.png")
     write(tmp_path / "set" / "t.csv", "picture,class,x_min,y_min,x_max,y_max,track\na.png,car,10,10,30,20,7\n")
     report = bring(engine, store, tmp_path / "set")
     assert report.counts.labels == {told.NEW: 1}
-    assert report.counts.kinds["track"].count == 1
-    assert report.counts.problems == {"changed": 1}
+    assert not report.counts.problems
+    assert [label.track for label in labels(engine)] == ["7"]
