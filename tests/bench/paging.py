@@ -28,7 +28,6 @@ from tasks.suggest.paging.plan import (
     RoundOptions,
     RoundPlan,
     SaidOfSure,
-    doubted,
     entropy_of,
     first_wave,
     plan_round,
@@ -109,7 +108,7 @@ class Labelling:
     ) -> bool:
         drawn = list(plan.drawn)
         wrong = sum(classes[known.best[place]] != self.names[at[place]] for place in drawn)
-        self.blind.append(SaidOfSure(self.round, len(drawn), wrong, float(doubted(known.chance[drawn]).sum())))
+        self.blind.append(SaidOfSure(self.round, len(drawn), wrong, float((1 - known.chance[drawn]).sum())))
         frame = Frame(len(drawn) + len(plan.on_pages), len(drawn), wrong)
         shown = is_certified([*self.frames, frame], promise)
         self.frames.append(replace(frame, is_shown=shown))
@@ -143,7 +142,8 @@ class Labelling:
         ids, placed = tuple(map(self._id, at)), self.suggester.space.place(self.vectors[at], "bench")
         said = (tuple(self.pages), tuple(self.blind))
         entropy = entropy_of(found.probabilities) if some else None
-        known = OpenItems(ids, best, chance, placed, *said, len(self.said), self.round, entropy=entropy)
+        tried = tuple(frame.is_shown for frame in self.frames)
+        known = OpenItems(ids, best, chance, placed, *said, len(self.said), self.round, tried=tried, entropy=entropy)
         return known, found.classes, at
 
     def _confirm(
@@ -155,7 +155,7 @@ class Labelling:
         self.seconds += PAGE_S + GLANCE_S * len(shown) + CLICK_S * len(out)
         self.on_pages += len(shown)
         self.wrong_on_pages += len(wrong)
-        self.pages.append(SaidOfSure(self.round, len(shown), len(out), float(doubted(known.chance[shown]).sum())))
+        self.pages.append(SaidOfSure(self.round, len(shown), len(out), float((1 - known.chance[shown]).sum())))
         return {place: name for place in shown if place not in out}
 
     def _id(self, place: int) -> str:

@@ -63,9 +63,8 @@ def certify_pages(engine: Engine, one: RoundFrame, promise: Promise) -> bool:
 
 
 def read_frames(engine: Engine, collection: str) -> list[Frame]:
-    """Return the frames of a collection's rounds that were decided, those that were not shown as well."""
-    with reading(engine) as session:
-        return _frames(session, collection)
+    """Return the frames of a collection's rounds that were decided, in order, those that were not shown as well."""
+    return [_frame(row) for row in read_page_thresholds(engine, collection)]
 
 
 def read_page_thresholds(engine: Engine, collection: str) -> list[CertifiedThreshold]:

@@ -115,7 +115,8 @@ def open_round(
     found = find_taught(engine, store, experiments, collection, learner, kind, others=pool[:SPACE_FROM])
     taught = found if found and found.is_taught else DetectorRef.nobody(SUGGEST)
     held_out = frozenset(item_id for item_id, split in free.items() if split == "test")
-    known = replace(_standing(engine, store, collection, pool, taught), round=number, held_out=held_out)
+    tried = tuple(frame.is_shown for frame in read_frames(engine, collection))
+    known = replace(_standing(engine, store, collection, pool, taught), round=number, held_out=held_out, tried=tried)
     plan = plan_round(known, options, partial(ways_to_certify, read_frames(engine, collection), promise=promise))
     return _open(engine, batch, taught, known, plan, run_id)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
@@ -10,7 +9,7 @@ from blocks.database.engine import reading
 from blocks.database.tables import Audit, Batch, Proposal
 from tasks.review.drafts.page_words import words_on_pages
 from tasks.settle.in_force import labels_in_force
-from tasks.suggest.paging.plan import SaidOfSure, doubted
+from tasks.suggest.paging.plan import SaidOfSure
 from tasks.triage.audit import FRAME
 
 
@@ -65,7 +64,7 @@ def said_of_drawn(engine: Engine, collection: str, batch: Batch, number: int = 0
 
 
 def _expected(scores: Sequence[float]) -> float:
-    return float(doubted(np.array(scores)).sum())
+    return sum(1 - score for score in scores)
 
 
 def _scores(session: Session, proposal_ids: Sequence[str]) -> list[float]:

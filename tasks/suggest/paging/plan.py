@@ -26,16 +26,22 @@ UNLIKELY = 0.05
 FIRST_PAGES = 2
 """Pages of a frame that are asked before the others, at least."""
 
-FRAME_SHARES = (0.85, 0.7, 0.55, 0.4, 0.25)
-"""Of the open items, the surest so many are tried as a frame: of fewer less is wrong, but they spare less."""
+FRAME_SHARES = (1.0, 0.75, 0.5)
+"""Of what may come into a frame, the surest so many are tried: of fewer less is wrong, but they spare less."""
+
+FIRST_SHARE, LARGEST_SHARE = 0.6, 0.85
+"""Of the open items so many may come into the first frame: the surest of a good order are right long before chances
+are. It is doubled after a frame that was certified, up to the second share, and halved after one that was not."""
 
 FAR_AMONG = 8
 """Single questions are chosen for variety among so many times as many of the least certain."""
 
-PRIOR_WRONG, PRIOR_EXPECTED = 0.5, 1.0
-"""Wrong ones that are taken for seen, and expected, before anything was said of sure items."""
+PRIOR_WRONG, PRIOR_EXPECTED = 0.6, 10.0
+"""Wrong ones that are taken for seen, and expected, before anything was said of sure items. Chances are measured on
+what people were asked, which is what was least sure: of the surest far fewer are wrong (seen on lots 1 and 2 of
+`tests/bench/paging.py`). Only plans are made by it: where it says too little nothing is certified."""
 
-LIKELY = 0.5
+LIKELY = 0.4
 """With less of a chance that it is certified no frame is tried."""
 
 WRONG_COSTS = 2.5
@@ -88,7 +94,7 @@ class SaidOfSure:
         round: Its number.
         size: Items.
         wrong: Of these, how many somebody took out, or called otherwise.
-        expected: How many were expected to be wrong, see `doubted`.
+        expected: How many were expected to be wrong by their chances.
     """
 
     round: int
@@ -99,16 +105,6 @@ class SaidOfSure:
     def is_bad(self, least_chance: float) -> bool:
         """Say whether more were wrong than a page of items with this chance could well have."""
         return bool(self.wrong and binom.sf(self.wrong - 1, self.size, 1 - least_chance) < UNLIKELY)
-
-
-def doubted(chance: Floats) -> Floats:
-    """Return the expected share of wrong ones among items with some chances, shape (n,), before any was judged.
-
-    Chances are measured on what people were asked, which is what was least sure; of the surest far fewer are wrong. The
-    square comes near that (seen on lots 1 and 2 of `tests/bench/paging.py`). Only plans are made by it: where it says
-    too little nothing is certified, and what was drawn is believed from then on.
-    """
-    return np.asarray((1 - chance) ** 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +121,7 @@ class OpenItems:
         labelled: How many items have a label.
         round: The number of the round that is planned.
         held_out: Items of the test split, which people label blind: they come onto no page.
+        tried: Of each earlier frame whether it was certified.
         entropy: Of the chances of all classes, shape (n,); None: what is least likely right is least certain.
     """
 
@@ -137,20 +134,25 @@ class OpenItems:
     labelled: int = 0
     round: int = 0
     held_out: frozenset[str] = field(default_factory=frozenset)
+    tried: tuple[bool, ...] = ()
     entropy: Floats | None = None
+
+    def frame_share(self) -> float:
+        """Return which share of the open items may come into a frame, in the light of earlier ones."""
+        share = FIRST_SHARE
+        for is_certified in self.tried:
+            share = min(share * 2, LARGEST_SHARE) if is_certified else share / 2
+        return share
 
     def wrong(self) -> Floats:
         """Return the expected share of wrong ones, shape (n,), in the light of what was said of sure items before."""
-        return np.asarray(np.minimum(doubted(self.chance) * self.correction(), 1))
+        return np.asarray(np.minimum((1 - self.chance) * self.correction(), 1))
 
     def correction(self) -> float:
-        """Return by what the expected share of wrong ones is multiplied: those so far over those that were expected.
-
-        What was said last counts by itself as well: a learner may be right of the surest and not of the next.
-        """
+        """Return by what the expected share of wrong ones is multiplied: those so far over those that were expected."""
         said = (*self.pages, *self.blind)
-        last = max((one.round for one in said), default=0)
-        return max(_over(said), _over([one for one in said if one.round == last]))
+        wrong, expected = sum(one.wrong for one in said), sum(one.expected for one in said)
+        return (wrong + PRIOR_WRONG) / (expected + PRIOR_EXPECTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +208,8 @@ def _frame(
         for place in np.argsort(-known.chance, kind="stable").tolist()
         if known.chance[place] and known.item_ids[place] not in known.held_out
     ]
-    best, most = (0, 0), 0.0
-    for size in sorted({round(len(sure) * share) for share in FRAME_SHARES} - {0}):
+    best, most, at_most = (0, 0), 0.0, len(sure) * known.frame_share()
+    for size in sorted({round(at_most * share) for share in FRAME_SHARES} - {0}):
         expected = float(wrong[sure[:size]].sum())
         for drawn, chance in ways_to_certify(size, expected / size):
             spared = size - WRONG_COSTS * expected - drawn / chance
@@ -220,10 +222,6 @@ def _frame(
     at = {known.item_ids[place]: place for place in frame}
     drawn_places = {at[item_id] for item_id in lots}
     return tuple(at[item_id] for item_id in lots), tuple(place for place in frame if place not in drawn_places)
-
-
-def _over(said: Sequence[SaidOfSure]) -> float:
-    return (sum(one.wrong for one in said) + PRIOR_WRONG) / (sum(one.expected for one in said) + PRIOR_EXPECTED)
 
 
 def first_wave(pages: int) -> int:
