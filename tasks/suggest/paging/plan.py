@@ -65,7 +65,7 @@ class RoundOptions(Slimmed):
     )
     confidence: float = Field(default=0.95, gt=0.5, lt=1, description="How sure that is, per collection")
     most_drawn: float = Field(
-        default=0.25,
+        default=0.5,
         gt=0,
         le=0.5,
         description="At most this share of what could come onto pages is drawn by lot and asked singly to certify it; "
