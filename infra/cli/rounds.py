@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from blocks.storage.stores import Store
     from tasks.intake.preview import FolderLook
+    from tasks.intake.texts.media import Medium
     from tasks.intake.texts.preview import TextsLook
     from tasks.monitor.active_learning.choose import Selection
     from tasks.train.meant import MeantDetector
@@ -77,31 +78,36 @@ def rounds_in_words(engine: "Engine", request: LabelRequest, meant: "MeantDetect
         meant: What proposes in the first round.
     """
     from tasks.intake.sequences import count_splits
+    from tasks.intake.texts.media import medium_of_collection
 
     counts, selection = count_splits(engine, request.collection), _selection_of(engine, request)
     to_learn = counts["train"] + counts["val"]
     tested = min(selection.holdout, counts["test"])
+    medium = medium_of_collection(engine, request.collection) or "pictures"
+    what = "images" if medium == "pictures" else medium
     how = "that look unlike each other" if meant.is_nobody else "from which the detector would learn most"
     lines = [
-        f"{request.collection}: {to_learn} images to learn from, {counts['test']} to test on, never learnt from",
-        f"people first label {min(selection.first, to_learn)} images {how}, and {tested} to test on. "
-        + _training_in_words(request, meant),
-        f"it proposes for the next {selection.size_of(2)} images, people correct, it is trained again, and so on, each "
+        f"{request.collection}: {to_learn} {what} to learn from, {counts['test']} to test on, never learnt from",
+        f"people first label {min(selection.first, to_learn)} {what} {how}, and {tested} to test on. "
+        + _training_in_words(request, meant, medium),
+        f"it proposes for the next {selection.size_of(2)} {what}, people correct, it is trained again, and so on, each "
         f"time with twice as many, {_end_in_words(request)}",
     ]
     if not counts["test"]:
-        lines.append("none is to test on, so nothing will be trained: add images of another place or time")
+        lines.append(f"none is to test on, so nothing will be trained: add {what} of another place or time")
     return lines
 
 
-def _training_in_words(request: LabelRequest, meant: "MeantDetector") -> str:
+def _training_in_words(request: LabelRequest, meant: "MeantDetector", medium: "Medium") -> str:
     from tasks.train.fitting.trainers.registry import trainer_of
     from tasks.train.options import TrainOptions
 
-    trainer, options = trainer_of(request.label_kind), TrainOptions()
+    trainer, options = trainer_of(request.label_kind, medium), TrainOptions()
     anew = meant.is_nobody and not request.begin_with
     recipe = trainer.from_nothing if anew else trainer.further
     needed = f"{recipe.train_labels(options)} labels to learn from and {options.min_test_boxes} to test on"
+    if trainer.begins_anew:
+        return f"With {needed} a model is learnt from all labels at once, in seconds"
     if not anew:
         begun = request.begin_with if meant.is_nobody else meant.version
         return f"With {needed} a model is trained, beginning with the weights {begun}"

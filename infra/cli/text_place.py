@@ -36,6 +36,14 @@ def parse_texts(
     return parse_text_options(column, id_column, None, encoding)
 
 
+def kind_in(place: Path | None) -> str:
+    """Return which kind of label is meant where nobody says: classes in a file of texts, else boxes."""
+    from tasks.intake.texts.rows import is_table
+
+    holds_texts = place is not None and place.is_file() and (is_table(place) or place.suffix.lower() == ".txt")
+    return "classes" if holds_texts else "boxes"
+
+
 def parse_text_options(
     column: str | None, id_column: str | None, class_column: str | None, encoding: str | None
 ) -> "TextOptions":

@@ -12,7 +12,10 @@ from sqlmodel import Session, col, select
 from blocks.database.engine import reading
 from blocks.database.tables import Answer, Batch, BatchItem, Question, QuestionState, Source
 from blocks.database.vector_tables import NearDuplicate
+from blocks.errors import BadShape
 from blocks.frozen import Frozen
+from tasks.intake.label_kinds import noted_kind
+from tasks.intake.texts.media import Medium, medium_of_collection
 from tasks.review.consensus.answer_groups import CONSENSUS
 from tasks.settle.annotators.skipped import count_skipped
 from tasks.settle.in_force import count_by_class
@@ -22,6 +25,8 @@ class CollectionProgress(Frozen):
     """How far one collection has come."""
 
     name: str
+    kind: str = Field(default="boxes", description="of its labels")
+    medium: Medium = Field(default="pictures", description="what its items are")
     pictures: int = Field(description="items that were taken in")
     near_duplicates: int = Field(default=0, description="items that are alike one that was taken in before them")
     files_set_aside: int = Field(description="files that could not be taken in")
@@ -62,6 +67,8 @@ def read_collections(engine: Engine) -> list[CollectionProgress]:
     return [
         CollectionProgress(
             name=name,
+            kind=_kind_of(engine, name),
+            medium=medium_of_collection(engine, name) or "pictures",
             pictures=pictures[name],
             near_duplicates=alike[name],
             files_set_aside=sources.get(name, Counter())["set_aside"],
@@ -88,6 +95,14 @@ def _by_origin(by_class: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
     for origins in by_class.values():
         counts.update(origins)
     return dict(sorted(counts.items()))
+
+
+def _kind_of(engine: Engine, collection: str) -> str:
+    try:
+        kind = noted_kind(engine, collection)
+    except BadShape:  # labels of shapes that no kind has together: what trains and exports them says so
+        kind = None
+    return "boxes" if kind is None else kind.name
 
 
 def _by_state(session: Session) -> dict[str, Counter[str]]:

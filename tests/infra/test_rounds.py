@@ -21,6 +21,9 @@ from flows.loop import LoopOptions
 from infra.cli.commands import line_commands
 from infra.cli.progress.rounds_view import round_in_words, training_in_words
 from infra.stack.orchestration import cancelling
+from tasks.intake.sequences import assign_splits
+from tasks.intake.texts.columns import TextOptions
+from tasks.intake.texts.take_in import OfferedText, take_in_texts
 from tasks.monitor.active_learning.goals import Round
 from tasks.train import steps as train_steps
 from tasks.train.fitting.watch import EpochReport
@@ -97,6 +100,28 @@ def test_without_a_detector_label_begins_a_loop_and_says_what_will_happen(
         "it proposes for the next 20 images",
     ):
         assert said in shown.output
+
+
+def test_a_line_of_texts_is_told_in_words_of_texts_and_labels_classes_unless_it_is_told_otherwise(
+    home: Path, engine: Engine, started: list[tuple[str, dict[str, Any]]], tmp_path: Path
+) -> None:
+    table = tmp_path / "mail.csv"
+    table.write_text("review\n" + "".join(f"number {n}\n" for n in range(60)))
+    texts = [OfferedText(f"file:///mail.csv#{n}", str(n), str(n), f"number {n}") for n in range(60)]
+    take_in_texts(engine, FolderStore(tmp_path / "objects"), "mail", texts, TextOptions())
+    assign_splits(engine, "mail")
+    for command in ("label", "loop"):
+        shown = labelline(home, command, str(table), "--classes", "pos,neg", "--no-wait")
+        assert shown.exit_code == 0, shown.output
+        options = LoopOptions.model_validate(started[-1][1]["options"])
+        assert (options.line.collection, options.line.label_kind) == ("mail", "classes")
+        assert "mail: 60 texts taken in" in shown.output
+        assert "a model is learnt from all labels at once" in shown.output
+        for word in ("image", "picture", "network", ".pt"):
+            assert word not in shown.output
+    shown = labelline(home, "show", "mail")
+    assert "0 of 60 texts are settled" in shown.output
+    assert "next: labelline label mail --label-kind classes --classes CLASSES" in " ".join(shown.output.split())
 
 
 def test_nobody_by_name_means_that_all_is_labelled_by_hand(

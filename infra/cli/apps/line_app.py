@@ -19,7 +19,7 @@ DETECTOR = typer.Option(help="Weights (.pt, .onnx), a version, the champion, nob
 BEGIN_WITH = typer.Option(
     help="Without a detector: weights that the first training begins with, a .pt file or a name such as yolo11n.pt."
 )
-KIND = typer.Option(help="What a label is: boxes, classes of whole images or texts, or spans of texts.")
+KIND = typer.Option(help="Boxes, classes of whole items, or spans of texts; if not given classes in a file of texts.")
 NAME = typer.Option(help="Collection; the folder's name where it is not given.")
 ACCEPT = typer.Option(min=0, max=1, help="Boxes of this score or more need no person.")
 TILE = typer.Option(min=64, max=4096, help="Side of a tile in pixels, as the detector was trained; times 32.")
@@ -49,7 +49,7 @@ def label(
     line: Annotated[Path | None, LINE] = None,
     detector: Annotated[str, DETECTOR] = "champion",
     begin_with: Annotated[str, BEGIN_WITH] = "",
-    label_kind: Annotated[str, KIND] = "boxes",
+    label_kind: Annotated[str, KIND] = "",
     new_class: Annotated[
         list[str] | None,
         typer.Option(help="A class that the detector does not know, and people shall find. May be repeated."),
@@ -77,7 +77,7 @@ def label(
     from infra.cli import parsing
     from infra.cli.label_request import LabelRequest
     from infra.cli.rounds import on_pages
-    from infra.cli.text_place import parse_texts
+    from infra.cli.text_place import kind_in, parse_texts
     from infra.cli.typed.line_file import OptionsGiven, read_line_file
 
     folder = parsing.parse_place(place)
@@ -87,6 +87,7 @@ def label(
         )
     file = read_line_file(line) if line else None
     chosen = OptionsGiven(context, file)
+    label_kind = label_kind or kind_in(folder)
     known = chosen.of("classes", parsing.parse_classes(classes) if classes else (), lambda one: one.classes)
     kind = chosen.of("label_kind", label_kind, lambda one: one.label_kind)
     proposer = parsing.parse_detector(chosen.of("detector", detector, lambda one: one.detector))
@@ -122,7 +123,7 @@ def loop(
     classes: Annotated[str, typer.Option(help='What people may name a box: car,truck or car,"truck, large".')],
     detector: Annotated[str, DETECTOR] = "champion",
     begin_with: Annotated[str, BEGIN_WITH] = "",
-    label_kind: Annotated[str, KIND] = "boxes",
+    label_kind: Annotated[str, KIND] = "",
     name: Annotated[str | None, NAME] = None,
     first: Annotated[
         int | None, typer.Option(min=1, help="Images of the first round; a tenth, 10 to 50, where it is not given.")
@@ -148,9 +149,10 @@ def loop(
     """Label in rounds: people label a few items, a model is trained on them and proposes, until it is good enough."""
     from infra.cli import parsing
     from infra.cli.label_request import LabelRequest, RoundsRequest
-    from infra.cli.text_place import parse_texts
+    from infra.cli.text_place import kind_in, parse_texts
 
     folder = parsing.parse_place(place)
+    label_kind = label_kind or kind_in(folder)
     request = LabelRequest(
         folder=folder,
         texts=parse_texts(folder, label_kind, text_column, id_column, encoding),

@@ -1,6 +1,5 @@
 """`delete`: a collection goes for good, after it was said what goes and all that people did was written to a file."""
 
-import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from blocks.database.deletion import count_rows, delete_rows, write_rows
 from blocks.plugs import open_catalog, open_store
 from infra.cli.collections import require_collection
 from infra.cli.commands.stop_command import stop_runs
-from infra.cli.progress.collections_page import spell_time
+from infra.cli.progress.collections_page import export_command, spell_time
 from infra.cli.readiness import running_stack
 from infra.cli.words import this_command
 from infra.stack.orchestration.connection import connected
@@ -66,12 +65,11 @@ def _say_what_goes(engine: "Engine", collection: str) -> None:
     row = next(one for one in read_collections(engine) if one.name == collection)
     rows = count_rows(engine, collection)
     console.print(
-        f"{collection}: {row.pictures:,} pictures (those that no other collection has go as well), {row.labels:,} "
+        f"{collection}: {row.pictures:,} {row.medium} (those that no other collection has go as well), {row.labels:,} "
         f"labels, {rows.get('answer', 0):,} answers in which are {spell_time(row.human_seconds)} of people's time, "
         f"{rows.get('snapshot', 0)} snapshots, and its projects in Label Studio with the drafts that are there"
     )
-    out = shlex.quote(f"{collection}-coco")
-    console.print(f"to take the labels along first: {this_command()} export {shlex.quote(collection)} --out {out}")
+    console.print(f"to take the labels along first: {export_command(row, this_command())}")
 
 
 def _keep(engine: "Engine", home: Path, collection: str) -> Path:

@@ -102,7 +102,7 @@ def _take_in(
         told, what = " and ".join(elsewhere), "texts" if request.texts else "pictures"
         console.print(f"{request.collection} has {what} of {told}: these are added to them (--name parts them)")
     if request.sequence_pattern and has_splits(engine, request.collection):
-        console.print("mind: pictures that were taken in before keep their sequence, whatever --sequences says now")
+        console.print("mind: what was taken in before keeps its sequence, whatever --sequences says now")
     taken = start_run(
         client,
         deployed_as("intake"),

@@ -10,6 +10,7 @@ from rich.table import Column, Table
 
 from infra.stack.waiting import QueueReport
 from tasks.audit.missing_classes import MissingClass
+from tasks.dataset.formats.registry import usual_format
 from tasks.monitor.collections import CollectionProgress
 
 
@@ -24,18 +25,28 @@ def next_step(one: CollectionProgress, command: str) -> str:
     if one.open_questions:
         return f"people answer {one.open_questions:,} questions: {command} show {name}"
     if one.open_batches or one.unbatched:
-        return f"{command} label {_folder(one)} --classes {_classes(one)} --name {name}"
+        has_other_kind = one.kind != "boxes" or one.medium == "texts"  # in texts nobody draws boxes
+        kind = f" --label-kind {'classes' if one.kind == 'boxes' else one.kind}" if has_other_kind else ""
+        where = f"{_folder(one)} --name {name}" if one.medium == "pictures" else name
+        return f"{command} label {where}{kind} --classes {_classes(one)}"
     if one.skipped:
         return f"{command} reopen {name}"
     if not one.pictures:
         return f"look at the {one.files_set_aside:,} files that could not be taken in: {command} show {name}"
-    return f"{command} export {name} --out {shlex.quote(f'{one.name}-coco')}"
+    return export_command(one, command)
+
+
+def export_command(one: CollectionProgress, command: str) -> str:
+    """Return what takes the labels of a collection along, in a format that holds them."""
+    fmt = usual_format(one.kind, one.medium)
+    given = "" if fmt == "coco" else f" --format {fmt}"
+    return f"{command} export {shlex.quote(one.name)}{given} --out {shlex.quote(f'{one.name}-{fmt}')}"
 
 
 def show_collections(rows: Sequence[CollectionProgress], console: Console, command: str) -> None:
     """Print a line for each collection, and under it what comes next."""
     named = Column("collection", overflow="fold")
-    table = Table(named, "pictures", "settled", "left out", "asked", "labels", "human time", "s/label")
+    table = Table(named, "items", "settled", "left out", "asked", "labels", "human time", "s/label")
     for one in rows:
         left_out = one.files_set_aside + one.set_aside + one.skipped
         numbers = (one.pictures, one.settled, left_out, one.open_questions, one.labels)
@@ -115,11 +126,11 @@ def show_missing(missing: Sequence[MissingClass], collection: str, console: Cons
 
 
 def _counts(one: CollectionProgress) -> Iterator[str]:
-    yield f"{one.name}: {one.settled:,} of {one.pictures:,} pictures are settled, {one.labels:,} labels"
-    yield f"pictures of {', '.join(one.folders)}" if one.folders else "no pictures"
+    yield f"{one.name}: {one.settled:,} of {one.pictures:,} {one.medium} are settled, {one.labels:,} labels"
+    yield f"{one.medium} of {', '.join(one.folders)}" if one.folders else f"no {one.medium}"
     yield (
-        f"left out: {one.files_set_aside:,} files that could not be taken in, {one.set_aside:,} pictures set aside on "
-        f"the way, {one.skipped:,} skipped or let lie by people"
+        f"left out: {one.files_set_aside:,} files that could not be taken in, {one.set_aside:,} {one.medium} set aside "
+        f"on the way, {one.skipped:,} skipped or let lie by people"
     )
     if one.near_duplicates:
         yield f"{one.near_duplicates:,} near-duplicates: alike one that was taken in before; the gallery shows them"

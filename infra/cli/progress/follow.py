@@ -121,7 +121,7 @@ class LabelView:
         """Bring the bars to a batch's progress."""
         if not progress.items:
             return
-        self._bar("detector looks at images", progress.scanned, progress.items)
+        self._bar("model looks at items", progress.scanned, progress.items)
         for queue in progress.queues:
             self._bar(f"people answer {queue.name}", queue.answered, queue.asked)
             if queue.project_id and self._is_new(f"address of {queue.name}"):
@@ -130,7 +130,7 @@ class LabelView:
                     f"{self._url}/projects/{queue.project_id}/"
                 )
         if progress.queues or progress.settled:
-            self._bar("images settled", progress.settled, progress.items - progress.set_aside)
+            self._bar("items settled", progress.settled, progress.items - progress.set_aside)
 
     def _bar(self, name: str, done: int, total: int) -> None:
         if name not in self._tasks:

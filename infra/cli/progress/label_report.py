@@ -12,7 +12,10 @@ from blocks.database.import_tables import LabelImport
 from blocks.database.tables import Batch, BatchItem, Item, Source
 from blocks.servers.experiments import Experiments
 from infra.cli.words import shorten
+from tasks.dataset.formats.registry import usual_format
 from tasks.detect.refs import NOBODY
+from tasks.intake.label_kinds import noted_kind
+from tasks.intake.texts.media import medium_of_collection
 from tasks.settle.annotators.skipped import in_pictures, skipped_of
 from tasks.settle.in_force import count_labels
 from tasks.train.naming import registry_name
@@ -57,7 +60,8 @@ def tell_labels(engine: Engine, collection: str, experiments: Experiments, comma
     left += _left_out("skipped or let lie by people, without an answer", len(skipped), rows)
     labels = count_labels(engine, collection)
     where = engine.url.render_as_string(hide_password=True)
-    lines = [f"{collection}: {labels} labels on {pictures} pictures, in the catalogue {where}"]
+    medium = medium_of_collection(engine, collection) or "pictures"
+    lines = [f"{collection}: {labels} labels on {pictures} {medium}, in the catalogue {where}"]
     if versions:
         known = {one.ref.version: one for one in versions_of(experiments, registry_name(collection))}
         came_in = _imports(engine, collection)
@@ -70,8 +74,10 @@ def tell_labels(engine: Engine, collection: str, experiments: Experiments, comma
     if skipped:
         lines.append(f"ask them again: {command} reopen {name}")
     if pictures:
-        folder = shlex.quote(f"{collection}-coco")
-        lines.append(f"take the labels along: {command} export {name} --format coco --out {folder}")
+        kind = noted_kind(engine, collection)
+        fmt = usual_format(kind.name if kind else "boxes", medium)
+        folder = shlex.quote(f"{collection}-{fmt}")
+        lines.append(f"take the labels along: {command} export {name} --format {fmt} --out {folder}")
     return lines
 
 

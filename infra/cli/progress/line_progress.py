@@ -7,6 +7,7 @@ from sqlmodel import Session, col, select
 
 from blocks.database.engine import reading
 from blocks.database.tables import Answer, AnswerState, Batch, BatchItem, Label, Question, QuestionState, Scan, Source
+from tasks.intake.texts.media import medium_of_collection
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,9 @@ def count_intake(engine: Engine, collection: str) -> str:
     query = select(Source.state, func.count()).where(Source.collection == collection).group_by(Source.state)
     with reading(engine) as session:
         counts = dict(session.exec(query).all())
+    what = "texts" if medium_of_collection(engine, collection) == "texts" else "images"
     return (
-        f"{counts.get('taken', 0)} images taken in, {counts.get('duplicate', 0)} duplicates, "
+        f"{counts.get('taken', 0)} {what} taken in, {counts.get('duplicate', 0)} duplicates, "
         f"{counts.get('set_aside', 0)} set aside"
     )
 

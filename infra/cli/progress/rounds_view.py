@@ -101,4 +101,4 @@ def round_in_words(number: int, one: Round) -> str:
         found = "a new model proposes from now on" if one.promoted else "the new model was no better"
         came_to = f"{found}: {one.metric:.3f} on the test items"
     spent = in_words(one.human_seconds)
-    return f"round {number}: {one.items:,} images, {one.labels:,} labels, {spent} of people so far; {came_to}"
+    return f"round {number}: {one.items:,} items, {one.labels:,} labels, {spent} of people so far; {came_to}"

@@ -22,7 +22,7 @@ def show_report(report: StackReport, console: Console) -> None:
         console.print(_queue_table(report.queues))
         console.print(f"questions of {report.catalog}", highlight=False)
     for collection, count in report.skipped.items():
-        noun = "picture has" if count == 1 else "pictures have"
+        noun = "item has" if count == 1 else "items have"
         told = f"{count} {noun} no answer in {collection}: `labelline reopen {shlex.quote(collection)}` asks again"
         console.print(told, markup=False)
     for line in report.sleepers[:SHOWN]:

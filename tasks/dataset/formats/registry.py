@@ -18,6 +18,7 @@ from tasks.dataset.formats.texts.spacy import SpacyFormat
 from tasks.dataset.formats.voc import VocFormat
 from tasks.dataset.formats.writing.holding import Room
 from tasks.dataset.formats.yolo.yolo import YoloFormat
+from tasks.intake.texts.media import Medium
 from tasks.kinds.registry import label_kind
 
 _ALL: tuple[DatasetFormat, ...] = (
@@ -69,6 +70,19 @@ def format_named(name: str) -> DatasetFormat:
     if name not in FORMATS:
         raise BadOption(f"{name!r} is no format that datasets are written in (known: {', '.join(FORMATS)})")
     return FORMATS[name]
+
+
+def usual_format(kind: str, medium: Medium) -> str:
+    """Return the format that is named where somebody asks for none, the first that holds such labels.
+
+    Args:
+        kind: Of the labels.
+        medium: What their items are.
+    """
+    shapes = label_kind(kind).shapes
+    return next(
+        name for name, each in FORMATS.items() if shapes <= each.shapes and (each.holds_texts or medium == "pictures")
+    )
 
 
 def format_that_holds(name: str, kind: str, *, texts: bool = False) -> DatasetFormat:

@@ -8,10 +8,9 @@ from pydantic import Field
 
 from blocks.frozen import Frozen
 from tasks.dataset.formats.reading.problems import KindTally, Tallies, added_up, tally_lines, tally_rows
-from tasks.dataset.formats.registry import FORMATS
+from tasks.dataset.formats.registry import usual_format
 from tasks.dataset.imports.options import TRUTH, Purpose
 from tasks.intake.texts.media import Medium
-from tasks.kinds.registry import label_kind
 from tasks.triage.summary import escape_cell, table
 
 SETTLED = "settled as they came"
@@ -101,7 +100,7 @@ class ImportReport(Frozen):
             return []
         name = shlex.quote(self.collection)
         if self.purpose == TRUTH:
-            fmt = _usual_format(self.kind, self.medium)
+            fmt = usual_format(self.kind, self.medium)
             out = shlex.quote(f"{self.collection}-{fmt}")
             return [
                 f"train on them: {command} retrain {name}",
@@ -112,15 +111,6 @@ class ImportReport(Frozen):
         kind = "" if self.kind == "boxes" else f" --label-kind {self.kind}"
         where = f"FOLDER --name {name}" if self.medium == "pictures" else name
         return [f"ask people about them: {command} label {where}{kind} --classes {classes} --detector {called}"]
-
-
-def _usual_format(kind: str, medium: Medium) -> str:
-    """Return the format that most people take such labels along in."""
-    return next(
-        name
-        for name, form in FORMATS.items()
-        if label_kind(kind).shapes <= form.shapes and (form.holds_texts or medium == "pictures")
-    )
 
 
 def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
