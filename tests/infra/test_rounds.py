@@ -166,7 +166,7 @@ def test_a_pattern_that_comes_too_late_for_pictures_that_are_there_is_told_of(
     home: Path, engine: Engine, photos: Path, started: list[tuple[str, dict[str, Any]]]
 ) -> None:
     said, asked = (
-        "taken in before keep their sequence",
+        "taken in before keeps its sequence",
         (str(photos), "--name", "lot", "--sequences", "(.+)", "--no-wait"),
     )
     assert said not in label(home, *asked).output
@@ -238,7 +238,7 @@ def test_a_loop_that_is_under_way_is_followed_and_no_second_one_begun(
 def test_a_round_is_told_with_what_it_cost_and_what_it_brought() -> None:
     one = Round(batch_id="b", items=14, labels=320, human_seconds=4000.0, metric=0.42, promoted=True, detector="d")
     assert round_in_words(1, one) == (
-        "round 1: 14 images, 320 labels, 1 h 6 min of people so far; a new model proposes from now on: 0.420 on the "
+        "round 1: 14 items, 320 labels, 1 h 6 min of people so far; a new model proposes from now on: 0.420 on the "
         "test items"
     )
     untrained = one.model_copy(update={"metric": None, "note": "too few labels"})

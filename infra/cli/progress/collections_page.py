@@ -27,8 +27,9 @@ def next_step(one: CollectionProgress, command: str) -> str:
     if one.open_batches or one.unbatched:
         has_other_kind = one.kind != "boxes" or one.medium == "texts"  # in texts nobody draws boxes
         kind = f" --label-kind {'classes' if one.kind == 'boxes' else one.kind}" if has_other_kind else ""
-        where = f"{_folder(one)} --name {name}" if one.medium == "pictures" else name
-        return f"{command} label {where}{kind} --classes {_classes(one)}"
+        is_of_texts = one.medium == "texts"  # what they stand in may be a file of labels
+        where, named = (name, "") if is_of_texts else (_folder(one), f" --name {name}")
+        return f"{command} label {where}{kind} --classes {_classes(one)}{named}"
     if one.skipped:
         return f"{command} reopen {name}"
     if not one.pictures:
