@@ -10,6 +10,7 @@ from blocks.storage.stores import Store
 from tasks.dataset.formats.writing.place import place_of
 from tasks.dataset.formats.writing.target import Images, TakenAlong
 from tasks.dataset.take_along import Format, take_along
+from tasks.kinds.registry import LabelKindName
 
 
 class DatasetOptions(Frozen):
@@ -18,6 +19,10 @@ class DatasetOptions(Frozen):
     format: Format = Field(default="coco", description="Of the dataset")
     images: Images = Field(
         default="copy", description="Copy the pictures, link to those in the object store (a folder), or none"
+    )
+    convert_to: LabelKindName | None = Field(
+        default=None,
+        description="As which kind of label they are written: `boxes`, `polygons` or `masks`; empty: as they are.",
     )
     overwrite: bool = Field(
         default=False, description="Replace an earlier export in the folder; what no export wrote is never deleted"
@@ -42,7 +47,15 @@ def export_dataset(engine: Engine, store: Store, collection: str, folder: str, o
     said: list[str] = []
     place = place_of(folder)
     result = take_along(
-        engine, store, collection, place, options.format, options.images, said.append, overwrite=options.overwrite
+        engine,
+        store,
+        collection,
+        place,
+        options.format,
+        options.images,
+        said.append,
+        overwrite=options.overwrite,
+        convert_to=options.convert_to,
     )
     return report_of(result, said)
 

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 
 from blocks.storage.stores import Store
 from tasks.dataset.formats.registry import able_to_hold, format_that_holds
+from tasks.dataset.formats.writing.converting import convert_manifest
 from tasks.dataset.formats.writing.holding import ROOMS, said_before
 from tasks.dataset.formats.writing.place import FACTS, check_target, moved_whole
 from tasks.dataset.formats.writing.space import check_space
@@ -36,6 +37,7 @@ def take_along(
     say: Callable[[str], None] = lambda _line: None,
     *,
     overwrite: bool = False,
+    convert_to: str | None = None,
 ) -> TakenAlong:
     """Write the settled truth of a collection as a dataset.
 
@@ -54,6 +56,7 @@ def take_along(
         say: Called with each thing that will be replaced or mended, or that the format cannot hold, before anything is
             written.
         overwrite: Replace the export that is there, once the new one is whole.
+        convert_to: As which kind of label they are written: boxes, polygons or masks; None: as they are.
 
     Raises:
         BadOption: The folder holds anything else, or cannot be written, the store's pictures cannot be linked to, or
@@ -66,6 +69,10 @@ def take_along(
         say(replaced)
     with tempfile.TemporaryDirectory(prefix="labelline-export-") as drawn:
         ref, manifest = draw_manifest(engine, collection, Path(drawn))
+        if convert_to is not None:
+            manifest, lost = convert_manifest(manifest, convert_to, Path(drawn))
+            for what, count in lost.items():
+                say(f"{count} {what}")
         form = format_that_holds(fmt, manifest.kind, texts=manifest.medium == "texts")
         result = TakenAlong(folder, ref, left_out=count_left_out(engine, collection))
         for line in said_before(manifest, fmt, form.rooms, {room: able_to_hold(room) for room in ROOMS}):

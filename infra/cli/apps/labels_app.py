@@ -41,6 +41,9 @@ def import_labels(
         PurposeName, typer.Option("--as", help="Truth, settled as it is; or proposals, which people are asked about.")
     ],
     fmt: Annotated[str, typer.Option("--format", help="Of the labels; found out where it is not given.")] = "auto",
+    kind: Annotated[
+        str | None, typer.Option(help="polygons or masks: outlines come in as such, else as the boxes around them.")
+    ] = None,
     classes: Annotated[str | None, typer.Option(help="Only these: car,truck. All where it is not given.")] = None,
     rename: Annotated[
         list[str] | None, typer.Option(help="OLD=NEW: what a class of the labels is called here. May be repeated.")
@@ -68,6 +71,7 @@ def import_labels(
         "collection": parsing.parse_collection(collection),
         "purpose": purpose.value,
         "format": fmt,
+        "label_kind": kind,
         "classes": parsing.parse_classes(classes) if classes else None,
         "rename": parse_renames(rename or [], rename_file),
         "name": name,
@@ -90,6 +94,9 @@ def export(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an earlier export in the folder, and nothing else.")
     ] = False,
+    convert_to: Annotated[
+        str | None, typer.Option(help="As boxes, polygons or masks, whatever they are; what is lost is said.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Take the settled labels of a collection along, as a dataset in a format that other programs read."""
@@ -97,7 +104,9 @@ def export(
 
     home, folder = labelline_home(), out.absolute()
     answer(
-        lambda: export_collection(home, collection, fmt.value, folder, images.value, overwrite=overwrite),
+        lambda: export_collection(
+            home, collection, fmt.value, folder, images.value, overwrite=overwrite, convert_to=convert_to
+        ),
         as_json=as_json,
     )
 

@@ -25,7 +25,14 @@ console = Console(soft_wrap=True, markup=False, emoji=False, highlight=False)
 
 
 def export_collection(
-    home: Path, collection: str, fmt: "Format", folder: Path, images: "Images", *, overwrite: bool = False
+    home: Path,
+    collection: str,
+    fmt: "Format",
+    folder: Path,
+    images: "Images",
+    *,
+    overwrite: bool = False,
+    convert_to: str | None = None,
 ) -> "ExportReport":
     """Write the settled labels of a collection into a folder, and say what is in it and what is not.
 
@@ -54,7 +61,9 @@ def export_collection(
         engine, store = open_catalog(PLUGS), open_store(PLUGS)
         collection = require_collection(engine, collection)
         with console.status(f"writing {escape(str(folder))} …"):
-            result = take_along(engine, store, collection, folder, fmt, images, say, overwrite=overwrite)
+            result = take_along(
+                engine, store, collection, folder, fmt, images, say, overwrite=overwrite, convert_to=convert_to
+            )
     for line in told(result, fmt, images):
         console.print(line)
     return report_of(result, said)

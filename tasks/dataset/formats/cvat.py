@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from blocks.errors import BadTruth
 from blocks.shapes import Bounds, Mask, Polygon, Shape, Whole
+from tasks.dataset.formats.outlines.as_cvat import outline_facts
 from tasks.dataset.formats.reading.faults import FaultyLabel, Oddity, fault_of
 from tasks.dataset.formats.reading.files import SPLIT_NAMES
 from tasks.dataset.formats.reading.look import look_at
@@ -33,7 +34,7 @@ class CvatFormat:
     """`annotations.xml` and `images/<split>/`."""
 
     name = "cvat"
-    shapes = frozenset({"box", "whole"})
+    shapes = frozenset({"box", "whole", "polygon", "mask"})
     unit = SHAPE
     holds_texts = False
     rooms: frozenset[Room] = frozenset({"kind", "origin", "score"})
@@ -88,7 +89,10 @@ def _shape(each: WrittenLabel) -> str:
     source = "manual" if label.origin == "person" else "auto"
     facts: dict[str, object] = {"label": label.class_name, "source": source}
     tag = "tag"
-    if box is not None:
+    if isinstance(label.shape, Polygon | Mask):
+        tag, places = outline_facts(label.shape)
+        facts |= {"occluded": 0, **places, "z_order": 0}
+    elif box is not None:
         tag = "box"
         facts |= {
             "occluded": 0,

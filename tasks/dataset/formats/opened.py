@@ -65,6 +65,8 @@ def open_dataset(
     size_of: SizeOf | None = None,
     renames: Mapping[str, str] | None = None,
     texts: TextOptions | None = None,
+    *,
+    outlines: bool = False,
 ) -> Iterator[OpenDataset]:
     """Open a dataset for reading.
 
@@ -74,6 +76,7 @@ def open_dataset(
         size_of: Asked for the size of pictures that are not there, by the name that their labels have for them.
         renames: What classes of the dataset are to be called, where it is not the same; two may become one.
         texts: Where in tables the texts and their classes are; None: by the names of the columns.
+        outlines: Whether outlines and masks are wanted where a format has boxes beside them (COCO).
 
     Raises:
         BadTruth: There is no such place, it is an archive, or it has no label file of a known format, or of several.
@@ -85,6 +88,7 @@ def open_dataset(
         raise BadTruth(f"{path} is an archive, whose names may lead anywhere: unpack it, and name the folder")
     files = DatasetFiles(path) if path.is_dir() else DatasetFiles(path.parent, only=path.name)
     reading = Reading(files, renames=renames or {}, texts=texts or TextOptions())
+    reading.outlines = outlines
     if size_of is not None:
         reading.size_of = size_of
     for folder in files.closed:

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field
 from blocks.frozen import Frozen
 from blocks.naming.names import ClassName, ClassNames, CollectionName, SequencePattern, check_folder
 from tasks.intake.texts.columns import TextOptions
+from tasks.kinds.registry import LabelKindName
 
 Purpose = Literal["truth", "proposals"]
 
@@ -35,6 +36,11 @@ class ImportOptions(Frozen):
         max_length=1000,
         description="Classes that are called otherwise here: their name in the labels, and the collection's. Two may "
         "become one.",
+    )
+    label_kind: LabelKindName | None = Field(
+        default=None,
+        description="`polygons` or `masks`: outlines come in as such into a new collection; empty: as the collection "
+        "has them, and into a new one as the boxes around them.",
     )
     name: str | None = Field(
         default=None,

@@ -113,7 +113,7 @@ def test_tasks_as_label_studio_exports_them_are_read(tmp_path: Path) -> None:
     assert edges(truth, "a.png") == [*CAR, [180, 20, 200, 40]]
     assert (truth.boxes["b.png"], edges(truth, "d.png")) == ((), CAR)
     assert "c.png" not in truth.boxes
-    assert "task 1: region 2: a brush mask, which is not read" in told(truth)
+    assert "task 1: region 2: a brush whose runs end before its last pixel" in told(truth)
     assert "task 4: has no annotation; its predictions are taken" in told(truth)
     assert "c.png: task 3 of export.json was skipped" in told(truth)
     assert "task 5: names no picture" in told(truth)

@@ -10,6 +10,7 @@ from typing import Any
 
 from blocks.errors import BadTruth
 from blocks.shapes import FARTHEST_PX
+from tasks.dataset.formats.coco.segmentation import outline_of
 from tasks.dataset.formats.reading.faults import FaultyLabel, Oddity, fault_of
 from tasks.dataset.formats.reading.json_stream import entries
 from tasks.dataset.formats.reading.look import look_at
@@ -26,7 +27,7 @@ class CocoFormat:
     """`annotations/instances_<split>.json` and `images/<split>/`."""
 
     name = "coco"
-    shapes = frozenset({"box"})
+    shapes = frozenset({"box", "polygon", "mask"})
     unit = ANNOTATION
     holds_texts = False
     rooms: frozenset[Room] = frozenset({"kind", "track", "origin", "score"})
@@ -132,12 +133,12 @@ def _add_annotations(
             unlisted += 1
             continue
         try:
-            label = _label(row, classes, file, number)
+            label = _label(row, classes, file, number, outlines=reading.outlines)
         except ValueError as error:
             reading.problems.add(fault_of(error), file, place, str(error))
             picture.lost += 1
             continue
-        outlines += bool(row.get("segmentation"))
+        outlines += bool(row.get("segmentation")) and not reading.outlines
         table.add(picture, label)
     if outlines:
         what = f"{outlines} outlines are read as their boxes: labels of a line are boxes, or classes of whole pictures"
@@ -146,7 +147,7 @@ def _add_annotations(
         picture.why_not_empty = f"{file} has labels of pictures that it does not list"
 
 
-def _label(row: dict[str, Any], classes: dict[str, str], file: str, number: int) -> RawLabel:
+def _label(row: dict[str, Any], classes: dict[str, str], file: str, number: int, *, outlines: bool) -> RawLabel:
     name = classes.get(_key(row.get("category_id")))
     try:
         x, y, width, height = (float(value) for value in row.get("bbox") or ())
@@ -159,7 +160,7 @@ def _label(row: dict[str, Any], classes: dict[str, str], file: str, number: int)
     score, kind, track = row.get("score"), row.get("kind"), row.get("track")
     return RawLabel(
         name,
-        (x, y, x + width, y + height),
+        (outlines and outline_of(row.get("segmentation"))) or (x, y, x + width, y + height),
         file,
         number,
         score=float(score) if isinstance(score, int | float) else None,

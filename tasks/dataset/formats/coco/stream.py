@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import IO, Any
 
+from tasks.dataset.formats.coco.segmentation import segmentation_of
 from tasks.dataset.formats.writing.target import WrittenLabel
 
 
@@ -45,11 +46,13 @@ class CocoFile:
         self._out.write((",\n" if self._pictures else "") + json.dumps(picture, ensure_ascii=False))
         self._pictures += 1
         for each in labels:
-            self._later.write((",\n" if self._labels else "") + json.dumps(self._row(each), ensure_ascii=False))
+            row = json.dumps(self._row(each, size_wh), ensure_ascii=False)
+            self._later.write((",\n" if self._labels else "") + row)
             self._labels += 1
 
-    def _row(self, each: WrittenLabel) -> dict[str, Any]:
+    def _row(self, each: WrittenLabel, size_wh: tuple[int, int]) -> dict[str, Any]:
         label = each.label
+        outline, area = segmentation_of(label.shape, size_wh)
         left, top, right, bottom = each.box_xyxy_px or label.box_xyxy_px
         box = [left, top, right - left, bottom - top]
         row: dict[str, Any] = {
@@ -57,7 +60,8 @@ class CocoFile:
             "image_id": self._pictures,
             "category_id": self._numbers[label.class_name],
         }
-        row |= {"bbox": box, "area": box[2] * box[3], "iscrowd": 0, "segmentation": [], "origin": label.origin}
+        area = box[2] * box[3] if area is None else area
+        row |= {"bbox": box, "area": area, "iscrowd": 0, "segmentation": outline, "origin": label.origin}
         own = {"kind": label.kind, "track": label.track, "score": each.origin.score}
         return row | {name: value for name, value in own.items() if value is not None}
 

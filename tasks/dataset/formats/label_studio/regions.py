@@ -2,17 +2,19 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from blocks.errors import BadRegion
-from blocks.shapes import Bounds, Polygon, Shape, Span, Whole
+from blocks.shapes import Bounds, Mask, Polygon, Shape, Span, Whole
 from tasks.dataset.formats.reading.faults import FaultyLabel, Oddity, fault_of
 from tasks.dataset.formats.reading.pictures import RawLabel
 from tasks.dataset.formats.reading.problems import Problems
 from tasks.dataset.formats.writing.target import WrittenLabel
+from tasks.kinds.outlines.brush_rle import of_brush, to_brush
+from tasks.kinds.outlines.raster import rasterised
 from tasks.review.questions.kinds.texts.utf16 import place_said
 
-NAMES = ("rectanglelabels", "polygonlabels", "labels", "choices")
+NAMES = ("rectanglelabels", "polygonlabels", "brushlabels", "labels", "choices")
 """Where the class stands in a region's value."""
 
 
@@ -30,11 +32,24 @@ def region_of(each: WrittenLabel, size_wh: tuple[int, int], text: str | None = N
     if box is None:
         value: dict[str, Any] = {"choices": [label.class_name]}
         return {**region, "from_name": "choice", "type": "choices", "value": value, "meta": meta, **score}
+    rest = {"meta": meta, **score}
+    if isinstance(label.shape, Mask) or _has_rings(label.shape):
+        value = {"format": "rle", "rle": to_brush(rasterised(label.shape), size_wh), "brushlabels": [label.class_name]}
+        return {**region, "from_name": "brush", "type": "brushlabels", "value": value, **rest}
+    if isinstance(label.shape, Polygon):
+        points = [[x / width * 100, y / height * 100] for x, y in label.shape.points]
+        value = {"points": points, "closed": True, "polygonlabels": [label.class_name]}
+        return {**region, "from_name": "polygon", "type": "polygonlabels", "value": value, **rest}
     left, top, right, bottom = box
     value = {"x": left / width * 100, "y": top / height * 100, "rotation": 0, "rectanglelabels": [label.class_name]}
     value |= {"width": (right - left) / width * 100, "height": (bottom - top) / height * 100}
     rest = {"from_name": "label", "type": "rectanglelabels", "image_rotation": 0}
     return {**region, **rest, "value": value, "meta": meta, **score}
+
+
+def _has_rings(shape: Shape | None) -> TypeGuard[Polygon]:
+    """Say whether a polygon has holes or parts: one of Label Studio is one ring, so it is written as a brush."""
+    return isinstance(shape, Polygon) and bool(shape.holes or shape.parts)
 
 
 def _span_region(each: WrittenLabel, shape: Span, text: str) -> dict[str, Any]:
@@ -126,7 +141,7 @@ def _place(region: dict[str, Any], value: dict[str, Any], text: str | None) -> B
     if isinstance(value.get("points"), list):
         return Polygon(points=tuple((float(x) * width / 100, float(y) * height / 100) for x, y in value["points"]))
     if "rle" in value:
-        raise FaultyLabel(Oddity.UNREAD_SHAPE, "a brush mask, which is not read")
+        return Mask.of(of_brush(value["rle"], size))
     left, top = (
         float(value["x"]) * width / 100 if "x" in value else math.nan,
         float(value.get("y", "nan")) * height / 100,

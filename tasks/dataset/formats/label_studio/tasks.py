@@ -37,7 +37,7 @@ class LabelStudioFormat:
     """`tasks.json` and `images/<split>/`."""
 
     name = "label-studio"
-    shapes = frozenset({"box", "whole", "span"})
+    shapes = frozenset({"box", "whole", "span", "polygon", "mask"})
     unit = TASK
     holds_texts = True
     rooms: frozenset[Room] = frozenset({"kind", "origin", "score", "overlap"})

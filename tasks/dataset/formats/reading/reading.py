@@ -51,6 +51,7 @@ class Reading:
         renames: What classes of the dataset are called here, where it is not the same.
         said: Names of the labels that passed, as the dataset has them.
         texts: Where in tables the texts are, and how their letters are written.
+        outlines: Whether outlines and masks are wanted where a format has boxes beside them (COCO).
     """
 
     files: DatasetFiles
@@ -61,6 +62,7 @@ class Reading:
     renames: Mapping[str, str] = field(default_factory=dict)
     said: set[str] = field(default_factory=set)
     texts: TextOptions = field(default_factory=TextOptions)
+    outlines: bool = False
 
     def find(self, said: str, file: str, place: str = "", split: str | None = None) -> str | None:
         """Return the picture that a label file means, by its path in the dataset; None: it is not there.

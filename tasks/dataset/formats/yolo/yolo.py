@@ -4,11 +4,12 @@ Source:
     https://docs.ultralytics.com/datasets/detect
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
 import yaml
 
+from blocks.shapes import Polygon
 from tasks.dataset.formats.reading.faults import Oddity
 from tasks.dataset.formats.reading.pictures import ReadPicture
 from tasks.dataset.formats.reading.reading import Reading
@@ -23,11 +24,14 @@ ULTRALYTICS_READS = frozenset({".bmp", ".jpeg", ".jpg", ".mpo", ".png", ".tif", 
 """By their suffix; other files in an `images/` folder are not seen."""
 
 
+RINGS_LOST = "polygons of which holes or further parts are lost: a row of YOLO is one outline (coco keeps them)"
+
+
 class YoloFormat:
     """`images/<split>/`, `labels/<split>/` and `data.yaml`."""
 
     name = "yolo"
-    shapes = frozenset({"box"})
+    shapes = frozenset({"box", "polygon"})
     unit = LINE
     holds_texts = False
     rooms: frozenset[Room] = frozenset()
@@ -64,10 +68,13 @@ class YoloFormat:
             path = (target.place / "labels" / item.split / name).with_suffix(".txt")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("".join(_line(each, item, numbers) for each in written.labels), encoding="utf-8")
+            target.result.notes[RINGS_LOST] += sum(_loses_rings(each) for each in written.labels)
             target.put_image(item, target.place / "images" / item.split / name)
             target.count(written, name)
         # Without `path` ultralytics looks beside the file, so the folder can be moved.
         data = {**{split: f"images/{split}" for split in SPLITS}, "names": dict(enumerate(target.manifest.classes))}
+        if target.manifest.kind != "boxes":
+            data["task"] = "segment"  # three corners would else be taken for something else
         (target.place / "data.yaml").write_text(
             yaml.safe_dump(data, sort_keys=False, allow_unicode=True), encoding="utf-8"
         )
@@ -89,8 +96,22 @@ def _name_for(written: WrittenPicture, target: Target, taken: set[str]) -> PureP
 
 
 def _line(each: WrittenLabel, item: ManifestItem, numbers: Mapping[str, int]) -> str:
+    number = numbers[each.label.class_name]
+    if isinstance(each.label.shape, Polygon):
+        ring = max((piece.points for piece in each.label.shape.pieces), key=_area)
+        return f"{number} " + " ".join(f"{x / item.width:.8f} {y / item.height:.8f}" for x, y in ring) + "\n"
     left, top, right, bottom = each.box_xyxy_px or each.label.box_xyxy_px
     x, y = (left + right) / 2 / item.width, (top + bottom) / 2 / item.height
     width, height = (right - left) / item.width, (bottom - top) / item.height
     # Eight digits: a thousandth of a pixel in the widest picture.
-    return f"{numbers[each.label.class_name]} {x:.8f} {y:.8f} {width:.8f} {height:.8f}\n"
+    return f"{number} {x:.8f} {y:.8f} {width:.8f} {height:.8f}\n"
+
+
+def _area(ring: Sequence[tuple[float, float]]) -> float:
+    pairs = zip(ring, (*ring[1:], ring[0]), strict=True)
+    return abs(sum(x * below - right * y for (x, y), (right, below) in pairs))
+
+
+def _loses_rings(each: WrittenLabel) -> bool:
+    shape = each.label.shape
+    return isinstance(shape, Polygon) and bool(shape.holes or shape.parts)

@@ -18,18 +18,31 @@ from tasks.dataset.formats.reading.files import DatasetFiles
 from tasks.dataset.formats.reading.look import format_of
 from tasks.intake.label_kinds import noted_kind
 from tasks.intake.texts.media import Medium, refuse_other_medium
+from tasks.kinds.outlines.conversion import converted
 from tasks.kinds.protocol import LabelKind
 from tasks.kinds.registry import KINDS, label_kind
 
 
 class KindChooser:
-    """Which kind of label comes in: that of the collection, or for a new one that of the first label."""
+    """Which kind of label comes in: that of the collection, the wanted one, or for a new one that of the first label.
 
-    def __init__(self, engine: Engine, collection: str) -> None:
+    Outlines and masks become boxes, unless the collection has them or they are wanted.
+    """
+
+    def __init__(self, engine: Engine, collection: str, wanted: str | None = None) -> None:
         self._collection = collection
         self._kind: LabelKind | None = noted_kind(engine, collection)
+        if wanted is not None:
+            if self._kind is not None and self._kind.name != wanted:
+                raise BadOption(f"collection {collection!r} has {self._kind.name}, and not {wanted}")
+            self._kind = label_kind(wanted)
         self._strange: Counter[str] = Counter()
         self._fitting = 0
+
+    @property
+    def takes_outlines(self) -> bool:
+        """Whether outlines and masks come in as such."""
+        return self._kind is not None and not self._kind.shapes.isdisjoint({"polygon", "mask"})
 
     def fitted(self, shape: Shape) -> Shape:
         """Return a shape as the kind has it: itself, or the box around it.
@@ -42,6 +55,10 @@ class KindChooser:
         if shape.type in self._kind.shapes:
             self._fitting += 1
             return shape
+        as_outline = converted(shape, self._kind)
+        if as_outline is not None:
+            self._fitting += 1
+            return as_outline
         edges = shape.bounds()
         if edges is None or "box" not in self._kind.shapes:
             self._strange[shape.type] += 1
@@ -188,9 +205,9 @@ def known_classes(engine: Engine, collection: str) -> list[str]:
 
 
 def _kind_for(shape: Shape) -> LabelKind:
+    if shape.bounds() is not None:  # of outlines, too: a collection of polygons or masks is asked for by name
+        return label_kind("boxes")
     for kind in KINDS.values():
         if shape.type in kind.shapes:
             return kind
-    if shape.bounds() is not None:
-        return label_kind("boxes")
     raise BadOption(f"labels of type {shape.type} are of no kind that lines have (known: {', '.join(KINDS)})")

@@ -97,13 +97,16 @@ def prepare_import(
     if is_archive(path):
         path = unpack(path, labelline_home() / UNPACKED, unpacking)
     known = KnownPictures(engine, options.collection)
+    chooser = KindChooser(engine, options.collection, options.label_kind)
+    sees_outlines = chooser.takes_outlines
     with (
         tempfile.TemporaryDirectory(prefix="labelline-import-") as folder,
-        open_dataset(path, options.format, known.size_of, options.rename, options.texts) as dataset,
+        open_dataset(
+            path, options.format, known.size_of, options.rename, options.texts, outlines=sees_outlines
+        ) as dataset,
     ):
         for problem in unpacking:
             dataset.problems.add(problem.fault, problem.file, problem.place, problem.what)
-        chooser = KindChooser(engine, options.collection)
         read = _Read(Path(folder, "all.jsonl"))
         root = path if path.is_dir() else path.parent
         _read_all(_Planner(options, known, chooser, dataset.problems, root, read), dataset, say)

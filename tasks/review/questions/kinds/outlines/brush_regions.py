@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from blocks.errors import BadRegion, UnknownClass
 from blocks.shapes import Mask
+from tasks.kinds.outlines.brush_rle import of_brush, to_brush
 from tasks.kinds.outlines.raster import rasterised
 from tasks.review.questions.kinds.boxes.regions import MOST_SIDE_PX
 from tasks.review.questions.kinds.controls import IMAGE
-from tasks.review.questions.kinds.outlines.brush_rle import of_brush, to_brush
 from tasks.review.questions.kinds.outlines.outline import AnsweredOutline, ShownOutline
 from tasks.review.questions.kinds.outlines.polygon_regions import refuse_other_picture
 from tasks.review.questions.parts import SetAsidePart, is_word, passed_over, set_aside

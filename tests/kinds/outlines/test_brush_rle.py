@@ -6,8 +6,8 @@ from hypothesis import given
 from label_studio_sdk.converter.brush import decode_rle, encode_rle
 
 from blocks.errors import BadRegion
+from tasks.kinds.outlines.brush_rle import of_brush, to_brush
 from tasks.kinds.outlines.raster import Raster
-from tasks.review.questions.kinds.outlines.brush_rle import of_brush, to_brush
 from tests.kinds.outlines.drawn import RASTERS, drawn_object
 
 SIZE = (60, 70)

@@ -1,0 +1,50 @@
+"""A shape as another kind of label has it: boxes, polygons and masks, and what is lost on the way."""
+
+from blocks.errors import BadShape
+from blocks.shapes import Box, Mask, Polygon, Shape
+from tasks.kinds.outlines.raster import rasterised
+from tasks.kinds.outlines.trace import mask_of, traced
+from tasks.kinds.protocol import LabelKind
+
+
+def converted(shape: Shape, kind: LabelKind) -> Shape | None:
+    """Return a shape as a kind has it; None: the kind has none such.
+
+    A mask becomes the polygon along its pixels' edges, which is it again to the pixel; a polygon the pixels that it
+    covers; a box its four corners. To boxes, all but the box around it is lost.
+
+    Raises:
+        BadShape: It covers no pixel, so it is no mask.
+    """
+    if shape.type in kind.shapes:
+        return shape
+    if not isinstance(shape, Box | Polygon | Mask):
+        return None
+    if "box" in kind.shapes:
+        x_min, y_min, x_max, y_max = shape.bounds()
+        return Box(x_min=x_min, y_min=y_min, x_max=x_max, y_max=y_max)
+    if "mask" in kind.shapes:
+        return mask_of(rasterised(shape))
+    return _as_polygon(shape) if "polygon" in kind.shapes else None
+
+
+def _as_polygon(shape: Box | Polygon | Mask) -> Polygon:
+    if isinstance(shape, Mask):
+        return traced(rasterised(shape))
+    x_min, y_min, x_max, y_max = shape.bounds()
+    return Polygon(points=((x_min, y_min), (x_max, y_min), (x_max, y_max), (x_min, y_max)))
+
+
+def lost_by(shape: Shape, kind: LabelKind) -> str | None:
+    """Say what is lost when a shape becomes one of a kind, in the words that are counted; None: nothing."""
+    if shape.type in kind.shapes or isinstance(shape, Box):
+        return None
+    if "box" in kind.shapes:
+        return f"{shape.type}s of which only the box around them is left"
+    if "mask" in kind.shapes:
+        try:
+            converted(shape, kind)
+        except BadShape:
+            return f"{shape.type}s thinner than a pixel, left out"
+        return f"{shape.type}s whose edges are now those of pixels"
+    return None
