@@ -34,7 +34,7 @@ def settle(engine: Engine, kind: str, shapes: list[Shape]) -> str:
     item |= {"media_type": "image/png", "size_bytes": 1, "width": SIZE[0], "height": SIZE[1]}
     place = {"batch_id": collection, "item_id": item["id"], "position": 0, "settled_at": utc_now()}
     rows = [
-        {"id": f"{collection}-{n}", "item_id": item["id"], "region": f"r{n}", "revision": 0, "class_name": "cell"}
+        {"id": f"{collection}-{n}", "item_id": item["id"], "region": f"r{n:04d}", "revision": 0, "class_name": "cell"}
         | {"origin": "person", "batch_id": collection, **shape_columns(shape)}
         for n, shape in enumerate(shapes)
     ]
