@@ -105,7 +105,7 @@ def test_the_page_says_what_waits_and_what_stands_in_the_way(tmp_path: Path) -> 
         "[bold]lots",
         f"{LABEL_STUDIO}/projects/7/",
         "1 running, 2 asleep",
-        "2 pictures have no answer in lots: `labelline reopen lots`",
+        "2 items have no answer in lots: `labelline reopen lots`",
         "a run sleeps for mark-missed of batch b1",
         "batch lots-1 of lots waits for a run",
         "project 1: the token is refused",
