@@ -9,9 +9,9 @@ ever reaches 1/δ with probability δ at most (Ville's inequality), also for a m
 are wrong that are not refuted hold the truth at every look.
 
 Against `across_batches.py`: there each batch pays for stakes of its own and for a choice among eleven thresholds; here
-all rounds share one mixture, and each has one threshold, so that a few dozen judgements say something. Whether a frame
-is shown depends on what was met in it, so of his wealth the gambler lays a part aside before each, which is left to him
-where it is not shown: what was met there is paid for once and forgotten.
+all rounds share one mixture, and each has one threshold, so that a few dozen judgements say something. A frame that is
+not certified is not shown and ends a series: what was proven of those before it stands, and those after it are proven
+on their own, with a part of δ that was kept for that. One bad frame so costs later ones some draws, and no more.
 
 Source:
     Joag-Dev and Proschan, "Negative association of random variables", Annals of Statistics 1983; Waudby-Smith and
@@ -35,11 +35,8 @@ WEIGHTS = np.array([0.6, 0.2, 0.1, 0.1])
 MOST_WRONG = 6
 """Ways to draw are looked for that allow fewer wrong ones than this."""
 
-SLACK = 0.8
-"""Draws are planned for so much of δ, so that what is laid aside for the frames after it is there."""
-
-ASIDE = 0.1
-"""Share of the wealth that is laid aside before each frame, and all that is sure to be left where it is not shown."""
+KEPT = 0.2
+"""Share of what is left of δ that a series leaves to those after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +73,7 @@ class Frame:
     @property
     def known(self) -> Floats:
         """What is left of the wealth, by stake, with no other wrong items in it than were met; the log of it."""
-        met = np.log(1 - ASIDE) - (self.wrong * (STAKES - self.price) if self.wrong else 0.0)
-        return np.asarray(met if self.is_shown else np.logaddexp(np.log(ASIDE), met))
+        return np.asarray(-self.wrong * (STAKES - self.price) if self.wrong else np.zeros(len(STAKES)))
 
 
 def wrong_on_pages(frames: Sequence[Frame], delta: float) -> int:
@@ -87,8 +83,39 @@ def wrong_on_pages(frames: Sequence[Frame], delta: float) -> int:
         frames: Of all rounds so far, also those that were not shown. May be empty: nothing is wrong of nothing.
         delta: Allowed probability that there are ever more.
     """
+    found = 0
+    for series in _series(frames):
+        found, delta = found + _wrong_in_series(series, (1 - KEPT) * delta), KEPT * delta
+    return found
+
+
+def is_certified(frames: Sequence[Frame], promise: Promise) -> bool:
+    """Say whether the last frame may come onto pages: the promise holds of its series, and so of all series together.
+
+    Args:
+        frames: Of all rounds so far, the one that is decided last, as one that is shown.
+        promise: ε and δ.
+    """
+    *earlier, last = _series(frames)
+    most = sum(frame.on_pages for frame in last)
+    delta = (1 - KEPT) * KEPT ** len(earlier) * promise.delta
+    return bool(most) and _wrong_in_series(last, delta) <= promise.max_error_rate * most
+
+
+def _series(frames: Sequence[Frame]) -> list[list[Frame]]:
+    """Return the frames that were shown, in series that end where one was not; the last may be empty."""
+    found: list[list[Frame]] = [[]]
+    for frame in frames:
+        if frame.is_shown:
+            found[-1].append(frame)
+        else:
+            found.append([])
+    return found
+
+
+def _wrong_in_series(frames: Sequence[Frame], delta: float) -> int:
     strength, needed, found = np.log(WEIGHTS) + sum(frame.known for frame in frames), np.log(1 / delta), 0
-    for frame in sorted((one for one in frames if one.is_shown), key=lambda one: one.drawn / one.population):
+    for frame in sorted(frames, key=lambda one: one.drawn / one.population):
         # The worst claim has its wrong items where the smallest share was drawn.
         low, high = 0, frame.on_pages + 1
         while high - low > 1:
@@ -97,12 +124,6 @@ def wrong_on_pages(frames: Sequence[Frame], delta: float) -> int:
             low, high = (low, middle) if refuted else (middle, high)
         found, strength = found + low, strength + low * frame.price
     return found
-
-
-def is_certified(frames: Sequence[Frame], promise: Promise) -> bool:
-    """Say whether of all items on pages at most the promised share is wrong; not so where there is none."""
-    most = sum(frame.on_pages for frame in frames)
-    return bool(most) and wrong_on_pages(frames, promise.delta) <= promise.max_error_rate * most
 
 
 def draws_to_certify(earlier: Sequence[Frame], population: int, wrong: int, promise: Promise) -> int | None:
@@ -118,10 +139,9 @@ def draws_to_certify(earlier: Sequence[Frame], population: int, wrong: int, prom
         None where even half of it would not do.
     """
     low, high = max(wrong, 1) - 1, population // 2
-    stricter = promise.model_copy(update={"confidence": 1 - SLACK * promise.delta})
 
     def is_enough(drawn: int) -> bool:
-        return is_certified([*earlier, Frame(population, drawn, wrong)], stricter)
+        return is_certified([*earlier, Frame(population, drawn, wrong)], promise)
 
     if high <= low or not is_enough(high):
         return None

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Engine
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from blocks.database.audit_tables import CertifiedThreshold
 from blocks.database.engine import reading, upsert, writing
@@ -55,7 +55,7 @@ def certify_pages(engine: Engine, one: RoundFrame, promise: Promise) -> bool:
         key = (one.batch_id, one.detector, PAGES, EVERY_CLASS)
         kept = session.get(CertifiedThreshold, key)
         if kept is None:
-            earlier = _frames(session, one.collection)
+            earlier = [_frame(row) for row in _thresholds(session, one.collection)]
             certified = is_certified([*earlier, one.frame], promise)
             upsert(session, CertifiedThreshold, [_row(one, earlier, certified, promise)])
             return certified
@@ -69,11 +69,8 @@ def read_frames(engine: Engine, collection: str) -> list[Frame]:
 
 def read_page_thresholds(engine: Engine, collection: str) -> list[CertifiedThreshold]:
     """Return what is kept of the rounds of a collection that had a frame, in their order."""
-    query = select(CertifiedThreshold).where(
-        CertifiedThreshold.collection == collection, CertifiedThreshold.recipe == PAGES
-    )
     with reading(engine) as session:
-        return sorted(session.exec(query), key=lambda row: (len(row.batch_id), row.batch_id))
+        return _thresholds(session, collection)
 
 
 def pages_in_words(rows: Sequence[CertifiedThreshold]) -> str:
@@ -109,11 +106,11 @@ def _from_chance(row: CertifiedThreshold) -> str:
     return "–" if row.accept_from is None else f"{row.accept_from:.3f}"
 
 
-def _frames(session: Session, collection: str) -> list[Frame]:
+def _thresholds(session: Session, collection: str) -> list[CertifiedThreshold]:
     query = select(CertifiedThreshold).where(
-        CertifiedThreshold.collection == collection, col(CertifiedThreshold.recipe) == PAGES
+        CertifiedThreshold.collection == collection, CertifiedThreshold.recipe == PAGES
     )
-    return [_frame(row) for row in session.exec(query)]
+    return sorted(session.exec(query), key=lambda row: (len(row.batch_id), row.batch_id))
 
 
 def _frame(row: CertifiedThreshold) -> Frame:

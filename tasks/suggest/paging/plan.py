@@ -29,9 +29,9 @@ FIRST_PAGES = 2
 FRAME_SHARES = (1.0, 0.75, 0.5)
 """Of what may come into a frame, the surest so many are tried: of fewer less is wrong, but they spare less."""
 
-FIRST_SHARE, LARGEST_SHARE = 0.6, 0.85
-"""Of the open items so many may come into the first frame: the surest of a good order are right long before chances
-are. It is doubled after a frame that was certified, up to the second share, and halved after one that was not."""
+LARGEST_SHARE = 0.6
+"""Of the open items so many may come into a frame: the surest of a good order are right long before chances are. It is
+halved after a frame that was not certified, and doubled up to this again after one that was."""
 
 FAR_AMONG = 8
 """Single questions are chosen for variety among so many times as many of the least certain."""
@@ -139,7 +139,7 @@ class OpenItems:
 
     def frame_share(self) -> float:
         """Return which share of the open items may come into a frame, in the light of earlier ones."""
-        share = FIRST_SHARE
+        share = LARGEST_SHARE
         for is_certified in self.tried:
             share = min(share * 2, LARGEST_SHARE) if is_certified else share / 2
         return share

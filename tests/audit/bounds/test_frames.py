@@ -56,12 +56,21 @@ def test_a_hundred_and_some_right_ones_certify_three_percent_and_a_wrong_one_mor
     assert draws_to_certify([], 100, 0, PROMISE) is None
 
 
-def test_later_rounds_need_fewer_draws_and_a_frame_that_was_not_shown_costs_some():
+def test_later_rounds_need_fewer_draws():
     first = Frame(1000, 130, 0)
     assert draws_to_certify([first], 600, 0, PROMISE) < 0.6 * draws_to_certify([], 600, 0, PROMISE)
-    failed = Frame(1000, 130, 9, is_shown=False)
-    assert draws_to_certify([failed], 1500, 0, PROMISE) > draws_to_certify([], 1500, 0, PROMISE)
-    assert wrong_on_pages([first, failed], 0.05) > wrong_on_pages([first], 0.05)
+
+
+def test_a_frame_that_was_not_shown_costs_draws_and_leaves_what_is_proven_of_those_before_it():
+    first, failed = Frame(1000, 130, 0), Frame(1000, 47, 9, is_shown=False)
+    assert wrong_on_pages([first, failed], 0.05) == wrong_on_pages([first], 0.05)
+    alone, after, later = (
+        draws_to_certify(earlier, 1500, 0, PROMISE) for earlier in ([], [first, failed], [first, failed, failed])
+    )
+    assert alone < after < later < 2.5 * alone
+    assert is_certified([first, failed, Frame(1500, after, 0)], PROMISE)
+    both = wrong_on_pages([first, failed, Frame(1500, after, 0)], 0.05)
+    assert wrong_on_pages([first], 0.05) < both <= 0.03 * (870 + 1500 - after)
 
 
 def test_more_draws_allow_more_wrong_ones_and_what_is_hopeless_is_unlikely():
