@@ -31,9 +31,7 @@ class LineOptions(Renamed):
         description="Whose images are labelled: the name that they were taken in under, such as `lots`."
     )
     classes: ClassNames = Field(
-        min_length=1,
-        max_length=2000,
-        description="What a label may be called, such as `car`: add one for each, in the order of the keys.",
+        min_length=1, max_length=2000, description="What a label may be called, such as `car`; in the order of keys."
     )
     label_kind: LabelKindName = Field(
         default="boxes",
@@ -62,8 +60,7 @@ class LineOptions(Renamed):
     tiling: TilingOptions = Field(default=TilingOptions(), description="How images are cut for the detector.")
     triage: TriageOptions = Field(default=TriageOptions(), description="What is accepted, asked and dropped.")
     annotator_pool: AnnotatorPool = Field(
-        default=AnnotatorPool(),
-        description="Who marks what is missed, how many see each image, and gold (hidden known answers).",
+        default=AnnotatorPool(), description="Who marks what is missed, how many see each image, and hidden gold."
     )
     expert_pool: AnnotatorPool = Field(
         default=AnnotatorPool(),
@@ -75,8 +72,8 @@ class LineOptions(Renamed):
     )
     rounds: RoundOptions | None = Field(
         default=None,
-        description="With `suggest` and `propagate`: ask in rounds, of which each learns from those before it, what is "
-        "sure on pages and what is not one by one, until the collection is labelled. Empty: batch by batch.",
+        description="With `suggest` and `propagate`: ask in rounds that learn from those before, what is sure on pages "
+        "and what is not one by one, until all is labelled. Empty: batch by batch.",
     )
     parts: PartOptions | None = Field(
         default=PartOptions(), description="When a picture with many objects is asked in parts; empty: always whole."

@@ -251,7 +251,7 @@ def test_rounds_become_options_of_the_line_and_those_of_its_file_are_kept() -> N
     rounds = LineOptions.model_validate(stricter.line()).rounds
     assert rounds is not None and rounds.max_error_rate == 0.01
     assert LineOptions.model_validate(replace(stricter, on_pages=False).line()).rounds is None
-    with pytest.raises(ValueError, match="expected `suggest` as the detector"):
+    with pytest.raises(ValueError, match="expected `suggest` or `propagate` as the detector"):
         LineOptions.model_validate(replace(request, detector="champion").line())
 
 

@@ -40,14 +40,26 @@ def fingerprint_of_picture(image: Image.Image, orientation: int = 1) -> bytes:
     Source:
         Krawetz, "Kind of like that", 2013, for the difference hash.
     """
-    side = 4 * (PLACES + 1)
-    small = image.resize((side, side), Image.Resampling.BOX) if image.mode != "P" else image.convert("RGB")
-    small = small.convert("RGB").resize((side, side), Image.Resampling.BOX)
+    small = _small(image, 4 * (PLACES + 1))
     small = small.transpose(_TURNED[orientation]) if orientation in _TURNED else small
     grey = np.asarray(small.convert("L").resize((PLACES + 1, PLACES + 1), Image.Resampling.BOX), dtype=np.int16)
     steps = np.array([grey[:PLACES, 1:] - grey[:PLACES, :-1], grey[1:, :PLACES] - grey[:-1, :PLACES]])
     colours = np.asarray(small.resize((CELLS, CELLS), Image.Resampling.BOX), dtype=np.uint8)
     return np.packbits([steps > STEP, steps < -STEP]).tobytes() + colours.tobytes()
+
+
+def _small(image: Image.Image, side_px: int) -> Image.Image:
+    """Return a picture as RGB of this size: one of colours by number strip by strip, so that there is no second copy."""
+    size_wh = side_px, side_px
+    if image.mode != "P":
+        return image.resize(size_wh, Image.Resampling.BOX).convert("RGB")
+    if image.height <= side_px:
+        return image.convert("RGB").resize(size_wh, Image.Resampling.BOX)
+    small, edges = Image.new("RGB", size_wh), [image.height * at // side_px for at in range(side_px + 1)]
+    for at, (top, bottom) in enumerate(zip(edges, edges[1:], strict=False)):
+        strip = image.crop((0, top, image.width, bottom)).convert("RGB")
+        small.paste(strip.resize((side_px, 1), Image.Resampling.BOX), (0, at))
+    return small
 
 
 def fingerprint_of_text(text: str) -> bytes:

@@ -18,7 +18,7 @@ def test_it_says_what_holds_where_nothing_is_given() -> None:
 
 def test_what_stands_behind_a_hash_can_be_switched_on() -> None:
     text = options_file(LineOptions)
-    block = text[text.index("# confirm:") : text.index("# With suggest: ask in rounds")]
+    block = text[text.index("# confirm:") : text.index("# With suggest and propagate: ask in rounds")]
     on = "\n".join(re.sub("^# ?", "", line) for line in block.splitlines())
     switched = text.replace("confirm: null\n", "", 1).replace(block, on + "\n")
     line = LineOptions.model_validate(yaml.safe_load(switched))

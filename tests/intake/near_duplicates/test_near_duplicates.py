@@ -119,3 +119,13 @@ def test_rounds_ask_about_the_original_before_its_copies() -> None:
     free: dict[str, str | None] = {"a": "train", "b": None, "c": "train"}
     assert list(originals_first(free, {"b": "a", "c": "gone before"})) == ["a", "c"]
     assert list(originals_first({"b": None}, {"b": "a"})) == ["b"]
+
+
+@pytest.mark.parametrize("size_wh", [(320, 240), (20, 30), (7, 1000)], ids=["usual", "tiny", "tall"])
+def test_a_picture_of_numbered_colours_has_the_fingerprint_of_its_colours(size_wh: tuple[int, int]) -> None:
+    numbered = Image.fromarray(scene(5)).resize(size_wh).quantize(64)
+    one, other = (
+        np.unpackbits(np.frombuffer(fingerprint_of_picture(image)[:32], np.uint8))
+        for image in (numbered, numbered.convert("RGB"))
+    )
+    assert (one != other).sum() <= 12
