@@ -7,6 +7,7 @@ hash of its letters and digits, whatever stands between them and however they ar
 
 import hashlib
 import unicodedata
+from itertools import pairwise
 
 import numpy as np
 from PIL import Image
@@ -49,14 +50,14 @@ def fingerprint_of_picture(image: Image.Image, orientation: int = 1) -> bytes:
 
 
 def _small(image: Image.Image, side_px: int) -> Image.Image:
-    """Return a picture as RGB of this size: one of colours by number strip by strip, so that there is no second copy."""
+    """Return a picture as RGB of this size; where colours have numbers strip by strip: there is no second copy."""
     size_wh = side_px, side_px
     if image.mode != "P":
         return image.resize(size_wh, Image.Resampling.BOX).convert("RGB")
     if image.height <= side_px:
         return image.convert("RGB").resize(size_wh, Image.Resampling.BOX)
     small, edges = Image.new("RGB", size_wh), [image.height * at // side_px for at in range(side_px + 1)]
-    for at, (top, bottom) in enumerate(zip(edges, edges[1:], strict=False)):
+    for at, (top, bottom) in enumerate(pairwise(edges)):
         strip = image.crop((0, top, image.width, bottom)).convert("RGB")
         small.paste(strip.resize((side_px, 1), Image.Resampling.BOX), (0, at))
     return small
