@@ -176,9 +176,16 @@ def measure(data: Path, lots: tuple[int, ...] = LOTS) -> dict[str, dict[str, flo
             print(f"pages, {name}: skipped, {data / path} is not there (set LABELLINE_DATA)")
             found[name] = None
             continue
-        runs = [Labelling(*read(data / path, lot), lot).run() for lot in (lots if name != "caltech" else lots[:1])]
+        runs = []
+        for lot in lots if name != "caltech" else lots[:1]:
+            one = Labelling(*read(data / path, lot), lot)
+            runs.append(one.run())
+            frames = "; ".join(
+                f"{frame.population}, {frame.drawn}, {frame.wrong}{'' if frame.is_shown else ': not shown'}"
+                for frame in one.frames
+            )
+            print(f"pages, {name}, lot {lot}: {runs[-1]}, frames (items, drawn, wrong): {frames or 'none'}", flush=True)
         found[name] = {key: round(float(np.mean([run[key] for run in runs])), 4) for key in runs[0]}
-        print(f"pages, {name}: {found[name]} ({runs})", flush=True)
     return found
 
 
