@@ -105,21 +105,34 @@ def one_at_a_time(engine: Engine, name: str) -> Iterator[None]:
 
 @contextmanager
 def usable(engine: Engine) -> Iterator[None]:
-    """Say what is wrong where a database cannot be used: locked for good, no room, no database at all.
+    """Say what is wrong where a database cannot be used: locked for good, no room, tables of another version, none.
 
     Raises:
         CatalogUnavailable: Instead of the driver's own error.
     """
+    where = engine.url.render_as_string(hide_password=True)
     try:
         yield
     except DatabaseError as error:
+        if _misses_tables(error):
+            raise CatalogUnavailable(
+                f"the tables of the catalogue {where} are of another version of Labelline than this one ({error.orig}): "
+                "`labelline up` brings those of an earlier one up to date, and nothing is lost"
+            ) from error
         if isinstance(error, IntegrityError | ProgrammingError):
             raise
         raise CatalogUnavailable(
-            f"the catalogue {engine.url.render_as_string(hide_password=True)} cannot be used: {error.orig}. "
+            f"the catalogue {where} cannot be used: {error.orig}. "
             "Check that it is a catalogue, that its disk has room and that no other program holds it; then run again, "
             "nothing is lost."
         ) from error
+
+
+def _misses_tables(error: DatabaseError) -> bool:
+    """Whether a table or a column is not there, in the words of SQLite or by the codes of PostgreSQL."""
+    said = ("no such table", "no such column", "has no column named")
+    codes = ("42P01", "42703")
+    return getattr(error.orig, "sqlstate", None) in codes or any(words in str(error.orig) for words in said)
 
 
 def upsert(

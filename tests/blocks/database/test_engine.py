@@ -1,6 +1,7 @@
 """SQLite as the line uses it: a write-ahead log, one writer at a time that others wait for, and the one upsert."""
 
 import os
+import re
 import sqlite3
 import threading
 import time
@@ -140,6 +141,24 @@ def test_a_catalogue_locked_for_good_says_what_to_do(tmp_path: Path, monkeypatch
 
 
 # --- upsert ---
+
+
+@pytest.mark.parametrize(
+    "older", ["DROP TABLE bookmark", "ALTER TABLE bookmark DROP COLUMN value"], ids=["table", "column"]
+)
+@pytest.mark.parametrize("catalogue", ["engine", "postgres_engine"])
+def test_tables_of_an_earlier_version_say_which_command_mends_them(
+    request: pytest.FixtureRequest, catalogue: str, older: str
+) -> None:
+    engine = request.getfixturevalue(catalogue)
+    with engine.execution_options(writes=True).begin() as connection:
+        connection.exec_driver_sql(older)
+    expected = "of another version of Labelline than this one .*`labelline up` brings"
+    with pytest.raises(CatalogUnavailable, match=re.compile(expected, re.DOTALL)), reading(engine) as session:
+        session.exec(select(Bookmark)).all()
+    row = {"name": "a", "value": "1", "updated_at": utc_now()}
+    with pytest.raises(CatalogUnavailable, match=re.compile(expected, re.DOTALL)), writing(engine) as session:
+        upsert(session, Bookmark, [row])
 
 
 def test_upserting_nothing_does_nothing(engine: Engine) -> None:
