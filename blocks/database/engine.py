@@ -116,8 +116,8 @@ def usable(engine: Engine) -> Iterator[None]:
     except DatabaseError as error:
         if _misses_tables(error):
             raise CatalogUnavailable(
-                f"the tables of the catalogue {where} are of another version of Labelline than this one ({error.orig}): "
-                "`labelline up` brings those of an earlier one up to date, and nothing is lost"
+                f"the tables of the catalogue {where} are of another version of Labelline than this ({error.orig}): "
+                "`labelline up` brings those of an earlier one up to date; nothing is lost"
             ) from error
         if isinstance(error, IntegrityError | ProgrammingError):
             raise

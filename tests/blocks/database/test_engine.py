@@ -153,7 +153,7 @@ def test_tables_of_an_earlier_version_say_which_command_mends_them(
     engine = request.getfixturevalue(catalogue)
     with engine.execution_options(writes=True).begin() as connection:
         connection.exec_driver_sql(older)
-    expected = "of another version of Labelline than this one .*`labelline up` brings"
+    expected = "of another version of Labelline than this .*`labelline up` brings"
     with pytest.raises(CatalogUnavailable, match=re.compile(expected, re.DOTALL)), reading(engine) as session:
         session.exec(select(Bookmark)).all()
     row = {"name": "a", "value": "1", "updated_at": utc_now()}
