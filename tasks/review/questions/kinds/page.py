@@ -49,7 +49,8 @@ STYLE = """
 .crop { position: relative; display: inline-block; }
 .crop img { display: block; }
 .crop i { position: absolute; box-sizing: border-box; border: 2px solid #17becf; pointer-events: none; }
-.card { display: inline-block; width: 240px; height: 118px; overflow: hidden; font-size: 13px; }
+.card { display: inline-block; box-sizing: border-box; width: 240px; height: 140px; padding: 5px; overflow: hidden; }
+.card { border: 1px solid #ccc; border-radius: 3px; font-size: 13px; font-weight: normal; line-height: 16px; }
 .card { white-space: pre-line; overflow-wrap: anywhere; }
 """
 
