@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine
 
 from blocks.catalog import migrate
-from blocks.database.engine import open_engine, writing
+from blocks.database.engine import open_engine, upsert, writing
 from blocks.database.tables import Batch, BatchItem, Item, Label, Source, utc_now
 from blocks.database.vector_tables import ItemVector
 from blocks.servers.experiments import Experiments
@@ -40,7 +40,7 @@ def fill(engine: Engine, items: int) -> None:
     draw = np.random.default_rng(0)
     means = draw.standard_normal((CLASSES, NUMBERS)).astype(np.float32)
     with writing(engine) as session:
-        session.execute(insert(Batch), [{"id": "first", "collection": "lot", "settled_at": utc_now()}])
+        upsert(session, Batch, [{"id": "first", "collection": "lot", "settled_at": utc_now()}])
     facts = {"media_type": "image/jpeg", "size_bytes": 1, "width": 640, "height": 480, "orientation": 1, "plain": True}
     for start in range(0, items, CHUNK):
         numbers = range(start, min(items, start + CHUNK))
@@ -71,8 +71,7 @@ def fill(engine: Engine, items: int) -> None:
         ]
         with writing(engine) as session:
             for table, some in rows:
-                if some:
-                    session.execute(insert(table), some)
+                upsert(session, table, some)
 
 
 def measure(folder: Path, way: str) -> dict[str, Any]:
