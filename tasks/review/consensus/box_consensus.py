@@ -13,14 +13,11 @@ import numpy as np
 from tasks.kinds.boxes.fusion import Fused, fuse
 from tasks.review.consensus.annotator_skill import QueueSkills
 from tasks.review.consensus.box_matching import Matched, SameObject
-from tasks.review.consensus.votes import Beliefs, believe, collect_votes
-
-THERE = 0.5
-"""From this probability on a box belongs to the consensus: the fewest mistakes, counting both kinds alike."""
+from tasks.review.consensus.votes import Beliefs, Believed, believe, collect_votes
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Believed):
     """A place where at least one person drew a box, and what to believe of it."""
 
     region: str
@@ -39,16 +36,6 @@ class Candidate:
     """Standard error of the least certain edge, as a share of its side."""
     drawn_by: tuple[str, ...]
     """Who drew it, in the order of names."""
-
-    @property
-    def is_there(self) -> bool:
-        """Whether it belongs to the consensus."""
-        return self.exists >= THERE
-
-    @property
-    def wrong(self) -> float:
-        """Probability that taking it (with its class) or leaving it out is a mistake."""
-        return 1 - self.exists * self.right_class if self.is_there else self.exists
 
 
 @dataclass(frozen=True, slots=True)

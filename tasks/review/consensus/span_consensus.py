@@ -16,9 +16,8 @@ from blocks.shapes import Span
 from tasks.kinds.spans.extents import Extent
 from tasks.kinds.spans.kind import SPANS
 from tasks.review.consensus.annotator_skill import QueueSkills
-from tasks.review.consensus.box_consensus import THERE
 from tasks.review.consensus.box_matching import Matched, SameObject
-from tasks.review.consensus.votes import Beliefs, believe, collect_votes
+from tasks.review.consensus.votes import Beliefs, Believed, believe, collect_votes
 from tasks.review.questions.kinds.texts.text_regions import AnsweredSpan
 
 EXPECTED_EXACT, PRIOR_PAIRS = 0.95, 20.0
@@ -26,7 +25,7 @@ EXPECTED_EXACT, PRIOR_PAIRS = 0.95, 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class SpanCandidate:
+class SpanCandidate(Believed):
     """A place that at least one person marked, and what to believe of it."""
 
     region: str
@@ -45,14 +44,9 @@ class SpanCandidate:
     """Who marked it, in the order of names."""
 
     @property
-    def is_there(self) -> bool:
-        """Whether it belongs to the consensus."""
-        return self.exists >= THERE
-
-    @property
-    def wrong(self) -> float:
-        """Probability that taking it (with class and extent) or leaving it out is a mistake."""
-        return 1 - self.exists * self.right_class * self.right_extent if self.is_there else self.exists
+    def right_place(self) -> float:
+        """Return the probability of its extent."""
+        return self.right_extent
 
 
 @dataclass(frozen=True, slots=True)

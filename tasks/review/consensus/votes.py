@@ -36,6 +36,35 @@ SMALLEST_RATE = 1e-4
 
 CROWD_ROUNDS = 20
 
+THERE = 0.5
+"""From this probability on a mark belongs to the consensus: the fewest mistakes, counting both kinds alike."""
+
+
+class Believed:
+    """A place where at least one person marked something, of whatever kind."""
+
+    __slots__ = ()
+
+    exists: float
+    """Probability that something is there."""
+    right_class: float
+    """Probability of its class, if something is."""
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it belongs to the consensus."""
+        return self.exists >= THERE
+
+    @property
+    def right_place(self) -> float:
+        """Probability that it is where it is said to be, if something is there; 1: a place is never wrong alone."""
+        return 1.0
+
+    @property
+    def wrong(self) -> float:
+        """Probability that taking it (with its class and place) or leaving it out is a mistake."""
+        return 1 - self.exists * self.right_class * self.right_place if self.is_there else self.exists
+
 
 @dataclass(frozen=True, slots=True)
 class Votes:

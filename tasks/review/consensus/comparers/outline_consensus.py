@@ -15,9 +15,8 @@ from blocks.shapes import Shape
 from tasks.kinds.outlines.raster import mask_iou, rasterised
 from tasks.kinds.protocol import LabelKind
 from tasks.review.consensus.annotator_skill import QueueSkills
-from tasks.review.consensus.box_consensus import THERE
 from tasks.review.consensus.box_matching import Matched, SameObject
-from tasks.review.consensus.votes import Beliefs, believe, collect_votes
+from tasks.review.consensus.votes import Beliefs, Believed, believe, collect_votes
 from tasks.review.questions.kinds.outlines.outline import AnsweredOutline
 
 CLOSE_IOU = 0.8
@@ -25,7 +24,7 @@ CLOSE_IOU = 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class OutlineCandidate:
+class OutlineCandidate(Believed):
     """A place where at least one person outlined something, and what to believe of it."""
 
     region: str
@@ -43,16 +42,9 @@ class OutlineCandidate:
     """Who drew it, in the order of names."""
 
     @property
-    def is_there(self) -> bool:
-        """Whether it belongs to the consensus."""
-        return self.exists >= THERE
-
-    @property
-    def wrong(self) -> float:
-        """Probability that taking it (with its class and outline) or leaving it out is a mistake."""
-        if not self.is_there:
-            return self.exists
-        return 1 - self.exists * self.right_class * (1.0 if self.closeness >= CLOSE_IOU else self.closeness)
+    def right_place(self) -> float:
+        """Return 1 where people mean the same edges, and else how closely these meet."""
+        return 1.0 if self.closeness >= CLOSE_IOU else self.closeness
 
 
 @dataclass(frozen=True, slots=True)

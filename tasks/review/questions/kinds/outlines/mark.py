@@ -1,5 +1,6 @@
 """Mark: an item with the machine's outlines or masks, to be mended and completed; without any: blind."""
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 from xml.etree import ElementTree
@@ -125,15 +126,15 @@ class MarkOutlines(_Asks):
             id=known.id, class_name=known.class_name, score=known.score, shape=self.shaped(shape), sure=one.is_sure
         )
 
+    @abstractmethod
     def shaped(self, shape: Shape) -> Shape:
         """Return a shape as this kind of question shows it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def sort(
         self, payload: OutlinesPayload, result: Sequence[Any], classes: Sequence[str]
     ) -> tuple[list[AnsweredOutline], list[SetAsidePart]]:
         """Return what a person left, and what does not count."""
-        raise NotImplementedError
 
     def parse(self, payload: OutlinesPayload, result: Sequence[Any], queue: Asking) -> ParsedAnswer:
         """Return the outlines, or masks, that a person left."""
