@@ -19,6 +19,10 @@ POOL_AT_MOST = 20_000
 """Vectors of which axes are found: more change nothing, and would have to be held in memory."""
 
 
+AT_ONCE = 1_024
+"""Vectors that are placed at a time: more need more memory, and the time that it takes to get it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Space:
     """What a pool of vectors says of where the next ones lie.
@@ -74,17 +78,22 @@ class Space:
         Raises:
             OtherModelVersion: They are another embedder's, or of another length.
         """
-        rows = np.asarray(vectors, dtype=np.float64)
+        rows = np.asarray(vectors)
         length = rows.shape[1] if rows.ndim == 2 else 0
         if embedder != self.embedder or (len(rows) and length != len(self.mean)):
             raise OtherModelVersion(
                 f"vectors of {embedder}, {length} numbers each; expected those of {self.embedder}, {len(self.mean)} "
                 "numbers: embed the items anew"
             )
-        rows = rows.reshape(len(rows), len(self.mean))
+        placed = np.empty((len(rows), len(self.axes)))
+        for at in range(0, len(rows), AT_ONCE):
+            placed[at : at + AT_ONCE] = self._placed(np.asarray(rows[at : at + AT_ONCE], dtype=np.float64))
+        return placed
+
+    def _placed(self, rows: Floats) -> Floats:
         finite = np.isfinite(rows).all(axis=1, keepdims=True)
-        placed = unit(unit(np.where(finite, rows, self.mean) - self.mean) @ self.axes.T - self.shift)
-        return np.where(finite, placed, np.nan)
+        known = rows if finite.all() else np.where(finite, rows, self.mean)
+        return np.where(finite, unit(unit(known - self.mean) @ self.axes.T - self.shift), np.nan)
 
 
 def unit(rows: Floats) -> Floats:

@@ -133,7 +133,15 @@ class Suggester:
         Raises:
             OtherModelVersion: They are another embedder's, or of another length.
         """
-        placed = self.space.place(vectors, embedder)
+        return self.suggest_placed(self.space.place(vectors, embedder), trust)
+
+    def suggest_placed(self, placed: Floats, trust: Trust | None = None) -> Suggestions:
+        """Say what items show whose vectors are in the learner's space already.
+
+        Args:
+            placed: Shape (n, k), as `space.place` returns them. n may be 0.
+            trust: See `suggest`.
+        """
         classes, trust = self.classes, trust or self.trust
         if len(classes) < 2:
             named = f"only {classes[0]!r} has" if classes else "no class has"

@@ -28,11 +28,13 @@ class Gain:
         items: How many labelled items were asked about.
         better: Of these, right only where the rest was used.
         worse: Right only where it was not.
+        tried: How many were asked about with the rest too, by when nothing could be proven any more; None: all.
     """
 
     items: int
     better: int
     worse: int
+    tried: int | None = None
 
     @property
     def is_proven(self) -> bool:
@@ -41,10 +43,12 @@ class Gain:
         return differ > 0 and float(binomtest(self.better, differ, alternative="greater").pvalue) <= CHANCE
 
     def __str__(self) -> str:
-        return (
-            f"of {self.items} items that were labelled by lot, {self.better} are right only with them, "
+        some = f"{self.items}" if self.tried is None else f"{self.tried} of {self.items}"
+        told = (
+            f"of {some} items that were labelled by lot, {self.better} are right only with them, "
             f"{self.worse} only without"
         )
+        return told if self.tried is None else f"{told}, and labels alone are right too often for a proof by the others"
 
 
 def gain_of(examples: Sequence[Example], judged: Collection[str], new: NewLearner, pool: Pool) -> Gain:
@@ -57,18 +61,25 @@ def gain_of(examples: Sequence[Example], judged: Collection[str], new: NewLearne
         pool: Items with and without labels. The judged ones take part as if they had none.
     """
     asked = sorted((one for one in examples if one.item_id in judged), key=lot_of)
-    better = worse = 0
-    for fold in range(FOLDS):
-        held = asked[fold::FOLDS]
-        if not held:
-            continue
-        names = {one.item_id for one in held}
-        known = [one for one in examples if one.item_id not in names]
+    folds = [held for fold in range(FOLDS) if (held := asked[fold::FOLDS])]
+    known = [_without(examples, held) for held in folds]
+    alone = [told_right(new, some, held) for some, held in zip(known, folds, strict=True)]
+    better = worse = tried = 0
+    missed = sum(int((~right).sum()) for right in alone)  # by those that are still to be tried: at most so many more
+    for some, held, right in zip(known, folds, alone, strict=True):
+        if not Gain(len(asked), better + missed, worse).is_proven:
+            return Gain(len(asked), better, worse, tried)
         with_held = Pool((*pool.item_ids, *(one.item_id for one in held)), _rows(pool, held))
-        right = [told_right(make, known, held) for make in (new, partial(SelfTrained, new=new, pool=with_held))]
-        better += int((right[1] & ~right[0]).sum())
-        worse += int((right[0] & ~right[1]).sum())
+        with_rest = told_right(partial(SelfTrained, new=new, pool=with_held), some, held)
+        better += int((with_rest & ~right).sum())
+        worse += int((right & ~with_rest).sum())
+        tried, missed = tried + len(held), missed - int((~right).sum())
     return Gain(len(asked), better, worse)
+
+
+def _without(examples: Sequence[Example], held: Sequence[Example]) -> list[Example]:
+    names = {one.item_id for one in held}
+    return [one for one in examples if one.item_id not in names]
 
 
 def _rows(pool: Pool, held: Sequence[Example]) -> Floats:

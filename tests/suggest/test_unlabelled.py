@@ -1,11 +1,13 @@
 """What nobody labelled teaches where that is proven to be a gain, and leaves no trace where it is not."""
 
 import io
+from functools import partial
 
 import numpy as np
 import pytest
 
-from tasks.suggest.learners.protocol import Example
+from tasks.suggest.held import FOLDS, lot_of, told_right
+from tasks.suggest.learners.protocol import Example, NewLearner
 from tasks.suggest.learners.registry import LEARNERS, learner_named
 from tasks.suggest.learners.self_trained import Pool, SelfTrained
 from tasks.suggest.space import Space
@@ -91,6 +93,47 @@ def test_a_gain_is_proven_where_there_is_one_and_where_labels_are_many_enough() 
     assert found.is_proven, found
     assert few.gain_of(pool, []) == Gain(0, 0, 0)
     assert not few.gain_of(pool, judged[:4]).is_proven, "four say nothing"
+
+
+@pytest.mark.parametrize("name", ["ridge-lda", "kernel-ridge"])
+def test_where_labels_alone_are_right_too_often_for_a_proof_the_rest_is_not_tried(name: str) -> None:
+    space, vectors, names = placed(4, 0.1)
+    suggester = Suggester(space, name)
+    suggester._known = {one.item_id: one for one in examples_of(vectors, names, range(100))}
+    found = suggester.gain_of(pool_of(vectors, range(100, ITEMS)), [f"i{at:03d}" for at in range(100)])
+    assert found == Gain(100, 0, 0, tried=0)
+    assert not found.is_proven
+    assert "of 0 of 100 items" in str(found) and "too often for a proof" in str(found)
+
+
+def all_folds(examples: list[Example], new: NewLearner, pool: Pool) -> Gain:
+    """Try every fold with the rest, whatever was found in those before."""
+    asked, better, worse = sorted(examples, key=lot_of), 0, 0
+    for held in (asked[fold::FOLDS] for fold in range(FOLDS)):
+        names = {one.item_id for one in held}
+        known = [one for one in examples if one.item_id not in names]
+        both = Pool(
+            (*pool.item_ids, *(one.item_id for one in held)),
+            np.concatenate([pool.vectors, [one.vector for one in held]]),
+        )
+        alone, with_rest = (told_right(make, known, held) for make in (new, partial(SelfTrained, new=new, pool=both)))
+        better, worse = better + int((with_rest & ~alone).sum()), worse + int((alone & ~with_rest).sum())
+    return Gain(len(asked), better, worse)
+
+
+@pytest.mark.parametrize(("spread", "classes", "labels"), [(1.5, 5, 150), (1.3, 20, 60), (2.5, 5, 80), (0.5, 5, 60)])
+@pytest.mark.parametrize("is_noise", [False, True])
+def test_the_verdict_is_that_of_all_folds(spread: float, classes: int, labels: int, is_noise: bool) -> None:
+    space, vectors, names = placed(5, spread, classes)
+    suggester, ids = Suggester(space), [f"i{at:03d}" for at in range(labels)]
+    suggester._known = {one.item_id: one for one in examples_of(vectors, names, range(labels))}
+    rest = np.random.default_rng(6).standard_normal((400, vectors.shape[1])) if is_noise else vectors[labels:500]
+    pool = Pool(tuple(f"n{at}" for at in range(len(rest))), rest / np.linalg.norm(rest, axis=1, keepdims=True))
+    found = suggester.gain_of(pool, ids)
+    whole = all_folds(list(suggester._known.values()), learner_named("ridge-lda"), pool)
+    assert found.is_proven == whole.is_proven, (found, whole)
+    assert (found.better, found.worse) == (whole.better, whole.worse) or not whole.is_proven
+    assert found.tried is None or found.tried < labels
 
 
 def test_a_rest_that_shows_something_else_is_no_gain() -> None:

@@ -210,10 +210,10 @@ def _standing(engine: Engine, store: Store, collection: str, pool: Sequence[Item
     seen = dict(embed_items(engine, store, pool, embedder, TilingOptions()))
     length = len(suggester.space.mean)
     rows = np.array([np.full(length, np.nan) if isinstance(seen[id_], Unseen) else seen[id_] for id_ in ids])
-    chances = suggester.suggest(rows, embedder.name).probabilities
+    placed = suggester.space.place(rows, embedder.name)
+    chances = suggester.suggest_placed(placed).probabilities
     best = chances.argmax(axis=1)
     pages, blind = read_said(engine, collection)
-    placed = suggester.space.place(rows, embedder.name)
     at_best, entropy = chances[np.arange(len(ids)), best], entropy_of(chances)
     return OpenItems(ids, best, at_best, placed, pages, blind, labelled, entropy=entropy)
 

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.linalg import cho_solve, cholesky, solve_triangular
 
 from tasks.suggest.learners.protocol import Example, Floats
 
@@ -20,9 +21,15 @@ RIDGE = 0.05
 AT_MOST = 3_000
 """Examples that are used, drawn by a hash of their items: memory goes with the square, time with the cube."""
 
+AT_ONCE = 2_048
+"""Vectors that are held against all examples at a time: memory does not grow with how many there are."""
+
 
 class KernelRidge:
     """Examples, and what they weigh, found when it is next asked.
+
+    The kernel of examples is kept as its Cholesky factor. That of the first so many of them is the factor's leading
+    block, so what is learnt after them, or unlearnt behind them, costs no more than its own rows.
 
     Source:
         Saunders, Gammerman and Vovk, "Ridge regression learning algorithm in dual variables", ICML 1998.
@@ -33,6 +40,7 @@ class KernelRidge:
         self._dimensions = dimensions
         self._examples: dict[str, Example] = {}
         self._found: tuple[Floats, Floats, Floats] | None = None
+        self._factored: tuple[tuple[Example, ...], Floats] = (), np.zeros((0, 0))
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -57,21 +65,61 @@ class KernelRidge:
         if self._found is None:
             self._found = self._solve()
         known, weights, shares = self._found
-        return np.asarray(_kernel(vectors, known) @ weights + shares)
+        starts = range(0, max(len(vectors), 1), AT_ONCE)
+        return np.concatenate([_kernel(vectors[at : at + AT_ONCE], known) @ weights + shares for at in starts])
 
     def _solve(self) -> tuple[Floats, Floats, Floats]:
-        used = [self._examples[item_id] for item_id in sorted(self._examples, key=_lot)[:AT_MOST]]
-        names = self.classes
+        used = list(self._examples.values())
+        if len(used) > AT_MOST:
+            used = sorted(used, key=lambda example: _lot(example.item_id))[:AT_MOST]
+        places = {name: place for place, name in enumerate(self.classes)}
         known = np.array([example.vector for example in used]).reshape(len(used), self._dimensions)
-        true = np.array([[name in example.classes for name in names] for example in used], dtype=np.float64)
+        true = np.zeros((len(used), len(places)))
+        for row, example in enumerate(used):
+            true[row, [places[name] for name in example.classes]] = 1
         shares = true.mean(axis=0)
-        weights = np.linalg.solve(_kernel(known, known) + RIDGE * np.eye(len(known)), true - shares)
-        return known, weights, shares
+        before, factor = self._factored
+        same = _in_common(before, used)
+        factor = _extended(factor[:same, :same], known)
+        self._factored = tuple(used), factor
+        return known, np.asarray(cho_solve((factor, True), true - shares, check_finite=False)), shares
+
+
+def _in_common(some: Sequence[Example], others: Sequence[Example]) -> int:
+    """Return how many examples two lists begin with alike."""
+    differ = (at for at, (one, other) in enumerate(zip(some, others, strict=False)) if one is not other)
+    return next(differ, min(len(some), len(others)))
+
+
+def _extended(factor: Floats, known: Floats) -> Floats:
+    """Return the lower Cholesky factor of the kernel of examples plus the ridge, given that of the first of them.
+
+    Args:
+        factor: Shape (m, m), lower triangular. m may be 0.
+        known: Shape (n, d), n at least m.
+    """
+    m, n = len(factor), len(known)
+    if m == n:
+        return factor
+    whole = np.zeros((n, n))
+    whole[:m, :m] = factor
+    fresh = _kernel(known[m:], known)
+    rest = fresh[:, m:] + RIDGE * np.eye(n - m)
+    if m:
+        whole[m:, :m] = solve_triangular(factor, fresh[:, :m].T, lower=True, check_finite=False).T
+        rest -= whole[m:, :m] @ whole[m:, :m].T
+    whole[m:, m:] = cholesky(rest, lower=True, check_finite=False)
+    return whole
 
 
 def _kernel(vectors: Floats, known: Floats) -> Floats:
     lengths = (vectors**2).sum(axis=1)[:, None] + (known**2).sum(axis=1)
-    return np.asarray(np.exp(-WIDTH * np.maximum(lengths - 2 * vectors @ known.T, 0)))
+    found = vectors @ known.T
+    found *= 2
+    found -= lengths
+    np.minimum(found, 0, out=found)  # less than no distance: rounding
+    found *= WIDTH
+    return np.asarray(np.exp(found, out=found))
 
 
 def _lot(item_id: str) -> bytes:

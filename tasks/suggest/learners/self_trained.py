@@ -84,11 +84,14 @@ class SelfTrained:
         rest, learner = self._pool.without(list(self._examples)), self._of_labels
         if len(self.classes) < 2 or not rest.item_ids:
             return learner
-        labels = [self._examples[item_id] for item_id in sorted(self._examples)]
-        for round_ in range(1, ROUNDS + 1):
-            guesses = list(_surest(learner, rest, SHARE * round_ / ROUNDS))
-            learner = self._new(self._dimensions)
-            learner.learn([*labels, *guesses])
+        guesses = list(_surest(learner, rest, SHARE / ROUNDS))
+        learner = self._new(self._dimensions)
+        learner.learn([self._examples[item_id] for item_id in sorted(self._examples)])
+        learner.learn(guesses)
+        for round_ in range(2, ROUNDS + 1):
+            better = list(_surest(learner, rest, SHARE * round_ / ROUNDS))
+            learner.unlearn(guesses)  # the labels stay as they were learnt, and before what is guessed
+            learner.learn(guesses := better)
         return learner
 
 
