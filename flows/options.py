@@ -12,7 +12,8 @@ from tasks.kinds.registry import LabelKindName
 from tasks.review.decide.until import Until
 from tasks.review.drafts.cutting import PartOptions
 from tasks.review.drafts.line_queue import LineQueue
-from tasks.review.drafts.stops import check_kinds_of_classes, check_suits, items_queue, page_stops
+from tasks.review.drafts.stops import check_kinds_of_classes, check_stills, check_suits, items_queue, page_stops
+from tasks.review.questions.kinds.boxes.strip import MOST_STILLS
 from tasks.review.questions.kinds.page import PageOptions
 from tasks.review.questions.queue import name_kind_queue
 from tasks.review.questions.staffing import AnnotatorPool
@@ -75,6 +76,13 @@ class LineOptions(Renamed):
         description="With `suggest` and `propagate`: ask in rounds that learn from those before, what is sure on pages "
         "and what is not one by one, until all is labelled. Empty: batch by batch.",
     )
+    stills: int | None = Field(
+        default=None,
+        ge=1,
+        le=MOST_STILLS,
+        description="Neighbouring frames of a sequence on one strip, at most, each with an answer of its own; 1: each "
+        "alone. Empty: 4 for `tracks`, unless gold is hidden, else 1.",
+    )
     parts: PartOptions | None = Field(
         default=PartOptions(), description="When a picture with many objects is asked in parts; empty: always whole."
     )
@@ -104,7 +112,7 @@ class LineOptions(Renamed):
         confirm, accept = self.confirm, self.triage.accept
         stops = [*page_stops(kind, classes, confirm=confirm, rounds=self.rounds, accept=accept, parts=parts)]
         how = {"live": self.live_suggestions, "missing": self.missing_classes}
-        whole = items_queue(kind, classes, self.annotator_pool, self.detector, **how)
+        whole = items_queue(kind, classes, self.annotator_pool, self.detector, stills=self.stills, **how)
         stops.append(LineQueue(queue=whole, first=self.ask_first, parts=parts))
         if self.kinds:  # other people, another skill
             stops.append(LineQueue(queue=name_kind_queue(self.kinds).with_pool(self.expert_pool)))
@@ -117,4 +125,5 @@ class LineOptions(Renamed):
         given = [name for name in ("risk_control", "kinds", "missing_classes") if getattr(self, name)]
         asks = {"in_rounds": self.rounds is not None, "has_pages": self.confirm is not None}
         check_suits(self.label_kind, self.classes, self.detector, **asks, given=given)
+        check_stills(self.label_kind, self.classes, self.annotator_pool, self.stills)
         return self

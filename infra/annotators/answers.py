@@ -1,5 +1,6 @@
 """How a simulated person answers each kind of question: a line here for each kind that a queue may ask."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -7,14 +8,15 @@ from blocks.errors import UnknownQuestionKind
 from infra.annotators.boxes import Work, answer_boxes, objects_of_part
 from infra.annotators.checks import answer_check
 from infra.annotators.classes.class_answers import chosen_in, class_result
-from infra.annotators.desk import OpenQuestion, boxes_result, check_result, kind_result
-from infra.annotators.kinds import answer_class, answer_kind, kind_seconds
+from infra.annotators.desk import OpenQuestion, boxes_result, check_result
+from infra.annotators.kinds import answer_class, answer_kind, kind_result, kind_seconds
 from infra.annotators.outlines.drawing import answer_outlines
 from infra.annotators.pages import class_in, page_result, wrong_crops
 from infra.annotators.people import Person
 from infra.annotators.texts.spans import answer_spans
 from infra.annotators.times import Stopwatch
 from infra.annotators.truth import TruePicture
+from tasks.review.questions.kinds.boxes.strip import onto_place
 from tasks.review.questions.kinds.choose import CHOOSE
 from tasks.review.questions.kinds.classify import CLASSIFY
 from tasks.review.questions.kinds.correct import CORRECT
@@ -51,6 +53,8 @@ def answer_as(person: Person, question: OpenQuestion, pictures: Pictures, watch:
 
 
 def _correct(person: Person, question: OpenQuestion, pictures: Pictures, watch: Stopwatch) -> GivenAnswer:
+    if question.stills:
+        return _correct_strip(person, question, pictures, watch)
     picture, rng = pictures[question.item_id], person.chance(question.key)
     crop, truth = question.crop, picture.boxes
     size_wh = (round(crop[2] - crop[0]), round(crop[3] - crop[1])) if crop else picture.size_wh
@@ -60,6 +64,17 @@ def _correct(person: Person, question: OpenQuestion, pictures: Pictures, watch: 
     work = Work(size_wh, question.desk.classes, rng, watch)
     answer_boxes(work, shown, truth, person.mistakes)
     return boxes_result(question, work.said, size_wh, rng, watch.drawing), work.acts
+
+
+def _correct_strip(person: Person, question: OpenQuestion, pictures: Pictures, watch: Stopwatch) -> GivenAnswer:
+    """Answer still after still as each alone: nobody has published that a look costs less beside other pictures."""
+    result: list[dict[str, Any]] = []
+    acts: Counter[str] = Counter()
+    for place, still in enumerate(question.stills):
+        said, done = _correct(person, still, pictures, watch)
+        result += onto_place(said, place)
+        acts.update(done)
+    return result, dict(acts)
 
 
 def _choose(person: Person, question: OpenQuestion, pictures: Pictures, watch: Stopwatch) -> GivenAnswer:

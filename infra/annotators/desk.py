@@ -8,7 +8,7 @@ that it began with as `parent_prediction`.
 import itertools
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from xml.etree import ElementTree
@@ -27,7 +27,8 @@ from tasks.review.posting.duplicates import list_tasks, where
 from tasks.review.posting.projects import plain_queue, project_title
 from tasks.review.questions.kinds.boxes.extreme_points import POINTS, as_points
 from tasks.review.questions.kinds.boxes.regions import ShownBox, read_boxes, to_regions
-from tasks.review.questions.kinds.choose import CANNOT_TELL, KIND
+from tasks.review.questions.kinds.boxes.strip import INDEX, STILLS, by_place
+from tasks.review.questions.kinds.choose import CANNOT_TELL
 from tasks.review.questions.kinds.classes.many import SEARCH
 from tasks.review.questions.kinds.classes.missing import MISSING
 from tasks.review.questions.kinds.classes.said import CLASS
@@ -88,6 +89,8 @@ class OpenQuestion:
     """The bright part of the crop: objects whose middle lies there are asked about; None: all."""
     text: str | None = None
     """What it shows, where that is a text."""
+    stills: tuple["OpenQuestion", ...] = ()
+    """Of a strip, in order; empty: it is none."""
 
     @property
     def key(self) -> str:
@@ -152,12 +155,12 @@ def _seen_in(label_config: str) -> set[str]:
     """Return the names of what people see of a label config."""
     root = ElementTree.fromstring(label_config)  # noqa: S314  # our own config, from our own server
     hidden = {id(one) for view in root.findall(".//View[@style='display:none']") for one in view.iter()}
-    return {name for one in root.iter() if id(one) not in hidden and (name := one.get("name"))}
+    return {name for one in root.iter() if id(one) not in hidden and (name := one.get("name", "").removesuffix(INDEX))}
 
 
 def _classes_of(label_config: str) -> tuple[str, ...]:
     root = ElementTree.fromstring(label_config)  # noqa: S314  # our own config, from our own server
-    places = (f".//*[@name='{control}']/*[@value]" for control in CLASSES_IN)
+    places = (f".//*[@name='{name}{index}']/*[@value]" for name in CLASSES_IN for index in ("", INDEX))
     found = next((some for place in places if (some := root.findall(place))), [])
     named = tuple(one.get("value", "") for one in found)
     return tuple(name for name in named if name not in (CANNOT_TELL, MISSING, HOLE))
@@ -184,6 +187,8 @@ def question_of(task: dict[str, Any], desk: Desk) -> OpenQuestion:
     """Return what a person sees of a task, as Label Studio lists it: with its id, and that of its prediction."""
     data = task["data"]
     page = crops_in(data)
+    if data.get(STILLS):
+        return _strip_of(task, desk)
     shown: dict[str, Any] = task["predictions"][0] if task.get("predictions") else {"id": None, "result": []}
     if page:
         return OpenQuestion(
@@ -213,6 +218,18 @@ def question_of(task: dict[str, Any], desk: Desk) -> OpenQuestion:
         prediction_id=shown["id"],
         text=text,
     )
+
+
+def _strip_of(task: dict[str, Any], desk: Desk) -> OpenQuestion:
+    """Return a strip as its first still, with what a person sees of each as of a question alone."""
+    data, shown = task["data"], task["predictions"][0]
+    parted = by_place(shown["result"], len(data[STILLS]))
+    stills = []
+    for own, entries in zip(data[STILLS], parted, strict=True):
+        alone = {"id": shown["id"], "result": [entry for _, entry in entries]}
+        one = {"id": task["id"], "data": {**own, "question_id": own["question"]}, "predictions": [alone]}
+        stills.append(question_of(one, desk))
+    return replace(stills[0], question_id=data["question_id"], stills=tuple(stills))
 
 
 def _edges_in(query: Mapping[str, Sequence[str]], name: str) -> Bounds | None:
@@ -268,12 +285,6 @@ def boxes_result(
             region = as_points(region) if drawing == "extreme-clicking" else region
         result.append({**region, "origin": "manual" if before is None else "prediction-changed"})
     return result
-
-
-def kind_result(choice: str) -> list[dict[str, Any]]:
-    """Return the result of a choice as the browser would send it."""
-    chosen = {"id": "kind", "type": "choices", "from_name": KIND, "to_name": IMAGE, "value": {"choices": [choice]}}
-    return [{**chosen, "origin": "manual"}]
 
 
 def check_result(question: OpenQuestion, choice: str) -> list[dict[str, Any]]:

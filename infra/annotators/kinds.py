@@ -1,6 +1,7 @@
 """How a simulated person chooses: the kind of the object in the middle of a crop, or the class of a whole picture."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,8 @@ from infra.annotators.truth import AnnotatorBox, TruePicture
 from tasks.kinds.geometry import iou_of_all
 from tasks.review.drafts.items_and_kinds import crop_around
 from tasks.review.questions.kinds.boxes.regions import AnsweredBox
-from tasks.review.questions.kinds.choose import CANNOT_TELL
+from tasks.review.questions.kinds.choose import CANNOT_TELL, KIND
+from tasks.review.questions.kinds.controls import IMAGE
 
 SAME_CROP_IOU = 0.6
 """A crop cut around an object overlaps the question's crop at least so much if the question is about that object."""
@@ -79,6 +81,12 @@ def answer_class(
 def kind_seconds(watch: Stopwatch, choices: Sequence[str]) -> None:
     """Charge the time of weighing every kind against the picture."""
     watch.name_one_of(max(1, len(choices) - 2))
+
+
+def kind_result(choice: str) -> list[dict[str, Any]]:
+    """Return the result of a choice as the browser would send it."""
+    chosen = {"id": "kind", "type": "choices", "from_name": KIND, "to_name": IMAGE, "value": {"choices": [choice]}}
+    return [{**chosen, "origin": "manual"}]
 
 
 def _in_the_middle(crop: Bounds, picture: TruePicture) -> AnnotatorBox | None:

@@ -117,7 +117,7 @@ class Simulation:
 
     def _answer(self, question: OpenQuestion) -> OpenQuestion:
         pictures = self._world.pictures
-        seen = {question.item_id, *(crop.item_id for crop in question.page)}
+        seen = {question.item_id, *(crop.item_id for crop in question.page), *(one.item_id for one in question.stills)}
         if not seen <= pictures.keys():
             log.warning("the truth does not know picture %s: its question stays open", question.item_id[:12])
             with self._lock:

@@ -5,7 +5,7 @@ as an annotation that Label Studio told of, and consensus asks the next person a
 code on both sides of Label Studio, without Label Studio.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -27,7 +27,8 @@ from tasks.review.questions.asked import queue_as_asked
 from tasks.review.questions.bookmarks import queue_of_project, write_bookmarks
 from tasks.review.questions.queue import Queue
 from tasks.review.questions.slots import asked_queue, is_for_referees, unsent_queues
-from tasks.review.questions.task import to_task
+from tasks.review.questions.strips.standing import asked_items, stand_together
+from tasks.review.questions.task import AskedItem, task_of
 from tasks.review.receiving.annotations import HeardTask
 from tasks.review.receiving.record import record_annotations
 
@@ -43,7 +44,7 @@ NOWHERE = AnnotationServer(
 
 @dataclass(frozen=True, slots=True)
 class GivenTime:
-    """What one person's answer to one question took."""
+    """What one person's answer to one question took; of a strip its share."""
 
     queue: str
     item_id: str
@@ -68,6 +69,7 @@ class PeopleHere:
     say: Callable[[int], None] = lambda _done: None
     times: list[GivenTime] = field(default_factory=list)
     _projects: dict[str, int] = field(default_factory=dict)
+    _tasks: int = 0
 
     def answer(self, queue: Queue, batch_id: str) -> None:
         """Answer what a batch asks in a queue, until nobody more is to be asked."""
@@ -87,27 +89,33 @@ class PeopleHere:
         unsent = select(Question).where(*mine, Question.state == QuestionState.WRITTEN.value)
         with reading(self.engine) as session:
             rows = session.exec(unsent.order_by(col(Question.priority).desc(), col(Question.id))).all()
-        first = len(self.times) + 1
-        note_posted(self.engine, project_id, {row.id: first + number for number, row in enumerate(rows)})
+            together = stand_together(session, part, [row.id for row in rows])
+        asked = asked_items(self.engine, together)
+        tasks = {id_: self._tasks + number for number, id_ in enumerate(asked, 1)}
+        self._tasks += len(tasks)
+        note_posted(self.engine, project_id, tasks, part)
         place = (project_id, asked_queue(part.name), part.classes, part.kind, slot_of(part.name))
         by_points = part.drawing == "extreme_points"
         desk = Desk(*place, is_for_referees(part.name), by_points=by_points)
-        record_annotations(self.engine, [self._answered(part, desk, row) for row in rows], "forecast")
+        record_annotations(
+            self.engine, [self._answered(part, desk, tasks[id_], some) for id_, some in asked.items()], "forecast"
+        )
 
-    def _answered(self, queue: Queue, desk: Desk, row: Question) -> HeardTask:
-        number = len(self.times) + 1
-        task = to_task(NOWHERE, queue, row.id, row.item_id, row.payload, row.priority)
+    def _answered(self, queue: Queue, desk: Desk, number: int, asked: Sequence[AskedItem]) -> HeardTask:
+        task = task_of(NOWHERE, queue, asked)
         shown = [{"id": number, **prediction} for prediction in task["predictions"]]
         question = question_of({"id": number, "data": task["data"], "predictions": shown}, desk)
         person = self.people.for_question(desk.queue, question.key, desk.slot, as_referee=desk.is_for_referees)
         watch = Stopwatch(person.chance(f"{question.key}|seconds"), desk.drawing_of(person))
         result, _ = answer_as(person, question, self.pictures, watch)
-        self.times.append(GivenTime(desk.queue, row.item_id, watch.seconds))
+        self.times += [GivenTime(desk.queue, one.item_id, watch.seconds / len(asked)) for one in asked]
         self.say(number)
-        return _heard(question, person, result, watch.seconds)
+        return _heard(question, person, result, watch.seconds, task["data"])
 
 
-def _heard(question: OpenQuestion, person: Person, result: list[dict[str, Any]], seconds: float) -> HeardTask:
+def _heard(
+    question: OpenQuestion, person: Person, result: list[dict[str, Any]], seconds: float, data: dict[str, Any]
+) -> HeardTask:
     """Return an answer as Label Studio would tell of it."""
     now = utc_now()
     annotation = {
@@ -123,7 +131,7 @@ def _heard(question: OpenQuestion, person: Person, result: list[dict[str, Any]],
         {
             "id": question.task_id,
             "project_id": question.desk.project_id,
-            "data": {"question_id": question.question_id},
+            "data": data,
             "annotations": [annotation],
         }
     )

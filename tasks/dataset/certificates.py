@@ -204,7 +204,7 @@ def _effort(session: Session, batches: Sequence[str]) -> tuple[int, float | None
         select(Answer.person, func.max(Answer.seconds).label("seconds"))
         .join(Question, col(Question.id) == Answer.question_id)
         .where(col(Question.batch_id).in_(batches))
-        .group_by(col(Answer.person), col(Answer.annotation_id))
+        .group_by(col(Answer.person), col(Answer.question_id), col(Answer.annotation_id))
         .subquery()
     )
     people, seconds = session.exec(

@@ -27,6 +27,9 @@ class LabelKind(Protocol):
     shapes: frozenset[str]
     """`type` of the shapes that its labels may have."""
 
+    has_identity: bool
+    """Whether a label says whose it is over the items of a sequence."""
+
     asked_as: str
     """Name of the kind of question that asks people about a whole item."""
 

@@ -25,10 +25,9 @@ from infra.annotators.desk import (
     _kind_of,
     boxes_result,
     find_desks,
-    kind_result,
     question_of,
 )
-from infra.annotators.kinds import answer_kind
+from infra.annotators.kinds import answer_kind, kind_result
 from infra.annotators.matching import match
 from infra.annotators.people import MISTAKES, People
 from infra.annotators.simulate import Simulation, SimulationReport

@@ -18,6 +18,7 @@ class BoxesKind:
 
     name = "boxes"
     shapes = frozenset({"box"})
+    has_identity = False
     asked_as = "boxes"
     proposer = "tiles"
     trainer = "detector"

@@ -17,6 +17,7 @@ class ClassesKind:
 
     name = "classes"
     shapes = frozenset({"whole"})
+    has_identity = False
     asked_as = "class"
     proposer = "classifier"
     trainer = "classifier"

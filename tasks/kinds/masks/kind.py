@@ -19,6 +19,7 @@ class MasksKind:
 
     name = "masks"
     shapes = frozenset({"mask"})
+    has_identity = False
     asked_as = "masks"
     proposer = "mask-segments"
     trainer = "segmenter"

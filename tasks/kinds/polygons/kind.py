@@ -19,6 +19,7 @@ class PolygonsKind:
 
     name = "polygons"
     shapes = frozenset({"polygon"})
+    has_identity = False
     asked_as = "polygons"
     proposer = "polygon-segments"
     trainer = "segmenter"

@@ -16,6 +16,7 @@ class SpansKind:
 
     name = "spans"
     shapes = frozenset({"span"})
+    has_identity = False
     asked_as = "tag"
     proposer = "tagger"
     trainer = "tagger"

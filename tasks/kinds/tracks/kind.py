@@ -19,6 +19,7 @@ class TracksKind(BoxesKind):
     """Upright rectangles around objects that keep their identity from frame to frame."""
 
     name = "tracks"
+    has_identity = True
 
     def is_same(self, one: Any, other: Any) -> bool:
         """Whether class, edges and track are the same."""

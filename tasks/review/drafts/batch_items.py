@@ -27,6 +27,9 @@ class DraftItem:
     reasons: tuple[str, ...] = ()
     text_key: str | None = None
     """Where in the object store a text is; None: it is a picture."""
+    sequence: str = ""
+    frame: int | None = None
+    """Place in its sequence; None: it is no frame of a video."""
 
 
 def pages_of_items(engine: Engine, batch_id: str, routes: Sequence[Route]) -> Iterator[list[DraftItem]]:
@@ -51,6 +54,8 @@ def pages_of_items(engine: Engine, batch_id: str, routes: Sequence[Route]) -> It
                     place.route or "",
                     tuple(place.reasons),
                     item.key if is_text(item) else None,
+                    item.sequence,
+                    item.frame,
                 )
                 for item, place in rows
             ]

@@ -13,7 +13,7 @@ from blocks.database.tables import Answer, AnswerState, Batch, Question
 from blocks.published_times import DRAW_BOX
 from tasks.kinds.geometry import Floats, edges_of
 from tasks.review.drafts.cutting import Marks, PartOptions, cut_into_parts, spread_out
-from tasks.review.questions.expected import Experience
+from tasks.review.questions.expected import LOOK_S, Experience
 from tasks.review.questions.kinds.boxes.part import middles_in
 from tasks.review.questions.kinds.protocol import ItemToAsk, ToShow
 
@@ -75,6 +75,11 @@ def items_to_ask(item: ItemToAsk, hidden: Sequence[ToShow], options: PartOptions
         replace(item, part=part, proposed=[one for one, is_mine in zip(item.proposed, here, strict=True) if is_mine])
         for part, here in zip(parts, mine, strict=True)
     ]
+
+
+def expected_seconds(item: ItemToAsk, hidden: Sequence[ToShow], known: Experience) -> float:
+    """Return how long a question about a whole item is expected to take; see `items_to_ask`."""
+    return LOOK_S + float(_marks_of(item, hidden, known).seconds.sum())
 
 
 def _marks_of(item: ItemToAsk, hidden: Sequence[ToShow], known: Experience) -> Marks:

@@ -5,6 +5,7 @@ Both yield drafts page by page, so that a batch of any size is written with the 
 
 import hashlib
 import logging
+import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -21,7 +22,8 @@ from blocks.storage.stores import Store
 from tasks.kinds.geometry import bounds_of
 from tasks.review.drafts.batch_items import DraftItem, pages_of_items, texts_of
 from tasks.review.drafts.cutting import PartOptions
-from tasks.review.drafts.in_parts import items_to_ask, learn_experience
+from tasks.review.drafts.in_parts import expected_seconds, items_to_ask, learn_experience
+from tasks.review.drafts.strips import onto_strips
 from tasks.review.gold.pool import hide_gold
 from tasks.review.posting.outbox import Draft, write_questions
 from tasks.review.questions.asked import note_asked
@@ -87,7 +89,8 @@ def draft_missed(
 
     Highest priority have items with a box at the toss of a coin, and items in which the machine saw nothing; where an
     order is given (`ask_order`), it gives the priority of items whose proposals are shown. Audits are mixed in at
-    random. The parts of an item follow each other in reading order.
+    random. The parts of an item follow each other in reading order. Where the queue has strips, neighbours of a
+    sequence stand on one.
 
     Args:
         engine: The catalogue.
@@ -107,13 +110,17 @@ def draft_missed(
     for page in pages_of_items(engine, batch_id, (Route.ASK, Route.AUDIT)):
         with reading(engine) as session:
             boxes = proposed_of(session, batch_id, [place.item_id for place in page], (Outcome.ACCEPT, Outcome.ASK))
-        drafts, texts = [], texts_of(store, page)
+        drafts, texts, seconds = list[Draft](), texts_of(store, page), dict[str, float]()
         for place in page:
             item, hidden = _item_to_ask(place, boxes.get(place.item_id, []), texts.get(place.item_id), quiet)
             cut = [item] if known is None or parts is None else items_to_ask(item, hidden, parts, known)
             if removed_from_page() in place.reasons:  # the rest of it was sure, or is by now
                 cut = [part for part in cut if part.part is None or any(not one.is_sure for one in part.proposed)]
             drafts += _draft_item(queue, batch_id, place, cut, order)
+            if known is not None:
+                seconds[place.item_id] = expected_seconds(item, hidden, known)
+        if queue.stills > 1:
+            drafts = onto_strips(drafts, page, queue.stills, seconds, parts.seconds if parts else math.inf)
         yield [replace(draft, round=round_) for draft in drafts]
 
 

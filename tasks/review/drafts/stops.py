@@ -11,10 +11,14 @@ from tasks.review.questions.kinds.page import PageOptions
 from tasks.review.questions.kinds.registry import kind_named
 from tasks.review.questions.queue import Queue, check_kinds, confirm_page_queue
 from tasks.review.questions.queues.registry import ABOUT_ITEMS
+from tasks.review.questions.queues.strips import on_strips
 from tasks.review.questions.staffing import AnnotatorPool
 from tasks.suggest.asked_for import asked_of, check_suggested
 from tasks.suggest.paging.plan import RoundOptions
 from tasks.track.asked_for import propagate_asked
+
+STILLS = 4
+"""Of a sequence at a time, where labels keep their identity: two rows of two on a laptop's screen."""
 
 
 def page_stops(
@@ -45,7 +49,14 @@ def page_stops(
 
 
 def items_queue(
-    kind: str, classes: tuple[str, ...], pool: AnnotatorPool, detector: str, *, live: bool, missing: bool = False
+    kind: str,
+    classes: tuple[str, ...],
+    pool: AnnotatorPool,
+    detector: str,
+    *,
+    live: bool,
+    missing: bool = False,
+    stills: int | None = None,
 ) -> Queue:
     """Return the queue in which people are asked of whole items.
 
@@ -56,12 +67,19 @@ def items_queue(
         detector: Who proposes.
         live: Whether questions open with what was learnt up to the answer before, where the proposer learns.
         missing: Whether people may write down a class that is missing.
+        stills: How many neighbours of a sequence are asked at a time; None: as suits labels and people.
+
+    Raises:
+        BadOption: Its questions cannot be asked so.
     """
     queue = ABOUT_ITEMS[label_kind(kind).asked_as](classes).with_pool(pool)
     queue = queue.model_copy(update={"missing_classes": missing})
     asked = kind_named(queue.kind)
     learns = asked.takes_suggestions and (not asked.needs_vectors or asked_of(detector) is not None)
-    return queue.model_copy(update={"live": live and learns})
+    queue = queue.model_copy(update={"live": live and learns})
+    if stills is None:
+        stills = STILLS if label_kind(kind).has_identity and pool.gold is None else 1
+    return on_strips(queue, stills)
 
 
 def check_kinds_of_classes(kinds: Mapping[str, Sequence[str]], classes: Sequence[str]) -> None:
@@ -75,6 +93,19 @@ def check_kinds_of_classes(kinds: Mapping[str, Sequence[str]], classes: Sequence
         named, known = ", ".join(map(repr, unknown)), ", ".join(classes)
         raise ValueError(f"kinds are given for {named}, which are not among the classes ({known}): add them there")
     check_kinds(kinds)
+
+
+def check_stills(kind: str, classes: tuple[str, ...], pool: AnnotatorPool, stills: int | None) -> None:
+    """Refuse strips where questions are asked one by one.
+
+    Raises:
+        ValueError: They are.
+    """
+    queue = ABOUT_ITEMS[label_kind(kind).asked_as](classes)
+    try:
+        on_strips(queue.model_copy(update={"gold": pool.gold}), stills or 1)
+    except BadOption as error:
+        raise ValueError(str(error)) from error
 
 
 def check_suits(

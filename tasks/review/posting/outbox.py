@@ -22,7 +22,7 @@ from sqlalchemy import Engine, bindparam, case, func
 from sqlmodel import Session, col, select, update
 
 from blocks.database.engine import reading, upsert, writing
-from blocks.database.tables import Batch, Item, Question, QuestionState, utc_now
+from blocks.database.tables import Batch, Question, QuestionState, utc_now
 from blocks.errors import LabelStudioRefused
 from blocks.servers.annotation_server import AnnotationServer
 from tasks.review.posting.duplicates import Twin, find_tasks, remove_twins
@@ -31,7 +31,8 @@ from tasks.review.posting.projects import ensure_project
 from tasks.review.questions.asked import queue_as_asked
 from tasks.review.questions.queue import Queue
 from tasks.review.questions.slots import first_slots, slot_queue
-from tasks.review.questions.task import to_task
+from tasks.review.questions.strips.standing import Together, asked_items, stand_together, with_stills
+from tasks.review.questions.task import task_of
 
 CHUNK_SIZE = 1000
 """Questions per import: large enough to be as fast as one big import, small enough to bound memory and lost work."""
@@ -165,21 +166,23 @@ def post_questions(
     waiting = _waiting(engine, queue, batch_id, round_)
     if not waiting:
         return PostReport(project_id=None)
+    stands = select(func.min(Question.project_id)).where(*_mine(queue, batch_id, round_))
     with reading(engine) as session:
-        batch = session.get_one(Batch, batch_id)
-        home = session.exec(_mine(queue, batch_id, round_).order_by(col(Question.project_id)).limit(1)).first()
+        batch, home = session.get_one(Batch, batch_id), session.exec(stands).one()
     queue = queue_as_asked(engine, queue, batch_id, round_)
     project_id = ensure_project(engine, server, queue, batch.collection, home)
-    found, removed = _reconcile(engine, server, queue, project_id, waiting, grace_s)
-    unsent = [entry.id for entry in waiting if entry.id not in found.task_by_question]
+    with reading(engine) as session:
+        together = stand_together(session, queue, [entry.id for entry in waiting])
+    first = [entry for entry in waiting if entry.id in together]
+    found, removed = _reconcile(engine, server, queue, project_id, first, grace_s)
+    unsent = {id_: some for id_, some in together.items() if id_ not in found.task_by_question}
     mended = found.mended + _send(engine, server, queue, project_id, unsent, chunk_size)
-    return PostReport(project_id, len(unsent), len(found.task_by_question), removed, mended)
+    sent = sum(map(len, unsent.values()))
+    return PostReport(project_id, sent, len(waiting) - sent, removed, mended)
 
 
-def _mine(queue: Queue, batch_id: str, round_: int) -> Any:
-    """Select the projects in which questions of a batch's round stand already."""
-    mine = (Question.queue == queue.name, Question.batch_id == batch_id, Question.round == round_)
-    return select(Question.project_id).where(*mine, col(Question.project_id).is_not(None))
+def _mine(queue: Queue, batch_id: str, round_: int) -> tuple[Any, ...]:
+    return Question.queue == queue.name, Question.batch_id == batch_id, Question.round == round_
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +194,7 @@ class _Waiting:
 
 def _waiting(engine: Engine, queue: Queue, batch_id: str, round_: int) -> list[_Waiting]:
     columns = select(Question.id, Question.project_id, Question.posted_at).where(
-        Question.queue == queue.name,
-        Question.batch_id == batch_id,
-        Question.round == round_,
-        Question.state == QuestionState.WRITTEN.value,
+        *_mine(queue, batch_id, round_), Question.state == QuestionState.WRITTEN.value
     )
     now = utc_now()
     with reading(engine) as session:
@@ -218,13 +218,13 @@ def _reconcile(
     kept = remove_twins(server, project_id, [Twin(id_, tuple(tasks[id_])) for id_ in doubtful if id_ in tasks])
     left_s = deadline - time.monotonic()  # of the time in which a dead sender may still be mending
     mended = ensure_prefilled(engine, server, queue, project_id, kept.task_by_question, wait_s=left_s)
-    note_posted(engine, project_id, kept.task_by_question)
+    note_posted(engine, project_id, kept.task_by_question, queue)
     log.info("found %d of %d doubtful questions in project %d", len(kept.task_by_question), len(doubtful), project_id)
     return _Sent(kept.task_by_question, mended), kept.removed
 
 
 def _send(
-    engine: Engine, server: AnnotationServer, queue: Queue, project_id: int, ids: Sequence[str], chunk_size: int
+    engine: Engine, server: AnnotationServer, queue: Queue, project_id: int, together: Together, chunk_size: int
 ) -> int:
     """Import in chunks; while Label Studio works on one, the one before is noted and the next is encoded.
 
@@ -232,32 +232,29 @@ def _send(
         How many had lost their proposals on the way, and have got them.
     """
     in_flight: Future[_Sent] | None = None
-    mended = 0
+    mended, ids = 0, list(together)
     with ThreadPoolExecutor(max_workers=1) as sender:
         for start in range(0, len(ids), chunk_size):
             chunk = ids[start : start + chunk_size]
-            body = _encode(engine, server, queue, project_id, chunk)
+            body = _encode(engine, server, queue, project_id, {id_: together[id_] for id_ in chunk})
             sent = in_flight.result() if in_flight is not None else _Sent()
             in_flight = sender.submit(_import, engine, server, queue, project_id, chunk, body)
-            note_posted(engine, project_id, sent.task_by_question)
+            note_posted(engine, project_id, sent.task_by_question, queue)
             mended += sent.mended
         if in_flight is not None:
             sent = in_flight.result()
-            note_posted(engine, project_id, sent.task_by_question)
+            note_posted(engine, project_id, sent.task_by_question, queue)
             mended += sent.mended
     return mended
 
 
-def _encode(engine: Engine, server: AnnotationServer, queue: Queue, project_id: int, ids: Sequence[str]) -> bytes:
+def _encode(engine: Engine, server: AnnotationServer, queue: Queue, project_id: int, together: Together) -> bytes:
     """Mark questions as sent, and return them as the body of an import."""
     with writing(engine) as session:
-        mark = update(Question).where(col(Question.id).in_(ids))
-        session.exec(mark.values(project_id=project_id, posted_at=utc_now()))
-    about = select(Question, Item.name).join(Item, col(Item.id) == col(Question.item_id))
-    with reading(engine) as session:
-        rows = session.exec(about.where(col(Question.id).in_(ids))).all()
-    asked = {one.id: (one.item_id, one.payload, one.priority, name) for one, name in rows}
-    return bytes(to_json([to_task(server, queue, id_, *asked[id_]) for id_ in ids]))
+        mine = col(Question.id).in_([id_ for some in together.values() for id_ in some])
+        session.exec(update(Question).where(mine).values(project_id=project_id, posted_at=utc_now()))
+    asked = asked_items(engine, together)
+    return bytes(to_json([task_of(server, queue, asked[id_]) for id_ in together]))
 
 
 def _import(
@@ -277,11 +274,14 @@ def _import(
     return _Sent(task_by_question, ensure_prefilled(engine, server, queue, project_id, task_by_question))
 
 
-def note_posted(engine: Engine, project_id: int, task_by_question: dict[str, int]) -> None:
-    """Note under which task each question stands in Label Studio, with its proposals, which the caller has seen."""
-    rows = [{"question": question, "task": task} for question, task in task_by_question.items()]
-    if not rows:
-        return
+def note_posted(engine: Engine, project_id: int, task_by_question: dict[str, int], queue: Queue | None = None) -> None:
+    """Note under which task each question stands in Label Studio, with its proposals, which the caller has seen.
+
+    Where their queue is given, the first question of a task is enough: all that stand in it are noted.
+    """
+    if queue is not None:
+        with reading(engine) as session:
+            task_by_question = with_stills(session, queue, task_by_question)
     written, posted = QuestionState.WRITTEN.value, QuestionState.POSTED.value
     statement = (
         update(Question)
@@ -295,5 +295,6 @@ def note_posted(engine: Engine, project_id: int, task_by_question: dict[str, int
             prefilled_at=func.coalesce(Question.prefilled_at, utc_now()),
         )
     )
-    with writing(engine) as session:
-        session.connection().execute(statement, rows)
+    if rows := [{"question": question, "task": task} for question, task in task_by_question.items()]:
+        with writing(engine) as session:
+            session.connection().execute(statement, rows)

@@ -24,7 +24,8 @@ from blocks.servers.annotation_server import AnnotationServer
 from tasks.review.posting.duplicates import PAGE_SIZE, list_tasks, where
 from tasks.review.questions.bookmarks import queues_by_project
 from tasks.review.questions.queue import Queue
-from tasks.review.questions.task import MODEL_VERSION, to_task
+from tasks.review.questions.strips.standing import asked_items, stand_together, with_stills
+from tasks.review.questions.task import MODEL_VERSION, task_of
 
 WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Between attempts to post again. What holds the lock lets go of it: a statement lasts milliseconds, a large import
@@ -120,7 +121,9 @@ def mend_project(engine: Engine, server: AnnotationServer, project_id: int) -> i
     mended = 0
     for part in _parts(rows, PAGE_SIZE):
         tasks = {question: task for question, task in part if task is not None}
-        mended += ensure_prefilled(engine, server, queue, project_id, tasks)
+        with reading(engine) as session:
+            firsts = stand_together(session, queue, list(tasks))
+        mended += ensure_prefilled(engine, server, queue, project_id, {id_: tasks[id_] for id_ in firsts})
         note_prefilled(engine, tasks)
     return mended
 
@@ -163,16 +166,17 @@ def _refuse_unkept_filter(server: AnnotationServer, project_id: int, lacking: Ma
 def _post(
     engine: Engine, server: AnnotationServer, queue: Queue, project_id: int, task_by_question: Mapping[str, int]
 ) -> None:
-    for part in _parts(sorted(task_by_question, key=task_by_question.__getitem__), CHUNK_SIZE):
-        mine = col(Question.id).in_(part)
+    with reading(engine) as session:
+        together = stand_together(session, queue, list(with_stills(session, queue, task_by_question)))
+    firsts = [id_ for id_ in together if id_ in task_by_question]
+    for part in _parts(sorted(firsts, key=task_by_question.__getitem__), CHUNK_SIZE):
+        mine = col(Question.id).in_([still for id_ in part for still in together[id_]])
         with writing(engine) as session:  # a later sender waits from here on until this request must be over
             session.exec(update(Question).where(mine).values(posted_at=utc_now()))
-        wanted = select(Question.id, Question.item_id, Question.payload, Question.priority).where(mine)
-        with reading(engine) as session:
-            rows = session.exec(wanted).all()
+        asked = asked_items(engine, {id_: together[id_] for id_ in part})
         body = [
-            {"task": task_by_question[id_], **to_task(server, queue, id_, item_id, payload, at)["predictions"][0]}
-            for id_, item_id, payload, at in rows
+            {"task": task_by_question[id_], **task_of(server, queue, some)["predictions"][0]}
+            for id_, some in asked.items()
         ]
         answer = server.call("POST", f"api/projects/{project_id}/import/predictions", body=body)
         if answer.get("created") != len(body):

@@ -13,13 +13,15 @@ from sqlmodel import col, select
 
 from blocks.apart import Failure, Failures
 from blocks.database.engine import reading
-from blocks.database.tables import Item, Question
+from blocks.database.tables import Question
 from blocks.servers.annotation_server import AnnotationServer
 from tasks.review.posting.duplicates import list_tasks, where
 from tasks.review.posting.projects import ensure_webhook
 from tasks.review.questions.bookmarks import queues_by_project
+from tasks.review.questions.kinds.boxes.strip import stills_in
 from tasks.review.questions.queue import Queue
-from tasks.review.questions.task import to_task
+from tasks.review.questions.strips.standing import asked_items
+from tasks.review.questions.task import task_of
 
 PAGE_SIZE = 500
 
@@ -106,13 +108,9 @@ def _wanted_data(
         for task in page
         if isinstance(task["data"], dict) and isinstance(task["data"].get("question_id"), str)
     }
-    about = select(Question, Item.name).join(Item, col(Item.id) == col(Question.item_id))
-    with reading(engine) as session:
-        found = session.exec(about.where(col(Question.id).in_(list(task_by_question)))).all()
+    stills = {id_: stills_in(task["data"]) or (id_,) for id_, task in task_by_question.items()}
+    asked = asked_items(engine, stills)
     return {
-        task_by_question[one.id]["id"]: {
-            **task_by_question[one.id]["data"],
-            **to_task(server, queue, one.id, one.item_id, one.payload, file=name)["data"],
-        }
-        for one, name in found
+        task_by_question[id_]["id"]: {**task_by_question[id_]["data"], **task_of(server, queue, some)["data"]}
+        for id_, some in asked.items()
     }

@@ -6,7 +6,7 @@ from blocks.servers.annotation_server import AnnotationServer
 
 HIDDEN = (
     # Ours, which say nothing to people.
-    *("data.question_id", "data.choices", "data.crops", "total_predictions"),
+    *("data.question_id", "data.choices", "data.crops", "data.stills", "total_predictions"),
     # Label Studio hides these by itself, as long as nobody names what else to hide.
     *("inner_id", "annotations_results", "annotations_ids", "predictions_score", "predictions_model_versions"),
     *("predictions_results", "file_upload", "storage_filename", "created_at", "updated_at", "updated_by"),

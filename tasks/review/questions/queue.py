@@ -16,6 +16,7 @@ from blocks.frozen import Frozen
 from blocks.naming.emails import Email
 from tasks.intake.texts.media import Medium
 from tasks.review.questions.kinds.boxes.extreme_points import HOW_TO_DRAW, Drawing
+from tasks.review.questions.kinds.boxes.strip import MOST_STILLS
 from tasks.review.questions.kinds.choose import CANNOT_TELL, CHOOSE, not_an_object
 from tasks.review.questions.kinds.classes.many import how_to_choose
 from tasks.review.questions.kinds.classes.missing import refuse_ways_out
@@ -63,6 +64,9 @@ class Queue(Frozen):
     drawing: Drawing = Field(default="corners", description="How people draw boxes")
     keeps_points: bool = Field(
         default=False, description="Boxes were drawn by extreme points in its project before: their control stays"
+    )
+    stills: int = Field(
+        default=1, ge=1, le=MOST_STILLS, description="Questions of a sequence on one strip, at most; 1: each alone"
     )
 
     @field_validator("kind")
@@ -139,7 +143,8 @@ class Queue(Frozen):
             name: tuple(dict.fromkeys((*self.kinds.get(name, ()), *earlier.kinds.get(name, ()))))
             for name in (*self.kinds, *earlier.kinds)
         }
-        return merged.model_copy(update={"annotators": named, "referees": referees, "kinds": kinds})
+        people = {"annotators": named, "referees": referees}
+        return merged.model_copy(update={**people, "kinds": kinds, "stills": earlier.stills})
 
     def merged_with(self, earlier: "Queue") -> "Queue":
         """Return this queue with the classes and controls that an earlier form of it had: questions still use them."""

@@ -6,11 +6,13 @@ the place of the question among all of its project, whenever they were posted. B
 one, which shows nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 
 from blocks.servers.annotation_server import AnnotationServer
+from tasks.review.questions.kinds.boxes.strip import on_strip
 from tasks.review.questions.kinds.controls import FILE, STYLE
 from tasks.review.questions.kinds.registry import kind_named, read_payload
 from tasks.review.questions.queue import Queue
@@ -33,6 +35,20 @@ def label_config(queue: Queue) -> str:
     return ElementTree.tostring(view, encoding="unicode")
 
 
+@dataclass(frozen=True, slots=True)
+class AskedItem:
+    """A question as far as its task shows it."""
+
+    question_id: str
+    item_id: str
+    raw_payload: Mapping[str, Any]
+    """As it stands in its row."""
+    priority: float = 0.0
+    """What has more is asked first."""
+    file: str = ""
+    """Original name of the picture; a page of crops is of many."""
+
+
 def to_task(
     server: AnnotationServer,
     queue: Queue,
@@ -42,22 +58,32 @@ def to_task(
     priority: float = 0.0,
     file: str = "",
 ) -> dict[str, Any]:
-    """Return a question as the task that Label Studio imports, with its one prediction inside.
+    """Return a question as the task that Label Studio imports: `task_of` it alone."""
+    return task_of(server, queue, [AskedItem(question_id, item_id, raw_payload, priority, file)])
+
+
+def task_of(server: AnnotationServer, queue: Queue, asked: Sequence[AskedItem]) -> dict[str, Any]:
+    """Return the task that Label Studio imports, with its one prediction inside.
 
     Args:
         server: Whose gateway serves the pictures.
-        queue: Of the question.
-        question_id: Its id.
-        item_id: What it is about.
-        raw_payload: As it stands in its row.
-        priority: What has more is asked first.
-        file: Original name of the picture; a page of crops is of many.
+        queue: Of the questions.
+        asked: One question; where the queue has strips, the stills of one, in order.
     """
-    payload = read_payload(raw_payload)
+    first = asked[0]
+    views = [_view_of(server, queue, one) for one in asked]
+    data, shown = views[0]
+    if queue.stills > 1:
+        data, shown = on_strip(queue.title, views, [one.question_id for one in asked])
+    prediction = {"model_version": MODEL_VERSION, "score": place_score(first.priority), "result": shown}
+    return {"data": {FILE: first.file, **data, "question_id": first.question_id}, "predictions": [prediction]}
+
+
+def _view_of(server: AnnotationServer, queue: Queue, one: AskedItem) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return what a question alone has in its data, and the regions that it begins with."""
+    payload = read_payload(one.raw_payload)
     kind = kind_named(payload.type)
-    data = {FILE: file, **kind.task_data(server, queue, item_id, payload), "question_id": question_id}
-    prediction = {"model_version": MODEL_VERSION, "score": place_score(priority), "result": kind.shown(payload)}
-    return {"data": data, "predictions": [prediction]}
+    return kind.task_data(server, queue, one.item_id, payload), kind.shown(payload)
 
 
 def place_score(priority: float) -> float:

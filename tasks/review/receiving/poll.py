@@ -189,7 +189,7 @@ def _remove_twins(engine: Engine, server: AnnotationServer, project_id: int, que
     with reading(engine) as session:
         queue = queues_by_project(session, [project_id])[project_id]  # we know the project: its answers were recorded
     ensure_prefilled(engine, server, queue, project_id, kept.task_by_question)
-    note_posted(engine, project_id, kept.task_by_question)
+    note_posted(engine, project_id, kept.task_by_question, queue)
     log.warning("removed %d unanswered twins of %d questions in project %d", kept.removed, len(found), project_id)
     return kept.removed
 

@@ -24,7 +24,8 @@ from tasks.review.questions.kinds.registry import kind_named
 from tasks.review.questions.parts import SetAsidePart
 from tasks.review.receiving.annotations import HeardAnnotation, HeardTask
 from tasks.review.receiving.answer_versions import OF_NOBODY, Version, resolve
-from tasks.review.receiving.reading import AnnotationReading, read_annotation
+from tasks.review.receiving.dealing import deal, question_ids
+from tasks.review.receiving.reading import AnnotationReading
 from tasks.review.receiving.seen import saw_proposals
 from tasks.review.receiving.skips import skipped_for_good
 
@@ -70,11 +71,14 @@ def record_annotations(engine: Engine, tasks: Iterable[HeardTask], heard_by: str
     answers: dict[str, dict[str, Any]] = {}
     parts: dict[str, tuple[SetAsidePart, ...]] = {}
     for task in ours:
-        question = questions[task.question_id or ""]
+        queue = queues[task.project_id]
         for annotation in task.annotations:
-            read = read_annotation(question, annotation, queues[task.project_id])
-            row = _row_of(question, annotation, read, people, heard_by, live=queues[task.project_id].live)
-            answers[row["id"]], parts[row["id"]] = row, read.parts
+            for question, said, read in deal(task, annotation, questions, queue):
+                row = _row_of(question, said, read, people, heard_by, live=queue.live)
+                stills = len(question_ids(task))
+                row["seconds"] /= stills
+                row["id"] = answer_id(annotation, question.id if stills > 1 else "")
+                answers[row["id"]], parts[row["id"]] = row, read.parts
     with writing(engine) as session:
         known = _known(session, answers)
         fresh = [row for id_, row in answers.items() if id_ not in known]
@@ -121,20 +125,20 @@ def record_deletions(engine: Engine, annotation_ids: Collection[int]) -> RecordR
     return RecordReport(deleted=len(gone))
 
 
-def answer_id(annotation: HeardAnnotation) -> str:
-    """Return the id of one version of an annotation, 32 hex digits."""
-    key = f"{annotation.id}|{annotation.updated_at.timestamp():.6f}"
+def answer_id(annotation: HeardAnnotation, question_id: str = "") -> str:
+    """Return the id of one version of an annotation, 32 hex digits; of what it says to one of several questions."""
+    key = f"{annotation.id}|{annotation.updated_at.timestamp():.6f}" + (f"|{question_id}" if question_id else "")
     return hashlib.sha256(key.encode()).hexdigest()[:32]
 
 
 def _questions_of(session: Session, tasks: Sequence[HeardTask]) -> dict[str, Question]:
-    ids = [task.question_id for task in tasks if task.question_id]
+    ids = [id_ for task in tasks for id_ in question_ids(task)]
     return {row.id: row for row in session.exec(select(Question).where(col(Question.id).in_(ids)))}
 
 
 def _is_ours(task: HeardTask, questions: Mapping[str, Question]) -> bool:
     """Say whether a task carries a question that we sent to its project; copies in other projects are not ours."""
-    question = questions.get(task.question_id or "")
+    question = questions.get(task.question_id or "") if question_ids(task) else None
     return question is not None and question.project_id == task.project_id
 
 
@@ -200,7 +204,8 @@ def _forget_what_never_was(session: Session, annotation_ids: Collection[int]) ->
 def _note_tasks(session: Session, tasks: Sequence[HeardTask]) -> None:
     """A task that Label Studio shows was posted, even if its sender died before it could note so."""
     for task in tasks:
-        written = update(Question).where(col(Question.id) == task.question_id, col(Question.task_id).is_(None))
+        mine = col(Question.id).in_(question_ids(task)) & (col(Question.project_id) == task.project_id)
+        written = update(Question).where(mine, col(Question.task_id).is_(None))
         session.exec(written.values(task_id=task.id, state=QuestionState.POSTED.value, posted_at=utc_now()))
 
 
@@ -256,4 +261,17 @@ def _missing(session: Session, tasks: Sequence[HeardTask]) -> tuple[int, ...]:
         known.add(version.annotation_id)
         if version.state == AnswerState.DELETED:
             deleted.add(version.annotation_id)
-    return tuple(sorted(known - present - deleted - {OF_NOBODY}))
+    missing = known - present - deleted - {OF_NOBODY}
+    return tuple(sorted(missing - _held_elsewhere(session, missing, {task.id for task in tasks})))
+
+
+def _held_elsewhere(session: Session, annotation_ids: Collection[int], task_ids: Collection[int]) -> set[int]:
+    """Return those of some annotations that answer a question in another task.
+
+    A still that is asked again stands in a task of its own, and what was said to the others of its strip stays.
+    """
+    if not annotation_ids:
+        return set()
+    held = select(Answer.annotation_id).join(Question, col(Question.id) == col(Answer.question_id))
+    there = col(Question.task_id).is_not(None), col(Question.task_id).not_in(task_ids)
+    return set(session.exec(held.where(col(Answer.annotation_id).in_(annotation_ids), *there)))

@@ -12,6 +12,7 @@ from tasks.kinds.geometry import SAME_PX, bounds_of
 from tasks.review.questions.kinds.boxes.extreme_points import add_points
 from tasks.review.questions.kinds.boxes.part import PicturePart
 from tasks.review.questions.kinds.boxes.regions import AnsweredBox, ShownBox, sort_boxes, to_regions
+from tasks.review.questions.kinds.boxes.strip import STILL_HEIGHT, STRIP, StillPlace, add_strip
 from tasks.review.questions.kinds.controls import BOX, HOTKEYS, IMAGE, UNSURE, add_labels, add_picture, add_question
 from tasks.review.questions.kinds.protocol import Asking, ItemToAsk, ParsedAnswer, QuestionKind, SaidLabel, ToShow
 from tasks.review.questions.parts import refuse_without_good
@@ -39,6 +40,8 @@ class CorrectPayload(Payload):
     """Why boxes are asked about, by their id; '' is about the whole item."""
     part: PicturePart | None = None
     """None: all of the item is asked about."""
+    still: StillPlace | None = None
+    """With which others it is asked on a strip, where its queue has strips; None: alone."""
 
     def showing(self, boxes: Sequence[ShownBox]) -> "CorrectPayload":
         """Return the same question with other boxes to begin with."""
@@ -58,10 +61,25 @@ class Correct(QuestionKind[CorrectPayload]):
     is_cut = True
     answers_are = "boxes"
     is_drawn = True
+    goes_on_strips = True
 
     def add_controls(self, view: ElementTree.Element, queue: Asking) -> None:
-        """Show the item, why it is asked about, and the classes to draw with."""
+        """Show the item, or the stills of a strip, why it is asked about, and the classes to draw with."""
+        if queue.stills > 1:
+            add_strip(view, lambda still: self._add_still(still, queue))
+            return
         add_question(view, queue.title)
+        self._add_tools(view, queue)
+        add_picture(view)
+        self._add_hidden(view, queue)
+
+    def _add_still(self, view: ElementTree.Element, queue: Asking) -> None:
+        ElementTree.SubElement(view, "Header", value="$why", size="6")
+        self._add_tools(view, queue)
+        add_picture(view, STILL_HEIGHT)
+        self._add_hidden(view, queue)
+
+    def _add_tools(self, view: ElementTree.Element, queue: Asking) -> None:
         by_points = queue.drawing == "extreme_points"
         is_one = len(queue.classes) == 1  # there is nothing to choose; a key would only take the choice back
         tools = ElementTree.SubElement(view, "View", className="tools") if by_points else view
@@ -74,10 +92,11 @@ class Correct(QuestionKind[CorrectPayload]):
         keys = RENAME_KEYS if by_points else "" if is_one else HOTKEYS
         for label, key in zip(drawn, keys, strict=False):
             label.set("hotkey", key)
-        add_picture(view)
+
+    def _add_hidden(self, view: ElementTree.Element, queue: Asking) -> None:
         hidden = ElementTree.SubElement(view, "View", style="display:none")
         add_labels(hidden, UNSURE, queue.classes, strokeWidth="5", fillOpacity="0.3")
-        if queue.keeps_points and not by_points:
+        if queue.keeps_points and queue.drawing != "extreme_points":
             add_points(hidden, queue.classes)
 
     def task_data(
@@ -142,6 +161,14 @@ class Correct(QuestionKind[CorrectPayload]):
         """Return the boxes."""
         boxes = map(AnsweredBox.model_validate, said)
         return tuple(SaidLabel(box.id, box.class_name, bounds_of(box), box.untouched) for box in boxes)
+
+    def about_in(self, queue: Asking) -> str:
+        """Return the picture, or the headline of a strip."""
+        return STRIP if queue.stills > 1 else IMAGE
+
+    def looks_as(self, queue: Asking, other: Asking) -> bool:
+        """A strip's controls are none of a picture alone."""
+        return (queue.stills > 1) == (other.stills > 1)
 
     def asks_for(self, queue: Asking) -> frozenset[str]:
         """Return all classes of the queue: people mark every object of them."""

@@ -64,6 +64,10 @@ class Asking(Protocol):
         """How people draw boxes."""
 
     @property
+    def stills(self) -> int:
+        """How many questions of a sequence stand on one strip at most; 1: each stands alone."""
+
+    @property
     def keeps_points(self) -> bool:
         """Whether boxes were drawn by extreme points in its project before: the control must stay."""
 
@@ -174,6 +178,8 @@ class QuestionKind(Protocol[Shape]):
     """So many people still choose among, each with a button of its own."""
     takes_missing: ClassVar[bool] = False
     """Whether people can write down a class that is missing among those of the queue."""
+    goes_on_strips: ClassVar[bool] = False
+    """Whether questions of a sequence can be asked together, each with its own answer."""
     counts_unseen: ClassVar[bool] = True
     """Whether an answer of somebody who was not shown the box says anything."""
 

@@ -49,6 +49,7 @@ def test_rows_of_one_payload_for_all_kinds_still_load(name: str) -> None:
     assert isinstance(payload, KINDS[name].payload)
     kept = payload.model_dump(mode="json")
     assert kept.pop("part", None) is None  # nobody asked in parts then
+    assert kept.pop("still", None) is None  # nor on strips
     assert not any(crop.pop("text") for crop in kept.get("crops", ()) if name == PAGE)  # nor showed texts
     assert kept == {field: OLD[name]["payload"][field] for field in kept}
     lost = {field: value for field, value in OLD[name]["payload"].items() if field not in kept}

@@ -1,0 +1,119 @@
+"""A strip: several stills of a sequence in one task, in order, each an image of its own with controls of its own.
+
+Each still stays a question of its own, about its own item: a strip is only how they are shown and answered together. So
+in Label Studio the names of image and controls carry the still's place on the strip (`image2`, `box2`), and what is
+answered is dealt out to the stills by them. Every entry of a result goes to exactly one still.
+
+Source:
+    Label Studio 1.23.2: `Repeater` makes what is in it once for each entry of a list in the task's data, and puts the
+    entry's place, from 0, where its `indexFlag` stands. A key chooses its class for all images, a click for one.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from xml.etree import ElementTree
+
+from pydantic import Field
+
+from blocks.frozen import Frozen
+from tasks.review.questions.kinds.controls import IMAGE
+
+MOST_STILLS = 6
+"""On one strip: with more, a still is too small on a laptop's screen for an edge to be seen."""
+
+STRIP = "strip"
+"""Name of the object that skips of a strip are about: its headline."""
+
+STILLS = "stills"
+"""The field of a task's data with the stills of a strip: of each its question, and what a question alone would hold."""
+
+INDEX = "{{idx}}"
+"""Stands in a label config for a still's place on its strip."""
+
+STILL_HEIGHT = "calc(50vh - 180px)"
+"""What two rows of stills leave on a screen for each: nobody scrolls for the third at 1440 x 900."""
+
+STYLE = """
+.strip { display: grid; grid-template-columns: repeat(auto-fit, minmax(340px, 1fr)); gap: 2px 6px; }
+.strip div:has(.still) { display: contents; }
+.still { min-width: 0; }
+.still h4 { margin: 0 !important; min-height: 20px; font-size: 14px; line-height: 20px; font-weight: 400; }
+"""
+
+View = tuple[dict[str, Any], list[dict[str, Any]]]
+"""What a task holds, and the regions that it begins with."""
+
+
+class StillPlace(Frozen):
+    """On which strip a question is asked."""
+
+    strip: str = Field(min_length=1, description="the same for all stills of one strip")
+    number: int = Field(ge=0, description="place on it, in the order of the sequence, from 0")
+
+
+def add_strip(view: ElementTree.Element, add_still: Callable[[ElementTree.Element], None]) -> None:
+    """Add a strip to a label config.
+
+    Args:
+        view: The config so far.
+        add_still: Adds what is seen of a question alone.
+    """
+    ElementTree.SubElement(view, "Style").text = STYLE
+    ElementTree.SubElement(view, "Text", name=STRIP, value="$question")
+    strip = ElementTree.SubElement(view, "View", className="strip")
+    repeated = ElementTree.SubElement(strip, "Repeater", on=f"${STILLS}", indexFlag=INDEX)
+    still = ElementTree.SubElement(repeated, "View", className="still")
+    add_still(still)
+    for one in still.iter():
+        for name in {"name", "toName"} & one.attrib.keys():
+            one.set(name, f"{one.get(name)}{INDEX}")
+        value = one.get("value", "")
+        if value.startswith("$"):
+            one.set("value", f"${STILLS}[{INDEX}].{value[1:]}")
+
+
+def on_strip(title: str, views: Sequence[View], question_ids: Sequence[str]) -> View:
+    """Return what the task of a strip holds, and the regions that it begins with, given those of each still alone."""
+    stills = [{"question": id_, **own} for id_, (own, _) in zip(question_ids, views, strict=True)]
+    shown = [region for place, (_, regions) in enumerate(views) for region in onto_place(regions, place)]
+    return {"question": title, STILLS: stills}, shown
+
+
+def stills_in(data: Mapping[str, object]) -> tuple[str, ...]:
+    """Return the questions of the stills in a task's data, in order; empty: it is no strip."""
+    named = data.get(STILLS)
+    ids = [one.get("question") if isinstance(one, dict) else None for one in named] if isinstance(named, list) else []
+    return tuple(id_ if isinstance(id_, str) and len(id_) <= 64 else "" for id_ in ids)
+
+
+def onto_place(regions: Sequence[Mapping[str, Any]], place: int) -> list[dict[str, Any]]:
+    """Return the regions of a picture alone as those of the still at a place, from 0."""
+    return [
+        {**one, "to_name": f"{one['to_name']}{place}", "from_name": f"{one['from_name']}{place}"} for one in regions
+    ]
+
+
+def by_place(result: Sequence[Any], places: int) -> list[list[tuple[int, Any]]]:
+    """Part the result of an annotation among the stills of a strip.
+
+    Args:
+        result: As Label Studio sends it, any list.
+        places: How many stills the strip has, 1 or more.
+
+    Returns:
+        For each still its entries as those of a picture alone, each with its position in the result. What is about
+        none of the stills goes to the first: it is kept there, and does not count.
+    """
+    found: list[list[tuple[int, Any]]] = [[] for _ in range(places)]
+    images = {f"{IMAGE}{place}": place for place in range(places)}
+    for position, entry in enumerate(result):
+        image = entry.get("to_name") if isinstance(entry, dict) else None
+        place = images.get(image) if isinstance(image, str) else None
+        found[place or 0].append((position, entry if place is None else _as_alone(entry, place)))
+    return found
+
+
+def _as_alone(entry: dict[str, Any], place: int) -> dict[str, Any]:
+    control = entry.get("from_name")
+    named = {"from_name": control.removesuffix(str(place))} if isinstance(control, str) else {}
+    return {**entry, "to_name": IMAGE, **named}

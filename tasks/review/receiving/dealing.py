@@ -1,0 +1,55 @@
+"""What one annotation says to each of the questions in its task: an answer to a strip is dealt out to its stills.
+
+Each still gets what was drawn on its own image. Skipping a strip skips all of it. A
+still of which nothing can be used is set aside alone.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from blocks.database.tables import Question
+from tasks.review.questions.kinds.boxes.strip import by_place, stills_in
+from tasks.review.questions.queue import Queue
+from tasks.review.receiving.annotations import HeardAnnotation, HeardTask
+from tasks.review.receiving.reading import AnnotationReading, read_annotation
+
+
+def question_ids(task: HeardTask) -> tuple[str, ...]:
+    """Return the questions that a task carries, in the order of its stills; one, or none, where it is no strip."""
+    stills = stills_in(task.data)
+    if task.question_id is None or (stills and task.question_id not in stills):
+        return ()
+    return stills or (task.question_id,)
+
+
+def deal(
+    task: HeardTask, annotation: HeardAnnotation, questions: Mapping[str, Question], queue: Queue
+) -> Iterator[tuple[Question, HeardAnnotation, AnnotationReading]]:
+    """Yield what an annotation of a task says to each of its questions.
+
+    Args:
+        task: Whose annotation it is.
+        annotation: As it was heard.
+        questions: By id; one that is not known, or of another project, is passed over.
+        queue: Of the task's project.
+
+    Yields:
+        The question, the annotation with what of its result is the question's, and what that says.
+    """
+    ids = question_ids(task)
+    if not stills_in(task.data):
+        alone = questions[ids[0]]
+        yield alone, annotation, read_annotation(alone, annotation, queue)
+        return
+    result, places = annotation.result, len(ids)
+    is_dealt = isinstance(result, list) and not annotation.was_cancelled
+    dealt = by_place(result, places) if is_dealt else [[]] * places
+    for id_, entries in zip(ids, dealt, strict=True):
+        question = questions.get(id_)
+        if question is None or question.project_id != task.project_id:
+            continue
+        own = annotation.model_copy(update={"result": [entry for _, entry in entries]}) if is_dealt else annotation
+        read = read_annotation(question, own, queue)
+        # A part's position is that in what Label Studio sent.
+        parts = tuple(replace(part, position=entries[part.position][0]) for part in read.parts)
+        yield question, own, replace(read, parts=parts)
