@@ -132,6 +132,13 @@ def _row(home: Home, item_id: str, region: str, before: LabelRow | None, box: Tr
     return _columns(row)
 
 
+def further_revision(label: LabelRow, track: str | None) -> dict[str, Any]:
+    """Return the row that says the same of a label, and whose it is."""
+    revision = label.revision + 1
+    row = replace(label, id=label_id(label.item_id, label.region, revision), revision=revision, track=track)
+    return _columns(row)
+
+
 def _columns(row: LabelRow) -> dict[str, Any]:
     return {
         name: getattr(row, name) for name in COLUMNS

@@ -13,10 +13,12 @@ from blocks.naming.artifacts import artifact_key
 from blocks.plugs import open_catalog, open_store
 from blocks.retries import WAITS_S, only_for
 from tasks.detect.refs import ScanRef
+from tasks.kinds.registry import label_kind
 from tasks.review.decide.aggregate import weigh_again
 from tasks.settle.annotators.people import PeopleReport, people_of, people_summary
 from tasks.settle.artifacts import effort_summary, labels_summary
 from tasks.settle.effort import Effort, effort_of
+from tasks.settle.identities import settle_tracks
 from tasks.settle.in_force import LabelNews, news_of
 from tasks.settle.labels import settle
 from tasks.settle.pictures import pictures_markdown
@@ -36,6 +38,8 @@ def settle_batch(scan: ScanRef) -> SettleReport:
     engine, batch_id = open_catalog(scan.plugs), scan.batch.id
     weigh_again(engine, batch_id)
     report = settle(engine, batch_id, scan.detector.version, scan.recipe)
+    if scan.detector.is_propagated or label_kind(scan.label_kind).has_identity:
+        settle_tracks(engine, open_store(scan.plugs), batch_id, scan.detector.version)
     logger.info("settled %s: %d labels %s", batch_id, report.labels, report.by_origin)
     create_markdown_artifact(labels_summary(report), artifact_key("labels", batch_id), "Labels, and who said so")
     return report

@@ -44,16 +44,20 @@ class SequenceReader:
     detect: Detect
 
 
-def follow_sequence(keys: Sequence[KeyFrame], reader: SequenceReader) -> Iterator[tuple[int, list[FollowedBox]]]:
+def follow_sequence(
+    keys: Sequence[KeyFrame], reader: SequenceReader, named: dict[int, KeyFrame] | None = None
+) -> Iterator[tuple[int, list[FollowedBox]]]:
     """Yield what is followed in a sequence, by place, in no order that counts; key frames are not among it.
 
     Args:
         keys: In the order of their places; none: nothing is yielded.
         reader: How the sequence is read.
+        named: Gets the key frames by place, each box with its track, as they are reached.
     """
+    named = {} if named is None else named
     if not keys:
         return
-    first = replace(keys[0], boxes=tuple(with_own_track(box) for box in keys[0].boxes))
+    first = named[keys[0].place] = _with_own_tracks(keys[0])
     yield from _beyond(first, -min(first.place, FARTHEST), reader)
     for number, later in enumerate(keys[1:], start=1):
         gap = later.place - first.place
@@ -61,13 +65,17 @@ def follow_sequence(keys: Sequence[KeyFrame], reader: SequenceReader) -> Iterato
             motion, seen = _look(first.place, later.place, reader)
             known = with_tracks(first, later, motion, seen)
             yield from follow_gap(first, known, motion, seen).items()
-            first = known
+            first = named[later.place] = known
         else:
             yield from _beyond(first, FARTHEST, reader)
-            first = replace(later, boxes=tuple(with_own_track(box) for box in later.boxes))
+            first = named[later.place] = _with_own_tracks(later)
             yield from _beyond(first, -FARTHEST, reader)
         LOG.info("followed to key frame %d of %d", number + 1, len(keys))
     yield from _beyond(first, min(reader.frames - 1 - first.place, FARTHEST), reader)
+
+
+def _with_own_tracks(frame: KeyFrame) -> KeyFrame:
+    return replace(frame, boxes=tuple(map(with_own_track, frame.boxes)))
 
 
 def _beyond(frame: KeyFrame, steps: int, reader: SequenceReader) -> Iterable[tuple[int, list[FollowedBox]]]:

@@ -34,6 +34,9 @@ class Why(StrEnum):
     ODD_IMAGE = "unusual image"
     ODD_SURFACE = "unusual surface"
     ODD_PLACE = "unusual place"
+    JUMPS = "jumps from frame to frame"
+    SWAPPED = "may have swapped identity"
+    AGAINST_FLOW = "does not follow the flow"
     ODD_COLOUR = "unusual colour"  # of earlier batches: nobody looks at colours any more
     ODD_COUNT = "unusual number"
     NO_EMBEDDING = "image cannot be compared"
@@ -68,6 +71,9 @@ _PATTERNS: tuple[tuple[Why, re.Pattern[str]], ...] = (
     (Why.ODD_IMAGE, re.compile(r"\S+ times as far from its nearest images")),
     (Why.ODD_SURFACE, re.compile(r"oddest patch \S+ times as far")),
     (Why.ODD_PLACE, re.compile(r"far (above|below|left|right) (of )?where")),
+    (Why.JUMPS, re.compile(r"jumps by \S+ of its sides")),
+    (Why.SWAPPED, re.compile(r"may have swapped places with another")),
+    (Why.AGAINST_FLOW, re.compile(r"does not move as the picture does")),
     (Why.ODD_COLOUR, re.compile(r"much .* than an? .* usually is")),
     (Why.ODD_COUNT, re.compile(r"\d+ of .* where \S+ is usual")),
     (Why.NO_EMBEDDING, re.compile(r"cannot be compared with the other images")),
@@ -91,7 +97,8 @@ ODD_PICTURES = {
 
 TELLING = frozenset(
     (Why.NO_SCORE, Why.SIZE, Why.SHAPE, Why.NO_AREA, Why.ODD_IMAGE, Why.ODD_SURFACE, Why.ODD_PLACE, Why.ODD_COLOUR,
-     Why.ODD_COUNT, Why.NO_EMBEDDING, Why.NO_SURFACE, Why.UNKNOWN_CLASS, Why.REMOVED)
+     Why.ODD_COUNT, Why.NO_EMBEDDING, Why.NO_SURFACE, Why.UNKNOWN_CLASS, Why.REMOVED, Why.JUMPS, Why.SWAPPED,
+     Why.AGAINST_FLOW)
 )  # fmt: skip
 """What tells people where to look. Scores and lots are nothing that they should be swayed by."""
 
@@ -119,6 +126,8 @@ def in_plain_words(reason: str) -> str:
         for measure, (less, more) in _PLAIN.items():
             if found[2].startswith(measure):
                 return (less if float(found[1]) < 1 else more).format(found[2].removeprefix(measure))
+    if why_of(reason) is Why.JUMPS:
+        return f"jumps from where {reason.partition(': ')[2]} was before and is after"
     if why_of(reason) is Why.ODD_SURFACE:
         return "a spot unlike all good surfaces"
     if why_of(reason) in (Why.NO_EMBEDDING, Why.NO_SURFACE):
@@ -235,6 +244,21 @@ def odd_surface(factor: float) -> str:
 def odd_place(direction: str, class_name: str) -> str:
     """Say to which side of its class's usual places a box is: above, below, left of or right of."""
     return f"far {direction} where {a_or_an(class_name)} usually is"
+
+
+def jumps(sides: float, class_name: str) -> str:
+    """Say how many of its sides a box is away from where its track is before and after."""
+    return f"jumps by {_short(sides)} of its sides: this {class_name}"
+
+
+def may_have_swapped(class_name: str) -> str:
+    """Say that from this frame on a track may be another's."""
+    return f"may have swapped places with another {class_name} here: whose is it?"
+
+
+def against_flow(class_name: str) -> str:
+    """Say that what is in a box moves otherwise than the box."""
+    return f"does not move as the picture does here: is this {class_name} hidden, or elsewhere?"
 
 
 def odd_count(count: int, usual: float, class_name: str) -> str:

@@ -6,7 +6,7 @@ object store; so a shard that begins in the middle of a gap has the same tracks 
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -60,21 +60,16 @@ class PropagatedLooker:
                     yield _looked(item, [box for box in followed[item.id] if box.class_name in wanted])
 
     def _followed(self, sequence: str) -> dict[str, list[FollowedBox]]:
-        key = f"{PROPAGATED}{self.version}/{sha256(sequence.encode()).hexdigest()[:16]}.json"
+        key = _key_of(self.version, sequence)
         if not self.store.has(key):
-            found = {item_id: [asdict(box) for box in boxes] for item_id, boxes in self._follow(sequence).items()}
-            self.store.put(key, json.dumps(found).encode(), "application/json")
-            return self._boxes(found)
-        return self._boxes(json.loads(self.store.get(key)))
-
-    @staticmethod
-    def _boxes(found: dict[str, Any]) -> dict[str, list[FollowedBox]]:
+            self.store.put(key, json.dumps(self._follow(sequence)).encode(), "application/json")
+        found = json.loads(self.store.get(key))["followed"]
         return {
             item_id: [FollowedBox(**{**box, "box_xyxy_px": tuple(box["box_xyxy_px"])}) for box in boxes]
             for item_id, boxes in found.items()
         }
 
-    def _follow(self, sequence: str) -> dict[str, list[FollowedBox]]:
+    def _follow(self, sequence: str) -> dict[str, Any]:
         frames = frames_of(self.engine, self.known.collection, sequence)
         keys = [
             KeyFrame(place, tuple(KeyBox(b.region, b.class_name, b.box_xyxy_px, b.track) for b in boxes))
@@ -82,7 +77,12 @@ class PropagatedLooker:
             if (boxes := self.known.frames.get(item.id)) is not None
         ]
         reader = SequenceReader(len(frames), _Reader(self.store, frames, self.options).read, self._detector(frames))
-        return {frames[place].id: boxes for place, boxes in follow_sequence(keys, reader)}
+        named: dict[int, KeyFrame] = {}
+        followed = {
+            frames[place].id: [asdict(box) for box in boxes] for place, boxes in follow_sequence(keys, reader, named)
+        }
+        names = {frames[place].id: {box.id: box.track for box in frame.boxes} for place, frame in named.items()}
+        return {"followed": followed, "tracks": names}
 
     def _detector(self, frames: Sequence[Item]) -> Any:
         if not self.known.network_key:
@@ -92,6 +92,17 @@ class PropagatedLooker:
         )
         looker = TileProposer().open(self.store, ref, TileProposer().fit(self.store, ref, self.options))
         return _Detections(looker, frames, self.known.classes).between
+
+
+def names_given(store: Store, version: str, sequence: str) -> Mapping[str, Mapping[str, str]]:
+    """Return the tracks that following gave to the boxes of key frames, by item id and region; empty: none yet."""
+    key = _key_of(version, sequence)
+    found: dict[str, dict[str, str]] = json.loads(store.get(key))["tracks"] if store.has(key) else {}
+    return found
+
+
+def _key_of(version: str, sequence: str) -> str:
+    return f"{PROPAGATED}{version}/{sha256(sequence.encode()).hexdigest()[:16]}-tracks.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +169,13 @@ def _row(item: Item, box: FollowedBox) -> dict[str, Any] | None:
         "seam": False,
         "merged_from": [],
     }
+
+
+def sequences_of(engine: Engine, collection: str) -> list[str]:
+    """Return the sequences of a collection, by name."""
+    query = select(Item.sequence).join(Source, col(Source.item_id) == col(Item.id))
+    with reading(engine) as session:
+        return sorted(session.exec(query.where(Source.collection == collection).distinct()))
 
 
 def frames_of(engine: Engine, collection: str, sequence: str) -> list[Item]:

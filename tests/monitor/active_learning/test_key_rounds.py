@@ -49,6 +49,8 @@ class KeyRounds:
 
     def __init__(self, engine: Engine, store: Store, experiments: Experiments, scene: Scene) -> None:
         self.engine, self.store, self.experiments, self.scene = engine, store, experiments, scene
+        self.versions: dict[str, str] = {}
+        self.last = ""
         self.line = LineOptions(
             collection="clip",
             classes=("car",),
@@ -69,6 +71,7 @@ class KeyRounds:
         ref = find_propagated(*where, "propagate", "boxes", batch.id)
         assert ref
         self._note(batch.id, ref.version)
+        self.versions[batch.id] = ref.version
         planned = plan_tiling(
             self.engine, self.store, batch.id, "clip", ref.version, line.classes, line.tiling, "boxes"
         )

@@ -1,0 +1,78 @@
+"""Whose each box of a labelled sequence is: named by neighbours, joined where a track broke, never where it did not."""
+
+from collections.abc import Mapping, Sequence
+
+from tasks.track.clip import KeyBox
+from tasks.track.identities import LONGEST_HIDDEN, name_all
+
+
+def box(
+    place: int, track: str | None = None, *, x: float, y: float = 10, name: str = "car", wide: float = 40
+) -> KeyBox:
+    return KeyBox(f"{place}-{x:g}-{y:g}", name, (x, y, x + wide, y + 20), track)
+
+
+def drive(
+    places: Sequence[int], track: str | None, *, pace: float = 5, y: float = 10, start: float = 0
+) -> list[KeyBox]:
+    return [box(at, track, x=start + pace * at, y=y) for at in places]
+
+
+def frames(length: int, *tracks: Sequence[KeyBox]) -> dict[int, list[KeyBox]]:
+    found: dict[int, list[KeyBox]] = {at: [] for at in range(length)}
+    for one in (each for track in tracks for each in track):
+        found[int(one.id.partition("-")[0])].append(one)
+    return found
+
+
+def tracks_of(named: Mapping[int, Sequence[KeyBox]], y: float = 10) -> set[str | None]:
+    return {one.track for some in named.values() for one in some if one.box_xyxy_px[1] == y}
+
+
+def test_nothing_is_named_where_nothing_is() -> None:
+    assert name_all({}) == {}
+    assert name_all({0: [], 1: []}) == {0: [], 1: []}
+
+
+def test_a_box_that_somebody_drew_anew_is_of_the_track_that_lacks_it() -> None:
+    known = drive([*range(10), *range(11, 20)], "a")
+    named = name_all(frames(20, known, drive([10], None), drive(range(20), "b", y=60)))
+    assert tracks_of(named) == {"a"}
+    assert tracks_of(named, y=60) == {"b"}
+
+
+def test_a_box_at_a_tracks_end_goes_on_from_it_and_a_box_of_another_class_does_not() -> None:
+    ahead = name_all(frames(14, drive(range(10), "a"), drive(range(10, 14), None)))
+    assert tracks_of(ahead) == {"a"}
+    van = [box(10, x=50, name="van")]
+    assert len(tracks_of(name_all(frames(11, drive(range(10), "a"), van)))) == 2
+
+
+def test_who_is_gone_under_a_bridge_comes_out_as_the_same_one() -> None:
+    named = name_all(frames(60, drive(range(15), "a"), drive(range(40, 60), "b")))
+    assert tracks_of(named) == {"a"}
+
+
+def test_a_chain_of_parts_is_one_track() -> None:
+    parts = drive(range(10), "c"), drive(range(20, 30), "b"), drive(range(40, 50), "a")
+    assert tracks_of(name_all(frames(50, *parts))) == {"c"}
+
+
+def test_parts_that_do_not_lead_to_one_another_stay_two() -> None:
+    too_late = drive(range(10), "a"), drive(range(12 + LONGEST_HIDDEN, 80 + LONGEST_HIDDEN), "b")
+    assert tracks_of(name_all(frames(80 + LONGEST_HIDDEN, *too_late))) == {"a", "b"}
+    other_way = drive(range(10), "a"), drive(range(20, 30), "b", pace=-5, start=300)
+    assert tracks_of(name_all(frames(30, *other_way))) == {"a", "b"}
+    lorry = [box(at, "b", x=5 * at, wide=120) for at in range(20, 30)]
+    assert tracks_of(name_all(frames(30, drive(range(10), "a"), lorry))) == {"a", "b"}
+
+
+def test_two_in_one_frame_are_never_one() -> None:
+    named = name_all(frames(20, drive(range(12), "a"), drive(range(10, 20), "b")))
+    assert tracks_of(named) == {"a", "b"}
+
+
+def test_naming_what_is_named_changes_nothing() -> None:
+    named = name_all(frames(60, drive(range(15), None), drive(range(40, 60), None), drive(range(30), None, y=80)))
+    assert name_all(named) == named
+    assert None not in tracks_of(named) | tracks_of(named, y=80)
