@@ -12,7 +12,14 @@ from tasks.kinds.registry import LabelKindName
 from tasks.review.decide.until import Until
 from tasks.review.drafts.cutting import PartOptions
 from tasks.review.drafts.line_queue import LineQueue
-from tasks.review.drafts.stops import check_kinds_of_classes, check_stills, check_suits, items_queue, page_stops
+from tasks.review.drafts.stops import (
+    asks_keys,
+    check_kinds_of_classes,
+    check_stills,
+    check_suits,
+    items_queue,
+    page_stops,
+)
 from tasks.review.questions.kinds.boxes.strip import MOST_STILLS
 from tasks.review.questions.kinds.page import PageOptions
 from tasks.review.questions.queue import name_kind_queue
@@ -101,9 +108,9 @@ class LineOptions(Renamed):
     retrain: TrainOptions = Field(default=TrainOptions(), description="How the challenger is trained.")
 
     def accepting(self, chance: float) -> Self:
-        """Return the line of a round: from this chance on onto pages, none dropped, one audited: rounds draw."""
-        changes = {"accept": chance, "drop": 0.0, "class_thresholds": {}, "image_outliers": False, "audit_share": 1e-6}
-        return self.model_copy(update={"triage": self.triage.model_copy(update=changes)})
+        """Return the line of a round: from this chance on onto pages, and none dropped; of key frames none is blind."""
+        triage = self.triage.of_round(chance, audited=not asks_keys(self.detector, chance))
+        return self.model_copy(update={"triage": triage})
 
     @property
     def queues(self) -> tuple[LineQueue, ...]:

@@ -49,10 +49,13 @@ class Followed:
     Attributes:
         boxes_xyxy_px: Shape (n, 4), of the frames between, in order.
         trust: Shape (n,), 0 to 1: how far the ways to tell where it is agree.
+        against_flow: Shape (n,): by how much of its side it moves otherwise, from a frame or to the next, than what is
+            in it; 0 where flow is not believed.
     """
 
     boxes_xyxy_px: Floats
     trust: Floats
+    against_flow: Floats
 
 
 KNOWN = Weights()
@@ -62,6 +65,9 @@ PULL = 0.65
 
 ARRIVES_FROM = 0.3
 """IoU from which on one who went step by step has arrived at the other key frame's box."""
+
+BELIEVED_FROM = 0.5
+"""Of how sure flow is, from which on a box that moves otherwise is odd."""
 
 LOST_AT = 0.05
 """Of an object's side: where there and back differ by so much, flow counts 1/e."""
@@ -86,7 +92,7 @@ def follow(
     (start, box_a), (stop, box_b) = first, last
     steps = stop - start
     if steps < 2:
-        return Followed(np.zeros((0, 4)), np.zeros(0))
+        return Followed(np.zeros((0, 4)), np.zeros(0), np.zeros(0))
     line = straight(box_a, box_b, steps)
     sides = line[:, 2:] - line[:, :2]
     path = _begin(line, start, motion, detections, weights.own_from)
@@ -99,7 +105,16 @@ def follow(
         path = np.concatenate([middles - now / 2, middles + now / 2], axis=1)
     agree = paired_iou(path, line)
     steady = np.minimum(np.append(sure, 1.0), np.append(1.0, sure))
-    return Followed(path[1:-1], np.clip((agree + np.maximum(owned, steady)) / 2, 0.0, 1.0)[1:-1])
+    trust = np.clip((agree + np.maximum(owned, steady)) / 2, 0.0, 1.0)
+    return Followed(path[1:-1], trust[1:-1], _against_flow(path, *_moves(path, start, motion)))
+
+
+def _against_flow(path: Floats, moves: Floats, sure: Floats) -> Floats:
+    """Return of each box between (n - 2,) how far it moves otherwise than the flow, in its sides."""
+    sides = np.maximum(4.0, np.sqrt(np.prod(path[:-1, 2:] - path[:-1, :2], axis=1)))
+    differ = np.hypot(*(np.diff(_middles(path), axis=0) - moves).T) / sides
+    believed = np.where(sure >= BELIEVED_FROM, differ, 0.0)
+    return np.asarray(np.maximum(believed[:-1], believed[1:]))
 
 
 def straight(box_a: Floats, box_b: Floats, steps: int) -> Floats:

@@ -65,12 +65,13 @@ class KeyFrame:
 
 @dataclass(frozen=True, slots=True)
 class FollowedBox:
-    """A box in a frame between, with how far it can be trusted."""
+    """A box in a frame between, with how far it can be trusted, and how far it moves otherwise than the picture."""
 
     class_name: str
     box_xyxy_px: tuple[float, float, float, float]
     track: str
     trust: float
+    against_flow: float = 0.0
 
 
 Seen = Mapping[str, Sequence[Floats]]
@@ -115,8 +116,9 @@ def follow_gap(
             continue
         ends = (first.place, box.edges), (last.place, there.edges)
         path = follow(*ends, motion, _seen(seen, box.class_name, steps), weights)
-        for at, (edges, trust) in enumerate(zip(path.boxes_xyxy_px, path.trust, strict=True), start=first.place + 1):
-            found[at].append(_followed(box, edges, trust))
+        known = zip(path.boxes_xyxy_px, path.trust, path.against_flow, strict=True)
+        for at, (edges, trust, against) in enumerate(known, start=first.place + 1):
+            found[at].append(_followed(box, edges, trust, float(against)))
     for box in later.values():
         _add_open(found, last.place, box, -steps, motion, seen, weights)
     return {place: _doubted(boxes) for place, boxes in found.items()}
@@ -181,9 +183,9 @@ def _seen(seen: Seen, class_name: str, steps: int) -> Sequence[Floats]:
     return boxes if steps > 0 else boxes[::-1]
 
 
-def _followed(box: KeyBox, edges: Floats, trust: float) -> FollowedBox:
+def _followed(box: KeyBox, edges: Floats, trust: float, against_flow: float = 0.0) -> FollowedBox:
     x_min, y_min, x_max, y_max = edges.tolist()
-    return FollowedBox(box.class_name, (x_min, y_min, x_max, y_max), box.track or "", float(trust))
+    return FollowedBox(box.class_name, (x_min, y_min, x_max, y_max), box.track or "", float(trust), against_flow)
 
 
 def _doubted(boxes: Sequence[FollowedBox]) -> list[FollowedBox]:

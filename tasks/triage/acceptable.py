@@ -5,7 +5,7 @@ are boxes below a floor, boxes that are odd and so always asked about, and the b
 label blind. What triage accepts of a class is then exactly the part of this frame at or above its threshold.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from tasks.triage.audit import CONTROL, audits_of, draw_audit
 from tasks.triage.boxes import Boxes, in_shards, read_boxes
 from tasks.triage.options import TriageOptions
 from tasks.triage.outliers.batch_normal import learn_boxes, odd_reasons
+from tasks.triage.outliers.read_tracks import odd_track_reasons
 from tasks.triage.robust_z import Floats
 
 
@@ -59,6 +60,7 @@ def acceptable_boxes(engine: Engine, scope: Scope, options: TriageOptions, floor
         # Those set aside later too: what was drawn from must stay what it was.
         item_ids = session.exec(in_batch.order_by(col(BatchItem.position))).all()
     usual = learn_boxes((read_boxes(engine, scope, part) for part in in_shards(item_ids)), options)
+    usual = replace(usual, tracks=odd_track_reasons(engine, scope))
     parts = []
     for part in in_shards([item_id for item_id in item_ids if item_id not in audited]):
         boxes = read_boxes(engine, scope, part)

@@ -25,7 +25,7 @@ def draw_audit(engine: Engine, batch_id: str, share: float, seed: int) -> dict[s
     Args:
         engine: The catalogue.
         batch_id: The batch; items set aside are not drawn.
-        share: Above 0, to 1.
+        share: To 1; 0, as rounds of key frames ask, draws none.
         seed: Draws another sample.
 
     Returns:
@@ -56,8 +56,8 @@ def in_control(seed: int, batch_id: str, item_id: str, share: float) -> bool:
 
 
 def sample_size(items: int, share: float) -> int:
-    """Return how many of some items to draw: the share, rounded, but never none of some."""
-    return min(items, max(1, round(items * share)))
+    """Return how many of some items to draw: the share, rounded, but never none of some; of share 0 none."""
+    return min(items, max(1, round(items * share))) if share else 0
 
 
 def audits_of(engine: Engine, batch_id: str) -> dict[str, str]:

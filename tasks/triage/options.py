@@ -102,6 +102,18 @@ class TriageOptions(Renamed):
         ScoreThresholds(accept=self.accept, drop=self.drop)
         return self
 
+    def of_round(self, accept: float, *, audited: bool) -> Self:
+        """Return the options of a round: one item is labelled blind at most, since rounds draw by themselves.
+
+        Args:
+            accept: The score from which on something comes onto a page; nothing is dropped.
+            audited: No: nobody labels blind. A round has few key frames, and one that is drawn without help costs as
+                much as all others.
+        """
+        changes = {"accept": accept, "drop": 0.0, "class_thresholds": {}, "image_outliers": False}
+        blind = {"audit_share": 1e-6} if audited else {"audit_share": 0.0, "control_share": 0.0}
+        return self.model_copy(update={**changes, **blind})
+
     def thresholds_of(self, class_name: str) -> ScoreThresholds:
         """Return the thresholds of a class: its own, or the line's."""
         return self.class_thresholds.get(class_name) or ScoreThresholds(accept=self.accept, drop=self.drop)

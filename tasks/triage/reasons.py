@@ -246,21 +246,6 @@ def odd_place(direction: str, class_name: str) -> str:
     return f"far {direction} where {a_or_an(class_name)} usually is"
 
 
-def jumps(sides: float, class_name: str) -> str:
-    """Say how many of its sides a box is away from where its track is before and after."""
-    return f"jumps by {_short(sides)} of its sides: this {class_name}"
-
-
-def may_have_swapped(class_name: str) -> str:
-    """Say that from this frame on a track may be another's."""
-    return f"may have swapped places with another {class_name} here: whose is it?"
-
-
-def against_flow(class_name: str) -> str:
-    """Say that what is in a box moves otherwise than the box."""
-    return f"does not move as the picture does here: is this {class_name} hidden, or elsewhere?"
-
-
 def odd_count(count: int, usual: float, class_name: str) -> str:
     """Say that an item has unusually many or few boxes of a class."""
     return f"{count} of class {class_name} where {usual:.0f} is usual"

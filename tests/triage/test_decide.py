@@ -186,9 +186,12 @@ def test_another_seed_draws_another_sample_and_writes_it_down(engine: Engine) ->
 
 
 @pytest.mark.parametrize(
-    ("items", "share", "size"), [(0, 0.05, 0), (1, 0.05, 1), (7, 0.001, 1), (100, 0.05, 5), (100, 1.0, 100)]
+    ("items", "share", "size"),
+    [(0, 0.05, 0), (7, 0.0, 0), (1, 0.05, 1), (7, 0.001, 1), (100, 0.05, 5), (100, 1.0, 100)],
 )
-def test_the_sample_is_never_empty_and_never_more_than_all(items: int, share: float, size: int) -> None:
+def test_the_sample_is_empty_only_where_none_is_asked_for_and_never_more_than_all(
+    items: int, share: float, size: int
+) -> None:
     assert sample_size(items, share) == size
 
 

@@ -39,7 +39,7 @@ TREES = 0.4
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenVehicle:
     """One object in one frame: whose it is, and its box in pixels of the frame."""
 
     track: int
@@ -56,7 +56,7 @@ class DrawnFilm:
     """
 
     path: Path
-    truth: tuple[tuple[Seen, ...], ...] = field(repr=False)
+    truth: tuple[tuple[SeenVehicle, ...], ...] = field(repr=False)
 
     @property
     def boxes(self) -> int:
@@ -111,7 +111,7 @@ def draw_film(path: Path, frames: int, seed: int = 0) -> DrawnFilm:
     stage = _build(lot, rng, middle_y, lot.strips[road].y_max - lot.strips[road].y_min)
     parked = park(lot, SceneStyle(), PARKED, rng)
     drivers = [one for lane in lot.lanes if lane.busy for one in _drive(lot, lane, rng)]
-    truth: list[tuple[Seen, ...]] = []
+    truth: list[tuple[SeenVehicle, ...]] = []
 
     def drawn() -> Iterator[Image]:
         grain = camera_grain(np.random.default_rng([seed, 999]))
@@ -150,11 +150,11 @@ def _drive(lot: Lot, lane: Lane, rng: np.random.Generator) -> Iterator[_Driver]:
         at += float(rng.uniform(*GAP_PX)) + LANE_PX
 
 
-def _seen(vehicles: Sequence[Vehicle], stage: _Stage) -> Iterator[Seen]:
+def _seen(vehicles: Sequence[Vehicle], stage: _Stage) -> Iterator[SeenVehicle]:
     for track, vehicle in enumerate(vehicles):
         box = visible_box(vehicle, stage.hidden)
         if box is not None:
-            yield Seen(track, box)
+            yield SeenVehicle(track, box)
 
 
 def _photographed(vehicles: list[Vehicle], stage: _Stage, grain: Image) -> Image:

@@ -16,7 +16,7 @@ from blocks.published_times import DRAW_BOX, DRAW_BOX_FAST
 from infra.annotators.simulate import SimulationReport
 from infra.demo.classes import pages_answered
 from infra.demo.summary import in_hours
-from infra.demo.video.film import DrawnFilm, Seen
+from infra.demo.video.film import DrawnFilm, SeenVehicle
 from infra.stack.servers.services import catalog_url
 from infra.stack.state import StackState
 from tasks.kinds.geometry import RIGHT_IOU, edges_of, iou_of_all
@@ -103,7 +103,7 @@ def frames_in(engine: Engine, collection: str) -> list[Item]:
     return [item for name in sequences_of(engine, collection) for item in frames_of(engine, collection, name)]
 
 
-def accuracy_of_tracks(said: Sequence[Sequence[Label]], truth: Sequence[Sequence[Seen]]) -> dict[str, float]:
+def accuracy_of_tracks(said: Sequence[Sequence[Label]], truth: Sequence[Sequence[SeenVehicle]]) -> dict[str, float]:
     """Return HOTA, MOTA, IDF1 and switches of identity of labels, by frame."""
     numbers: dict[str, int] = {}
     predicted = [
@@ -117,7 +117,7 @@ def accuracy_of_tracks(said: Sequence[Sequence[Label]], truth: Sequence[Sequence
     return {name: round(value, 4) for name, value in found.items()}
 
 
-def _right(mine: Sequence[Label], truth: Sequence[Seen]) -> int:
+def _right(mine: Sequence[Label], truth: Sequence[SeenVehicle]) -> int:
     overlap = iou_of_all(edges_of(mine), _edges(truth))
     for row, label in enumerate(mine):
         for column, seen in enumerate(truth):
@@ -126,7 +126,7 @@ def _right(mine: Sequence[Label], truth: Sequence[Seen]) -> int:
     return len(match_optimally(overlap))
 
 
-def _edges(truth: Sequence[Seen]) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":
+def _edges(truth: Sequence[SeenVehicle]) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":
     boxes = [(seen.box.x_min, seen.box.y_min, seen.box.x_max, seen.box.y_max) for seen in truth]
     return np.array(boxes, dtype=np.float64).reshape(-1, 4)
 

@@ -20,16 +20,16 @@ from blocks.database.engine import open_engine
 from blocks.database.tables import Item
 from blocks.errors import LabellingError
 from blocks.home import labelline_home
+from blocks.storage.stores import FolderStore
 from infra.annotators.people import People
 from infra.annotators.simulate import SimulationReport
 from infra.annotators.truth import AnnotatorBox, KnownWorld, TruePicture
-from infra.cli.commands.export_command import export_collection
 from infra.demo.annotators import SimulatedAnnotators
 from infra.demo.line_run import own_home
 from infra.demo.run import STARTER
 from infra.demo.runs import wait_for_run
 from infra.demo.scenes.vehicles import CLASSES
-from infra.demo.video.film import DrawnFilm, Seen, draw_film
+from infra.demo.video.film import DrawnFilm, SeenVehicle, draw_film
 from infra.demo.video.outcome import VideoReport, frames_in, read_outcome_of_video, report_table
 from infra.stack.orchestration.connection import connected
 from infra.stack.orchestration.deployments import deployed_as
@@ -38,6 +38,7 @@ from infra.stack.servers.services import catalog_url
 from infra.stack.start import start_stack
 from infra.stack.state import StackState
 from infra.stack.stop import stop_stack
+from tasks.dataset.take_along import take_along
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -85,7 +86,8 @@ def run_video(home: Path, frames: int = FRAMES, keep: bool = False) -> VideoRepo
         with connected(state) as client:
             people = label_film(state, client, film, console.print)
         report = read_outcome_of_video(state, COLLECTION, film, people)
-        export_collection(home, COLLECTION, "mot", home / "mot", "none")
+        engine, store = open_engine(catalog_url(state.home)), FolderStore(state.home / "objects")
+        take_along(engine, store, COLLECTION, home / "mot", "mot", "none", console.print)
         report = report.model_copy(update={"wall_seconds": round(time.monotonic() - started, 1)})
         (home / "report.json").write_text(report.model_dump_json(indent=1) + "\n")
         console.print(report_table(report))
@@ -154,7 +156,7 @@ def world_of(engine: Engine, film: DrawnFilm) -> KnownWorld:
     return KnownWorld(pictures, CLASSES)
 
 
-def _picture(item: Item, truth: tuple[Seen, ...]) -> TruePicture:
+def _picture(item: Item, truth: tuple[SeenVehicle, ...]) -> TruePicture:
     boxes = tuple(
         AnnotatorBox(seen.box.class_name, (seen.box.x_min, seen.box.y_min, seen.box.x_max, seen.box.y_max))
         for seen in truth

@@ -101,6 +101,13 @@ def names_given(store: Store, version: str, sequence: str) -> Mapping[str, Mappi
     return found
 
 
+def against_flow_of(store: Store, version: str, sequence: str) -> dict[tuple[str, str], float]:
+    """Return by item id and track how far a followed box moves otherwise than the picture; empty: nothing is kept."""
+    key = _key_of(version, sequence)
+    found = json.loads(store.get(key))["followed"] if store.has(key) else {}
+    return {(item_id, box["track"]): box["against_flow"] for item_id, boxes in found.items() for box in boxes}
+
+
 def _key_of(version: str, sequence: str) -> str:
     return f"{PROPAGATED}{version}/{sha256(sequence.encode()).hexdigest()[:16]}-tracks.json"
 

@@ -36,7 +36,7 @@ from tasks.monitor.active_learning.choose import free_items
 from tasks.monitor.active_learning.key_rounds import open_key_round
 from tasks.monitor.active_learning.said_in_rounds import prefix_of, read_said, rounds_of, said_of_drawn
 from tasks.suggest.asked_for import SUGGEST
-from tasks.suggest.paging.plan import OpenItems, RoundOptions, RoundPlan, by_lot, entropy_of, plan_round
+from tasks.suggest.paging.plan import NEVER, OpenItems, RoundOptions, RoundPlan, by_lot, entropy_of, plan_round
 from tasks.track.asked_for import propagate_asked
 from tasks.train.teaching import find_taught, labels_that_teach
 from tasks.triage.audit import FRAME
@@ -50,8 +50,6 @@ POOL_AT_MOST = 20_000
 
 SPACE_FROM = 1_000
 """Of these, so many also say where vectors lie."""
-
-NEVER = 1.0
 
 ON_PAGES = "-pages"
 """What the id of a batch of pages ends with, after that of its round."""

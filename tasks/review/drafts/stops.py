@@ -14,7 +14,7 @@ from tasks.review.questions.queues.registry import ABOUT_ITEMS
 from tasks.review.questions.queues.strips import on_strips
 from tasks.review.questions.staffing import AnnotatorPool
 from tasks.suggest.asked_for import asked_of, check_suggested
-from tasks.suggest.paging.plan import RoundOptions
+from tasks.suggest.paging.plan import NEVER, RoundOptions
 from tasks.track.asked_for import propagate_asked
 
 STILLS = 4
@@ -80,6 +80,16 @@ def items_queue(
     if stills is None:
         stills = STILLS if label_kind(kind).has_identity and pool.gold is None else 1
     return on_strips(queue, stills)
+
+
+def asks_keys(detector: str, accept: float) -> bool:
+    """Say whether a round asks key frames, which come before any page.
+
+    Args:
+        detector: As the line asks for it.
+        accept: The chance from which on something comes onto a page.
+    """
+    return accept == NEVER and propagate_asked(detector) is not None
 
 
 def check_kinds_of_classes(kinds: Mapping[str, Sequence[str]], classes: Sequence[str]) -> None:

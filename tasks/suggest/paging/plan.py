@@ -55,6 +55,10 @@ NEAR = 0.02
 other gets in a later round what that has taught."""
 
 
+NEVER = 1.0
+"""The chance from which on items come onto pages, where nothing is certified: there are no pages."""
+
+
 class RoundOptions(Slimmed):
     """How a line asks in rounds, where the collection's own labels suggest."""
 

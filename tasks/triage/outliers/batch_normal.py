@@ -3,8 +3,8 @@
 Triage and the frame from which audits draw both ask here, so that they agree to the box on what is odd.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from tasks.triage.boxes import Boxes
 from tasks.triage.options import TriageOptions
 from tasks.triage.outliers.box_place import ClassCounts, Places, UsualPlace, odd_place_reasons
 from tasks.triage.outliers.box_shape import Usual, learn_usual, odd_box_reasons
+from tasks.triage.outliers.track_motion import by_proposal
 from tasks.triage.thresholds import thresholds_of
 
 
@@ -22,6 +23,8 @@ class UsualBoxes:
     sizes: Mapping[str, Usual]
     places: Mapping[str, UsualPlace]
     counts: ClassCounts
+    tracks: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Why followed boxes are odd, by proposal id."""
 
 
 def learn_boxes(parts: Iterable[Boxes], options: TriageOptions) -> UsualBoxes:
@@ -45,10 +48,11 @@ def learn_boxes(parts: Iterable[Boxes], options: TriageOptions) -> UsualBoxes:
 
 
 def odd_reasons(boxes: Boxes, usual: UsualBoxes, options: TriageOptions) -> list[list[str]]:
-    """Say of each of n boxes why its size, shape or place is odd; empty for a box that is not."""
+    """Say of each of n boxes why its size, shape, place or motion is odd; empty for a box that is not."""
     sizes = odd_box_reasons(boxes, usual.sizes, options.outlier_z)
     places = odd_place_reasons(boxes, usual.places, options.outlier_z)
-    return [of_size + of_place for of_size, of_place in zip(sizes, places, strict=True)]
+    of_tracks = by_proposal(usual.tracks, boxes.ids)
+    return [[*size, *place, *track] for size, place, track in zip(sizes, places, of_tracks, strict=True)]
 
 
 def not_dropped(boxes: Boxes, options: TriageOptions) -> Boxes:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Engine
 from sqlmodel import select
@@ -20,6 +20,7 @@ from tasks.triage.outliers.box_place import MIN_ITEMS
 from tasks.triage.outliers.box_shape import MIN_BOXES
 from tasks.triage.outliers.image_embedding import MIN_IMAGES, items_with_embedding, odd_image_reasons
 from tasks.triage.outliers.read_surfaces import SurfaceFindings, odd_surfaces_of
+from tasks.triage.outliers.read_tracks import odd_track_reasons
 from tasks.triage.thresholds import Certified
 
 
@@ -52,6 +53,7 @@ def measure(
         raise BadOption("surface_anomalies needs the images: pass the object store, or switch it off")
     audits = draw_audit(engine, scope.batch_id, options.audit_share, options.seed)
     usual = learn_boxes(_all_boxes(engine, scope), options)
+    usual = replace(usual, tracks=odd_track_reasons(engine, scope, store))
     odd_items: dict[str, list[str]] = defaultdict(list)
     surfaces = (
         odd_surfaces_of(engine, store, scope, options) if store and options.surface_anomalies else SurfaceFindings()

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tasks.kinds.geometry import Floats, iou_of_all, paired_iou
-from tasks.triage import reasons
+from tasks.triage.track_reasons import against_flow, jumps, may_have_swapped
 
 NEAR = 3
 """Frames before and after a box by which it is judged."""
@@ -29,7 +29,7 @@ SWAPS_FROM = 0.5
 STAYS_BELOW = 0.25
 """IoU with where it leads itself, below which a track does not go on."""
 
-AGAINST_FLOW_FROM = 0.15
+AGAINST_FLOW_FROM = 0.1
 """Of the sides of a box, from one frame to the next."""
 
 
@@ -73,13 +73,13 @@ def odd_motion_reasons(boxes: Iterable[TrackedBox]) -> dict[str, list[str]]:
     for box in boxes:
         tracks[box.sequence, box.track].append(box)
         if box.against_flow >= AGAINST_FLOW_FROM:
-            found[box.id].append(reasons.against_flow(box.class_name))
+            found[box.id].append(against_flow(box.class_name))
     for track in tracks.values():
         track.sort(key=lambda box: box.place)
         for box, sides in _jumps(track):
-            found[box.id].append(reasons.jumps(sides, box.class_name))
+            found[box.id].append(jumps(sides, box.class_name))
     for box, other in _swaps(tracks.values()):
-        found[box.id].append(reasons.may_have_swapped(other.class_name))
+        found[box.id].append(may_have_swapped(other.class_name))
     return dict(found)
 
 

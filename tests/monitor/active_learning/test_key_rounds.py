@@ -19,12 +19,12 @@ from tasks.intake.batches import items_of
 from tasks.intake.folders import take_in
 from tasks.intake.video.options import VideoOptions
 from tasks.kinds.geometry import edges_of, paired_iou
-from tasks.monitor.active_learning.label_rounds import NEVER, RoundRef, open_round
+from tasks.monitor.active_learning.label_rounds import RoundRef, open_round
 from tasks.review.drafts.items_and_kinds import write_once
 from tasks.review.drafts.line_queue import draft_questions
 from tasks.review.questions.queue import CONFIRM_PAGE, MARK_MISSED
 from tasks.settle.labels import settle
-from tasks.suggest.paging.plan import RoundOptions
+from tasks.suggest.paging.plan import NEVER, RoundOptions
 from tasks.train.propagating import find_propagated
 from tasks.triage.decide import decide
 from tests.intake.video.films import write_film

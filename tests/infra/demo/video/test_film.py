@@ -35,7 +35,11 @@ def test_vehicles_move_come_in_and_are_hidden_for_a_while(film: DrawnFilm) -> No
     assert any(known[-1] < FRAMES - 1 for known in places.values()), "somebody leaves"
     assert any(later - earlier > 3 for known in places.values() for earlier, later in pairwise(known)), "under a bridge"
     first, last = ({seen.track: seen.box for seen in film.truth[at]} for at in (0, FRAMES - 1))
-    moved = [abs(last[track].x_min - box.x_min) for track, box in first.items() if track in last]
+    moved = [
+        np.hypot(last[track].x_min - box.x_min, last[track].y_min - box.y_min)
+        for track, box in first.items()
+        if track in last
+    ]
     assert max(moved) > 50 and min(moved) == 0, "some drive and some park"
 
 
