@@ -13,11 +13,11 @@ from tasks.review.decide.until import Until
 from tasks.review.drafts.cutting import PartOptions
 from tasks.review.drafts.line_queue import LineQueue
 from tasks.review.drafts.stops import (
-    asks_keys,
     check_kinds_of_classes,
     check_stills,
     check_suits,
     items_queue,
+    of_keys,
     page_stops,
 )
 from tasks.review.questions.kinds.boxes.strip import MOST_STILLS
@@ -109,7 +109,7 @@ class LineOptions(Renamed):
 
     def accepting(self, chance: float) -> Self:
         """Return the line of a round: from this chance on onto pages, and none dropped; of key frames none is blind."""
-        triage = self.triage.of_round(chance, audited=not asks_keys(self.detector, chance))
+        triage = self.triage.of_round(chance, audited=not of_keys(self.detector, chance))
         return self.model_copy(update={"triage": triage})
 
     @property

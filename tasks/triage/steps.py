@@ -25,11 +25,12 @@ AWAY = only_for(CatalogUnavailable, StoreUnavailable)
 def triage_batch(scan: ScanRef, options: TriageOptions, thresholds: CertifiedThresholds | None = None) -> TriageReport:
     """Decide about every proposal and item of a batch, and show what went where."""
     engine = open_catalog(scan.plugs)
-    store = open_store(scan.plugs) if options.surface_anomalies else None
+    # How surfaces look, and how followed boxes moved, is no row of the catalogue.
+    store = open_store(scan.plugs) if options.surface_anomalies or scan.detector.is_propagated else None
     seen_by = scan.detector.version, scan.recipe
     batch_id = scan.batch.id
     report = decide(engine, batch_id, options, *seen_by, classes=scan.classes, thresholds=thresholds, store=store)
     logger.info("triage of %s: items %s, boxes %s", batch_id, report.items_by_route, report.boxes_by_outcome)
-    page = what_went_where(report) + (heat_maps(store, batch_id) if store else "")
+    page = what_went_where(report) + (heat_maps(store, batch_id) if store and options.surface_anomalies else "")
     create_markdown_artifact(page, key=artifact_key("triage", batch_id), description="What went where")
     return report

@@ -82,7 +82,7 @@ def items_queue(
     return on_strips(queue, stills)
 
 
-def asks_keys(detector: str, accept: float) -> bool:
+def of_keys(detector: str, accept: float) -> bool:
     """Say whether a round asks key frames, which come before any page.
 
     Args:

@@ -51,5 +51,6 @@ def odd_track_reasons(engine: Engine, scope: Scope, store: Store | None = None) 
                 against.get((one.item_id, one.track or ""), 0.0),
             )
             for one in proposals
+            if one.item_id in places
         ]
     return odd_motion_reasons(boxes)
