@@ -3,6 +3,8 @@
 All frames are labelled by then, so what a track did before and after a frame says where it must be in it. The rules:
 
 - A box without a track is of the track that has none in its frame and, by its neighbours before and after, is there.
+- Swapped identities, two of a class of which each goes on where the other leads and not where it leads itself, are
+  exchanged from there on.
 - A split identity, one track that ends and another of its class that begins within `LONGEST_HIDDEN` frames, is one, if
   each leads to where the other is: who drove under a bridge comes out again.
 - What no track leads to begins one of its own.
@@ -27,6 +29,12 @@ LONGEST_HIDDEN = 60
 
 PACE_OVER = 12
 """Frames over which it is measured how fast something moves."""
+
+SWAPS_FROM, STAYS_BELOW = 0.5, 0.25
+"""IoU from which on one goes on where another leads, and with where it leads itself, below which it does not go on."""
+
+SWAPS_WITHIN = 3
+"""Frames from a box to the next of its track within which a swap can be seen."""
 
 LIKE_FROM = 0.5
 """Area over area from which on two may be one, which may be partly hidden."""
@@ -54,11 +62,11 @@ def name_all(frames: Frames) -> dict[int, list[KeyBox]]:
             mine = replace(box, track=name) if name else with_own_track(box)
             tracks.setdefault(mine.track or "", {})[place] = mine
             named[place, box.id] = mine.track
+    exchange_swapped(tracks)
     joined = join_split(tracks)
-    return {
-        place: [replace(box, track=joined.get(named[place, box.id] or "", named[place, box.id])) for box in boxes]
-        for place, boxes in frames.items()
-    }
+    for name, track in tracks.items():
+        named |= {(place, box.id): joined.get(name, name) for place, box in track.items()}
+    return {place: [replace(box, track=named[place, box.id]) for box in boxes] for place, boxes in frames.items()}
 
 
 def _whose(place: int, boxes: Sequence[KeyBox], tracks: Mapping[str, Track]) -> list[str | None]:
@@ -104,6 +112,35 @@ def led_to(track: Track, end: int, place: int) -> Floats:
 def middle_of(edges: Floats) -> Floats:
     """Return the middle (2,) of a box (4,)."""
     return np.asarray((edges[:2] + edges[2:]) / 2)
+
+
+def exchange_swapped(tracks: dict[str, Track]) -> None:
+    """Exchange what two tracks are from a frame on, wherever they changed places there; in place."""
+    for place in sorted({place for track in tracks.values() for place in track}):
+        names, leads, there = [], [], []
+        for name, track in tracks.items():
+            before = sorted(at for at in track if place - PACE_OVER <= at < place)
+            if place in track and len(before) > 1 and place - before[-1] <= SWAPS_WITHIN:
+                names.append(name)
+                leads.append(led_to(track, before[-1], place))
+                there.append(track[place].edges)
+        if len(names) < 2:
+            continue
+        meets = iou_of_all(np.stack(leads), np.stack(there))
+        strays = np.diag(meets) < STAYS_BELOW
+        crossed = (meets >= SWAPS_FROM) & (meets.T >= SWAPS_FROM) & strays[:, None] & strays[None]
+        for row, column in zip(*np.nonzero(np.triu(crossed, 1)), strict=True):
+            one, other = names[row], names[column]
+            if tracks[one][place].class_name == tracks[other][place].class_name:
+                tracks[one], tracks[other] = _exchanged(tracks[one], tracks[other], place)
+
+
+def _exchanged(one: Track, other: Track, place: int) -> tuple[Track, Track]:
+    early, late = (
+        [{at: box for at, box in track.items() if (at < place) is is_early} for track in (one, other)]
+        for is_early in (True, False)
+    )
+    return early[0] | late[1], early[1] | late[0]
 
 
 def join_split(tracks: Mapping[str, Track]) -> dict[str, str]:

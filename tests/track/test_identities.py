@@ -72,6 +72,24 @@ def test_two_in_one_frame_are_never_one() -> None:
     assert tracks_of(named) == {"a", "b"}
 
 
+def test_two_that_swapped_are_exchanged_from_there_on_and_two_that_pass_are_not() -> None:
+    def pass_by(swap_from: int) -> dict[int, list[KeyBox]]:
+        east = [box(at, "b" if at >= swap_from else "a", x=20 * at, y=10) for at in range(20)]
+        west = [box(at, "a" if at >= swap_from else "b", x=380 - 20 * at, y=14) for at in range(20)]
+        return frames(20, east, west)
+
+    for swap_from in (99, 15):
+        named = name_all(pass_by(swap_from))
+        assert tracks_of(named) == {"a"}
+        assert tracks_of(named, y=14) == {"b"}
+
+
+def test_two_classes_never_swap() -> None:
+    cars = [box(at, "b" if at >= 15 else "a", x=20 * at) for at in range(20)]
+    vans = [box(at, "a" if at >= 15 else "b", x=380 - 20 * at, y=14, name="van") for at in range(20)]
+    assert tracks_of(name_all(frames(20, cars, vans))) == {"a", "b"}
+
+
 def test_naming_what_is_named_changes_nothing() -> None:
     named = name_all(frames(60, drive(range(15), None), drive(range(40, 60), None), drive(range(30), None, y=80)))
     assert name_all(named) == named
