@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from blocks.database.engine import open_engine, reading
-from blocks.database.tables import Batch, Item, Label, Question, QuestionState
+from blocks.database.tables import Answer, AnswerState, Batch, Item, Label, Question, QuestionState
 from blocks.errors import LabellingError
 from blocks.frozen import Frozen
 from blocks.published_times import DRAW_BOX, DRAW_BOX_FAST
@@ -26,6 +26,9 @@ from tasks.monitor.cost.spent import read_spent
 from tasks.review.questions.queue import CONFIRM_PAGE
 from tasks.settle.effort import manual_seconds
 from tasks.settle.in_force import labels_in_force
+
+BY_HAND = ("manual", "prediction-changed")
+"""What Label Studio says of a region that a person drew, or changed."""
 
 
 class VideoReport(Frozen):
@@ -85,7 +88,7 @@ def read_outcome_of_video(state: StackState, collection: str, film: DrawnFilm, p
         human_seconds_manual=round(manual_seconds(*by_hand, DRAW_BOX), 1),
         human_seconds_manual_fastest=round(manual_seconds(*by_hand, DRAW_BOX_FAST), 1),
         human_seconds_by_act={act: round(seconds, 1) for act, seconds in people.seconds_by_act.items()},
-        boxes_drawn=people.boxes["added"] + people.boxes["changed"],
+        boxes_drawn=boxes_drawn_in(engine, batches),
         frames_asked=len(asked),
         rounds=len(batches),
         pages=len(shown),
@@ -101,6 +104,16 @@ def frames_in(engine: Engine, collection: str) -> list[Item]:
     from tasks.detect.proposers.propagated import frames_of, sequences_of
 
     return [item for name in sequences_of(engine, collection) for item in frames_of(engine, collection, name)]
+
+
+def boxes_drawn_in(engine: Engine, batch_ids: Sequence[str]) -> int:
+    """Count the boxes that people drew in some batches, or whose edges or class they changed."""
+    query = select(Answer.raw).join(Question, col(Question.id) == col(Answer.question_id))
+    counted = Answer.state == AnswerState.COUNTED.value
+    with reading(engine) as session:
+        said = session.exec(query.where(col(Question.batch_id).in_(batch_ids), counted)).all()
+    drawn = ("rectanglelabels", "vectorlabels")
+    return sum(one.get("type") in drawn and one.get("origin") in BY_HAND for raw in said for one in raw)
 
 
 def accuracy_of_tracks(said: Sequence[Sequence[Label]], truth: Sequence[Sequence[SeenVehicle]]) -> dict[str, float]:
