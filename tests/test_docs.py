@@ -72,7 +72,7 @@ def test_every_page_is_in_the_navigation_and_nothing_else() -> None:
 
 def test_every_picture_is_shown() -> None:
     shown = {Path(link).name for _, link in found(r"!\[[^]]*\]\(([^)]+)\)")}
-    assert shown == {path.name for path in DOCS.glob("*.jpg")}
+    assert shown == {path.name for kind in ("jpg", "png") for path in DOCS.glob(f"*.{kind}")}
 
 
 def test_every_make_target_exists() -> None:

@@ -308,3 +308,15 @@ def test_strips_with_gold_and_of_what_is_asked_alone_are_refused_in_a_sentence()
 def test_a_batch_that_was_asked_one_by_one_goes_on_so_whatever_the_line_wants_now() -> None:
     assert STRIPS.joined_with(QUEUE).stills == 1
     assert QUEUE.joined_with(STRIPS).stills == 4
+
+
+def test_an_annotation_that_is_gone_from_a_twin_of_its_task_is_missed(engine: Engine) -> None:
+    world = Strips(engine, QUEUE, items=1)
+    world.post()
+    ((task, (question,)),) = world.tasks.items()
+    note = {"id": 1, "result": [], "updated_at": NOON, "completed_by": ADA, "lead_time": 3.0}
+    data = {"question_id": question}
+    for notes, missing in (([note], ()), ([], (1,))):
+        heard = {"id": task + 1, "project_id": world.row(question).project_id, "data": data, "annotations": notes}
+        report = record_annotations(engine, [HeardTask.model_validate(heard | {"whole": True})], "sweep")
+        assert (report.missing, report.twins) == (missing, (question,))

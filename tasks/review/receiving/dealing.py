@@ -4,6 +4,7 @@ Each still gets what was drawn on its own image. Skipping a strip skips all of i
 still of which nothing can be used is set aside alone.
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -12,6 +13,8 @@ from tasks.review.questions.kinds.boxes.strip import by_place, stills_in
 from tasks.review.questions.queue import Queue
 from tasks.review.receiving.annotations import HeardAnnotation, HeardTask
 from tasks.review.receiving.reading import AnnotationReading, read_annotation
+
+log = logging.getLogger(__name__)
 
 
 def question_ids(task: HeardTask) -> tuple[str, ...]:
@@ -47,6 +50,7 @@ def deal(
     for id_, entries in zip(ids, dealt, strict=True):
         question = questions.get(id_)
         if question is None or question.project_id != task.project_id:
+            log.warning("task %d names %r as one of its stills, which is no question of its project", task.id, id_)
             continue
         own = annotation.model_copy(update={"result": [entry for _, entry in entries]}) if is_dealt else annotation
         read = read_annotation(question, own, queue)

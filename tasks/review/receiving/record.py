@@ -262,16 +262,17 @@ def _missing(session: Session, tasks: Sequence[HeardTask]) -> tuple[int, ...]:
         if version.state == AnswerState.DELETED:
             deleted.add(version.annotation_id)
     missing = known - present - deleted - {OF_NOBODY}
-    return tuple(sorted(missing - _held_elsewhere(session, missing, {task.id for task in tasks})))
+    return tuple(sorted(missing - _held_elsewhere(session, missing, tasks)))
 
 
-def _held_elsewhere(session: Session, annotation_ids: Collection[int], task_ids: Collection[int]) -> set[int]:
-    """Return those of some annotations that answer a question in another task.
+def _held_elsewhere(session: Session, annotation_ids: Collection[int], tasks: Sequence[HeardTask]) -> set[int]:
+    """Return those of some annotations that answer a question of another task than these.
 
     A still that is asked again stands in a task of its own, and what was said to the others of its strip stays.
     """
     if not annotation_ids:
         return set()
     held = select(Answer.annotation_id).join(Question, col(Question.id) == col(Answer.question_id))
-    there = col(Question.task_id).is_not(None), col(Question.task_id).not_in(task_ids)
+    others = col(Question.id).not_in([id_ for task in tasks for id_ in question_ids(task)])
+    there = others, col(Question.task_id).is_not(None), col(Question.task_id).not_in([task.id for task in tasks])
     return set(session.exec(held.where(col(Answer.annotation_id).in_(annotation_ids), *there)))

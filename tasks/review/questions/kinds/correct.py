@@ -66,7 +66,7 @@ class Correct(QuestionKind[CorrectPayload]):
     def add_controls(self, view: ElementTree.Element, queue: Asking) -> None:
         """Show the item, or the stills of a strip, why it is asked about, and the classes to draw with."""
         if queue.stills > 1:
-            add_strip(view, lambda still: self._add_still(still, queue))
+            add_strip(view, queue.stills, lambda still: self._add_still(still, queue))
             return
         add_question(view, queue.title)
         self._add_tools(view, queue)
@@ -76,7 +76,7 @@ class Correct(QuestionKind[CorrectPayload]):
     def _add_still(self, view: ElementTree.Element, queue: Asking) -> None:
         ElementTree.SubElement(view, "Header", value="$why", size="6")
         self._add_tools(view, queue)
-        add_picture(view, STILL_HEIGHT)
+        add_picture(view, STILL_HEIGHT[queue.drawing])
         self._add_hidden(view, queue)
 
     def _add_tools(self, view: ElementTree.Element, queue: Asking) -> None:

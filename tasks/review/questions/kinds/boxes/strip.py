@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 from pydantic import Field
 
 from blocks.frozen import Frozen
+from tasks.review.questions.kinds.boxes.extreme_points import Drawing
 from tasks.review.questions.kinds.controls import IMAGE
 
 MOST_STILLS = 6
@@ -30,11 +31,14 @@ STILLS = "stills"
 INDEX = "{{idx}}"
 """Stands in a label config for a still's place on its strip."""
 
-STILL_HEIGHT = "calc(50vh - 180px)"
-"""What two rows of stills leave on a screen for each: nobody scrolls for the third at 1440 x 900."""
+STILL_HEIGHT: Mapping[Drawing, str] = {"corners": "calc(50vh - 180px)", "extreme_points": "calc(50vh - 220px)"}
+"""What two rows of stills leave for each on a screen of 1440 x 900: nobody scrolls where classes need one line."""
+
+IN_TWO_COLUMNS, LEAST_PX = 4, (420, 340)
+"""Up to so many stills stand in two columns on a laptop's screen, more in three: how wide a column is at least."""
 
 STYLE = """
-.strip { display: grid; grid-template-columns: repeat(auto-fit, minmax(340px, 1fr)); gap: 2px 6px; }
+.strip { display: grid; grid-template-columns: repeat(auto-fit, minmax(%dpx, 1fr)); gap: 2px 6px; }
 .strip div:has(.still) { display: contents; }
 .still { min-width: 0; }
 .still h4 { margin: 0 !important; min-height: 20px; font-size: 14px; line-height: 20px; font-weight: 400; }
@@ -51,14 +55,15 @@ class StillPlace(Frozen):
     number: int = Field(ge=0, description="place on it, in the order of the sequence, from 0")
 
 
-def add_strip(view: ElementTree.Element, add_still: Callable[[ElementTree.Element], None]) -> None:
+def add_strip(view: ElementTree.Element, stills: int, add_still: Callable[[ElementTree.Element], None]) -> None:
     """Add a strip to a label config.
 
     Args:
         view: The config so far.
+        stills: On one strip, at most.
         add_still: Adds what is seen of a question alone.
     """
-    ElementTree.SubElement(view, "Style").text = STYLE
+    ElementTree.SubElement(view, "Style").text = STYLE % LEAST_PX[stills > IN_TWO_COLUMNS]
     ElementTree.SubElement(view, "Text", name=STRIP, value="$question")
     strip = ElementTree.SubElement(view, "View", className="strip")
     repeated = ElementTree.SubElement(strip, "Repeater", on=f"${STILLS}", indexFlag=INDEX)
