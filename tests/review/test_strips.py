@@ -10,8 +10,20 @@ from sqlmodel import select
 
 from blocks.database.engine import reading, writing
 from blocks.database.people_tables import AnswerPart
-from blocks.database.tables import Answer, AnswerState, Item, Outcome, Question, QuestionState, Route
+from blocks.database.tables import (
+    Answer,
+    AnswerState,
+    Batch,
+    BatchItem,
+    Item,
+    Outcome,
+    Question,
+    QuestionState,
+    Route,
+    utc_now,
+)
 from blocks.errors import BadOption
+from tasks.audit.reopen import reopen
 from tasks.review.decide.aggregate import weigh_answers
 from tasks.review.decide.until import progress
 from tasks.review.drafts.cutting import PartOptions
@@ -320,3 +332,19 @@ def test_an_annotation_that_is_gone_from_a_twin_of_its_task_is_missed(engine: En
         heard = {"id": task + 1, "project_id": world.row(question).project_id, "data": data, "annotations": notes}
         report = record_annotations(engine, [HeardTask.model_validate(heard | {"whole": True})], "sweep")
         assert (report.missing, report.twins) == (missing, (question,))
+
+
+def test_a_skipped_strip_is_asked_again_as_a_strip(engine: Engine) -> None:
+    world = Strips(engine)
+    first, second = world.post()
+    for annotation, person in ((1, ADA), (2, BEN)):
+        world.hear(first, [], annotation=annotation, by=person, was_cancelled=True)
+    world.hear(second, drawn(0), annotation=3)
+    with writing(engine) as session:
+        session.get_one(Batch, "b1").settled_at = utc_now()
+        session.get_one(BatchItem, ("b1", item_id(4))).settled_at = utc_now()
+    (asked,) = reopen(engine, "lot", [], "a run").asked
+    again = [one for one in questions(engine) if one.round == asked.questions.round]
+    with reading(engine) as session:
+        (strip,) = stand_together(session, asked.queue, [one.id for one in again]).values()
+    assert [world.row(id_).item_id for id_ in strip] == [item_id(n) for n in range(4)]
