@@ -33,6 +33,9 @@ HALF_PX = 0.5
 WHOLE = "whole"
 """The type of the shape that has no place, and the identity of the one label of its item that has it."""
 
+SEVERAL = "several"
+"""The type of the same shape, of a label that stands beside others of its item: each is of another class."""
+
 PLACED = frozenset({"box", "polygon", "mask"})
 """Types of the shapes that have bounds, so that a crop can show them alone."""
 
@@ -58,7 +61,7 @@ Ring = Annotated[tuple[tuple[Edge, Edge], ...], Field(min_length=3, max_length=M
 class Whole(Frozen):
     """All of an item: what is said holds of the picture or the text, not of a place in it."""
 
-    type: Literal["whole"] = "whole"
+    type: Literal["whole", "several"] = "whole"
 
     def bounds(self) -> Bounds | None:
         """Return None: it has no edges of its own."""
@@ -260,9 +263,13 @@ def shape_columns(shape: Shape) -> dict[str, Any]:
     return {**dict(zip(("x_min", "y_min", "x_max", "y_max"), edges, strict=True)), "shape": rest}
 
 
-def identity_in_item(shape: Mapping[str, Any] | None, id_: str) -> str:
-    """Return what tells a label, of this shape and id, from others of its item: that of the whole is one for all."""
-    return WHOLE if shape is not None and shape["type"] == WHOLE else id_
+def identity_in_item(shape: Mapping[str, Any] | None, id_: str, class_name: str) -> str:
+    """Return what tells a label, of this shape and id, from others of its item.
+
+    That of the whole is one for all; where several hold of the whole, each class is one.
+    """
+    of_whole = {WHOLE: WHOLE, SEVERAL: f"{WHOLE}:{class_name}"}
+    return id_ if shape is None else of_whole.get(shape["type"], id_)
 
 
 def check_inside(shape: Shape, size_wh: tuple[int, int] | None, length: int | None = None) -> None:

@@ -44,12 +44,13 @@ class LineOptions(Renamed):
     label_kind: LabelKindName = Field(
         default="boxes",
         description="What a label is: `boxes` around objects, `polygons`, `masks`, `classes`, one for a whole item, "
-        "`spans` of a text, or `tracks`: boxes that keep their identity over the frames of a video.",
+        "`multilabel`: any number of classes for it, `spans` of a text, or `tracks`: boxes that keep their identity over "
+        "the frames of a video.",
     )
     detector: str = Field(
         default="champion",
         description="`champion` (nobody, while there is none), a path to weights (.pt, .onnx), a version, `nobody`, "
-        "`suggest`: classes of whole pictures by what the collection's labels teach (`suggest:FILE.pt`: as its network "
+        "`suggest`: classes of whole items by what the collection's labels teach (`suggest:FILE.pt`: as its network "
         "sees them; `suggest:timm:NAME`, `suggest:torch:NAME`, `suggest:sentence-transformers:NAME`: as that model "
         "does); or `propagate`: boxes of key frames followed through the frames between (`propagate:FILE.pt`: "
         "corrected by this detector).",

@@ -8,6 +8,7 @@ from blocks.errors import UnknownQuestionKind
 from infra.annotators.boxes import Work, answer_boxes, objects_of_part
 from infra.annotators.checks import answer_check
 from infra.annotators.classes.class_answers import chosen_in, class_result
+from infra.annotators.classes.several import answer_classes
 from infra.annotators.desk import OpenQuestion, boxes_result, check_result
 from infra.annotators.kinds import answer_class, answer_kind, kind_result, kind_seconds
 from infra.annotators.outlines.drawing import answer_outlines
@@ -18,6 +19,7 @@ from infra.annotators.times import Stopwatch
 from infra.annotators.truth import TruePicture
 from tasks.review.questions.kinds.boxes.strip import onto_place
 from tasks.review.questions.kinds.choose import CHOOSE
+from tasks.review.questions.kinds.classes.choose_several import CHOOSE_SEVERAL
 from tasks.review.questions.kinds.classify import CLASSIFY
 from tasks.review.questions.kinds.correct import CORRECT
 from tasks.review.questions.kinds.outlines.mark import MARK_MASKS, MARK_POLYGONS
@@ -109,6 +111,11 @@ def _classify(person: Person, question: OpenQuestion, pictures: Pictures, watch:
     return class_result(question, choice), {act: 1}
 
 
+def _tick(person: Person, question: OpenQuestion, pictures: Pictures, watch: Stopwatch) -> GivenAnswer:
+    picture, rng = pictures[question.item_id], person.chance(question.key)
+    return answer_classes(question, picture, person.mistakes, rng, watch)
+
+
 def _tag(person: Person, question: OpenQuestion, pictures: Pictures, watch: Stopwatch) -> GivenAnswer:
     known, rng = pictures[question.item_id], person.chance(question.key)
     return answer_spans(question, known.spans, person.mistakes, rng, watch)
@@ -130,6 +137,7 @@ ANSWERS: dict[str, Callable[[Person, OpenQuestion, Pictures, Stopwatch], GivenAn
     CROP_PAGE.name: _take_wrong_out,
     VERIFY.name: _verify,
     CLASSIFY.name: _classify,
+    CHOOSE_SEVERAL.name: _tick,
     TAG.name: _tag,
     MARK_POLYGONS.name: _outline,
     MARK_MASKS.name: _paint,

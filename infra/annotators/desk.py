@@ -29,6 +29,7 @@ from tasks.review.questions.kinds.boxes.extreme_points import POINTS, as_points
 from tasks.review.questions.kinds.boxes.regions import ShownBox, read_boxes, to_regions
 from tasks.review.questions.kinds.boxes.strip import INDEX, STILLS, by_place
 from tasks.review.questions.kinds.choose import CANNOT_TELL
+from tasks.review.questions.kinds.classes.choose_several import CLASSES
 from tasks.review.questions.kinds.classes.many import SEARCH
 from tasks.review.questions.kinds.classes.missing import MISSING
 from tasks.review.questions.kinds.classes.said import CLASS
@@ -43,7 +44,7 @@ from tasks.review.questions.slots import REFEREE, asked_queue, is_for_referees
 log = logging.getLogger(__name__)
 
 UNANSWERED = where(("total_annotations", "equal", 0), ("cancelled_annotations", "equal", 0))
-CLASSES_IN = (BOX, CLASS, SEARCH, SPAN, POLYGON, BRUSH)
+CLASSES_IN = (BOX, CLASS, CLASSES, SEARCH, SPAN, POLYGON, BRUSH)
 """Names of the controls that offer the classes of a queue."""
 
 PAGE_SIZE = 100

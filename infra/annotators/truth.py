@@ -43,7 +43,9 @@ class TruePicture:
     size_wh: tuple[int, int]
     boxes: tuple[AnnotatorBox, ...]
     class_name: str | None = None
-    """Of the whole of it, where the truth is folders of classes."""
+    """Of the whole of it, where the truth has classes of whole items; of several, the first."""
+    class_names: tuple[str, ...] = ()
+    """All classes of the whole of it."""
     spans: tuple[ClassedSpan, ...] = ()
     """Of a text, which has no size."""
 
@@ -58,7 +60,7 @@ class KnownWorld:
 
 
 def read_world(folder: Path, fmt: TruthFormat = "auto") -> KnownWorld:
-    """Read a truth folder: boxes, folders per class or spans of texts, and `kinds.json` where there is one.
+    """Read a truth folder: boxes, classes of whole items or spans of texts, and `kinds.json` where there is one.
 
     Raises:
         BadTruth: The folder cannot be read, or its kinds are not parallel to its boxes.
@@ -66,13 +68,16 @@ def read_world(folder: Path, fmt: TruthFormat = "auto") -> KnownWorld:
     truth = read_truth(folder, fmt)
     kinds = _read_kinds(folder / KINDS_FILE)
     pictures = {
-        _text_id(known.text): TruePicture(name, (0, 0), (), spans=known.spans) for name, known in truth.texts.items()
+        _text_id(known.text): TruePicture(name, (0, 0), (), next(iter(known.classes), None), known.classes, known.spans)
+        for name, known in truth.texts.items()
     }
     for name, path in truth.pictures.items():
         with path.open("rb") as file:
             item_id = hashlib.file_digest(file, "sha256").hexdigest()
         boxes = _with_kinds(name, truth.boxes.get(name, ()), kinds)
-        pictures[item_id] = TruePicture(name, upright_size(path), boxes, truth.wholes.get(name))
+        pictures[item_id] = TruePicture(
+            name, upright_size(path), boxes, truth.wholes.get(name), truth.class_sets.get(name, ())
+        )
     return KnownWorld(pictures, truth.classes, truth.problems)
 
 

@@ -10,7 +10,7 @@ from sqlmodel import col, select
 
 from blocks.database.engine import reading
 from blocks.database.tables import Item, Label, Outcome, Proposal, Verdict
-from blocks.shapes import WHOLE, shape_type
+from blocks.shapes import SEVERAL, WHOLE, shape_type
 from infra.annotators.truth import AnnotatorBox, TruePicture
 from tasks.kinds.geometry import bounds_of
 from tasks.settle.in_force import labels_in_force
@@ -58,7 +58,10 @@ def made_up(items: Sequence[Item], classes: Sequence[str], mean: float, seed: in
 def made_up_classes(items: Sequence[Item], classes: Sequence[str], seed: int) -> dict[str, TruePicture]:
     """Make up a class for each whole picture, all alike."""
     named = {item.id: str(_chance(seed, item.id).choice(list(classes))) for item in items}
-    return {item.id: TruePicture(item.name, (item.width, item.height), (), named[item.id]) for item in items}
+    return {
+        item.id: TruePicture(item.name, (item.width, item.height), (), named[item.id], (named[item.id],))
+        for item in items
+    }
 
 
 def objects_on_average(truth: Mapping[str, TruePicture]) -> float:
@@ -67,15 +70,15 @@ def objects_on_average(truth: Mapping[str, TruePicture]) -> float:
 
 
 def _known(label: Label) -> AnnotatorBox | str:
-    if shape_type(label) == WHOLE:
+    if shape_type(label) in (WHOLE, SEVERAL):
         return label.class_name
     return AnnotatorBox(label.class_name, bounds_of(label), label.kind)
 
 
 def _picture(item: Item, said: Sequence[AnnotatorBox | str]) -> TruePicture:
     boxes = tuple(one for one in said if isinstance(one, AnnotatorBox))
-    whole = next((one for one in said if isinstance(one, str)), None)
-    return TruePicture(item.name, (item.width, item.height), boxes, whole)
+    wholes = tuple(one for one in said if isinstance(one, str))
+    return TruePicture(item.name, (item.width, item.height), boxes, next(iter(wholes), None), wholes)
 
 
 def _by_its_word(
@@ -88,6 +91,9 @@ def _by_its_word(
         if one.shape is None and is_real
     ]
     wholes = [(one.class_name, is_real) for one, is_real in zip(proposals, real, strict=True) if one.shape is not None]
+    if any(shape_type(one) == SEVERAL for one in proposals):
+        names = tuple(name for name, is_real in wholes if is_real)
+        return TruePicture(item.name, (item.width, item.height), (), next(iter(names), None), names)
     named = wholes[0][0] if wholes else None
     if wholes and not wholes[0][1]:
         others = [name for name in classes if name != named]

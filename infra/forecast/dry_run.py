@@ -157,8 +157,9 @@ def _truth(sample: Rehearsed, items: Sequence[Item], wanted: Tried) -> tuple[str
 def _outcome(item_id: str, labels: "Sequence[Label]", truth: TruePicture, classes: Sequence[str]) -> PictureOutcome:
     """Count what is right: of the class of a true object, at an IoU of 0.5 or more, each object once."""
     if truth.class_name is not None or any(label.shape is not None for label in labels):
-        right = sum(label.class_name == truth.class_name for label in labels)
-        return PictureOutcome(item_id, len(labels), right, int(truth.class_name in classes))
+        true = {name for name in truth.class_names if name in classes}
+        right = sum(label.class_name in true for label in labels)
+        return PictureOutcome(item_id, len(labels), right, len(true))
     objects = [box for box in truth.boxes if box.class_name in classes]
     right = 0
     if labels and objects:

@@ -23,14 +23,15 @@ from tasks.detect.settled_evidence import triaged_by
 from tasks.review.decide.aggregate import weigh_edited
 from tasks.review.drafts.box_checks import CONFIRM_QUEUES
 from tasks.review.questions.bookmarks import deleted_since, read_bookmarks, write_bookmarks
-from tasks.review.questions.queue import CHOOSE_CLASS, CONFIRM_PAGE, MARK_MISSED, NAME_KIND
+from tasks.review.questions.queue import CONFIRM_PAGE, NAME_KIND
+from tasks.review.questions.queues.registry import ITEM_QUEUES
 from tasks.review.questions.slots import asked_queue
 from tasks.review.receiving.annotations import EARLIEST
 from tasks.settle.labels import last_settled, settle_items
 from tasks.triage.boxes import in_shards
 from tasks.triage.summary import table
 
-SETTLING = (MARK_MISSED, CHOOSE_CLASS, NAME_KIND, CONFIRM_PAGE, *CONFIRM_QUEUES)
+SETTLING = (*ITEM_QUEUES, NAME_KIND, CONFIRM_PAGE, *CONFIRM_QUEUES)
 """The queues whose answers make labels."""
 
 OVERLAP = timedelta(minutes=10)
@@ -126,7 +127,7 @@ def _settle(engine: Engine, batch_id: str, heard: Sequence[_Heard]) -> SettledAg
     if any(one.queue in CONFIRM_QUEUES for one in heard):
         collect_judgements(engine, Scope(batch_id, *source))
     began = utc_now()
-    whole = [one for one in heard if asked_queue(one.queue) in (MARK_MISSED, CHOOSE_CLASS, NAME_KIND)]
+    whole = [one for one in heard if asked_queue(one.queue) in (*ITEM_QUEUES, NAME_KIND)]
     weigh_edited(engine, batch_id, {(one.queue, one.round) for one in whole})
     with reading(engine) as session:
         agreed = _read_heard(session, batch_id, began, {})

@@ -9,12 +9,13 @@ from blocks.errors import BadOption, BadShape
 from tasks.kinds.boxes.kind import BOXES
 from tasks.kinds.classes.kind import CLASSES
 from tasks.kinds.masks.kind import MASKS
+from tasks.kinds.multilabel.kind import MULTILABEL
 from tasks.kinds.polygons.kind import POLYGONS
 from tasks.kinds.protocol import LabelKind
 from tasks.kinds.spans.kind import SPANS
 from tasks.kinds.tracks.kind import TRACKS
 
-KINDS: dict[str, LabelKind] = {kind.name: kind for kind in (BOXES, CLASSES, SPANS, TRACKS, POLYGONS, MASKS)}
+KINDS: dict[str, LabelKind] = {kind.name: kind for kind in (BOXES, CLASSES, MULTILABEL, SPANS, TRACKS, POLYGONS, MASKS)}
 
 
 def label_kind(name: str) -> LabelKind:

@@ -46,7 +46,7 @@ class Effort(BaseModel):
     questions_answered: int = Field(description="with an answer that counts")
     images: int = Field(description="settled items")
     labels: int = Field(description="labels in force on them")
-    wholes: int = Field(default=0, description="of these labels, those of a whole item")
+    wholes: int = Field(default=0, description="items with labels of the whole of them")
     classes: int = Field(default=0, description="classes that occur among these")
     spans: int = Field(default=0, description="of these labels, those of spans of a text")
     characters: int = Field(default=0, description="of the settled items that are texts")
@@ -78,9 +78,10 @@ class Effort(BaseModel):
     def _by_hand(self, draw: PublishedTime) -> float:
         if self.spans:
             return 0.0  # nobody has published what marking one takes
-        drawn = manual_seconds(self.labels - self.wholes, self.images - self.wholes, draw)
-        chosen = manual_seconds_of_wholes(self.wholes, self.classes) + reading_seconds(self.characters)
-        return round(drawn + chosen, 1)
+        if self.wholes:  # every class is considered for every item, also for those that show none
+            by_class = manual_seconds_of_wholes(self.images, self.classes)
+            return round(by_class + reading_seconds(self.characters), 1)
+        return round(manual_seconds(self.labels, self.images, draw) + reading_seconds(self.characters), 1)
 
     @computed_field  # type: ignore[prop-decorator]
     @property

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pydantic import Field
-from sqlalchemy import ColumnElement, Engine, func
+from sqlalchemy import ColumnElement, Engine, func, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
@@ -55,8 +55,8 @@ def count_in_force(session: Session, batch_id: str) -> int:
 
 
 def count_wholes(session: Session, batch_id: str) -> tuple[int, int]:
-    """Count those of them that are about a whole item, and the classes of these."""
-    columns = select(func.count(), func.count(col(Label.class_name).distinct()))
+    """Count the items that have such labels about the whole of them, and the classes of these."""
+    columns = select(func.count(col(Label.item_id).distinct()), func.count(col(Label.class_name).distinct()))
     wholes, classes = session.exec(_on_settled(batch_id, columns).where(_is_whole())).one()
     return int(wholes), int(classes)
 
@@ -68,8 +68,9 @@ def count_spans(session: Session, batch_id: str) -> int:
 
 
 def _is_whole() -> ColumnElement[bool]:
-    # Of the whole of an item there is one label, named after that: see `identity_in_item`, and a shared item's suffix.
-    return col(Label.x_min).is_(None) & ((col(Label.region) == WHOLE) | col(Label.region).startswith(f"{WHOLE}@"))
+    # A label of the whole of an item is named after that: see `identity_in_item`, and a shared item's suffix.
+    named = (col(Label.region).startswith(f"{WHOLE}{sign}") for sign in "@:")
+    return col(Label.x_min).is_(None) & or_(col(Label.region) == WHOLE, *named)
 
 
 def _on_settled(batch_id: str, columns: Any) -> Any:

@@ -88,7 +88,7 @@ class SettleCounts:
         self._totals["undecided"] += settlement.undecided
         self._totals["deleted"] += settlement.deleted
         self._totals["refused"] += len(settlement.refused)
-        answered = {identity_in_item(one.shape, one.id): one for one in evidence.answered}
+        answered = {identity_in_item(one.shape, one.id, one.class_name): one for one in evidence.answered}
         came_in = {label.region for label in evidence.imported}
         for box in settlement.labels:
             self._by["origin"][box.origin] += 1

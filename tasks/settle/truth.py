@@ -242,7 +242,7 @@ def _sure_box(proposed: Proposed, evidence: ItemEvidence) -> TrueLabel:
     confirmed_by = proposed.confirmed_by or (said.answer_id if said and said.word == "confirmed" else None)
     origin = PERSON if confirmed_by else MACHINE
     return TrueLabel(
-        identity_in_item(proposed.shape, proposed.id),
+        identity_in_item(proposed.shape, proposed.id, proposed.class_name),
         proposed.class_name,
         proposed.box_px,
         origin,
@@ -267,7 +267,7 @@ def _answered_box(answered: SaidLabel, evidence: ItemEvidence) -> TrueLabel:
     shown = evidence.proposals.get(answered.id) if evidence.route != Route.AUDIT.value else None
     if shown and answered.untouched and shown.outcome == Outcome.ACCEPT.value:
         return _sure_box(shown, evidence)
-    region = identity_in_item(answered.shape, answered.id)
+    region = identity_in_item(answered.shape, answered.id, answered.class_name)
     return TrueLabel(
         region=region,
         class_name=answered.class_name,

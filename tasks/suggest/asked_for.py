@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blocks.errors import BadOption
+from blocks.shapes import SEVERAL, WHOLE
+from tasks.kinds.registry import label_kind
 
 SUGGEST = "suggest"
 """What a person calls it, who wants the collection's labels to propose."""
@@ -73,5 +75,5 @@ def check_suggested(spec: str, kind: str) -> None:
     Raises:
         BadOption: It is so, or there is no such learner.
     """
-    if asked_of(spec) and kind != "classes":
+    if asked_of(spec) and not label_kind(kind).shapes <= {WHOLE, SEVERAL}:
         raise BadOption(f"`{spec}` suggests classes of whole items, and not {kind}: name weights, or leave it away")

@@ -188,7 +188,7 @@ class Suggester:
     def _why_not(self, names: Sequence[str], vector: Floats) -> str | None:
         if not np.isfinite(vector).all():
             return "its vector has numbers that are none (NaN or infinite): embed the item anew"
-        if not names:
+        if not names and not self.several:
             return "it has no class"
         if len(set(names)) > 1 and not self.several:
             return f"it has {len(set(names))} classes ({', '.join(sorted(set(names))[:3])}), and only one is expected"

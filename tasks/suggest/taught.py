@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blocks.errors import BadWeights
+from tasks.suggest.class_sets import parted
 from tasks.suggest.learners.self_trained import Pool
 from tasks.suggest.space import Space
 from tasks.suggest.suggester import Suggester
@@ -28,10 +29,11 @@ class Taught:
         network_key: Where in the object store the weights of the embedder are; empty: it has none.
         space: Of the collection, with the embedder's name.
         item_ids: Of n labelled items.
-        classes: Of each its class.
+        classes: Of each its class; where an item may have several, these joined (`class_sets.py`).
         vectors: Shape (n, d), float16, as the embedder made them.
         rest_ids: Of items without a label that teach as well; empty: none do.
         rest: Shape (rest_ids, d), float16, their vectors, finite.
+        several: Whether an item may have several classes.
     """
 
     learner: str
@@ -42,12 +44,22 @@ class Taught:
     vectors: NDArray[np.float16]
     rest_ids: tuple[str, ...] = ()
     rest: NDArray[np.float16] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float16))
+    several: bool = False
+
+    @property
+    def named(self) -> frozenset[str]:
+        """The classes that an item has."""
+        return (
+            frozenset(self.classes)
+            if not self.several
+            else frozenset(one for all_ in self.classes for one in parted(all_))
+        )
 
     def suggester(self) -> Suggester:
         """Return a learner that has learnt them."""
         pool = Pool(self.rest_ids, self.space.place(self.rest, self.space.embedder)) if self.rest_ids else None
-        suggester = Suggester(self.space, self.learner, pool=pool)
-        labels = {item_id: (name,) for item_id, name in zip(self.item_ids, self.classes, strict=True)}
+        suggester = Suggester(self.space, self.learner, self.several, pool)
+        labels = {item_id: parted(names) for item_id, names in zip(self.item_ids, self.classes, strict=True)}
         suggester.learn(labels, self.vectors, self.space.embedder)
         return suggester
 
@@ -64,6 +76,8 @@ class Taught:
         }
         if self.rest_ids:  # what labels alone teach stays the file that it was
             arrays |= {"rest_ids": np.array(self.rest_ids, dtype=str), "rest": self.rest}
+        if self.several:
+            arrays["several"] = np.array(True)
         file = io.BytesIO()
         np.savez(file, allow_pickle=False, **arrays)
         return file.getvalue()
@@ -83,7 +97,8 @@ class Taught:
                 learner, network_key, embedder = (str(name) for name in given["names"])
                 space = Space(embedder, given["mean"], given["axes"], given["shift"])
                 item_ids, classes = (tuple(map(str, given[name])) for name in ("item_ids", "classes"))
-                taught = cls(learner, network_key, space, item_ids, classes, given["vectors"])
+                several = "several" in given and bool(given["several"])
+                taught = cls(learner, network_key, space, item_ids, classes, given["vectors"], several=several)
                 if "rest" not in given:
                     return taught
                 return replace(taught, rest_ids=tuple(map(str, given["rest_ids"])), rest=given["rest"])

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blocks.errors import BadInput, BadWeights
+from tasks.suggest.class_sets import parted
 from tasks.suggest.embedders.texts import UNREADABLE, TextEmbedder
 from tasks.suggest.learners.protocol import Floats
 from tasks.suggest.learners.registry import DEFAULT
@@ -42,28 +43,38 @@ class TextModel:
         _ = self._suggester.trust  # measured once, here
 
     @classmethod
-    def of(cls, texts: Mapping[str, str], classes: Mapping[str, str], pool: Sequence[str] = ()) -> "TextModel":
+    def of(
+        cls, texts: Mapping[str, str], classes: Mapping[str, str], pool: Sequence[str] = (), *, several: bool = False
+    ) -> "TextModel":
         """Learn from labelled texts.
 
         Args:
             texts: By item.
-            classes: By the same items.
+            classes: By the same items; where a text may have several, joined (`class_sets.py`).
             pool: Other texts, by which it is found out what tells texts apart.
+            several: Whether a text may have several classes.
 
         Raises:
             BadInput: Fewer than two classes, or nothing that tells the texts apart.
         """
-        if len(set(classes.values())) < 2:
-            raise BadInput(f"{len(set(classes.values()))} classes have a text: expected two or more to tell apart")
+        named = {name for names in classes.values() for name in (parted(names) if several else (names,))}
+        if len(named) < 2:
+            raise BadInput(f"{len(named)} classes have a text: expected two or more to tell apart")
         embedder = TextEmbedder.of([*texts.values(), *pool])
         vectors = embedder.embed(list(texts.values())).astype(np.float16)
         space = Space.of(OWN_VECTORS, vectors)
-        return cls(embedder, Taught(DEFAULT, "", space, tuple(texts), tuple(classes[item] for item in texts), vectors))
+        said = tuple(classes[item] for item in texts)
+        return cls(embedder, Taught(DEFAULT, "", space, tuple(texts), said, vectors, several=several))
 
     @property
     def classes(self) -> tuple[str, ...]:
         """What it tells apart, in the order of the alphabet."""
         return self._suggester.classes
+
+    @property
+    def several(self) -> bool:
+        """Whether each class is judged on its own, since a text may show several."""
+        return self.taught.several
 
     def say(self, texts: Sequence[str]) -> tuple[Floats, NDArray[np.float16]]:
         """Say of texts which classes they show.

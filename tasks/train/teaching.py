@@ -15,12 +15,15 @@ from blocks.database.engine import reading
 from blocks.database.tables import Batch, Item, Label
 from blocks.errors import BadInput, OtherModelVersion
 from blocks.servers.experiments import Experiments
+from blocks.shapes import SEVERAL
 from blocks.storage.stores import Store
 from tasks.detect.proposers.suggested import taught_ref
 from tasks.detect.refs import NOBODY, TAUGHT, DetectorRef
 from tasks.intake.batches import items_of
+from tasks.kinds.registry import label_kind
 from tasks.settle.in_force import is_in_force
 from tasks.suggest.asked_for import SUGGEST, asked_of, check_suggested
+from tasks.suggest.class_sets import joined, parted
 from tasks.suggest.embedders.kept import Vector
 from tasks.suggest.space import Space
 from tasks.suggest.taught import Taught, version_of_bytes
@@ -72,19 +75,23 @@ def find_taught(
         return None if spec == NOBODY else taught_ref(store, spec)
     check_suggested(spec, kind)
     labels = labels_that_teach(engine, collection)
-    if batch_id is None and len(set(labels.values())) < 2:
+    if batch_id is None and len({name for names in labels.values() for name in parted(names)}) < 2:
         logger.info("%s: nobody suggests before two classes have a label (%d labels)", collection, len(labels))
         return DetectorRef.nobody(SUGGEST)
     by = whose_vectors(engine, store, experiments, collection, asked, kind, labels)
     if by is None:
         return DetectorRef.nobody(SUGGEST)
     unlabelled = [*(items_of(engine, batch_id, 0, FROM_BATCH) if batch_id else []), *others]
-    taught = _teach(engine, store, collection, labels, unlabelled, asked.learner, by)
+    several = SEVERAL in label_kind(kind).shapes
+    taught = _teach(engine, store, collection, labels, unlabelled, asked.learner, by, several=several)
     return _keep(store, taught, SUGGEST) if taught else DetectorRef.nobody(SUGGEST)
 
 
 def labels_that_teach(engine: Engine, collection: str) -> dict[str, str]:
-    """Return the class of each item of a collection that has one in force, given by people or as truth."""
+    """Return the class of each item of a collection that has one in force, given by people or as truth.
+
+    Where an item may have several, they are joined (`class_sets.py`); one that was found to have none is not there.
+    """
     query = (
         select(Label.item_id, Label.class_name)
         .join(Batch, col(Batch.id) == Label.batch_id)
@@ -93,7 +100,13 @@ def labels_that_teach(engine: Engine, collection: str) -> dict[str, str]:
         .limit(LABELS_AT_MOST)
     )
     with reading(engine) as session:
-        return dict(sorted((item_id, class_name) for item_id, class_name in session.exec(query)))
+        rows = session.exec(query).all()
+    names: dict[str, list[str]] = {}
+    for item_id, class_name in rows:
+        names.setdefault(item_id, []).append(class_name)
+    if len(rows) == LABELS_AT_MOST:
+        del names[rows[-1][0]]  # the limit may have cut its classes
+    return {item_id: joined(names[item_id]) for item_id in sorted(names)}
 
 
 def _teach(
@@ -104,6 +117,8 @@ def _teach(
     others: Sequence[Item],
     learner: str,
     by: Vectoring,
+    *,
+    several: bool,
 ) -> Taught | None:
     embedder = by.embedder
     taken = vectors_of(engine, store, items_by_id(engine, list(labels)), embedder)
@@ -120,7 +135,7 @@ def _teach(
         logger.warning("%d of %d labels teach nothing: their items have no vector", missing, len(labels))
     named = tuple(labels[item_id] for item_id in good)
     vectors = _rows([taken[item_id] for item_id in good])
-    taught = Taught(learner, by.network.weights_key, space, tuple(good), named, vectors)
+    taught = Taught(learner, by.network.weights_key, space, tuple(good), named, vectors, several=several)
     return with_rest(engine, collection, taught, rest)
 
 
@@ -129,7 +144,7 @@ def _keep(store: Store, taught: Taught, name: str) -> DetectorRef:
     ref = DetectorRef(version=(version := version_of_bytes(data)), weights_key=f"{TAUGHT}{version}.npz", name=name)
     store.put(ref.weights_key, data)
     logger.info(
-        "%s %s: %d labels of %d classes, vectors by %s", name, version, len(taught.classes), len(set(taught.classes)),
+        "%s %s: %d labels of %d classes, vectors by %s", name, version, len(taught.classes), len(taught.named),
         taught.space.embedder,
     )  # fmt: skip
     return ref

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tasks.review.questions.kinds.protocol import Likely
+from tasks.suggest.class_sets import parted
 from tasks.suggest.embedders.kept import Vector
 from tasks.suggest.learners.registry import AT_ONCE, DEFAULT
 from tasks.suggest.marked_words import MarkedWords, read_marked
@@ -62,7 +63,7 @@ class LiveSpace:
     def of(cls, taught: Taught) -> "LiveSpace":
         """Return one that has learnt nothing; of a learner that takes seconds for an answer the default one."""
         learner = taught.learner if taught.learner in AT_ONCE else DEFAULT
-        suggester = Suggester(taught.space, learner)
+        suggester = Suggester(taught.space, learner, taught.several)
         return cls(suggester, suggester.trust)
 
     @property
@@ -72,7 +73,7 @@ class LiveSpace:
 
     def learn(self, labels: Mapping[str, str], vectors: Mapping[str, Vector]) -> None:
         """Learn what has a vector of the right length; the others teach nothing."""
-        good = {item_id: (name,) for item_id, name in labels.items() if self._fits(vectors.get(item_id))}
+        good = {item_id: parted(names) for item_id, names in labels.items() if self._fits(vectors.get(item_id))}
         if good:
             self.suggester.learn(good, np.stack([vectors[item_id] for item_id in good]), self.embedder)
             self.has_changed = True

@@ -49,7 +49,7 @@ class CsvFormat:
     """`labels.csv` and `images/<split>/`."""
 
     name = "csv"
-    shapes = frozenset({"box", "whole"})
+    shapes = frozenset({"box", "whole", "several"})
     unit = ROW
     holds_texts = True
     rooms: frozenset[Room] = frozenset({"kind", "track", "origin", "score"})

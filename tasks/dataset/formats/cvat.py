@@ -34,7 +34,7 @@ class CvatFormat:
     """`annotations.xml` and `images/<split>/`."""
 
     name = "cvat"
-    shapes = frozenset({"box", "whole", "polygon", "mask"})
+    shapes = frozenset({"box", "whole", "several", "polygon", "mask"})
     unit = SHAPE
     holds_texts = False
     rooms: frozenset[Room] = frozenset({"kind", "origin", "score"})

@@ -41,7 +41,7 @@ class FiftyOneFormat:
     """`metadata.json`, `samples.json` and `images/<split>/`."""
 
     name = "fiftyone"
-    shapes = frozenset({"box", "whole"})
+    shapes = frozenset({"box", "whole", "several"})
     unit = SAMPLE
     holds_texts = False
     rooms: frozenset[Room] = frozenset({"kind", "track", "origin", "score"})
@@ -68,7 +68,7 @@ class FiftyOneFormat:
         info = {"default_classes": list(manifest.classes), "snapshot": manifest.id, "kind": manifest.kind}
         facts = {"name": manifest.collection, "media_type": "image", "info": info}
         (target.place / "metadata.json").write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
-        field = "Classifications" if label_kind(manifest.kind).shapes == {"whole"} else "Detections"
+        field = "Classifications" if label_kind(manifest.kind).shapes <= {"whole", "several"} else "Detections"
         with (target.place / "samples.json").open("w", encoding="utf-8") as out:
             out.write('{"samples": [')
             for number, written in enumerate(target.pictures()):

@@ -38,7 +38,7 @@ class JsonLinesFormat:
     """`labels.jsonl` and `images/<split>/`."""
 
     name = "jsonl"
-    shapes = frozenset({"box", "whole", "polygon", "mask", "span"})
+    shapes = frozenset({"box", "whole", "several", "polygon", "mask", "span"})
     unit = LINE
     holds_texts = True
     rooms: frozenset[Room] = frozenset({"kind", "track", "origin", "score", "sequence", "overlap"})

@@ -50,6 +50,8 @@ class TrueText:
 
     text: str
     spans: tuple[ClassedSpan, ...]
+    classes: tuple[str, ...] = ()
+    """Of the whole of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,8 @@ class Truth:
         classes: All class names, in the order of the folder's own list where it has one.
         pictures: Where each picture of `boxes` and `wholes` is, by its name there.
         problems: What was odd.
-        wholes: Class of a whole picture, by its path below the folder.
+        wholes: Class of a whole picture, by its path below the folder; of several, the first.
+        class_sets: All classes of a whole picture, by the same.
         texts: Texts with their spans, by the name that their file gives them.
     """
 
@@ -72,6 +75,7 @@ class Truth:
     problems: Problems
     wholes: Mapping[str, str] = field(default_factory=dict)
     texts: Mapping[str, TrueText] = field(default_factory=dict)
+    class_sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def read_truth(folder: Path, fmt: TruthFormat = "auto") -> Truth:
@@ -97,7 +101,7 @@ def read_truth(folder: Path, fmt: TruthFormat = "auto") -> Truth:
     with open_dataset(folder, fmt) as dataset:
         for picture in dataset.pictures():
             if picture.text is not None:
-                texts[picture.name] = TrueText(picture.text, _spans_of(picture))
+                texts[picture.name] = TrueText(picture.text, _spans_of(picture), _classes_of(picture))
             elif picture.path is None:
                 dataset.problems.add(
                     Oddity.MISSING_PICTURE, picture.name, "", "has labels, but there is no such picture"
@@ -107,12 +111,12 @@ def read_truth(folder: Path, fmt: TruthFormat = "auto") -> Truth:
     known.sort(key=lambda picture: picture.name)
     names = [PurePosixPath(picture.name).name for picture in known]
     count = Counter(names)
-    boxes, wholes, pictures = {}, {}, {}
+    boxes, class_sets, pictures = {}, {}, {}
     for picture, name in zip(known, names, strict=True):
         labels, path = picture.labels or (), picture.path
-        whole = next((label for label in labels if isinstance(label.shape, Whole)), None)
-        if whole is not None:
-            wholes[picture.name] = whole.class_name
+        of_whole = _classes_of(picture)
+        if of_whole:
+            class_sets[picture.name] = of_whole
             key = picture.name
         else:
             key = name if count[name] == 1 else picture.name
@@ -120,11 +124,16 @@ def read_truth(folder: Path, fmt: TruthFormat = "auto") -> Truth:
             boxes[key] = tuple(TruthBox(label.class_name, found, _outline(label)) for label, found in edges if found)
         assert path is not None
         pictures[key] = path
-    return Truth(boxes, dataset.classes, pictures, dataset.problems, wholes, texts)
+    wholes = {name: names[0] for name, names in class_sets.items()}
+    return Truth(boxes, dataset.classes, pictures, dataset.problems, wholes, texts, class_sets)
 
 
 def _outline(label: ReadLabel) -> Shape | None:
     return None if isinstance(label.shape, Box) else label.shape
+
+
+def _classes_of(picture: ReadPicture) -> tuple[str, ...]:
+    return tuple(label.class_name for label in picture.labels or () if isinstance(label.shape, Whole))
 
 
 def _spans_of(picture: ReadPicture) -> tuple[ClassedSpan, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from blocks.shapes import WHOLE, Bounds, Span, Whole, shape_columns
+from blocks.shapes import SEVERAL, WHOLE, Bounds, Span, Whole, shape_columns
 from tasks.dataset.imports.plan import PlannedLabel
 from tasks.kinds.matching import ALONE, match_best_first
 from tasks.kinds.protocol import LabelKind
@@ -70,7 +70,8 @@ def _true_label(region: str, label: PlannedLabel, place: ImportPlace) -> TrueLab
 
 def _regions(kind: LabelKind, item_id: str, labels: Sequence[PlannedLabel], before: Sequence[LabelRow]) -> list[str]:
     if any(isinstance(label.shape, Whole) for label in labels):
-        return [WHOLE if len(labels) == 1 else f"{WHOLE}:{label.class_name}" for label in labels]
+        several = len(labels) > 1 or labels[0].shape.type == SEVERAL
+        return [f"{WHOLE}:{label.class_name}" if several else WHOLE for label in labels]
     partners = [ALONE] * len(labels)
     if labels and before:
         new = [_New(label.class_name, **shape_columns(label.shape)) for label in labels]

@@ -29,6 +29,8 @@ class ClassNetwork:
         side_px: Of the square pictures that it sees; see `fit_square` in `classifier.py`.
     """
 
+    several = False
+
     def __init__(self, network: Any) -> None:
         said = network.trained_px
         usable = isinstance(said, int) and not isinstance(said, bool) and LEAST_PX <= said <= MOST_PX

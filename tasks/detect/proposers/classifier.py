@@ -1,7 +1,7 @@
-"""One class for the whole of an item: a classifier sees each picture made to fit a square, and says what it shows."""
+"""Classes of the whole of an item: a classifier sees each picture made to fit a square, and says what it shows."""
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from blocks.database.tables import Item
-from blocks.shapes import Whole, shape_columns
+from blocks.errors import BadWeights
+from blocks.shapes import SEVERAL, Whole, shape_columns
 from blocks.storage.stores import Store
 from tasks.detect.detector import Embeddings
 from tasks.detect.models import fetch_weights
@@ -33,17 +34,24 @@ _lock = threading.Lock()
 
 
 class ClassProposer:
-    """A classifier of whole pictures."""
+    """A classifier of whole pictures: of one class each, or of several."""
 
-    name = "classifier"
+    def __init__(self, name: str = "classifier", *, several: bool = False) -> None:
+        self.name, self._several = name, several
 
     def fit(self, store: Store, ref: DetectorRef, options: TilingOptions) -> TilingOptions:  # noqa: ARG002  (protocol)
         """Return the options as they are, but for tiles by the size of objects: there are none."""
         return options.model_copy(update={"fit_objects": False})
 
     def check(self, weights: Path, version: str) -> tuple[str, ...]:  # noqa: ARG002  (protocol)
-        """Open a classifier's weights, see that they run, and return its class names."""
-        return open_class_model(weights).classes
+        """Open a classifier's weights, see that they run, and return its class names.
+
+        Raises:
+            BadWeights: It gives one class an item where several are asked for, or the other way round.
+        """
+        model = open_class_model(weights)
+        check_several(weights, model.several, wanted=self._several)
+        return model.classes
 
     def open(self, store: Store, ref: DetectorRef, options: TilingOptions) -> "ClassLooker":
         """Return the warm classifier of a reference."""
@@ -64,25 +72,23 @@ class ClassLooker:
         return self.network.classes
 
     def look(self, items: Sequence[Item], wanted: Sequence[str]) -> Iterator[Looked | UnreadItem]:
-        """Say of each item which of the wanted classes is the most likely one; of none that scores too little."""
-        known = [number for number, name in enumerate(self.classes) if name in wanted]
+        """Say of each item which of the wanted classes it shows: see `class_rows`."""
         for name, said in classify(self.network, stored_images(self.store, items), self.options):
             if isinstance(said, Unseen):
                 yield UnreadItem(item_id=name, reason=said.reason)
             else:
-                yield self._looked(name, *said, known)
+                yield self._looked(name, *said, wanted)
 
-    def _looked(self, item_id: str, scores: Floats, features: Embeddings, known: Sequence[int]) -> Looked:
-        best = max(known, key=lambda number: scores[number])
-        score, name = float(scores[best]), self.classes[best]
-        rows = [class_row(item_id, name, score)] if score >= self.options.min_score else []
+    def _looked(self, item_id: str, scores: Floats, features: Embeddings, wanted: Sequence[str]) -> Looked:
+        known = {name: float(score) for name, score in zip(self.classes, scores, strict=True) if name in wanted}
+        rows = class_rows(item_id, known, self.options.min_score, several=self.network.several)
         scan = {
             "proposals": len(rows),
-            "whole_frame": int(score >= SHOW_SCORE),
+            "whole_frame": count_shown(rows),
             "tiles": 0,
             "embedding": features.astype("float16").tobytes() if np.isfinite(features).all() else None,
         }
-        return Looked(item_id, scan, rows, dropped=int(not np.isfinite(score)))
+        return Looked(item_id, scan, rows, dropped=int(not np.isfinite(list(known.values())).all()))
 
 
 def classify(
@@ -152,8 +158,29 @@ def _warm(weights: Path, version: str) -> ClassModel:  # noqa: ARG001  (part of 
     return open_class_model(weights)
 
 
-def class_row(item_id: str, class_name: str, score: float) -> dict[str, Any]:
-    """Return the row of a proposal that a whole item shows a class, with a score of 0 to 1."""
+def class_rows(item_id: str, scores: Mapping[str, float], least: float, *, several: bool) -> list[dict[str, Any]]:
+    """Return the rows of proposals that a whole item shows classes: those that score enough.
+
+    Args:
+        item_id: Of the item.
+        scores: By class, 0 to 1, or no number, which is never enough. May be empty.
+        least: What is enough.
+        several: Whether an item may show several classes; else only the most likely one is proposed.
+    """
+    ordered = sorted(scores.items(), key=lambda one: -one[1])
+    if not several:
+        best = max(scores.items(), key=lambda one: one[1], default=None)
+        ordered = [] if best is None else [best]
+    good = [(name, score) for name, score in ordered if score >= least]
+    return [class_row(item_id, name, score, several=several) for name, score in good]
+
+
+def count_shown(rows: Sequence[Mapping[str, Any]]) -> int:
+    """Count the proposals that one pass over the whole item would show people."""
+    return sum(row["score"] >= SHOW_SCORE for row in rows)
+
+
+def class_row(item_id: str, class_name: str, score: float, *, several: bool = False) -> dict[str, Any]:
     """Return the row of a proposal that a whole item shows a class; score 0 to 1."""
     rounded = round(score, 5)
     part = {"index": 0, "view": "whole", "tile": None, "class_name": class_name, "score": rounded}
@@ -161,9 +188,27 @@ def class_row(item_id: str, class_name: str, score: float) -> dict[str, Any]:
         "item_id": item_id,
         "class_name": class_name,
         "score": rounded,
-        **shape_columns(Whole()),
+        **shape_columns(Whole(type=SEVERAL) if several else Whole()),
         "view": "whole",
         "tile": None,
         "seam": False,
         "merged_from": [part],
     }
+
+
+def check_several(weights: Path, several: bool, *, wanted: bool) -> None:
+    """Refuse a model that shares one chance among classes where several may hold, or the other way round.
+
+    Raises:
+        BadWeights: It does.
+    """
+    if several and not wanted:
+        raise BadWeights(
+            f"weights {weights.name} judge each class on its own, for lines of `multilabel`: expected a model that "
+            "gives an item one class"
+        )
+    if wanted and not several:
+        raise BadWeights(
+            f"weights {weights.name} give an item one class, and a line of `multilabel` asks for each on its own: let "
+            "`labelline train` make its model, or take `suggest`"
+        )

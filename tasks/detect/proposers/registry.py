@@ -11,12 +11,18 @@ from tasks.detect.proposers.tiles import TileProposer
 from tasks.kinds.registry import label_kind
 from tasks.suggest.text_model import ENDING
 
-PROPOSERS: dict[str, Proposer] = {
-    each.name: each
-    for each in (TileProposer(), ClassProposer(), TagProposer(), TextProposer(), POLYGON_SEGMENTS, MASK_SEGMENTS)
-}
+_ALL: tuple[Proposer, ...] = (
+    *(TileProposer(), ClassProposer(), TagProposer(), TextProposer(), POLYGON_SEGMENTS, MASK_SEGMENTS),
+    ClassProposer("multilabel-classifier", several=True),
+    TextProposer("multilabel-text-classifier", several=True),
+)
 
-BY_ENDING = {("classifier", ENDING): "text-classifier"}
+PROPOSERS: dict[str, Proposer] = {each.name: each for each in _ALL}
+
+BY_ENDING = {
+    ("classifier", ENDING): "text-classifier",
+    ("multilabel-classifier", ENDING): "multilabel-text-classifier",
+}
 """Whose files another proposer opens than that of their labels' kind: classes are of pictures and of texts."""
 
 

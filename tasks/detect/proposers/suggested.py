@@ -21,9 +21,9 @@ from blocks.errors import BadWeights
 from blocks.storage.stores import Store
 from tasks.detect.detector import Detector
 from tasks.detect.models import fetch_weights, load_detector
-from tasks.detect.options import SHOW_SCORE, TilingOptions
+from tasks.detect.options import TilingOptions
 from tasks.detect.proposers.class_models.protocol import ClassModel
-from tasks.detect.proposers.classifier import class_row, fit_square, warm_classifier
+from tasks.detect.proposers.classifier import class_rows, count_shown, fit_square, warm_classifier
 from tasks.detect.proposers.protocol import Looked, UnreadItem
 from tasks.detect.proposers.text_classifier import stored_texts
 from tasks.detect.refs import TAUGHT, DetectorRef
@@ -104,23 +104,21 @@ class SuggestedLooker:
         return self.suggester.classes
 
     def look(self, items: Sequence[Item], wanted: Sequence[str]) -> Iterator[Looked | UnreadItem]:
-        """Say of each item which of the wanted classes is the most likely one; of none that is too unlikely."""
-        known = [place for place, name in enumerate(self.classes) if name in wanted]
+        """Say of each item which of the wanted classes it shows: see `class_rows`."""
         for item_id, seen in embed_items(self.engine, self.store, items, self.embedder, self.options):
             if isinstance(seen, Unseen):
                 yield UnreadItem(item_id=item_id, reason=seen.reason)
             else:
-                yield self._looked(item_id, seen, known)
+                yield self._looked(item_id, seen, wanted)
 
-    def _looked(self, item_id: str, vector: Vector, known: Sequence[int]) -> Looked:
+    def _looked(self, item_id: str, vector: Vector, wanted: Sequence[str]) -> Looked:
         chances = self.suggester.suggest(vector[None], self.embedder.name).probabilities[0]
-        named = ((float(chances[place]), self.classes[place]) for place in known)
-        chance, best = max(named, key=lambda one: one[0], default=(0.0, ""))  # of labels that are still to come: none
+        known = {name: float(chance) for name, chance in zip(self.classes, chances, strict=True) if name in wanted}
         finite = bool(np.isfinite(vector).all())
-        rows = [class_row(item_id, best, chance)] if chance >= self.options.min_score else []
+        rows = class_rows(item_id, known, self.options.min_score, several=self.suggester.several)
         scan = {
             "proposals": len(rows),
-            "whole_frame": int(chance >= SHOW_SCORE),
+            "whole_frame": count_shown(rows),
             "tiles": 0,
             "embedding": vector.tobytes() if finite else None,
         }

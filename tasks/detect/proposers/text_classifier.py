@@ -1,4 +1,4 @@
-"""One class for the whole of a text: a model of texts says what it is about."""
+"""Classes of the whole of a text: a model of texts says what it is about."""
 
 import threading
 from collections import OrderedDict
@@ -16,8 +16,8 @@ from blocks.errors import BadInput, BadWeights, ObjectMissing
 from blocks.storage.outside_files import read_bounded
 from blocks.storage.stores import Store
 from tasks.detect.models import fetch_weights
-from tasks.detect.options import SHOW_SCORE, TilingOptions
-from tasks.detect.proposers.classifier import class_row
+from tasks.detect.options import TilingOptions
+from tasks.detect.proposers.classifier import check_several, class_rows, count_shown
 from tasks.detect.proposers.protocol import Looked, UnreadItem
 from tasks.detect.refs import DetectorRef
 from tasks.detect.tiling.read_ahead import Unseen
@@ -35,17 +35,24 @@ _lock = threading.Lock()
 
 
 class TextProposer:
-    """A classifier of whole texts."""
+    """A classifier of whole texts: of one class each, or of several."""
 
-    name = "text-classifier"
+    def __init__(self, name: str = "text-classifier", *, several: bool = False) -> None:
+        self.name, self._several = name, several
 
     def fit(self, store: Store, ref: DetectorRef, options: TilingOptions) -> TilingOptions:  # noqa: ARG002  (protocol)
         """Return the options as they are, but for tiles by the size of objects: there are none."""
         return options.model_copy(update={"fit_objects": False})
 
     def check(self, weights: Path, version: str) -> tuple[str, ...]:  # noqa: ARG002  (protocol)
-        """Open a model of texts, and return its class names."""
-        return _opened(weights).classes
+        """Open a model of texts, and return its class names.
+
+        Raises:
+            BadWeights: It gives one class a text where several are asked for, or the other way round.
+        """
+        model = _opened(weights)
+        check_several(weights, model.several, wanted=self._several)
+        return model.classes
 
     def open(self, store: Store, ref: DetectorRef, options: TilingOptions) -> "TextLooker":
         """Return the warm model of a reference."""
@@ -66,21 +73,19 @@ class TextLooker:
         return self.model.classes
 
     def look(self, items: Sequence[Item], wanted: Sequence[str]) -> Iterator[Looked | UnreadItem]:
-        """Say of each text which of the wanted classes is the most likely one; of none that is too unlikely."""
-        known = [place for place, name in enumerate(self.classes) if name in wanted]
+        """Say of each text which of the wanted classes it shows: see `class_rows`."""
         for item_id, said in classify_texts(self.store, self.model, items):
             if isinstance(said, Unseen):
                 yield UnreadItem(item_id=item_id, reason=said.reason)
             else:
-                yield self._looked(item_id, *said, known)
+                yield self._looked(item_id, *said, wanted)
 
-    def _looked(self, item_id: str, chances: Floats, vector: NDArray[np.float16], known: Sequence[int]) -> Looked:
-        best = max(known, key=lambda place: chances[place])
-        chance = float(chances[best])
-        rows = [class_row(item_id, self.classes[best], chance)] if chance >= self.options.min_score else []
+    def _looked(self, item_id: str, chances: Floats, vector: NDArray[np.float16], wanted: Sequence[str]) -> Looked:
+        known = {name: float(chance) for name, chance in zip(self.classes, chances, strict=True) if name in wanted}
+        rows = class_rows(item_id, known, self.options.min_score, several=self.model.several)
         scan = {
             "proposals": len(rows),
-            "whole_frame": int(chance >= SHOW_SCORE),
+            "whole_frame": count_shown(rows),
             "tiles": 0,
             "embedding": vector.tobytes(),
         }

@@ -21,9 +21,10 @@ NO_NUMBERS = NotScored("the model gives this picture scores that are no numbers:
 
 
 class ClassScoring:
-    """Classifiers."""
+    """Classifiers: of one class a picture, or of several, each with a chance of its own."""
 
-    name = "classifier"
+    def __init__(self, name: str = "classifier") -> None:
+        self.name = name
 
     def open(self, store: Store, ref: DetectorRef, most_pixels: int) -> OpenScorer:
         """Return a classifier, its weights checked by their hash."""

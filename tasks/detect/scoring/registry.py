@@ -9,7 +9,12 @@ from tasks.detect.scoring.spans import SpanScoring
 from tasks.detect.scoring.texts import TextScoring
 from tasks.kinds.protocol import LabelKind
 
-SCORERS: dict[str, Scorer] = {each.name: each for each in (BoxScoring(), ClassScoring(), SpanScoring(), TextScoring())}
+_ALL: tuple[Scorer, ...] = (
+    *(BoxScoring(), ClassScoring(), SpanScoring(), TextScoring()),
+    *(ClassScoring("multilabel-classifier"), TextScoring("multilabel-text-classifier")),
+)
+
+SCORERS: dict[str, Scorer] = {each.name: each for each in _ALL}
 
 
 def scorer_of(kind: LabelKind, weights: str = "") -> Scorer:

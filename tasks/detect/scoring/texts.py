@@ -16,9 +16,10 @@ from tasks.suggest.text_model import TextModel
 
 
 class TextScoring:
-    """Classifiers of texts."""
+    """Classifiers of texts: of one class a text, or of several, each with a chance of its own."""
 
-    name = "text-classifier"
+    def __init__(self, name: str = "text-classifier") -> None:
+        self.name = name
 
     def open(self, store: Store, ref: DetectorRef, most_pixels: int) -> OpenScorer:  # noqa: ARG002  (protocol)
         """Return a classifier, its weights checked by their hash."""

@@ -43,7 +43,8 @@ class TextRow:
         line: In which it begins, from 1.
         text: As it stands there; empty where it has none.
         id: By its id column; empty: there is none.
-        class_name: By its class column; empty: there is none.
+        class_names: By its class column; empty: there is none.
+        is_known: Whether a row without a class says that none holds, as an empty list of JSON does.
         split: Of the dataset, where a column is called so; empty: there is none.
         fault: Why it cannot be read; None: it can.
     """
@@ -51,9 +52,10 @@ class TextRow:
     line: int
     text: str = ""
     id: str = ""
-    class_name: str = ""
+    class_names: tuple[str, ...] = ()
     split: str = ""
     fault: str | None = None
+    is_known: bool = False
 
 
 def is_table(path: Path) -> bool:
@@ -137,7 +139,7 @@ def _read_row(row: Sequence[str], places: ColumnPlaces, line: int, encoding: str
         return TextRow(line, fault=fault)
     id_, class_name = (row[place].strip() if place is not None else "" for place in (places.id, places.class_))
     split = row[places.split].strip() if places.split is not None and places.split < len(row) else ""
-    return TextRow(line, row[places.text], id_, class_name, split)
+    return TextRow(line, row[places.text], id_, (class_name,) if class_name else (), split)
 
 
 def _json_rows(
@@ -180,14 +182,16 @@ def _read_object(said: Mapping[str, Any], column: str, options: TextOptions, lin
             else f"no field {column!r} (fields: {known})",
         )
     other = (options.id_column, options.class_column)
-    values = [said.get(name) if name else "" for name in other]
-    if values[1] is None and other[1] in said:
-        values[1] = ""  # nobody has said it yet
-    for name, value in zip(other, values, strict=True):
-        if not isinstance(value, str | int | float) or isinstance(value, bool):
+    id_, said_class = (said.get(name) if name else "" for name in other)
+    if said_class is None and other[1] in said:
+        said_class = ""  # nobody has said it yet
+    listed = said_class if isinstance(said_class, list) else [said_class]
+    for name, values in zip(other, ([id_], listed), strict=True):
+        if not all(isinstance(value, str | int | float) and not isinstance(value, bool) for value in values):
             return TextRow(line, fault=f"the field {name!r} is neither a text nor a number")
-    id_, class_name = (str(value).strip() for value in values)
-    return TextRow(line, text, id_, class_name, str(said.get(SPLIT_COLUMN) or ""))
+    names = tuple(name for value in listed if (name := str(value).strip()))
+    split = str(said.get(SPLIT_COLUMN) or "")
+    return TextRow(line, text, str(id_).strip(), names, split, is_known=isinstance(said_class, list))
 
 
 def _with_first(head: str, others: Iterator[str]) -> Iterator[str]:

@@ -18,7 +18,7 @@ from blocks.database.engine import reading
 from blocks.database.tables import Batch, BatchItem, Route, Snapshot
 from blocks.frozen import Frozen
 from blocks.published_times import DRAW_BOX, DRAW_BOX_FAST
-from blocks.shapes import PLACED, WHOLE
+from blocks.shapes import PLACED, SEVERAL, WHOLE
 from tasks.intake.label_kinds import label_kind_of
 from tasks.monitor.cost.control import ControlReport, compare_control
 from tasks.monitor.cost.machines import MachineTime, add_up
@@ -111,7 +111,7 @@ def keep_ledger(
     work = add_up(machine)
     by_item = _item_seconds(measured)
     shapes = label_kind_of(engine, collection, set()).shapes
-    considered = len(by_class) if WHOLE in shapes else 0
+    considered = len(by_class) if shapes & {WHOLE, SEVERAL} else 0
     by_hand = [manual_seconds_of_wholes(len(labels), considered)] * 2  # of spans nobody has published any
     if shapes & PLACED:
         by_hand = [manual_seconds(by_class.total(), len(labels), draw) for draw in (DRAW_BOX, DRAW_BOX_FAST)]

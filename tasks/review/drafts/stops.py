@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from blocks.errors import BadOption
-from blocks.shapes import PLACED
+from blocks.shapes import PLACED, SEVERAL
 from tasks.kinds.registry import label_kind
 from tasks.review.drafts.cutting import PartOptions
 from tasks.review.drafts.line_queue import LineQueue
@@ -160,6 +160,11 @@ def check_suits(
         raise ValueError(
             "`rounds` learn from the collection's own labels and have pages of their own: expected `suggest` or "
             f"`propagate` as the detector (not `{detector}`), and no `confirm` beside them"
+        )
+    if SEVERAL in label.shapes and (in_rounds or has_pages):
+        raise ValueError(
+            f"a line of {label.name} has no pages: a click on one says that an item is not of the page's class, and "
+            f"nothing of its other classes. Leave {'`rounds`' if in_rounds else '`confirm`'} out, or label `classes`"
         )
     most = kind_named(asked.kind).most_classes
     if len(classes) > most:

@@ -2,8 +2,8 @@
 
 Five are built here: "mark-missed" shows a whole item with the machine's boxes, to be corrected; "mark-spans" a text
 with its spans; "choose-class" asks which class a whole item shows; "name-kind" shows one box and asks which finer kind
-it is; "confirm-page" shows many crops of one class, of which people remove the wrong ones. Those of outlines are in
-`queues/`. A queue is small and frozen: it travels between steps as a parameter.
+it is; "confirm-page" shows many crops of one class, of which people remove the wrong ones. Those of outlines, and of
+several classes an item, are in `queues/`. A queue is small and frozen: it travels between steps as a parameter.
 """
 
 from collections.abc import Mapping, Sequence

@@ -21,7 +21,8 @@ from tasks.review.consensus.agreement import AnnotatorAgreement, Statement, meas
 from tasks.review.consensus.answer_groups import Group, read_groups
 from tasks.review.consensus.comparers.registry import statements_about
 from tasks.review.drafts.box_checks import CONFIRM_QUEUES
-from tasks.review.questions.queue import CHOOSE_CLASS, CONFIRM_PAGE, MARK_MISSED, NAME_KIND
+from tasks.review.questions.queue import CONFIRM_PAGE, NAME_KIND
+from tasks.review.questions.queues.registry import ITEM_QUEUES
 from tasks.review.questions.slots import beside, is_for_referees
 from tasks.review.receiving.answer_versions import OF_NOBODY
 from tasks.settle.annotators.audited_people import AuditedPeople, audited_people, audits_summary
@@ -30,7 +31,7 @@ from tasks.settle.annotators.unused_answers import UnusedAnswers, read_unused, u
 from tasks.settle.annotators.unused_parts import UnusedParts, read_unused_parts, unused_parts_summary
 from tasks.triage.summary import escape_cell, percent, table
 
-QUEUES = (CONFIRM_PAGE, MARK_MISSED, CHOOSE_CLASS, NAME_KIND, *CONFIRM_QUEUES)
+QUEUES = (CONFIRM_PAGE, *ITEM_QUEUES, NAME_KIND, *CONFIRM_QUEUES)
 """All that ask people, in the order in which a line does. Of pages and single boxes only what does not count is
 told: one person answers each, so there is no agreement, and gold is hidden in neither."""
 

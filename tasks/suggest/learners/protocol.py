@@ -21,7 +21,7 @@ class Example:
     Attributes:
         item_id: Of which item; examples are told apart by it.
         vector: Shape (d,), finite.
-        classes: What it shows; at least one, each once.
+        classes: What it shows, each once; none: it shows none of them, which only some learners learn from.
     """
 
     item_id: str

@@ -29,7 +29,7 @@ def with_rest(engine: Engine, collection: str, taught: Taught, rest: Mapping[str
     """
     known = set(taught.item_ids)
     ids = tuple(item_id for item_id in sorted(rest) if item_id not in known and np.isfinite(rest[item_id]).all())
-    if not ids or len(set(taught.classes)) < 2:
+    if not ids or taught.several or len(taught.named) < 2:  # shares of classes say nothing where several may hold
         return taught
     vectors = np.stack([rest[item_id] for item_id in ids])
     pool = Pool(ids, taught.space.place(vectors, taught.space.embedder))

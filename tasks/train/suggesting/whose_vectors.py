@@ -29,6 +29,7 @@ from tasks.detect.tiling.read_ahead import Unseen
 from tasks.intake.sequences import splits_of
 from tasks.intake.texts.media import medium_of_collection
 from tasks.suggest.asked_for import SUGGEST, AskedFor
+from tasks.suggest.class_sets import parted
 from tasks.suggest.embedders.kept import Vector
 from tasks.suggest.embedders.named.registry import keep_named
 from tasks.suggest.embedders.protocol import Embedder
@@ -134,7 +135,7 @@ def better_of(
             right.append(0)
             continue
         placed = space.place(np.array([vectors[one] for one in finite]), rival.embedder.name)
-        examples = [Example(one, row, (labels[one],)) for one, row in zip(finite, placed, strict=True)]
+        examples = [Example(one, row, parted(labels[one])) for one, row in zip(finite, placed, strict=True)]
         right.append(sum(right_when_held(examples, judged, learner_named(learner)).values()))
     best = rivals[int(np.argmax(right))]
     told = ", ".join(f"{rival.embedder.name} {count}" for rival, count in zip(rivals, right, strict=True))

@@ -222,8 +222,9 @@ def test_of_one_text_with_two_classes_the_first_stands_and_it_is_told(
 ) -> None:
     report = bring(engine, store, write(tmp_path / "a.csv", "text,class\nok,pos\nok,neg\nfine,\n"))
     assert found(engine, store) == {"ok": {("pos", "")}, "fine": set()}
-    assert report.counts.pictures == {told.SETTLED: 1, told.DOUBLED: 1, told.TO_LABEL: 1}
-    assert any("whose labels stand" in problem for problem in report.counts.first_problems)
+    assert report.counts.pictures == {told.SETTLED: 1, told.TO_LABEL: 1}
+    told_of = "has 2 classes (neg, pos), and an item of `classes` has one: the first stands"
+    assert any(told_of in problem for problem in report.counts.first_problems)
 
 
 def test_texts_that_were_taken_in_before_are_found_by_what_they_say(
@@ -275,3 +276,37 @@ def test_spans_do_not_come_into_a_collection_of_classes(engine: Engine, store: S
     bring(engine, store, write(tmp_path / "a.csv", "text,class\nGreat!,pos\n"))
     with pytest.raises(BadOption, match="labels are of type span, and collection 'lot' is labelled with classes"):
         bring(engine, store, write(tmp_path / "train.conll", CONLL))
+
+
+def classes_of(engine: Engine, store: Store) -> dict[str, set[str]]:
+    return {text: {name for name, _ in some} for text, some in found(engine, store).items()}
+
+
+SEVERAL = {"rain at night": {"wet", "night"}, "sun": set[str](), "fog": {"wet"}}
+
+
+def test_several_classes_come_in_by_rows_of_one_id_or_by_lists(engine: Engine, store: Store, tmp_path: Path) -> None:
+    rows = 'id,text,class\n1,rain at night,wet\n1,rain at night,night\n2,"fog",wet\n3,a gap,\n'
+    report = bring(engine, store, write(tmp_path / "set" / "a.csv", rows), label_kind="multilabel")
+    assert classes_of(engine, store) == {"rain at night": {"wet", "night"}, "fog": {"wet"}, "a gap": set()}
+    assert report.counts.pictures[told.SETTLED] == 2
+    lines = [{"text": text, "label": sorted(names)} for text, names in SEVERAL.items()]
+    lines[0]["label"] = ["night"]
+    bring(engine, store, write(tmp_path / "b.jsonl", "\n".join(map(json.dumps, lines))), label_kind="multilabel")
+    assert classes_of(engine, store) == {"a gap": set(), "rain at night": {"night"}, "fog": {"wet"}, "sun": set()}
+    kind = noted_kind(engine, COLLECTION)
+    assert kind is not None and kind.name == "multilabel"
+
+
+def test_several_classes_are_none_where_an_item_has_one(engine: Engine, store: Store, tmp_path: Path) -> None:
+    lines = [{"text": "rain at night", "label": ["wet", "night"]}, {"text": "fog", "label": ["wet"]}]
+    report = bring(engine, store, write(tmp_path / "b.jsonl", "\n".join(map(json.dumps, lines))))
+    assert classes_of(engine, store) == {"rain at night": {"wet"}, "fog": {"wet"}}
+    assert report.problems == 1 and any("2 classes (night, wet)" in one for one in report.counts.first_problems)
+
+
+@pytest.mark.parametrize("label", [[["wet"]], [{"a": 1}], [True], {"wet": 1}], ids=["nested", "table", "truth", "map"])
+def test_what_is_no_list_of_names_is_left_out(engine: Engine, store: Store, tmp_path: Path, label: Any) -> None:
+    lines = [{"text": "fog", "label": ["wet"]}, {"text": "rain", "label": label}]
+    bring(engine, store, write(tmp_path / "b.jsonl", "\n".join(map(json.dumps, lines))), label_kind="multilabel")
+    assert classes_of(engine, store) == {"fog": {"wet"}}

@@ -47,6 +47,20 @@ def region_of(each: WrittenLabel, size_wh: tuple[int, int], text: str | None = N
     return {**region, **rest, "value": value, "meta": meta, **score}
 
 
+def ticked_region(labels: Sequence[WrittenLabel], text: str | None = None) -> dict[str, Any]:
+    """Return the classes of an item that may have several as the one region that Label Studio has for them.
+
+    It has one place for where they come from and for a score: those of the first, where all have the same origin.
+    """
+    region = region_of(labels[0], (0, 0), text)
+    origins = {each.label.origin for each in labels}
+    region["value"] = {"choices": [each.label.class_name for each in labels]}
+    if len(labels) > 1:
+        region = {name: value for name, value in region.items() if name != "score"}
+        region["meta"] = {"origin": labels[0].label.origin} if len(origins) == 1 else {}
+    return {**region, "id": "classes"}
+
+
 def _has_rings(shape: Shape | None) -> TypeGuard[Polygon]:
     """Say whether a polygon has holes or parts: one of Label Studio is one ring, so it is written as a brush."""
     return isinstance(shape, Polygon) and bool(shape.holes or shape.parts)
@@ -75,11 +89,20 @@ def labels_of(
     for region in _joined(regions):
         size = size or _size(region)
         try:
-            labels.append(_label(region, file, number, text))
+            labels += [_label(each, file, number, text) for each in _ticked(region)]
         except (ValueError, TypeError, OverflowError, BadRegion) as error:
             problems.add(fault_of(error), file, place, f"region {region.get('id')}: {str(error).splitlines()[0]}")
             lost += 1
     return labels, lost, size
+
+
+def _ticked(region: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a region for each choice of one that has several."""
+    value = region["value"]
+    names = value.get("choices")
+    if not isinstance(names, list) or len(names) < 2:
+        return [region]
+    return [{**region, "value": {**value, "choices": [name]}} for name in names]
 
 
 def _joined(regions: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from blocks.errors import BadTruth
-from tasks.dataset.formats.label_studio.regions import labels_of, region_of
+from blocks.shapes import SEVERAL
+from tasks.dataset.formats.label_studio.regions import labels_of, region_of, ticked_region
 from tasks.dataset.formats.reading.faults import Oddity
 from tasks.dataset.formats.reading.files import SPLIT_NAMES
 from tasks.dataset.formats.reading.json_stream import entries
@@ -37,7 +38,7 @@ class LabelStudioFormat:
     """`tasks.json` and `images/<split>/`."""
 
     name = "label-studio"
-    shapes = frozenset({"box", "whole", "span", "polygon", "mask"})
+    shapes = frozenset({"box", "whole", "several", "span", "polygon", "mask"})
     unit = TASK
     holds_texts = True
     rooms: frozenset[Room] = frozenset({"kind", "origin", "score", "overlap"})
@@ -71,7 +72,10 @@ class LabelStudioFormat:
 def _task(number: int, written: WrittenPicture, name: str, snapshot: str, text: str | None) -> dict[str, Any]:
     item = written.item
     link = LOCAL_FILES + quote(f"images/{item.split}/{name}")
-    result = [region_of(each, (item.width, item.height), text) for each in written.labels]
+    if any(each.label.shape is not None and each.label.shape.type == SEVERAL for each in written.labels):
+        result = [ticked_region(written.labels, text)]
+    else:
+        result = [region_of(each, (item.width, item.height), text) for each in written.labels]
     shown = {"image": link} if text is None else {"text": text}
     data = {**shown, "name": name, "split": item.split, "item": item.id, "snapshot": snapshot}
     return {"id": number, "data": data, "annotations": [{"id": number, "result": result, "was_cancelled": False}]}

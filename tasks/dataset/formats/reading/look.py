@@ -124,15 +124,25 @@ def look_at(path: Path) -> str:
 
 
 def _of_lines(file: BinaryIO) -> str:
-    """Return the format of JSON lines: of texts with spans, if the first one that can be read is such a text."""
+    """Return the format of JSON lines: of texts with spans, if the first one that can be read is such a text.
+
+    A list of names is one of classes, and an empty list says neither: then the line behind it is looked at.
+    """
+    found = "jsonl"
     for _ in range(LOOKED_AT):
         try:
             row = json.loads(file.readline(MOST_FIRST_LINE))
         except (ValueError, RecursionError):
             continue
-        of_spans = isinstance(row, dict) and isinstance(row.get("text"), str) and "picture" not in row
-        return "spacy" if of_spans and any(isinstance(row.get(name), list) for name in LISTS_OF_SPANS) else "jsonl"
-    return "jsonl"
+        of_texts = isinstance(row, dict) and isinstance(row.get("text"), str) and "picture" not in row
+        lists = [row[name] for name in LISTS_OF_SPANS if isinstance(row.get(name), list)] if of_texts else []
+        if not lists:
+            return "jsonl"
+        entries = [one for some in lists for one in some]
+        if entries:
+            return "jsonl" if all(isinstance(one, str) for one in entries) else "spacy"
+        found = "spacy"
+    return found
 
 
 def _of_json(start: bytes, file: BinaryIO) -> str:

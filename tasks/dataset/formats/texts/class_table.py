@@ -1,4 +1,6 @@
-"""Tables of texts with a class for each: CSV, TSV, and JSON lines as other tools have them.
+"""Tables of texts with classes: CSV, TSV, and JSON lines as other tools have them.
+
+A text with several classes has a row for each, or a list of them where the table is JSON lines.
 
 Which column has the texts, the class, an id and the split is read off the names of columns, unless somebody says so.
 """
@@ -29,20 +31,25 @@ def take_in_texts_with_classes(file: str, table: TextTable, reading: Reading) ->
         UnreadableText: The file cannot be opened.
     """
     names, short = set[str](), PurePosixPath(file).name
+    said: dict[int, tuple[str, set[str]]] = {}  # by the hash of a text: its name, and its classes
     for row in rows_of(reading.files.path(file), reading.texts, CLASS_NAMES):
         place = TextPlace(file, row.line, ROW)
         if row.fault:
             table.problem(Oddity.BROKEN_LABEL, place, row.fault)
             continue
         name = row.id if row.id and row.id not in names else f"{short}:{row.line}"
-        if row.id in names:
+        before, known = said.setdefault(hash(row.text), (name, set()))
+        if known and not known.issuperset(row.class_names):
+            name = before  # one more class of it
+        elif row.id in names:
             table.problem(Oddity.AMBIGUOUS_PICTURE, place, f"the id {row.id[:80]!r} is that of another text", "note")
+        known.update(row.class_names)
         names.add(name)
         listed = table.list(name, row.text, row.split, place)
         if listed is None:
             continue
-        if row.class_name:
-            listed.add(RawLabel(row.class_name, Whole(), file, row.line))
-        else:
+        for class_name in row.class_names:
+            listed.add(RawLabel(class_name, Whole(), file, row.line))
+        if not row.class_names and not row.is_known:
             listed.listed.fault = Oddity.PICTURE_WITHOUT_LABELS
             listed.listed.why_unknown = f"{place} of {file} has no class"

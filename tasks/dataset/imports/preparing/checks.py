@@ -11,7 +11,7 @@ from blocks.database.engine import reading
 from blocks.database.tables import Batch, Label
 from blocks.errors import BadOption, BadTruth, UnknownClass
 from blocks.naming.names import check_class, check_classes
-from blocks.shapes import Box, Shape
+from blocks.shapes import SEVERAL, Box, Shape, Whole
 from tasks.dataset.formats.opened import OpenDataset
 from tasks.dataset.formats.reading.faults import FaultyLabel, Oddity
 from tasks.dataset.formats.reading.files import DatasetFiles
@@ -45,7 +45,7 @@ class KindChooser:
         return self._kind is not None and not self._kind.shapes.isdisjoint({"polygon", "mask"})
 
     def fitted(self, shape: Shape) -> Shape:
-        """Return a shape as the kind has it: itself, or the box around it.
+        """Return a shape as the kind has it: itself, the same beside others of its item, or the box around it.
 
         Raises:
             FaultyLabel: The kind has none such.
@@ -55,6 +55,9 @@ class KindChooser:
         if shape.type in self._kind.shapes:
             self._fitting += 1
             return shape
+        if isinstance(shape, Whole) and SEVERAL in self._kind.shapes:
+            self._fitting += 1
+            return Whole(type=SEVERAL)
         as_outline = converted(shape, self._kind)
         if as_outline is not None:
             self._fitting += 1

@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 
 from blocks.errors import BadOption
 from blocks.home import labelline_home
+from blocks.shapes import WHOLE, Whole
 from blocks.storage.stores import Store
 from tasks.dataset.formats.opened import OpenDataset, open_dataset
 from tasks.dataset.formats.reading.faults import FaultyLabel, Oddity
@@ -141,7 +142,7 @@ class _Planner:
 
     def planned(self, picture: ReadPicture) -> PlannedPicture | None:
         """Return what is planned of a picture; None: it is nowhere."""
-        labels = None if picture.labels is None else tuple(self._labels(picture.labels))
+        labels = None if picture.labels is None else self._one_class(picture, tuple(self._labels(picture.labels)))
         given = picture.labels or ()
         if given and not labels and not self.options.classes:
             labels = None  # it shows something, and nothing of it can be used
@@ -153,6 +154,18 @@ class _Planner:
             relative = picture.path.relative_to(self.root).as_posix()
             return PlannedPicture(path=quote(relative.encode("utf-8", "surrogateescape")), **facts)
         return self._matched(picture, facts)
+
+    def _one_class(self, picture: ReadPicture, labels: tuple[PlannedLabel, ...]) -> tuple[PlannedLabel, ...]:
+        """Return labels of which one may hold of a whole item: of several the first stands, which is noted."""
+        named = sorted({label.class_name for label in labels if label.shape.type == WHOLE})
+        if len(named) < 2:
+            return labels
+        what = (
+            f"has {len(named)} classes ({', '.join(named[:3])}), and an item of `classes` has one: the first stands; "
+            "all of them come in as `multilabel`, into a collection of its own"
+        )
+        self.problems.add(Oddity.AMBIGUOUS_LABEL, readable(picture.name), "", what)
+        return labels[:1]
 
     def _matched(self, picture: ReadPicture, facts: dict[str, Any]) -> PlannedPicture | None:
         found = self.known.find(picture.name)
@@ -189,7 +202,7 @@ class _Planner:
                 self.problems.add(error.fault, label.file, place, str(error))
                 self.read.facts["labels of no use"] += 1
                 continue
-            if shape is not label.shape:
+            if shape is not label.shape and not isinstance(shape, Whole):
                 self.read.facts["outlines taken as the boxes around them"] += 1
             self.read.classes.setdefault(label.class_name)
             yield PlannedLabel(

@@ -36,6 +36,8 @@ class BackboneFacts(Frozen):
 class Backbone:
     """A network with its facts."""
 
+    several = False
+
     def __init__(self, network: Any, facts: BackboneFacts) -> None:
         import torch
 

@@ -38,6 +38,11 @@ class LinearHead:
         """Those that had a label."""
         return self.suggester.classes
 
+    @property
+    def several(self) -> bool:
+        """Whether each class is judged on its own, since a picture may show several."""
+        return self.suggester.several
+
     def say(self, squares: Sequence[Pixels]) -> tuple[Floats, Embeddings]:
         """Return probabilities (n, classes) and vectors (n, d) of square pictures."""
         vectors = self.embedder.embed([self.embedder.fit(one) for one in squares])
@@ -54,9 +59,9 @@ def open_linear_head(weights: Path) -> LinearHead:
     data = read_bounded(weights, BadWeights, MOST_BYTES)
     taught = Taught.from_bytes(data, version_of_bytes(data))
     embedder = EMBEDDERS.get(taught.space.embedder)
-    if embedder is None or len(set(taught.classes)) < 2:
+    if embedder is None or len(taught.named) < 2:
         raise BadWeights(
-            f"{weights.name} is a linear head on vectors of {taught.space.embedder} with {len(set(taught.classes))} "
+            f"{weights.name} is a linear head on vectors of {taught.space.embedder} with {len(taught.named)} "
             f"classes: expected two or more, on those of {', '.join(EMBEDDERS)}"
         )
     suggester = taught.suggester()

@@ -17,6 +17,11 @@ class ClassModel(Protocol):
         ...
 
     @property
+    def several(self) -> bool:
+        """Whether each class is judged on its own, since a picture may show several; else they share one chance."""
+        ...
+
+    @property
     def side_px(self) -> int:
         """Of the square pictures that it sees; see `fit_square` in `classifier.py`."""
         ...

@@ -8,12 +8,15 @@ from tasks.review.consensus.agreement import Statement
 from tasks.review.consensus.answer_groups import Group, SlotAnswer
 from tasks.review.consensus.comparers.boxes import BOXES
 from tasks.review.consensus.comparers.choices import CHOICES
+from tasks.review.consensus.comparers.classes import SETS_OF_CLASSES
 from tasks.review.consensus.comparers.outlines import MASKS, POLYGONS
 from tasks.review.consensus.comparers.protocol import Comparer
 from tasks.review.consensus.comparers.spans import SPANS
 from tasks.review.questions.kinds.registry import kind_named
 
-COMPARERS: dict[str, Comparer[Any]] = {comparer.name: comparer for comparer in (BOXES, CHOICES, SPANS, POLYGONS, MASKS)}
+_ALL: tuple[Comparer[Any], ...] = (BOXES, CHOICES, SETS_OF_CLASSES, SPANS, POLYGONS, MASKS)
+
+COMPARERS: dict[str, Comparer[Any]] = {comparer.name: comparer for comparer in _ALL}
 
 
 def comparer_of(kind: object) -> Comparer[Any] | None:

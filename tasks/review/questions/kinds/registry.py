@@ -6,6 +6,7 @@ from typing import Any
 
 from blocks.errors import UnknownQuestionKind
 from tasks.review.questions.kinds.choose import CHOOSE
+from tasks.review.questions.kinds.classes.choose_several import CHOOSE_SEVERAL
 from tasks.review.questions.kinds.classify import CLASSIFY
 from tasks.review.questions.kinds.correct import CORRECT
 from tasks.review.questions.kinds.outlines.mark import MARK_MASKS, MARK_POLYGONS
@@ -16,7 +17,7 @@ from tasks.review.questions.kinds.verify import VERIFY
 from tasks.review.questions.payload import Payload
 
 _ALL: tuple[QuestionKind[Any], ...] = (
-    *(CORRECT, CHOOSE, CROP_PAGE, VERIFY, CLASSIFY, TAG),
+    *(CORRECT, CHOOSE, CROP_PAGE, VERIFY, CLASSIFY, CHOOSE_SEVERAL, TAG),
     *(MARK_POLYGONS, MARK_MASKS),
 )
 

@@ -57,7 +57,7 @@ class ClassifierTraining:
             if name is None or split is None:
                 continue
             place = folder / split / class_folder(job.manifest.classes.index(name))
-            written[split] += _write_square(job.store, item, place, side_px)
+            written[split] += write_square(job.store, item, place, side_px)
         train = folder / "train"
         val = folder / "val" if written["val"] else train  # a training wants to open one, also where none is measured
         facts = {"side_px": side_px, "train_items": written["train"], "val_items": written["val"]}
@@ -83,7 +83,7 @@ class ClassifierTraining:
         ref: DetectorRef,
         classes: tuple[str, ...],
         tiling: TilingOptions,
-    ) -> tuple[list[str | None], tuple[str, ...]]:
+    ) -> tuple[list[Any], tuple[str, ...]]:
         """Return for each item the likeliest of some classes; None where it cannot be read, or nobody looks at it."""
         nothing: list[str | None] = [None] * len(items)
         if ref.is_nobody:
@@ -95,7 +95,7 @@ class ClassifierTraining:
         said = likeliest(network.classes, classes, classify(network, stored_images(store, items), tiling))
         return [said[item.id] for item in items], unknown
 
-    def truth(self, item: ManifestItem, classes: Sequence[str]) -> str | None:  # noqa: ARG002  (the protocol's signature)
+    def truth(self, item: ManifestItem, classes: Sequence[str]) -> Any:  # noqa: ARG002  (the protocol's signature)
         """Return the class of an item."""
         return class_of(item)
 
@@ -131,7 +131,8 @@ def class_of(item: ManifestItem) -> str | None:
     return item.labels[0].class_name if item.labels else None
 
 
-def _write_square(store: Store, item: ManifestItem, folder: Path, side_px: int) -> bool:
+def write_square(store: Store, item: ManifestItem, folder: Path, side_px: int) -> bool:
+    """Write a picture as a square into a folder; return whether it could be read."""
     try:
         square = fit_square(read_item(store, item.key), side_px)
     except (BadInput, ObjectMissing) as error:

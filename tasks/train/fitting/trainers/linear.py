@@ -3,6 +3,7 @@
 It is what fine-tuned networks must beat: from few labels a head on what the world has taught is hard to beat.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -41,7 +42,7 @@ class LinearTraining(ClassifierTraining):
         """Return the side that the embedder sees."""
         return SIDE_PX
 
-    def loop(self, job: TrainingJob, cut: Cut) -> "LinearLoop":
+    def loop(self, job: TrainingJob, cut: Cut) -> SimpleLoop:
         """Return the training."""
         return LinearLoop(cut, job.manifest.classes, job.scratch / f"head{LINEAR}", measures=job.chooses_epoch)
 
@@ -61,7 +62,8 @@ class LinearLoop(SimpleLoop):
         """
         self.tell("on_train_start")
         pictures = read_folders(self._cut.train)
-        vectors = np.concatenate([self._embed(pictures[at : at + AT_ONCE]) for at in range(0, len(pictures), AT_ONCE)])
+        paths = [path for path, _ in pictures]
+        vectors = np.concatenate([embed_squares(paths[at : at + AT_ONCE]) for at in range(0, len(paths), AT_ONCE)])
         names = tuple(self._classes[number] for _, number in pictures)
         try:
             if len(set(names)) < 2:
@@ -87,8 +89,14 @@ class LinearLoop(SimpleLoop):
             )
         return right / max(1, len(pictures))
 
-    def _embed(self, some: list[tuple[Path, int]]) -> "np.ndarray[tuple[int, ...], np.dtype[np.float16]]":
-        return DEFAULT.embed([DEFAULT.fit(read_square(path)) for path, _ in some]).astype(np.float16)
+
+def embed_squares(paths: Sequence[Path]) -> "np.ndarray[tuple[int, ...], np.dtype[np.float16]]":
+    """Return the default embedder's vectors of pictures that were cut for training, shape (paths, d).
+
+    Raises:
+        UnreadableImage: One is gone.
+    """
+    return DEFAULT.embed([DEFAULT.fit(read_square(path)) for path in paths]).astype(np.float16)
 
 
 def read_square(path: Path) -> Pixels:

@@ -9,6 +9,7 @@ from tasks.train.fitting.trainers.backbone import BackboneTraining
 from tasks.train.fitting.trainers.classifier import ClassifierTraining
 from tasks.train.fitting.trainers.detector import DetectorTraining
 from tasks.train.fitting.trainers.linear import LinearTraining
+from tasks.train.fitting.trainers.multilabel import MultilabelTextTraining, MultilabelTraining
 from tasks.train.fitting.trainers.protocol import Trainer
 from tasks.train.fitting.trainers.segmenter import SegmenterTraining
 from tasks.train.fitting.trainers.tagger import TaggerTraining
@@ -18,11 +19,12 @@ _ALL: tuple[Trainer, ...] = (
     *(DetectorTraining(), ClassifierTraining(), TaggerTraining(), TextTraining()),
     SegmenterTraining(),
     *(LinearTraining(), BackboneTraining()),
+    *(MultilabelTraining(), MultilabelTextTraining()),
 )
 
 TRAINERS: dict[str, Trainer] = {each.name: each for each in _ALL}
 
-OF_TEXTS = {"classifier": "text-classifier"}
+OF_TEXTS = {"classifier": "text-classifier", "multilabel": "multilabel-texts"}
 """In whose place another trainer stands where items are texts."""
 
 

@@ -33,6 +33,7 @@ class TextTraining:
     name = "text-classifier"
     task: Task = "classification"
     begins_anew = True
+    file_name = f"model{ENDING}"
     further = from_nothing = Recipe(1, 1, 1, lr0=0.001, least_train=20, least_val=100)
 
     def begin(self, store: Store, base: DetectorRef, classes: tuple[str, ...]) -> Beginning:  # noqa: ARG002  (protocol)
@@ -46,21 +47,25 @@ class TextTraining:
         written = dict.fromkeys(places, 0)
         files = {split: path.open("w") for split, path in places.items()}
         for split, of in (("train", "train"), ("val", val)):
-            labelled = {item.id: item for item in job.manifest.items(split) if class_of(item) is not None}
+            labelled = {item.id: item for item in job.manifest.items(split) if self.said_of(item) is not None}
             for item_id, text in stored_texts(job.store, list(labelled.values())):
                 if isinstance(text, Unseen):
                     log.warning("item %s is not trained on: %s", item_id, text.reason)
                     continue
-                files[of].write(json.dumps([item_id, text, class_of(labelled[item_id])]) + "\n")
+                files[of].write(json.dumps([item_id, text, self.said_of(labelled[item_id])]) + "\n")
                 written[of] += 1
         for file in files.values():
             file.close()
         facts = {"train_items": written["train"], "val_items": written["val"]}
         return Cut(places["train"], places["val"], written["train"], facts)
 
+    def said_of(self, item: ManifestItem) -> str | None:
+        """Return what an item teaches; None: nothing."""
+        return class_of(item)
+
     def loop(self, job: TrainingJob, cut: Cut) -> "TextLoop":
         """Return the training."""
-        return TextLoop(cut.train, cut.val, job.scratch / f"model{ENDING}", measures=job.chooses_epoch)
+        return TextLoop(cut.train, cut.val, job.scratch / self.file_name, measures=job.chooses_epoch)
 
     def predict(
         self,
@@ -69,7 +74,7 @@ class TextTraining:
         ref: DetectorRef,
         classes: tuple[str, ...],
         tiling: TilingOptions,  # noqa: ARG002  (the protocol's signature)
-    ) -> tuple[list[str | None], tuple[str, ...]]:
+    ) -> tuple[list[Any], tuple[str, ...]]:
         """Return for each text the likeliest of some classes; None where it cannot be read, or nobody looks at it."""
         nothing: list[str | None] = [None] * len(items)
         if ref.is_nobody:
@@ -81,7 +86,7 @@ class TextTraining:
         said = likeliest(model.classes, classes, classify_texts(store, model, items))
         return [said[item.id] for item in items], unknown
 
-    def truth(self, item: ManifestItem, classes: Sequence[str]) -> str | None:  # noqa: ARG002  (the protocol's signature)
+    def truth(self, item: ManifestItem, classes: Sequence[str]) -> Any:  # noqa: ARG002  (the protocol's signature)
         """Return the class of an item."""
         return class_of(item)
 
@@ -97,6 +102,8 @@ class TextLoop:
         best: Where the model is written.
         fitness: Accuracy on the val texts; 0 where none are measured.
     """
+
+    several = False
 
     def __init__(self, train: Path, val: Path, best: Path, *, measures: bool) -> None:
         self.best = best
@@ -120,18 +127,22 @@ class TextLoop:
         self._tell("on_train_start")
         texts, classes = _read(self._train)
         try:
-            model = TextModel.of(texts, classes)
+            model = TextModel.of(texts, classes, several=self.several)
         except BadInput as error:
             raise TrainingFailed(f"{len(texts)} texts teach nothing: {error}") from error
         if self._measures:
             texts, classes = _read(self._val)
-            chances, _ = model.say(list(texts.values()))
-            said = [model.classes[place] for place in chances.argmax(axis=1)]
-            right = sum(name == true for name, true in zip(said, classes.values(), strict=True))
-            self.fitness = right / max(1, len(said))
+            self.fitness = self.fitness_of(model, list(texts.values()), list(classes.values()))
             self.metrics = {"metrics/accuracy_top1": self.fitness}
         self.best.write_bytes(model.to_bytes())
         self._tell("on_fit_epoch_end")
+
+    def fitness_of(self, model: TextModel, texts: Sequence[str], classes: Sequence[str]) -> float:
+        """Return the share of texts whose class is told right."""
+        chances, _ = model.say(texts)
+        said = [model.classes[place] for place in chances.argmax(axis=1)]
+        right = [bool(name == true) for name, true in zip(said, classes, strict=True)]
+        return float(sum(right)) / max(1, len(said))
 
     def _tell(self, event: str) -> None:
         for listener in self._listeners[event]:

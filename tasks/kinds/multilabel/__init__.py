@@ -1,0 +1,1 @@
+"""Any number of classes for the whole of an item."""
