@@ -44,8 +44,8 @@ class LineOptions(Renamed):
     label_kind: LabelKindName = Field(
         default="boxes",
         description="What a label is: `boxes` around objects, `polygons`, `masks`, `classes`, one for a whole item, "
-        "`multilabel`: any number of classes for it, `spans` of a text, or `tracks`: boxes that keep their identity over "
-        "the frames of a video.",
+        "`multilabel`: any number of classes for it, `spans` of a text, or `tracks`: boxes that keep their identity "
+        "over the frames of a video.",
     )
     detector: str = Field(
         default="champion",

@@ -1,4 +1,4 @@
-"""A line of several classes an item as a whole: people on a real Label Studio tick, two of them, of pictures and texts."""
+"""A line of several classes an item as a whole: two people on a real Label Studio tick, of pictures and of texts."""
 
 import json
 from collections.abc import Iterator

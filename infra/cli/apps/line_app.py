@@ -177,29 +177,43 @@ def loop(
 
 @line_app.command()
 def predict(
-    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Images, with all subfolders.")],
+    place: Annotated[
+        Path, typer.Argument(exists=True, help="Images, with all subfolders; or a file or folder of texts.")
+    ],
     out: Annotated[Path, typer.Option(help="The folder to write: absent, empty, or with --overwrite such files.")],
     *,
-    detector: Annotated[str, typer.Option(help="Weights (.pt, .onnx); or champion, or a version, of --collection.")],
+    detector: Annotated[
+        str,
+        typer.Option(help="Weights (.pt, .onnx; of texts .npz, .tagger); or champion, or a version, of --collection."),
+    ],
     collection: Annotated[str, typer.Option(help="Whose detector, where it is no file.")] = "",
     classes: Annotated[str | None, typer.Option(help="Only these: car,truck. All that it knows if not given.")] = None,
-    fmt: Annotated[ExportFormatName, typer.Option("--format", help="Of the files.")] = ExportFormatName.COCO,
+    fmt: Annotated[
+        ExportFormatName | None, typer.Option("--format", help="Of the files; the first that holds such labels.")
+    ] = None,
     score: Annotated[float, typer.Option(min=0.001, max=1, help="What scores less is not written.")] = 0.25,
-    label_kind: Annotated[str, KIND] = "boxes",
+    label_kind: Annotated[str | None, KIND] = None,
     tile: Annotated[int, TILE] = 640,
+    text_column: Annotated[str | None, COLUMN] = None,
+    id_column: Annotated[str | None, ID_COLUMN] = None,
+    encoding: Annotated[str | None, ENCODING] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what was written there before.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write what a detector finds in a folder as files: nobody is asked, and no collection is touched."""
+    """Write what a model finds in images or texts as files: nobody is asked, and no collection is touched."""
     from infra.cli import parsing
+    from infra.cli.text_place import kind_in, parse_texts
 
     named, side_px = parsing.parse_classes(classes) if classes else (), parsing.parse_tile(tile)
     known = parsing.parse_detector(detector)
     from infra.cli.commands.predict_command import PredictRequest
     from infra.cli.commands.predict_command import predict as look
 
-    places = (parsing.parse_folder(folder), out.absolute())
-    request = PredictRequest(*places, known, collection, named, fmt.value, score, side_px, label_kind, overwrite)
+    kind = label_kind or kind_in(place)
+    texts = parse_texts(place, kind, text_column, id_column, encoding)
+    places = (place.absolute() if texts else parsing.parse_folder(place), out.absolute())
+    how = (known, collection, named, fmt.value if fmt else None, score, side_px, kind, texts, overwrite)
+    request = PredictRequest(*places, *how)
     answer(lambda: look(labelline_home(), request), as_json=as_json)
 
 

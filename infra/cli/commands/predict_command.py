@@ -1,11 +1,11 @@
-"""`predict`: what a detector finds in a folder, as files; nobody is asked, and no collection is touched."""
+"""`predict`: what a model finds in pictures or texts, as files; nobody is asked, and no collection is touched."""
 
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from rich.console import Console
 
@@ -17,6 +17,7 @@ from infra.cli.readiness import running_stack
 from infra.cli.words import did_you_mean
 from infra.stack.orchestration.connection import connected
 from infra.stack.servers.services import PLUGS
+from tasks.dataset.formats.registry import usual_format
 from tasks.dataset.predicting import Predicted, Wanted, predict_folder
 from tasks.detect.backends.safe_weights import files_of, version_of
 from tasks.detect.models import keys_of
@@ -26,6 +27,8 @@ from tasks.detect.refs import DetectorRef
 
 if TYPE_CHECKING:
     from tasks.dataset.take_along import Format
+    from tasks.intake.texts.columns import TextOptions
+    from tasks.intake.texts.media import Medium
 
 console = Console(soft_wrap=True, markup=False, emoji=False, highlight=False)
 
@@ -38,15 +41,16 @@ class PredictRequest:
     """What `labelline predict` was asked for.
 
     Attributes:
-        folder: Pictures.
+        folder: Pictures, or a file or folder of texts.
         out: Where the files go.
         detector: The path of weights, or a version or `champion` of the collection.
         collection: Whose detector, where it is no path.
         classes: Which are written; empty: all that it knows.
-        fmt: Of the files.
+        fmt: Of the files; None: the first that holds such labels.
         least_score: What scores less is not written.
         tile_px: Side of a tile.
         label_kind: What a label is.
+        texts: Where in the place the texts are; None: it holds pictures.
         overwrite: Whether an earlier export or prediction in `out` is replaced.
     """
 
@@ -55,11 +59,22 @@ class PredictRequest:
     detector: str
     collection: str
     classes: tuple[str, ...]
-    fmt: "Format"
+    fmt: "Format | None"
     least_score: float
     tile_px: int
     label_kind: str
+    texts: "TextOptions | None" = None
     overwrite: bool = False
+
+    @property
+    def medium(self) -> "Medium":
+        """What is looked at."""
+        return "pictures" if self.texts is None else "texts"
+
+    @property
+    def format(self) -> "Format":
+        """Of the files."""
+        return self.fmt or cast("Format", usual_format(self.label_kind, self.medium))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +103,15 @@ def predict(home: Path, request: PredictRequest) -> dict[str, object]:
             raise UnknownClass(f"the detector does not know {', '.join(unknown)}. {meant}")
         options = TilingOptions(tile_px=request.tile_px, min_score=min(request.least_score, TilingOptions().min_score))
         classes = request.classes or opened.classes
-        wanted = Wanted(opened.ref, classes, options, request.label_kind, request.least_score)
+        wanted = Wanted(opened.ref, classes, options, request.label_kind, request.least_score, request.texts)
         with console.status("looking …") as line:
             found = predict_folder(
                 request.folder,
                 request.out,
                 opened.store,
                 wanted,
-                request.fmt,
-                lambda done, of: line.update(f"looking … {done:,} of {of:,} pictures"),
+                request.format,
+                lambda done, of: line.update(f"looking … {done:,} of {of:,} {request.medium}"),
                 overwrite=request.overwrite,
             )
     for text in told(found, request):
@@ -111,8 +126,8 @@ def in_numbers(found: Predicted, request: PredictRequest) -> dict[str, object]:
         scores.setdefault(name, {})[f"{tenth / 10:.1f}"] = count
     return {
         "folder": str(request.out),
-        "format": request.fmt,
-        "pictures": found.pictures,
+        "format": request.format,
+        request.medium: found.pictures,
         "labels": sum(found.scores.values()),
         "scores": scores,
         "notes": dict(found.export.notes) if found.export else {},
@@ -123,8 +138,8 @@ def in_numbers(found: Predicted, request: PredictRequest) -> dict[str, object]:
 def told(found: Predicted, request: PredictRequest) -> Iterator[str]:
     """Yield the lines that say what was found."""
     count = sum(found.scores.values())
-    where = f"{request.out}, in the format of {request.fmt.upper()}"
-    yield f"{count:,} labels on {found.pictures:,} pictures are in {where}"
+    where = f"{request.out}, in the format of {request.format.upper()}"
+    yield f"{count:,} labels on {found.pictures:,} {request.medium} are in {where}"
     by_class = sorted({name for name, _ in found.scores})
     for name in by_class:
         tenths = {tenth: number for (one, tenth), number in sorted(found.scores.items()) if one == name}
@@ -133,6 +148,8 @@ def told(found: Predicted, request: PredictRequest) -> Iterator[str]:
     yield "nobody has looked at them: `labelline label` asks people where the detector is not sure"
     if found.export is not None:
         yield from (f"{note}: {number}" for note, number in found.export.notes.items())
+    if found.doubles:
+        yield f"{found.doubles:,} {request.medium} are the same as another one, and stand there once"
     rows = list(found.set_aside.items())
     if rows:
         named = "; ".join(f"{name} ({why})" for name, why in rows[:SHOWN])
@@ -141,7 +158,8 @@ def told(found: Predicted, request: PredictRequest) -> Iterator[str]:
 
 @contextmanager
 def _detector_of(home: Path, request: PredictRequest) -> Iterator[_Opened]:
-    path, proposer = Path(request.detector), proposer_of(request.label_kind)
+    path = Path(request.detector)
+    proposer = proposer_of(request.label_kind, path.name)
     if path.is_file():
         with tempfile.TemporaryDirectory(prefix="labelline-weights-") as place:
             version, kept = version_of(path), FolderStore(Path(place))

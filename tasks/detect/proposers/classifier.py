@@ -26,6 +26,7 @@ from tasks.detect.tiling.read_ahead import ImageSource, Unseen, read_ahead, stor
 from tasks.detect.tiling.tiles import Floats
 from tasks.detect.tiling.views import GREY
 from tasks.intake.images import Pixels
+from tasks.intake.texts.media import Medium
 
 SQUARES_AT_ONCE = 32
 WARM_AT_MOST = 4
@@ -35,6 +36,8 @@ _lock = threading.Lock()
 
 class ClassProposer:
     """A classifier of whole pictures: of one class each, or of several."""
+
+    sees: Medium = "pictures"
 
     def __init__(self, name: str = "classifier", *, several: bool = False) -> None:
         self.name, self._several = name, several

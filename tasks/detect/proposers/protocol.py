@@ -13,6 +13,7 @@ from blocks.frozen import Frozen
 from blocks.storage.stores import Store
 from tasks.detect.options import TilingOptions
 from tasks.detect.refs import DetectorRef
+from tasks.intake.texts.media import Medium
 
 
 class UnreadItem(Frozen):
@@ -57,6 +58,9 @@ class Proposer(Protocol):
 
     name: str
     """As kinds of labels call it."""
+
+    sees: Medium
+    """What its models look at."""
 
     def fit(self, store: Store, ref: DetectorRef, options: TilingOptions) -> TilingOptions:
         """Return how a model can look at a batch, as near as it can to how a line wants it to."""

@@ -21,6 +21,7 @@ from tasks.detect.tiling.read_ahead import StoredImage, Unseen, read_ahead, stor
 from tasks.detect.tiling.tiles import Regions, regions_of
 from tasks.detect.tiling.views import cut_views
 from tasks.intake.images import Pixels
+from tasks.intake.texts.media import Medium
 from tasks.kinds.outlines.raster import Raster
 from tasks.kinds.outlines.simplify import simplified
 from tasks.kinds.outlines.trace import mask_of, traced
@@ -39,6 +40,7 @@ class SegmentProposer:
 
     name: str
     shaped: Callable[[Raster], Shape]
+    sees: Medium = "pictures"
 
     def fit(self, store: Store, ref: DetectorRef, options: TilingOptions) -> TilingOptions:  # noqa: ARG002  (protocol)
         """Return the options as they are, but for what is for boxes alone: tiles by object size, and calibration."""

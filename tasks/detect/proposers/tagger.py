@@ -16,6 +16,7 @@ from tasks.detect.options import SHOW_SCORE, TilingOptions
 from tasks.detect.proposers.protocol import Looked, UnreadItem
 from tasks.detect.refs import DetectorRef
 from tasks.detect.tagging.crf import FoundSpan, Tagger, open_tagger
+from tasks.intake.texts.media import Medium
 from tasks.intake.texts.text_items import is_text, read_text
 
 WARM_AT_MOST = 4
@@ -27,6 +28,7 @@ class TagProposer:
     """A tagger of texts."""
 
     name = "tagger"
+    sees: Medium = "texts"
 
     def fit(self, store: Store, ref: DetectorRef, options: TilingOptions) -> TilingOptions:  # noqa: ARG002  (protocol)
         """Return the options as they are, but for tiles by the size of objects: there are none."""

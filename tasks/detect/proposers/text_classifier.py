@@ -21,6 +21,7 @@ from tasks.detect.proposers.classifier import check_several, class_rows, count_s
 from tasks.detect.proposers.protocol import Looked, UnreadItem
 from tasks.detect.refs import DetectorRef
 from tasks.detect.tiling.read_ahead import Unseen
+from tasks.intake.texts.media import Medium
 from tasks.intake.texts.text_items import read_text
 from tasks.suggest.embedders.texts import CHARACTERS_AT_MOST
 from tasks.suggest.learners.protocol import Floats
@@ -36,6 +37,8 @@ _lock = threading.Lock()
 
 class TextProposer:
     """A classifier of whole texts: of one class each, or of several."""
+
+    sees: Medium = "texts"
 
     def __init__(self, name: str = "text-classifier", *, several: bool = False) -> None:
         self.name, self._several = name, several

@@ -14,6 +14,7 @@ from tasks.detect.plan import fit_network
 from tasks.detect.proposers.protocol import Looked, UnreadItem
 from tasks.detect.refs import DetectorRef
 from tasks.detect.tiling.read_ahead import stored_images
+from tasks.intake.texts.media import Medium
 
 if TYPE_CHECKING:
     from tasks.detect.stream import Found
@@ -23,6 +24,7 @@ class TileProposer:
     """A detector of boxes, over tiles and the whole picture."""
 
     name = "tiles"
+    sees: Medium = "pictures"
 
     def fit(self, store: Store, ref: DetectorRef, options: TilingOptions) -> TilingOptions:
         """Return tiles no larger than the network sees."""

@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 from infra.cli.main import app
 from infra.demo.run import STARTER
 from infra.demo.scenes.drawing import draw_scenes
+from tests.detect.scoring.models import save_tagger, save_text_model
+from tests.kinds.spans.letters import write_letter
 from tests.train.conftest import save_weights
 
 
@@ -106,3 +108,71 @@ def test_a_folder_in_which_nothing_is_found_has_pictures_without_labels(lots: Pa
     shown = predict(lots, tmp_path / "out", "--detector", str(weights), "--score", "1", "--format", "yolo")
     assert shown.exit_code == 0, shown.output
     assert "0 labels on 2 pictures" in shown.output
+
+
+ROWS = 'key,text\nr1,"שלום, the parcel has not come yet 📦"\nr2,"I was charged twice"\nr3,\nr4,"I was charged twice"\n'
+
+
+@pytest.fixture(scope="module")
+def letters_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_text_model(tmp_path_factory.mktemp("text model"))
+
+
+def table(folder: Path, text: str = ROWS) -> Path:
+    path = folder / "letters.csv"
+    path.write_text(text)
+    return path
+
+
+def test_texts_of_a_table_have_their_classes_and_rows_that_are_none_are_named(
+    letters_model: Path, tmp_path: Path
+) -> None:
+    typed = ("--detector", str(letters_model), "--score", "0.05", "--id-column", "key", "--json")
+    shown = predict(table(tmp_path), tmp_path / "out", *typed)
+    assert shown.exit_code == 0, shown.output
+    told = json.loads(shown.stdout)
+    assert (told["texts"], told["labels"], told["format"]) == (2, 2, "label-studio")
+    assert len(told["set_aside"]) == 1
+    assert "1 texts are the same as another one, and stand there once" in shown.output
+    tasks = json.loads((tmp_path / "out" / "tasks.json").read_text())
+    assert {task["data"]["text"] for task in tasks} == {"שלום, the parcel has not come yet 📦", "I was charged twice"}
+    assert all(len(task["annotations"][0]["result"]) == 1 for task in tasks)
+
+
+def test_a_folder_of_texts_and_spans_in_tags(tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    wanted = {}
+    for seed in range(300, 304):
+        text, spans = write_letter(seed)
+        (folder / f"{seed}.txt").write_text(text)
+        wanted[f"{seed}.txt"] = len(spans)
+    typed = ("--detector", str(save_tagger(tmp_path)), "--label-kind", "spans", "--format", "spacy")
+    shown = predict(folder, tmp_path / "out", *typed)
+    assert shown.exit_code == 0, shown.output
+    (file,) = (tmp_path / "out").glob("*.jsonl")
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    assert {row["meta"]["name"] for row in rows} == set(wanted)
+    assert sum(len(row["spans"]) for row in rows) >= 0.5 * sum(wanted.values())
+
+
+def test_a_model_that_sees_something_else_and_files_that_hold_no_texts_are_refused(
+    letters_model: Path, lots: Path, tmp_path: Path
+) -> None:
+    def told(*typed: str) -> str:
+        shown = predict(*typed[:1], tmp_path / "out", *typed[1:])  # type: ignore[arg-type]
+        assert shown.exit_code != 0 and not (tmp_path / "out").exists()
+        return shown.output
+
+    rows = str(table(tmp_path))
+    assert "looks at pictures, and these are texts" in told(rows, "--detector", str(STARTER), "--label-kind", "boxes")
+    of_texts = ("--detector", str(letters_model))
+    assert "looks at texts, and these are pictures" in told(str(lots), *of_texts, "--label-kind", "classes")
+    assert "no column 'body'" in told(rows, *of_texts, "--text-column", "body")
+    assert "yolo cannot hold classes" in told(rows, *of_texts, "--format", "yolo")
+    (tmp_path / "letters.pdf").write_bytes(b"%PDF-1.4")
+    assert "is no file of texts that is read" in told(
+        str(tmp_path / "letters.pdf"), *of_texts, "--label-kind", "classes"
+    )
+    (tmp_path / "empty.csv").write_text("text\n")
+    assert "holds no texts" in told(str(tmp_path / "empty.csv"), *of_texts)

@@ -26,8 +26,7 @@ from tasks.intake.label_kinds import note_label_kind
 from tasks.kinds.registry import label_kind
 from tasks.suggest.embedders.looks import Looks
 from tasks.train.evaluate import compare, evaluate
-from tasks.train.fitting.trainers import multilabel
-from tasks.train.fitting.trainers import linear
+from tasks.train.fitting.trainers import linear, multilabel
 from tasks.train.fitting.training import finetune
 from tasks.train.options import PromoteOptions, TrainOptions
 from tasks.train.promotion import promote

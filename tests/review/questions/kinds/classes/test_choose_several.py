@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from blocks.database.tables import Proposal
 from blocks.errors import BadRegion, UnknownClass
 from blocks.servers.annotation_server import AnnotationServer
 from blocks.shapes import SEVERAL, Whole, shape_columns
@@ -19,7 +20,6 @@ from tasks.review.questions.kinds.classify import ShownClass
 from tasks.review.questions.kinds.protocol import ItemToAsk, Likely, ToShow
 from tasks.review.questions.queues.classes import choose_classes_queue
 from tasks.review.questions.task import label_config, to_task
-from blocks.database.tables import Proposal
 
 NAMES = ("wet", "night", "crowd")
 QUEUE = choose_classes_queue(NAMES)
