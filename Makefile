@@ -46,8 +46,8 @@ demo: setup ## Draw parking lots and run the whole line on them (KEEP=1: servers
 demo-classes: setup ## Give each of 540 drawn pictures one class: from no model to a champion, and on to pages in rounds (KEEP=1)
 	$(BIN)/python -m infra.demo.classes $(if $(KEEP),--keep)
 
-demo-text: setup ## Give each of 400 texts one class, from a CSV file to a champion (KEEP=1; DRAWN=1: of a grammar, also where news are)
-	$(BIN)/python -m infra.demo.texts $(if $(KEEP),--keep) $(if $(DRAWN),--drawn)
+demo-text: setup ## Give each of 400 texts one class, from a CSV file to a champion (KEEP=1; TEXTS=news, messages or letters; news where they are)
+	$(BIN)/python -m infra.demo.texts $(if $(KEEP),--keep) $(if $(TEXTS),--texts $(TEXTS))
 
 demo-video: setup ## Label a drawn video of traffic: key frames, followed between them, to tracks (KEEP=1; FRAMES=60 for less)
 	$(BIN)/python -m infra.demo.video $(if $(KEEP),--keep) $(if $(FRAMES),--frames $(FRAMES))
