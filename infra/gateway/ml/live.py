@@ -24,6 +24,7 @@ from tasks.detect.proposers.suggested import taught_ref
 from tasks.review.questions.bookmarks import our_projects, queues_by_project
 from tasks.review.questions.kinds.protocol import LIVE
 from tasks.review.questions.kinds.registry import kind_named, read_payload
+from tasks.review.questions.queue import Queue
 from tasks.review.questions.task import MODEL_VERSION, place_score
 from tasks.suggest.shown import may_show
 from tasks.suggest.taught import Taught
@@ -113,10 +114,11 @@ class LiveSuggestions:
         self._take_in()
         with reading(self._engine) as session:
             rows = session.exec(select(Question).where(col(Question.id).in_(list(question_ids)))).all()
-        found = {row.id: self._prediction(row) for row in rows}
+            queues = queues_by_project(session, {row.project_id for row in rows if row.project_id is not None})
+        found = {row.id: self._prediction(row, queues.get(row.project_id or 0)) for row in rows}
         return [found.get(question_id, []) for question_id in question_ids]
 
-    def _prediction(self, question: Question) -> list[dict[str, Any]]:
+    def _prediction(self, question: Question, queue: Queue | None) -> list[dict[str, Any]]:
         payload = read_payload(question.payload)
         kind = kind_named(payload.type)
         version = AS_POSTED
@@ -132,7 +134,8 @@ class LiveSuggestions:
                     )
                     for one in collection.likely(taught, question.item_id, text)
                 ]
-                payload = kind.with_suggestions(payload, likely)
+                offered = kind.offering(payload, queue.classes) if queue else payload
+                payload = kind.with_suggestions(offered, likely)
             except Busy as error:
                 log.info("a question opens as it was posted: %s", error)
         result = kind.shown(payload)

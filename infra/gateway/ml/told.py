@@ -13,6 +13,7 @@ from sqlmodel import col
 from blocks.database.engine import reading
 from blocks.database.tables import Answer, AnswerState, Batch, BatchItem, Question
 from blocks.errors import LabellingError
+from tasks.review.questions.kinds.classes.decided import Meanings, as_decided, meanings_of, says_missing
 from tasks.review.questions.kinds.registry import KINDS, kind_named
 from tasks.train.teaching import labels_that_teach
 
@@ -106,13 +107,16 @@ def read_told(engine: Engine, collection: str, read_before: dict[str, str | None
     )  # fmt: skip
     with reading(engine) as session:
         rows = session.connection().execute(query).all()
-    _read_new(engine, [row[0] for row in rows if row[0] not in read_before], read_before)
+        meanings = meanings_of(session, collection)
+    undecided = _read_new(engine, [row[0] for row in rows if row[0] not in read_before], read_before, meanings)
     voices: dict[str, dict[str, Voice]] = {}
     for answer_id, annotation_id, question_id, answered_at, item_id, asked_id, round_ in rows:
         voice = Voice(
             answer_id, annotation_id, question_id, asked_id is not None, (round_, answered_at), read_before[answer_id]
         )
         voices.setdefault(item_id, {})[question_id] = voice
+    for answer_id in undecided:
+        del read_before[answer_id]  # the line's owner may decide otherwise: it is read again
     return Told(labels_that_teach(engine, collection), voices)
 
 
@@ -133,7 +137,11 @@ def _is_of(kinds: Collection[str]) -> Any:
     return col(Question.payload)["type"].as_string().in_(kinds)
 
 
-def _read_new(engine: Engine, answer_ids: list[str], read_before: dict[str, str | None]) -> None:
+def _read_new(
+    engine: Engine, answer_ids: list[str], read_before: dict[str, str | None], meanings: Meanings
+) -> list[str]:
+    """Read what answers say, each once; return those that name a class that is missing."""
+    of_missing: list[str] = []
     for start in range(0, len(answer_ids), AT_ONCE):
         query = (
             select_columns(col(Answer.id), col(Answer.raw), col(Question.payload))
@@ -142,5 +150,8 @@ def _read_new(engine: Engine, answer_ids: list[str], read_before: dict[str, str 
         )
         with reading(engine) as session:
             rows = session.connection().execute(query).all()
-        read_before.update({answer_id: taught_by(payload, raw) for answer_id, raw, payload in rows})
+        of_missing += [answer_id for answer_id, raw, _ in rows if says_missing(raw)]
+        said = {answer_id: taught_by(payload, as_decided(raw, meanings)) for answer_id, raw, payload in rows}
+        read_before.update(said)
         read_before.update({answer_id: read_before.get(answer_id) for answer_id in answer_ids[start : start + AT_ONCE]})
+    return of_missing

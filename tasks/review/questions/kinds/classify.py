@@ -154,6 +154,10 @@ class Classify(QuestionKind[ClassPayload]):
             reasons=item.reasons_of([proposal.id]),
         )
 
+    def offering(self, payload: ClassPayload, classes: Sequence[str]) -> ClassPayload:
+        """Return the question with the classes that were added to its form since it was posted."""
+        return payload.model_copy(update={"options": list(dict.fromkeys([*payload.options, *classes]))})
+
     def with_suggestions(self, payload: ClassPayload, likely: Sequence[Likely]) -> ClassPayload:
         """Return the question with the most likely class chosen; where none is likely enough, as it was posted."""
         options = frozenset(payload.options)

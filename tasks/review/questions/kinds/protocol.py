@@ -260,6 +260,15 @@ class QuestionKind(Protocol[Shape]):
         """
         return payload
 
+    def offering(self, payload: Shape, classes: Sequence[str]) -> Shape:
+        """Return a question that stands open as its form offers it now, such as with a class that is new since.
+
+        Args:
+            payload: As it was posted.
+            classes: What the form of its project offers.
+        """
+        return payload
+
     def looks_as(self, queue: Asking, other: Asking) -> bool:
         """Say whether a label config can go from one queue's to another's while its answers stay."""
         return True
