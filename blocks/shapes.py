@@ -4,8 +4,7 @@ A shape says nothing of what is there (that is the class) nor of which item: it 
 label. In the catalogue its bounds stand in four columns, null where there are none, and `shape` holds what bounds do
 not say; a box is its bounds, so a row of a box has no `shape`, and code for boxes reads the four columns as ever.
 
-All pixels are of the upright item, x to the right and y downwards, as floats. A track is no shape: it is an identity
-that labels of several frames share.
+All pixels are of the upright item, x to the right, y downwards, floats. A track is no shape: frames share an identity.
 """
 
 from collections.abc import Mapping
@@ -264,12 +263,8 @@ def shape_columns(shape: Shape) -> dict[str, Any]:
 
 
 def identity_in_item(shape: Mapping[str, Any] | None, id_: str, class_name: str) -> str:
-    """Return what tells a label, of this shape and id, from others of its item.
-
-    That of the whole is one for all; where several hold of the whole, each class is one.
-    """
-    of_whole = {WHOLE: WHOLE, SEVERAL: f"{WHOLE}:{class_name}"}
-    return id_ if shape is None else of_whole.get(shape["type"], id_)
+    """Return what tells a label from others of its item: of the whole there is one, or one of each class."""
+    return {WHOLE: WHOLE, SEVERAL: f"{WHOLE}:{class_name}"}.get(shape["type"] if shape else "", id_)
 
 
 def check_inside(shape: Shape, size_wh: tuple[int, int] | None, length: int | None = None) -> None:

@@ -19,7 +19,7 @@ from infra.annotators.times import Stopwatch
 from infra.annotators.truth import TruePicture
 from tasks.review.questions.kinds.boxes.strip import onto_place
 from tasks.review.questions.kinds.choose import CHOOSE
-from tasks.review.questions.kinds.classes.choose_several import CHOOSE_SEVERAL
+from tasks.review.questions.kinds.choose_several import CHOOSE_SEVERAL
 from tasks.review.questions.kinds.classify import CLASSIFY
 from tasks.review.questions.kinds.correct import CORRECT
 from tasks.review.questions.kinds.outlines.mark import MARK_MASKS, MARK_POLYGONS

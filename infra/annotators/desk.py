@@ -29,7 +29,7 @@ from tasks.review.questions.kinds.boxes.extreme_points import POINTS, as_points
 from tasks.review.questions.kinds.boxes.regions import ShownBox, read_boxes, to_regions
 from tasks.review.questions.kinds.boxes.strip import INDEX, STILLS, by_place
 from tasks.review.questions.kinds.choose import CANNOT_TELL
-from tasks.review.questions.kinds.classes.choose_several import CLASSES
+from tasks.review.questions.kinds.choose_several import CLASSES
 from tasks.review.questions.kinds.classes.many import SEARCH
 from tasks.review.questions.kinds.classes.missing import MISSING
 from tasks.review.questions.kinds.classes.said import CLASS

@@ -15,7 +15,7 @@ from blocks.storage.stores import FolderStore
 from infra.browser.screenshots import log_in
 from tasks.intake.texts.text_items import clean_text, keep_text
 from tasks.review.posting.outbox import Draft, post_questions, write_questions
-from tasks.review.questions.kinds.classes.choose_several import ClassesPayload
+from tasks.review.questions.kinds.choose_several import ClassesPayload
 from tasks.review.questions.kinds.classify import ShownClass
 from tasks.review.questions.queues.classes import choose_classes_queue
 from tasks.review.receiving.poll import read_all_changes

@@ -9,7 +9,7 @@ from infra.annotators.desk import OpenQuestion
 from infra.annotators.people import Mistake
 from infra.annotators.times import Stopwatch
 from infra.annotators.truth import TruePicture
-from tasks.review.questions.kinds.classes.choose_several import CLASSES, ticked_region
+from tasks.review.questions.kinds.choose_several import CLASSES, ticked_region
 from tasks.review.questions.kinds.controls import IMAGE, TEXT
 
 Mistakes = Callable[[np.random.Generator, int], list[Mistake | None]]

@@ -14,7 +14,7 @@ from tasks.review.drafts.items_and_kinds import draft_kinds, draft_missed
 from tasks.review.drafts.page_waves import draft_wave
 from tasks.review.posting.outbox import Draft
 from tasks.review.questions.kinds.choose import CHOOSE
-from tasks.review.questions.kinds.classes.choose_several import CHOOSE_SEVERAL
+from tasks.review.questions.kinds.choose_several import CHOOSE_SEVERAL
 from tasks.review.questions.kinds.classify import CLASSIFY
 from tasks.review.questions.kinds.correct import CORRECT
 from tasks.review.questions.kinds.outlines.mark import MARK_MASKS, MARK_POLYGONS

@@ -13,7 +13,7 @@ from blocks.database.vector_tables import ItemVector
 from blocks.storage.stores import Store
 from tasks.detect.refs import TAUGHT
 from tasks.review.posting.outbox import Draft, write_questions
-from tasks.review.questions.kinds.classes.choose_several import CHOOSE_SEVERAL, CLASSES, ClassesPayload, ticked_region
+from tasks.review.questions.kinds.choose_several import CHOOSE_SEVERAL, CLASSES, ClassesPayload, ticked_region
 from tasks.review.questions.queues.classes import choose_classes_queue
 from tasks.suggest.embedders.kept import keep_vectors
 from tasks.suggest.space import Space

@@ -23,7 +23,7 @@ from tasks.monitor.judged import read_judged
 from tasks.review.decide.aggregate import weigh_answers
 from tasks.review.drafts.items_and_kinds import write_once
 from tasks.review.drafts.line_queue import draft_questions
-from tasks.review.questions.kinds.classes.choose_several import CLASSES, ticked_region
+from tasks.review.questions.kinds.choose_several import CLASSES, ticked_region
 from tasks.review.questions.staffing import AnnotatorPool, OverlapRule
 from tasks.settle.annotators.people import people_of, people_summary
 from tasks.settle.artifacts import effort_summary, labels_summary

@@ -19,7 +19,7 @@ from tasks.review.consensus.comparers.boxes import TRUTH, learn_queue_skills
 from tasks.review.consensus.comparers.protocol import Comparer, GoldSaid
 from tasks.review.consensus.overlap_rule import MOST_REASONS, WORTH_A_REASON, NextStep, Slots, decide_by
 from tasks.review.consensus.votes import Believed, believe, collect_votes
-from tasks.review.questions.kinds.classes.choose_several import AnsweredClass, classes_of
+from tasks.review.questions.kinds.choose_several import AnsweredClass, classes_of
 from tasks.review.questions.kinds.classify import ShownClass
 from tasks.review.questions.payload import Payload
 from tasks.review.questions.queue import Queue

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
-from tasks.review.questions.kinds.classes.choose_several import CHOOSE_SEVERAL
+from tasks.review.questions.kinds.choose_several import CHOOSE_SEVERAL
 from tasks.review.questions.kinds.classes.missing import refuse_ways_out
 from tasks.review.questions.queue import Queue
 

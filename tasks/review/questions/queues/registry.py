@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from tasks.review.questions.kinds.classes.choose_several import CHOOSE_SEVERAL
+from tasks.review.questions.kinds.choose_several import CHOOSE_SEVERAL
 from tasks.review.questions.kinds.classify import CLASSIFY
 from tasks.review.questions.kinds.correct import CORRECT
 from tasks.review.questions.kinds.outlines.mark import MARK_MASKS, MARK_POLYGONS

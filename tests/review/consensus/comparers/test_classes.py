@@ -7,7 +7,7 @@ import pytest
 from tasks.review.consensus.agreement import measure_agreement
 from tasks.review.consensus.comparers.classes import SETS_OF_CLASSES
 from tasks.review.consensus.overlap_rule import Slots, Step
-from tasks.review.questions.kinds.classes.choose_several import ClassesPayload
+from tasks.review.questions.kinds.choose_several import ClassesPayload
 from tasks.review.questions.kinds.classify import ShownClass
 from tasks.review.questions.queues.classes import choose_classes_queue
 from tasks.review.questions.staffing import GoldRule, OverlapRule

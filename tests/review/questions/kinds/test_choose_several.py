@@ -10,7 +10,7 @@ from blocks.errors import BadRegion, UnknownClass
 from blocks.servers.annotation_server import AnnotationServer
 from blocks.shapes import SEVERAL, Whole, shape_columns
 from tasks.review.questions.kinds.choose import CANNOT_TELL
-from tasks.review.questions.kinds.classes.choose_several import (
+from tasks.review.questions.kinds.choose_several import (
     CHOOSE_SEVERAL,
     CLASSES,
     ClassesPayload,
