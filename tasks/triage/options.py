@@ -103,7 +103,7 @@ class TriageOptions(Renamed):
         return self
 
     def of_round(self, accept: float, *, audited: bool) -> Self:
-        """Return the options of a round: one item is labelled blind at most, since rounds draw by themselves.
+        """Return the options of a round: beside the control group one item is audited, since rounds draw by themselves.
 
         Args:
             accept: The score from which on something comes onto a page; nothing is dropped.

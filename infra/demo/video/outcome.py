@@ -27,9 +27,6 @@ from tasks.review.questions.queue import CONFIRM_PAGE
 from tasks.settle.effort import manual_seconds
 from tasks.settle.in_force import labels_in_force
 
-BY_HAND = ("manual", "prediction-changed")
-"""What Label Studio says of a region that a person drew, or changed."""
-
 
 class VideoReport(Frozen):
     """The numbers of a run: `report.json`."""
@@ -112,8 +109,7 @@ def boxes_drawn_in(engine: Engine, batch_ids: Sequence[str]) -> int:
     counted = Answer.state == AnswerState.COUNTED.value
     with reading(engine) as session:
         said = session.exec(query.where(col(Question.batch_id).in_(batch_ids), counted)).all()
-    drawn = ("rectanglelabels", "vectorlabels")
-    return sum(one.get("type") in drawn and one.get("origin") in BY_HAND for raw in said for one in raw)
+    return sum(one.get("untouched") is False for raw in said for one in raw)
 
 
 def accuracy_of_tracks(said: Sequence[Sequence[Label]], truth: Sequence[Sequence[SeenVehicle]]) -> dict[str, float]:
