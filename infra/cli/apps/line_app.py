@@ -211,9 +211,19 @@ def predict(
 
     kind = label_kind or kind_in(place)
     texts = parse_texts(place, kind, text_column, id_column, encoding)
-    places = (place.absolute() if texts else parsing.parse_folder(place), out.absolute())
-    how = (known, collection, named, fmt.value if fmt else None, score, side_px, kind, texts, overwrite)
-    request = PredictRequest(*places, *how)
+    request = PredictRequest(
+        folder=place.absolute() if texts else parsing.parse_folder(place),
+        out=out.absolute(),
+        detector=known,
+        collection=collection,
+        classes=named,
+        fmt=fmt.value if fmt else None,
+        least_score=score,
+        tile_px=side_px,
+        label_kind=kind,
+        texts=texts,
+        overwrite=overwrite,
+    )
     answer(lambda: look(labelline_home(), request), as_json=as_json)
 
 

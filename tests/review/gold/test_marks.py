@@ -126,7 +126,8 @@ def test_a_kind_of_question_in_which_no_gold_is_hidden_cannot_be_gold(engine: En
     with writing(engine) as session:
         session.get_one(Question, one.id).payload = {"type": confirm_page_queue(("car",)).kind, "crops": []}
     with pytest.raises(
-        BadOption, match="'page', and gold is hidden among those of kinds boxes, kind, class, tag, polygons and masks"
+        BadOption,
+        match="'page', and gold is hidden among those of kinds boxes, kind, class, classes, tag, polygons and masks",
     ):
         mark_gold(engine, one.id, "an engineer")
 

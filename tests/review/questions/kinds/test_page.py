@@ -222,7 +222,8 @@ def test_options_are_bounded(wrong_option: dict[str, float]) -> None:
 @pytest.mark.parametrize("wanted", [{"overlap": OverlapRule()}, {"gold": GoldRule()}], ids=["overlap", "gold"])
 def test_what_nothing_weighs_is_asked_of_one_person(engine: Engine, queue: Queue, wanted: dict[str, Any]) -> None:
     with pytest.raises(
-        BadOption, match=f"{queue.name}.* wants {next(iter(wanted))}.* boxes, kind, class, tag, polygons and masks are"
+        BadOption,
+        match=f"{queue.name}.* wants {next(iter(wanted))}.* boxes, kind, class, classes, tag, polygons and masks are",
     ):
         queue.with_pool(AnnotatorPool(**wanted))
     make_batch(engine, items=1, boxes=SURE, routes={0: Route.SURE})
