@@ -118,11 +118,28 @@ class ItemPictures:
             self._rendered.keep(key, found)
         return found
 
-    def _draw(self, item: KnownItem, box: Box | None, frame: Box | None) -> bytes:
+    def decoded(self, item: KnownItem) -> npt.NDArray[np.uint8]:
+        """Return an item's pixels, upright, shape (height, width, 3), BGR.
+
+        Raises:
+            UnreadableImage: The stored bytes do not decode.
+            ObjectMissing: The store has lost the bytes.
+        """
+        found = self._decoded.find(item.id)
+        if found is None:
+            with self._renderings, DECODING.room(widest_bytes(item.width, item.height, item.size_bytes)):
+                found = self._decode(item)
+        return found
+
+    def _decode(self, item: KnownItem) -> npt.NDArray[np.uint8]:
         image = self._decoded.find(item.id)
         if image is None:
             image = decode_upright(self.store.get(item.key))
             self._decoded.keep(item.id, image)
+        return image
+
+    def _draw(self, item: KnownItem, box: Box | None, frame: Box | None) -> bytes:
+        image = self._decode(item)
         if box:
             x_min, y_min, x_max, y_max = box
             image = image[y_min:y_max, x_min:x_max]

@@ -33,6 +33,14 @@ def note_label_kind(engine: Engine, collection: str, name: str) -> None:
             upsert(session, Bookmark, [{"name": _bookmark(collection), "value": name, "updated_at": utc_now()}])
 
 
+def change_label_kind(engine: Engine, collection: str, name: str) -> None:
+    """Write down that a collection has another kind from now on; its labels are of that kind already."""
+    with writing(engine) as session:
+        noted = session.get(Bookmark, _bookmark(collection)) or Bookmark(name=_bookmark(collection), value=name)
+        noted.value, noted.updated_at = label_kind(name).name, utc_now()
+        session.add(noted)
+
+
 def label_kind_of(engine: Engine, collection: str, shapes: set[str]) -> LabelKind:
     """Return which kind of label a collection has; where that was never written down, what its shapes tell.
 

@@ -11,7 +11,7 @@ from blocks.apart import Failures
 from blocks.database.engine import reading
 from blocks.servers.annotation_server import AnnotationServer
 from tasks.review.decide.until import sleepers
-from tasks.review.posting.back_end import ensure_back_end, prune_suggestions
+from tasks.review.posting.back_end import ensure_back_end, has_back_end, prune_suggestions
 from tasks.review.posting.gone import ask_gone_again
 from tasks.review.posting.projects import ensure_webhook, open_projects
 from tasks.review.questions.bookmarks import queues_by_project
@@ -61,9 +61,9 @@ def _mend_suggestions(engine: Engine, server: AnnotationServer, failures: Failur
     with reading(engine) as session:
         queues = queues_by_project(session, projects)
     mended = []
-    for project_id in sorted(project_id for project_id, queue in queues.items() if queue.live):
+    for project_id in sorted(project_id for project_id, queue in queues.items() if has_back_end(queue)):
         with failures.apart(f"the suggestions of project {project_id}"):
             prune_suggestions(server, project_id)
-            if ensure_back_end(server, project_id, live=True):
+            if ensure_back_end(server, project_id, queues[project_id]):
                 mended.append(f"the suggestions of project {project_id} were not as they should be")
     return mended

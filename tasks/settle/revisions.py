@@ -129,20 +129,25 @@ def _row(home: Home, item_id: str, region: str, before: LabelRow | None, box: Tr
         import_file=box.place.file if box.place else None,
         import_line=box.place.line if box.place else None,
     )
-    return _columns(row)
+    return as_columns(row)
 
 
 def further_revision(label: LabelRow, track: str | None) -> dict[str, Any]:
     """Return the row that says the same of a label, and whose it is."""
-    revision = label.revision + 1
-    row = replace(label, id=label_id(label.item_id, label.region, revision), revision=revision, track=track)
-    return _columns(row)
+    return as_columns(next_revision(label, {"track": track}))
 
 
-def _columns(row: LabelRow) -> dict[str, Any]:
+def as_columns(row: LabelRow) -> dict[str, Any]:
+    """Return a row by its columns."""
     return {
         name: getattr(row, name) for name in COLUMNS
     }  # not `asdict`, which copies all that is inside, at four times the cost
+
+
+def next_revision(label: LabelRow, changes: Mapping[str, Any]) -> LabelRow:
+    """Return the row that follows a label's newest one, with some of its columns changed."""
+    revision = label.revision + 1
+    return replace(label, id=label_id(label.item_id, label.region, revision), revision=revision, **changes)
 
 
 def _retraction(home: Home, settlement: Settlement, label: LabelRow) -> dict[str, Any]:
@@ -157,7 +162,7 @@ def _retraction(home: Home, settlement: Settlement, label: LabelRow) -> dict[str
         answer_id=_word_against(settlement, label) or label.answer_id,
         kind_answer_id=settlement.refused.get(label.region, label.kind_answer_id),
     )
-    return _columns(row)
+    return as_columns(row)
 
 
 def _word_against(settlement: Settlement, label: LabelRow) -> str | None:

@@ -34,6 +34,7 @@ from tasks.kinds.geometry import Floats, paired_iou
 from tasks.track.between import follow, straight
 from tasks.track.motion import FlowMotion, Motion
 from tests.bench.conversions import conversions
+from tests.bench.outlines import outlines
 from tests.bench.video_people import Labelling, label_clip
 
 OUTPUT = Path(".labelline/bench/video.json")
@@ -99,6 +100,7 @@ def main() -> None:
         print(f"pets09: skipped, {data / PETS} is not there (set LABELLINE_DATA)")
     report["starwars"] = starwars(data / STILLS) if (data / STILLS).is_dir() else None
     report["conversions"] = conversions()
+    report["outlines"] = outlines(data)
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
     OUTPUT.write_text(json.dumps(report, indent=1) + "\n")
     print(json.dumps(report, indent=1))

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from infra.annotators.times import DRAW_BOX_S, GLANCE_BOX_S, LOOK_OVER_IMAGE_S, VERIFY_BOX_S, Drawing
+from infra.annotators.times import DRAW_BOX_S, LOOK_OVER_IMAGE_S, VERIFY_BOX_S, Drawing
 from tasks.kinds.geometry import Floats, iou_of_all
 from tasks.kinds.matching import match_optimally
 from tasks.kinds.tracks.accuracy import TrackedFrame, tracking_accuracy
-from tasks.review.questions.expected import ADJUST_SHARE, CLICK_S
+from tasks.review.questions.expected import ADJUST_SHARE, CLICK_S, GLANCE_BOX_S
 from tasks.track.clip import FollowedBox, KeyBox, KeyFrame, follow_beyond, follow_gap, with_own_track, with_tracks
 from tasks.track.identities import name_all
 from tasks.track.key_frames import Answered, next_key_frames

@@ -112,6 +112,18 @@ def export(
 
 
 @labels_app.command()
+def convert(
+    collection: Annotated[str, typer.Argument(help="Whose settled labels.")],
+    to: Annotated[str, typer.Option(help="boxes, polygons or masks.")],
+    as_json: AsJson = False,
+) -> None:
+    """Turn the settled labels of a collection into boxes, polygons or masks, as further revisions of them."""
+    from infra.cli.commands.collection_commands import convert_collection
+
+    answer(lambda: convert_collection(labelline_home(), collection, to), as_json=as_json)
+
+
+@labels_app.command()
 def delete(
     collection: Annotated[str, typer.Argument(help="Which goes for good.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,

@@ -1,4 +1,4 @@
-"""`collections` and `show`: read from the catalogue, also while the stack is down."""
+"""`collections`, `show` and `convert`: by the catalogue alone, also while the stack is down."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from tasks.audit.missing_classes import MissingClass
     from tasks.monitor.collections import CollectionProgress
+    from tasks.settle.conversion.convert import ConvertReport
 
 console = Console(soft_wrap=True)
 
@@ -90,3 +91,30 @@ def read_numbers(engine: "Engine", name: str, label_studio: str) -> dict[str, ob
     next_one = next_step(row, this_command())
     told = {"labels_by_class": by_class, "missing_classes": [one.model_dump(mode="json") for one in missing]}
     return {**row.model_dump(mode="json"), **told, "next": next_one, "queues": asked}
+
+
+def convert_collection(home: Path, collection: str, to: str) -> "ConvertReport":
+    """Turn the labels of a collection into those of another kind, and say what is lost.
+
+    Raises:
+        StackError: No stack was ever started there.
+        BadOption: There is no such collection or kind, or people are still asked about it.
+        CatalogUnavailable: The catalogue cannot be read or written.
+    """
+    engine, _ = open_for_reading(open_stack(home))
+    from tasks.settle.conversion.convert import convert_labels
+
+    report = convert_labels(engine, require_collection(engine, collection), to)
+    if report.batch is None:
+        console.print(f"the labels of {report.collection} are {to} already", markup=False)
+        return report
+    console.print(
+        f"{report.labels} labels of {report.collection} are {to} now, {report.before} before: each is a further "
+        "revision, with what it came from",
+        markup=False,
+    )
+    for what, count in report.lost.items():
+        console.print(f"lost: {what}: {count}", markup=False)
+    if report.left_out:
+        console.print(f"taken back, as {to} cannot have them: {report.left_out}", markup=False)
+    return report

@@ -1,8 +1,9 @@
 """`/ml`: Label Studio's protocol for back ends, as far as opening a question needs it.
 
 `/health` and `/setup` are asked at every opening, `/predict` where the question has no prediction of the version that
-`/setup` has just named. What comes along is read for the project and the question alone: the token of whoever made the
-project, which Label Studio hands to every back end, is neither kept nor written down.
+`/setup` has just named; and, with a context, at every click of whoever outlines objects by four. What comes along is
+read for the project, the question and its clicks alone: the token of whoever made the project, which Label Studio hands
+to every back end, is neither kept nor written down.
 
 Source:
     `label_studio/ml/api_connector.py` of Label Studio 1.23.2.
@@ -32,7 +33,11 @@ MAX_BODY_BYTES = 4_000_000
 ANSWER_S = 0.3
 """After so long a question is opened without a suggestion."""
 
+CLICK_S = 4.0
+"""After so long a click is answered with nothing: nobody's question waits for it."""
+
 AT_ONCE = 4
+CLICKS_AT_ONCE = 2
 
 TASKS_AT_MOST = 100
 
@@ -51,10 +56,23 @@ class _Setup(BaseModel):
         return int(self.project.partition(".")[0])
 
 
+class _Context(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    result: list[Any] = []
+
+
+class _Params(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    context: _Context | None = None
+
+
 class _Predict(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     tasks: list[dict[str, Any]] = Field(max_length=TASKS_AT_MOST)
+    params: _Params = _Params()
 
 
 class BodyRefused(Exception):
@@ -65,15 +83,19 @@ def suggestions_app(live: LiveSuggestions) -> FastAPI:
     """Return the back end, without its door."""
     app = FastAPI(title="Labelline suggestions", docs_url=None, redoc_url=None, openapi_url=None)
     room = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="suggest")
+    clicks_room = ThreadPoolExecutor(CLICKS_AT_ONCE, thread_name_prefix="clicks")
 
-    async def in_time(job: Callable[[], Said], otherwise: Said) -> Said:
-        asked = asyncio.get_running_loop().run_in_executor(room, job)
+    async def in_time(
+        job: Callable[[], Said], otherwise: Said, what: str = "a question is opened", is_click: bool = False
+    ) -> Said:
+        asked = asyncio.get_running_loop().run_in_executor(clicks_room if is_click else room, job)
+        seconds = CLICK_S if is_click else ANSWER_S
         try:
-            return await asyncio.wait_for(asked, ANSWER_S)
+            return await asyncio.wait_for(asked, seconds)
         except TimeoutError:
-            log.info("a question is opened without a suggestion: it took longer than %.1f s", ANSWER_S)
+            log.info("%s without a suggestion: it took longer than %.1f s", what, seconds)
         except LabellingError as error:
-            log.warning("a question is opened without a suggestion: %s", error)
+            log.warning("%s without a suggestion: %s", what, error)
         return otherwise
 
     @app.get("/health")
@@ -91,8 +113,14 @@ def suggestions_app(live: LiveSuggestions) -> FastAPI:
 
     @app.post("/predict")
     async def predict(request: Request) -> Response:
-        """Say what questions begin with."""
-        ids = [question_of(task) for task in _Predict.model_validate(await _read(request)).tasks]
+        """Say what questions begin with; or, at a click, what outline it completes: null is none."""
+        asked = _Predict.model_validate(await _read(request))
+        ids = [question_of(task) for task in asked.tasks]
+        context = asked.params.context
+        if context is not None:
+            id_ = ids[0] if ids else ""
+            outline = await in_time(lambda: live.clicks.answer(id_, context.result), None, "clicks stay", is_click=True)
+            return JSONResponse({"results": [outline]})
         nothing: list[list[dict[str, Any]]] = [[] for _ in ids]
         return JSONResponse({"results": await in_time(lambda: live.predict(ids), nothing)})
 

@@ -17,6 +17,7 @@ from blocks.database.engine import reading
 from blocks.database.tables import Batch, Question, QuestionState
 from blocks.errors import LabellingError
 from blocks.storage.stores import Store
+from infra.gateway.ml.clicks import ClickedOutlines
 from infra.gateway.ml.collection import MARKS, Busy, LiveCollection
 from infra.gateway.ml.overheard import overheard_in, place_heard
 from infra.gateway.ml.spaces import LiveSpace, MarkedSpace
@@ -58,6 +59,7 @@ class LiveSuggestions:
 
     def __init__(self, engine: Engine, store: Store) -> None:
         self._engine, self._store = engine, store
+        self.clicks = ClickedOutlines(engine, store)
         self._rung: deque[bytes] = deque(maxlen=HEARD_AT_MOST)
         self._hearing = threading.Lock()
         self._collections: OrderedDict[str, LiveCollection] = OrderedDict()

@@ -2,7 +2,8 @@
 
 Label Studio has that as a setting of each browser ("Keep label selected after creating a region"), off until somebody
 finds it, and neither a project nor a label config can turn it on. So a browser that has no settings yet gets this one;
-one in which a person has set anything keeps what it has.
+one in which a person has set anything keeps what it has. Likewise what a back end suggests for clicks is taken at once
+unless somebody has said otherwise, and where a project has a tool for such clicks it is in hand from the start.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,10 @@ SCRIPT = b"""<script>
 try {
   const key = "labelStudio:settings";
   if (!localStorage.getItem(key)) localStorage.setItem(key, JSON.stringify({continuousLabeling: true}));
+  const accept = "autoAcceptSuggestions";
+  if (localStorage.getItem(accept) === null) localStorage.setItem(accept, "true");
+  localStorage.setItem("autoAnnotation", "true");
+  localStorage.setItem("selected-tool:image", "KeyPointTool-dynamic");
 } catch (error) {}
 </script>"""
 

@@ -15,6 +15,8 @@ from blocks.errors import LabelStudioFailed, LabelStudioLacks, LabelStudioRefuse
 from blocks.servers.annotation_server import AnnotationServer
 from tasks.review.posting.duplicates import PAGE_SIZE, list_tasks, where
 from tasks.review.questions.kinds.protocol import LIVE
+from tasks.review.questions.kinds.registry import kind_named
+from tasks.review.questions.queue import Queue
 from tasks.review.questions.task import MODEL_VERSION
 
 log = logging.getLogger(__name__)
@@ -23,13 +25,23 @@ PREDICTIONS_EACH = 2
 """What a task has that was opened once: what was posted, and what was suggested."""
 
 
-def ensure_back_end(server: AnnotationServer, project_id: int, *, live: bool) -> bool:
+def takes_clicks(queue: Queue) -> bool:
+    """Say whether clicks in a queue's questions become outlines while people work."""
+    return queue.drawing == "extreme_points" and kind_named(queue.kind).takes_clicks
+
+
+def has_back_end(queue: Queue) -> bool:
+    """Say whether Label Studio asks the gateway while people work at a queue."""
+    return queue.live or takes_clicks(queue)
+
+
+def ensure_back_end(server: AnnotationServer, project_id: int, queue: Queue) -> bool:
     """Make the gateway a project's back end, once, at its present address; or see that it is none.
 
     Args:
         server: Label Studio.
         project_id: The project.
-        live: Whether its questions are opened with suggestions.
+        queue: Its queue: of some it is asked when a question is opened, of some at each click.
 
     Returns:
         Whether anything had to be made or changed.
@@ -40,7 +52,7 @@ def ensure_back_end(server: AnnotationServer, project_id: int, *, live: bool) ->
     """
     found = server.call("GET", "api/ml", params={"project": project_id})
     ours = sorted((one for one in found if _is_ours(server, one)), key=lambda one: int(one["id"]))
-    kept, surplus = (ours[:1], ours[1:]) if live else ([], ours)
+    kept, surplus = (ours[:1], ours[1:]) if has_back_end(queue) else ([], ours)
     name, password = server.suggestions_login
     wanted = {
         "url": server.suggestions_url,
@@ -48,12 +60,12 @@ def ensure_back_end(server: AnnotationServer, project_id: int, *, live: bool) ->
         "auth_method": "BASIC_AUTH",
         "basic_auth_user": name,
         "basic_auth_pass": password,
-        "is_interactive": False,
+        "is_interactive": takes_clicks(queue),
     }
     changed = bool(surplus)
-    if live and not kept:
+    if has_back_end(queue) and not kept:
         server.call("POST", "api/ml", body={"project": project_id, **wanted})
-        log.info("questions of project %d are opened with suggestions", project_id)
+        log.info("people at project %d are given suggestions while they work", project_id)
         changed = True
     elif kept and any(kept[0].get(field) != value for field, value in wanted.items() if field != "basic_auth_pass"):
         server.call("PATCH", f"api/ml/{kept[0]['id']}", body={"project": project_id, **wanted})
@@ -65,10 +77,10 @@ def ensure_back_end(server: AnnotationServer, project_id: int, *, live: bool) ->
     return _remove_its_webhook(server, project_id) or changed
 
 
-def try_back_end(server: AnnotationServer, project_id: int, *, live: bool) -> None:
+def try_back_end(server: AnnotationServer, project_id: int, queue: Queue) -> None:
     """Do so while questions are posted: where it cannot be done now, they open without, and the sweep tries again."""
     try:
-        ensure_back_end(server, project_id, live=live)
+        ensure_back_end(server, project_id, queue)
     except (LabelStudioRefused, LabelStudioFailed) as error:
         log.warning("questions of project %d open without suggestions for now: %s", project_id, error)
 

@@ -30,7 +30,7 @@ from blocks.naming.emails import normal_email
 from blocks.naming.names import hash_of
 from blocks.servers.annotation_server import DOORBELL_HEADER, AnnotationServer
 from tasks.review.consensus.overlap_rule import people_of_slots
-from tasks.review.posting.back_end import try_back_end
+from tasks.review.posting.back_end import has_back_end, try_back_end
 from tasks.review.posting.duplicates import list_tasks
 from tasks.review.posting.task_list import arrange_list
 from tasks.review.questions.asked import asks_otherwise, keep_asked, looks_alike
@@ -82,13 +82,13 @@ def ensure_project(
         LabelStudioUnavailable: Label Studio does not answer.
     """
     title, project = _place_of(engine, server, queue, collection, home)
-    was_live = False
+    had_back_end = False
     if project is not None:
         with writing(engine) as session:
             earlier = queues_by_project(session, [project["id"]]).get(project["id"])
             if earlier is not None:
                 keep_asked(session, int(project["id"]), earlier)
-        queue, was_live = (queue.merged_with(earlier), earlier.live) if earlier else (queue, False)
+        queue, had_back_end = (queue.merged_with(earlier), has_back_end(earlier)) if earlier else (queue, False)
     wanted = _settings_of(queue, title)
     if project is None:
         _refuse_bad_config(server, queue, wanted["label_config"])
@@ -101,8 +101,8 @@ def ensure_project(
         server.call("PATCH", f"api/projects/{project['id']}/", body=wanted)
     project_id = int(project["id"])
     ensure_webhook(server, project_id)
-    if queue.live or was_live:
-        try_back_end(server, project_id, live=queue.live)
+    if has_back_end(queue) or had_back_end:
+        try_back_end(server, project_id, queue)
     arrange_list(server, project_id)
     with writing(engine) as session:
         write_bookmarks(session, {queue_of_project(project_id): queue.model_dump_json()})

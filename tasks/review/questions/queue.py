@@ -1,9 +1,9 @@
 """Queues: who is asked a kind of question, about which classes and how, each a project of its own in Label Studio.
 
-Five are built here: "mark-missed" shows a whole item with the machine's boxes, to be corrected; "mark-spans" a text
-with its spans; "choose-class" asks which class a whole item shows; "name-kind" shows one box and asks which finer kind
-it is; "confirm-page" shows many crops of one class, of which people remove the wrong ones. Those of outlines, and of
-several classes an item, are in `queues/`. A queue is small and frozen: it travels between steps as a parameter.
+"mark-missed" shows a whole item with the machine's boxes, to be corrected; "mark-spans" a text with its spans;
+"choose-class" asks which class a whole item shows; "name-kind" which finer kind one box is; "confirm-page" shows many
+crops of one class, of which people remove the wrong ones. Those of outlines, and of several
+classes an item, are in `queues/`. A queue is small and frozen: it travels between steps as a parameter.
 """
 
 from collections.abc import Mapping, Sequence
@@ -61,7 +61,7 @@ class Queue(Frozen):
     live: bool = Field(
         default=False, description="Whether a question is opened with what was learnt from the answer before it"
     )
-    drawing: Drawing = Field(default="corners", description="How people draw boxes")
+    drawing: Drawing = Field(default="corners", description="How people draw")
     keeps_points: bool = Field(
         default=False, description="Boxes were drawn by extreme points in its project before: their control stays"
     )
@@ -88,7 +88,7 @@ class Queue(Frozen):
 
     @property
     def is_plain(self) -> bool:
-        """Whether whatever anybody answers counts, so that there is nothing to weigh."""
+        """Whether whatever anybody answers counts: there is nothing to weigh."""
         return not (self.is_shared or self.annotators or self.referees)
 
     def showing(self, medium: Medium) -> "Queue":
@@ -105,13 +105,13 @@ class Queue(Frozen):
         queue.refuse_sharing()
         if queue.drawing == self.drawing:
             return queue
-        if not kind_named(self.kind).is_drawn:
+        if not (told := kind_named(self.kind).how_to_draw):
             raise BadOption(
-                f"nobody draws in queue {self.name!r} (its questions are of kind {self.kind!r}), so {queue.drawing!r} "
-                "says nothing there: leave `drawing` out"
+                f"nobody draws in queue {self.name!r} (of kind {self.kind!r}): {queue.drawing!r} says nothing there. "
+                "Leave `drawing` out"
             )
-        told = queue.instructions.replace(HOW_TO_DRAW[self.drawing], HOW_TO_DRAW[queue.drawing])
-        return queue.model_copy(update={"instructions": told})
+        text = queue.instructions.replace(told[self.drawing], told[queue.drawing])
+        return queue.model_copy(update={"instructions": text})
 
     def refuse_sharing(self) -> None:
         """Refuse several people, or gold, where nothing weighs what they say.

@@ -82,8 +82,9 @@ class AnnotatorPool(Frozen):
     )
     drawing: Drawing = Field(
         default="corners",
-        description="How they draw boxes: `corners`, by dragging; or `extreme_points`, by four clicks, top, left, "
-        "bottom and right: 7 s a box instead of 25 (Papadopoulos 2017).",
+        description="How they draw: `corners`, boxes by dragging and outlines corner by corner; or `extreme_points`, "
+        "by four clicks, top, left, bottom and right: 7 s a box instead of 25 (Papadopoulos 2017); of an outline or a "
+        "mask the rest is found by colours.",
     )
 
     @model_validator(mode="after")

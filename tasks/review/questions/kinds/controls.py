@@ -31,6 +31,9 @@ COLORS = (
 
 HOTKEYS = "1234567890"
 
+RENAME_KEYS = "qwertyiop"
+"""Where the numbers click points: the class of a shown box once that is selected, or of what is drawn otherwise."""
+
 
 STYLE = """
 .tools { display: flex; flex-wrap: wrap; align-items: center; column-gap: 16px; }

@@ -9,18 +9,24 @@ from pydantic import Field
 from blocks.errors import UnknownClass
 from blocks.servers.annotation_server import AnnotationServer
 from tasks.kinds.geometry import SAME_PX, bounds_of
-from tasks.review.questions.kinds.boxes.extreme_points import add_points
+from tasks.review.questions.kinds.boxes.extreme_points import HOW_TO_DRAW, add_points
 from tasks.review.questions.kinds.boxes.part import PicturePart
 from tasks.review.questions.kinds.boxes.regions import AnsweredBox, ShownBox, sort_boxes, to_regions
 from tasks.review.questions.kinds.boxes.strip import STILL_HEIGHT, STRIP, StillPlace, add_strip
-from tasks.review.questions.kinds.controls import BOX, HOTKEYS, IMAGE, UNSURE, add_labels, add_picture, add_question
+from tasks.review.questions.kinds.controls import (
+    BOX,
+    HOTKEYS,
+    IMAGE,
+    RENAME_KEYS,
+    UNSURE,
+    add_labels,
+    add_picture,
+    add_question,
+)
 from tasks.review.questions.kinds.protocol import Asking, ItemToAsk, ParsedAnswer, QuestionKind, SaidLabel, ToShow
 from tasks.review.questions.parts import refuse_without_good
 from tasks.review.questions.payload import Payload
 from tasks.triage.reasons import in_plain_words
-
-RENAME_KEYS = "qwertyiop"
-"""Where the numbers draw by points: the class of a shown box, once that is selected."""
 
 SAID_AT_MOST = 3
 SAID_CHARACTERS = 200
@@ -60,7 +66,7 @@ class Correct(QuestionKind[CorrectPayload]):
     settles: ClassVar[Literal["items", "kinds"] | None] = "items"
     is_cut = True
     answers_are = "boxes"
-    is_drawn = True
+    how_to_draw = HOW_TO_DRAW
     goes_on_strips = True
 
     def add_controls(self, view: ElementTree.Element, queue: Asking) -> None:

@@ -7,6 +7,7 @@ asks, it knows what people read, so that queues can know kinds.
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
 from xml.etree import ElementTree
 
@@ -168,8 +169,11 @@ class QuestionKind(Protocol[Shape]):
     """Whether an item with much to do is asked about in parts."""
     answers_are: ClassVar[str] = "answers"
     """What is counted of them, in the words of a report: such as boxes."""
-    is_drawn: ClassVar[bool] = False
-    """Whether people draw boxes, so that it matters how."""
+    how_to_draw: ClassVar[Mapping[Drawing, str]] = MappingProxyType({})
+    """What people read of how they draw, by how a queue lets them; empty: nobody draws."""
+    takes_clicks: ClassVar[bool] = False
+    """Whether clicks become outlines while people work, where they draw by extreme points: see
+    `MarkOutlines.outlined`."""
     takes_suggestions: ClassVar[bool] = False
     """Whether its questions can be opened with what was learnt from the answer before: see `with_suggestions`."""
     needs_vectors: ClassVar[bool] = True

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
+from tasks.review.questions.kinds.outlines.four_clicks import HOW_TO_OUTLINE, HOW_TO_PAINT
 from tasks.review.questions.kinds.outlines.mark import MARK_MASKS, MARK_POLYGONS
 from tasks.review.questions.kinds.outlines.polygon_regions import HOLE
 from tasks.review.questions.queue import Queue
@@ -31,8 +32,7 @@ def mark_outlines_queue(classes: Sequence[str], annotators: Sequence[str] = ()) 
         instructions=(
             f"<p><b>Every object ({escape(names)}) needs one outline.</b></p>"
             "<p>1. What is outlined already is the machine's guess: drag its corners, delete it, or keep it.</p>"
-            "<p>2. Outline what is missing: press the class's number, then click corner after corner; the first one "
-            "again closes it.</p>"
+            f"<p>2. Outline what is missing: {HOW_TO_OUTLINE['corners']}.</p>"
             f"<p>3. A hole in an object is outlined inside the object, with the label {escape(HOLE)} (key h).</p>"
             "<p>4. Outline only what you can see, and all of it. Submit, also when nothing is there.</p>"
             "<p>Some pictures come without any outlines on purpose: mark everything there.</p>"
@@ -58,7 +58,7 @@ def mark_pixels_queue(classes: Sequence[str], annotators: Sequence[str] = ()) ->
             f"<p><b>Every object ({escape(names)}) is painted, each with a brush of its own.</b></p>"
             "<p>1. What is painted already is the machine's guess: select it, then add with the brush or take away "
             "with the eraser; delete it, or keep it.</p>"
-            "<p>2. Paint what is missing: press the class's number, then paint. Esc ends the object.</p>"
+            f"<p>2. Paint what is missing: {HOW_TO_PAINT['corners']}.</p>"
             "<p>3. Paint only what you can see, and all of it. Submit, also when nothing is there.</p>"
             "<p>Some pictures come without anything painted on purpose: mark everything there.</p>"
         ),

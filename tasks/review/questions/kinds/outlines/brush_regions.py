@@ -13,8 +13,10 @@ from blocks.errors import BadRegion, UnknownClass
 from blocks.shapes import Mask
 from tasks.kinds.outlines.brush_rle import of_brush, to_brush
 from tasks.kinds.outlines.raster import rasterised
+from tasks.kinds.outlines.trace import mask_of
 from tasks.review.questions.kinds.boxes.regions import MOST_SIDE_PX
 from tasks.review.questions.kinds.controls import IMAGE
+from tasks.review.questions.kinds.outlines.four_clicks import carried_by, from_lone_clicks, is_click
 from tasks.review.questions.kinds.outlines.outline import AnsweredOutline, ShownOutline
 from tasks.review.questions.kinds.outlines.polygon_regions import refuse_other_picture
 from tasks.review.questions.parts import SetAsidePart, is_word, passed_over, set_aside
@@ -80,12 +82,13 @@ def sort_brushes(
         classes: Known class names.
         shown: The masks that the question began with.
     """
-    parts: list[SetAsidePart] = []
+    brushes = {str(entry.get("id")) for entry in result if isinstance(entry, dict) and not is_click(entry)}
+    lone, parts = from_lone_clicks(result, size_wh, classes, brushes)
     masks: dict[str, AnsweredOutline] = {}
     before = {one.id: one for one in shown}
     for position, entry in enumerate(result):
-        if is_word(entry):
-            parts.append(passed_over(position, entry))
+        if is_word(entry) or is_click(entry):
+            parts += [passed_over(position, entry)] if is_word(entry) or entry.get("id") in brushes else []
             continue
         try:
             id_, class_name, mask = _read(entry, size_wh, classes)
@@ -94,13 +97,17 @@ def sort_brushes(
             continue
         known = before.get(id_)
         untouched = known is not None and known.shape == mask and known.class_name == class_name
-        one = AnsweredOutline(id=id_, class_name=class_name, shape=mask, untouched=untouched)
+        clicks = carried_by(entry)
+        one = AnsweredOutline(id=id_, class_name=class_name, shape=mask, untouched=untouched, clicks=clicks)
         if masks.get(id_) == one:
             parts.append(passed_over(position, entry))
             continue
         number = sum(other.partition("~")[0] == id_ for other in masks)
         one = one.model_copy(update={"id": f"{id_}~{number}", "untouched": False}) if number else one
         masks[one.id] = one
+    for id_, class_name, polygon, points in lone:
+        inside = mask_of(rasterised(polygon))
+        masks[id_] = AnsweredOutline(id=id_, class_name=class_name, shape=inside, untouched=False, clicks=points)
     return list(masks.values()), parts
 
 

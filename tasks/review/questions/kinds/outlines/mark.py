@@ -1,5 +1,6 @@
 """Mark: an item with the machine's outlines or masks, to be mended and completed; without any: blind."""
 
+import hashlib
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
@@ -13,14 +14,29 @@ from blocks.shapes import Mask, Polygon, Shape, check_inside, shape_of
 from tasks.kinds.outlines.raster import rasterised
 from tasks.kinds.outlines.simplify import MOST_CORNERS, corners_of, simplified
 from tasks.kinds.outlines.trace import mask_of, traced
-from tasks.review.questions.kinds.controls import COLORS, HOTKEYS, IMAGE, add_picture, add_question
+from tasks.review.questions.kinds.controls import COLORS, HOTKEYS, IMAGE, RENAME_KEYS, add_picture, add_question
 from tasks.review.questions.kinds.correct import why_line
 from tasks.review.questions.kinds.outlines.brush_regions import BRUSH, sort_brushes, to_brush_regions
+from tasks.review.questions.kinds.outlines.four_clicks import (
+    CLICKED,
+    HOW_TO_OUTLINE,
+    HOW_TO_PAINT,
+    add_clicks,
+    carried,
+)
 from tasks.review.questions.kinds.outlines.outline import AnsweredOutline, ShownOutline
 from tasks.review.questions.kinds.outlines.polygon_regions import HOLE, POLYGON, sort_polygons, to_polygon_regions
-from tasks.review.questions.kinds.protocol import Asking, ItemToAsk, ParsedAnswer, QuestionKind, SaidLabel, ToShow
+from tasks.review.questions.kinds.protocol import (
+    Asking,
+    ItemToAsk,
+    ParsedAnswer,
+    QuestionKind,
+    SaidLabel,
+    ToShow,
+)
 from tasks.review.questions.parts import SetAsidePart, refuse_without_good
 from tasks.review.questions.payload import Payload
+from tasks.suggest.outlining.extremes import Clicks
 
 HOLE_COLOUR, HOLE_KEY = "#000000", "h"
 
@@ -63,23 +79,36 @@ class MarkOutlines(_Asks):
     allows_empty = True
     shows_proposals = True
     settles: ClassVar[Literal["items", "kinds"] | None] = "items"
+    takes_clicks = True
+    other_controls = (CLICKED,)
     tag: ClassVar[str]
     """Of the control, as Label Studio calls it."""
+    otherwise: ClassVar[str]
+    """What it is for, where people click."""
 
     def add_controls(self, view: ElementTree.Element, queue: Asking) -> None:
         """Show the item, why it is asked about, and the classes to draw with."""
         add_question(view, queue.title)
-        control = ElementTree.SubElement(view, self.tag, name=self.control, toName=IMAGE)
+        by_clicks, is_one = queue.drawing == "extreme_points", len(queue.classes) == 1
+        tools = ElementTree.SubElement(view, "View", className="tools") if by_clicks else view
+        if by_clicks:
+            add_clicks(tools, queue.classes, HOTKEYS)
+            ElementTree.SubElement(tools, "Header", value=f"{self.otherwise}:", size="6")
+        control = ElementTree.SubElement(tools, self.tag, name=self.control, toName=IMAGE)
         self.style(control)
-        is_one = len(queue.classes) == 1
+        if by_clicks:
+            control.set("smart", "false")  # else its own smart tool is in hand where clicks should be
+        keys = RENAME_KEYS if by_clicks else "" if is_one else HOTKEYS
         for position, name in enumerate(queue.classes):
             label = ElementTree.SubElement(control, "Label", value=name, background=COLORS[position % len(COLORS)])
-            if is_one:
+            if is_one and not by_clicks:
                 label.set("selected", "true")
-            elif position < len(HOTKEYS):
-                label.set("hotkey", HOTKEYS[position])
+            if position < len(keys):
+                label.set("hotkey", keys[position])
         self.add_more(control)
         add_picture(view)
+        if queue.keeps_points and not by_clicks:
+            add_clicks(ElementTree.SubElement(view, "View", style="display:none"), queue.classes)
 
     def style(self, control: ElementTree.Element) -> None:
         """Say how it looks."""
@@ -142,6 +171,14 @@ class MarkOutlines(_Asks):
         refuse_without_good(parts, len(outlines))
         return ParsedAnswer([one.model_dump(mode="json") for one in outlines], tuple(parts))
 
+    def outlined(
+        self, payload: OutlinesPayload, class_name: str, outline: Polygon, clicks: Clicks
+    ) -> list[dict[str, Any]]:
+        """Return the regions of an object that was clicked; they carry the clicks along."""
+        known = hashlib.sha256(repr((class_name, clicks)).encode()).hexdigest()[:16]
+        one = ShownOutline(id=f"{CLICKED}-{known}", class_name=class_name, score=1, shape=self.shaped(outline))
+        return [{**region, "meta": carried(*clicks)} for region in self.shown(payload.showing([one]))]
+
     def labels(self, row: Mapping[str, Any], said: Sequence[dict[str, Any]]) -> tuple[SaidLabel, ...]:
         """Return the outlines, or masks."""
         outlines = map(AnsweredOutline.model_validate, said)
@@ -164,6 +201,8 @@ class MarkPolygons(MarkOutlines, QuestionKind[OutlinesPayload]):
     compared_as = "polygons"
     answers_are = "polygons"
     tag = "PolygonLabels"
+    how_to_draw = HOW_TO_OUTLINE
+    otherwise = "corner by corner"
 
     def style(self, control: ElementTree.Element) -> None:
         """Show thin lines, and corners that can be dragged."""
@@ -201,6 +240,8 @@ class MarkMasks(MarkOutlines, QuestionKind[OutlinesPayload]):
     compared_as = "masks"
     answers_are = "masks"
     tag = "BrushLabels"
+    how_to_draw = HOW_TO_PAINT
+    otherwise = "by brush"
 
     def shown(self, payload: OutlinesPayload) -> list[dict[str, Any]]:
         """Return the masks as brushes."""

@@ -1,7 +1,9 @@
 """An object with its outline or its pixels, as a question shows it and as a person leaves it."""
 
+from pydantic import Field
+
 from blocks.frozen import Frozen
-from blocks.shapes import Shape
+from blocks.shapes import Edge, Shape
 
 
 class ShownOutline(Frozen):
@@ -14,6 +16,13 @@ class ShownOutline(Frozen):
     sure: bool = True
 
 
+class ClickedPoints(Frozen):
+    """The four clicks that an outline came of; pixels of the upright item."""
+
+    points: tuple[tuple[Edge, Edge], ...] = Field(min_length=4, max_length=4)
+    by: str = Field(max_length=64, description="what made an outline of them")
+
+
 class AnsweredOutline(Frozen):
     """An object as a person left it; pixels of the upright item. `id` is the proposal's where a shown one was kept."""
 
@@ -21,3 +30,5 @@ class AnsweredOutline(Frozen):
     class_name: str
     shape: Shape
     untouched: bool
+    clicks: ClickedPoints | None = None
+    """What it came of, where somebody clicked it: it may have been mended since."""

@@ -4,7 +4,7 @@ A polygon of Label Studio is one ring. So each ring of ours is a region of its o
 a further part of the same object, `id/hole1` for what is cut out, under the label `(hole)`, which people can draw with,
 too: a hole is cut out of the smallest object that it lies in.
 
-A polygon that was suggested for clicks comes back with a twin of its id, the clicks: the twin is passed over.
+A polygon that was suggested for clicks comes back with a twin of its id: see `four_clicks.py`.
 
 Source:
     Label Studio 1.23.2, result of a PolygonLabels control: value points, each x and y in percent of the picture.
@@ -25,6 +25,7 @@ from tasks.kinds.outlines.simplify import MOST_CORNERS, corners_of, simplified
 from tasks.kinds.outlines.valid import cut_out, joined, outlined
 from tasks.review.questions.kinds.boxes.regions import CLIP_PX, MOST_SIDE_PX
 from tasks.review.questions.kinds.controls import IMAGE
+from tasks.review.questions.kinds.outlines.four_clicks import carried_by, from_lone_clicks, is_click
 from tasks.review.questions.kinds.outlines.outline import AnsweredOutline, ShownOutline
 from tasks.review.questions.parts import SetAsidePart, is_word, passed_over, set_aside
 
@@ -33,9 +34,6 @@ POLYGON = "polygon"
 
 HOLE = "(hole)"
 """The label of what is cut out of an object; no class is called so."""
-
-CLICKS = "keypointlabels"
-"""The type of the points that a person clicked to be given a polygon."""
 
 MOST_DRAWN = 20_000
 """Corners of one ring that are read at all."""
@@ -110,11 +108,12 @@ def sort_polygons(
         classes: Known class names.
         shown: The polygons that the question began with.
     """
-    parts: list[SetAsidePart] = []
+    outlines = {str(entry.get("id")) for entry in result if isinstance(entry, dict) and not is_click(entry)}
+    lone, parts = from_lone_clicks(result, size_wh, classes, outlines)
     read: list[_DrawnRing] = []
     for position, entry in enumerate(result):
-        if is_word(entry) or _is_clicks(entry):
-            parts.append(passed_over(position, entry))
+        if is_word(entry) or is_click(entry):
+            parts += [passed_over(position, entry)] if is_word(entry) or entry.get("id") in outlines else []
             continue
         try:
             read.append(_read(position, entry, size_wh, classes))
@@ -139,11 +138,13 @@ def sort_polygons(
             drawn[_free(one.id, drawn)] = one.class_name, polygon
     objects = _objects(drawn)
     parts += _cut_holes(holes, objects)
-    said = {
-        id_: AnsweredOutline(id=id_, class_name=name, shape=_bounded(polygon), untouched=False)
-        for id_, (name, polygon) in objects.items()
-    }
-    return [*kept.values(), *said.values()], parts
+    clicks = {one.base: found for one in read if (found := carried_by(one.entry))}
+    said = [(id_, name, _bounded(polygon), clicks.get(id_)) for id_, (name, polygon) in objects.items()]
+    drawn_now = [
+        AnsweredOutline(id=id_, class_name=name, shape=polygon, untouched=False, clicks=points)
+        for id_, name, polygon, points in (*said, *lone)
+    ]
+    return [*kept.values(), *drawn_now], parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,10 +181,6 @@ def _is_ring(one: _DrawnRing, ring: tuple[str, Points] | None) -> bool:
     if ring is None or ring[0] != one.class_name or len(ring[1]) != len(one.points):
         return False
     return all(same_edges((*a, 0, 0), (*b, 0, 0)) for a, b in zip(one.points, ring[1], strict=True))
-
-
-def _is_clicks(entry: object) -> bool:
-    return isinstance(entry, dict) and entry.get("type") == CLICKS
 
 
 def _read(position: int, entry: Any, size_wh: tuple[int, int], classes: Sequence[str]) -> _DrawnRing:

@@ -1,0 +1,90 @@
+"""What Label Studio asks at each click: nothing for the first three of an object, its outline for the fourth.
+
+A click is answered or not, and never refused aloud: whoever clicked sees their points, and no outline.
+
+Source:
+    `label_studio/ml/models.py` of Label Studio 1.23.2, `interactive_annotating`; an empty result would take the clicks
+    away as an outline does, so where there is none the answer is null.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Engine
+
+from blocks.database.engine import reading
+from blocks.database.tables import Question
+from blocks.errors import BadInput
+from blocks.storage.stores import Store
+from infra.gateway.pictures import ItemPictures
+from tasks.review.questions.kinds.outlines.four_clicks import clicks_in
+from tasks.review.questions.kinds.registry import kind_named, read_payload
+from tasks.review.questions.task import MODEL_VERSION
+from tasks.suggest.outlining.extremes import CLICKS, Extremes
+from tasks.suggest.outlining.grab import grow
+
+log = logging.getLogger(__name__)
+
+
+class ClickedOutlines:
+    """Outlines of what people click in questions that take clicks.
+
+    Args:
+        engine: The catalogue.
+        store: Where the items' bytes are.
+    """
+
+    def __init__(self, engine: Engine, store: Store) -> None:
+        self._engine = engine
+        self._pictures = ItemPictures(engine, store)
+
+    def answer(self, question_id: str, clicked: Sequence[Any]) -> dict[str, Any] | None:
+        """Return the outlines of what was clicked as one prediction; None: there is none yet, or can be none.
+
+        Args:
+            question_id: As our task carries it.
+            clicked: All clicks so far, as entries of a result; four of a class in turn are one object.
+
+        Raises:
+            StoreUnavailable: The store does not answer.
+        """
+        with reading(self._engine) as session:
+            question = session.get(Question, question_id)
+        if question is None:
+            return None
+        payload = read_payload(question.payload)
+        kind = kind_named(payload.type)
+        item = self._pictures.find_item(question.item_id) if kind.takes_clicks else None
+        if item is None:
+            return None
+        size_wh = item.width, item.height
+        try:
+            by_class = clicks_in(clicked, size_wh)
+            picture = self._pictures.decoded(item)  # at the first click, so that it is there at the fourth
+            if not by_class or any(len(points) % CLICKS for points in by_class.values()):
+                return None
+            regions = [
+                region
+                for class_name, points in by_class.items()
+                for at in range(0, len(points), CLICKS)
+                for region in self._outlined(kind, payload, class_name, points[at : at + CLICKS], picture)
+            ]
+        except BadInput as error:
+            log.info("clicks come to no outline: %s", error)
+            return None
+        return {"result": regions, "score": 0.0, "model_version": MODEL_VERSION}
+
+    def _outlined(
+        self,
+        kind: Any,
+        payload: Any,
+        class_name: str,
+        points: Sequence[tuple[float, float]],
+        picture: npt.NDArray[np.uint8],
+    ) -> list[dict[str, Any]]:
+        grown = grow(picture, Extremes.of(points, (picture.shape[1], picture.shape[0])))
+        found: list[dict[str, Any]] = kind.outlined(payload, class_name, grown.polygon, (points, grown.by))
+        return found

@@ -1,0 +1,1 @@
+"""Settled labels as another kind of label."""

@@ -1,0 +1,1 @@
+"""From four clicks on an object's extremes to its outline."""

@@ -1,0 +1,116 @@
+"""Outlines from four clicks: how alike they are to what is there, how many corners they have, and how long they take.
+
+Drawn blobs, cells as under a microscope and faint flaws, each clicked exactly and by a hand that is off by 1.5 px; and,
+where they are, flaws of real tiles. Settings were chosen on the first 60 of each family and of the real ones; what
+counts is measured on others. What is written in `.labelline/bench/video.json` under `outlines`:
+
+    python -m tests.bench.outlines
+"""
+
+import argparse
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from blocks.shapes import Polygon
+from tasks.kinds.geometry import Floats
+from tasks.kinds.outlines.raster import Raster, mask_iou, rasterised
+from tasks.kinds.outlines.simplify import corners_of
+from tasks.kinds.outlines.valid import outlined
+from tasks.suggest.outlining.extremes import Extremes, curve, octagon
+from tasks.suggest.outlining.grab import grow
+from tests.suggest.outlining.scenes import FAMILIES, OneObject, clicks_on
+
+OUTPUT = Path(".labelline/bench/video.json")
+TILES = Path("magnetic_tile")
+CHOSEN_ON, EACH = 60, 120
+OFF_PX = {"exact": 0.0, "hand": 1.5}
+LEAST_SIDE_PX = 8
+"""Of a flaw of the real tiles: nobody clicks four points on less."""
+
+
+def main() -> None:
+    """Measure, and write it beside what else is there."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path(os.environ.get("LABELLINE_DATA", "../shared/data")))
+    report = json.loads(OUTPUT.read_text()) if OUTPUT.exists() else {}
+    report["outlines"] = outlines(parser.parse_args().data)
+    OUTPUT.parent.mkdir(parents=True, exist_ok=True)
+    OUTPUT.write_text(json.dumps(report, indent=1) + "\n")
+    print(json.dumps(report["outlines"], indent=1))
+
+
+def outlines(data: Path) -> dict[str, Any]:
+    """Return mean mask IoU by family and hand, of each way to an outline; corners; and milliseconds."""
+    families: dict[str, Callable[[], Iterator[OneObject]]] = {
+        name: partial(map, draw, range(CHOSEN_ON, CHOSEN_ON + EACH)) for name, draw in FAMILIES.items()
+    }
+    if (data / TILES).is_dir():
+        families["tiles"] = lambda: iter(tiles(data / TILES)[CHOSEN_ON:])
+    else:
+        print(f"tiles: skipped, {data / TILES} is not there (set LABELLINE_DATA)")
+    return {name: {hand: measure(some(), off) for hand, off in OFF_PX.items()} for name, some in families.items()}
+
+
+def measure(objects: Iterator[OneObject], off_px: float) -> dict[str, Any]:
+    """Return the mean IoU of each way, and corners and time of the way that is offered."""
+    alike: dict[str, list[float]] = {"box": [], "octagon": [], "curve": [], "offered": []}
+    corners, took_ms, cpu_ms, by_colour = [], [], [], 0
+    for number, one in enumerate(objects):
+        size = one.inside.shape[1], one.inside.shape[0]
+        extremes = Extremes.of(clicks_on(one.inside, np.random.default_rng(number), off_px), size)
+        began, worked = time.perf_counter(), time.process_time()
+        grown = grow(one.picture, extremes)
+        took_ms.append(1000 * (time.perf_counter() - began))
+        cpu_ms.append(1000 * (time.process_time() - worked))
+        corners.append(corners_of(grown.polygon))
+        by_colour += grown.by == "grabcut"
+        truth = Raster(0, 0, one.inside)
+        x_min, y_min, x_max, y_max = extremes.edges
+        box = np.array([(x_min, y_min), (x_max, y_min), (x_max, y_max), (x_min, y_max)])
+        for name, line in (("box", box), ("octagon", octagon(extremes)), ("curve", curve(extremes))):
+            alike[name].append(mask_iou(rasterised(_polygon(line)), truth))
+        alike["offered"].append(mask_iou(rasterised(grown.polygon), truth))
+    return {
+        "objects": len(corners),
+        **{name: round(statistics.fmean(values), 3) for name, values in alike.items()},
+        "by_colour": round(by_colour / len(corners), 2),
+        "corners_median": statistics.median(corners),
+        "corners_most": max(corners),
+        "ms_median": round(statistics.median(took_ms), 1),
+        "ms_p95": round(float(np.percentile(took_ms, 95)), 1),
+        "cpu_ms_median": round(statistics.median(cpu_ms), 1),
+    }
+
+
+def tiles(folder: Path) -> list[OneObject]:
+    """Return the flaws of real tiles, in an order by lot that is always the same."""
+    found = []
+    for path in sorted(folder.glob("*/*.png")):
+        mask, picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), cv2.imread(str(path.with_suffix(".jpg")))
+        if mask is None or picture is None:
+            continue
+        count, numbers, places, _ = cv2.connectedComponentsWithStats((mask > 127).astype(np.uint8))
+        large = (
+            n
+            for n in range(1, count)
+            if min(places[n, cv2.CC_STAT_WIDTH], places[n, cv2.CC_STAT_HEIGHT]) >= LEAST_SIDE_PX
+        )
+        found += [OneObject(np.asarray(picture, np.uint8), np.asarray(numbers == n, np.bool_)) for n in large]
+    return [found[at] for at in np.random.default_rng(0).permutation(len(found))]
+
+
+def _polygon(line: Floats) -> Polygon:
+    return outlined([(float(x), float(y)) for x, y in line])
+
+
+if __name__ == "__main__":
+    main()
