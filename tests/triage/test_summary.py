@@ -11,6 +11,7 @@ from tasks.triage.options import TriageOptions
 from tasks.triage.reasons import Why, why_of
 from tasks.triage.report import triage_report
 from tasks.triage.summary import escape_cell, percent, table, what_went_where
+from tasks.triage.track_reasons import against_flow, jumps, may_have_swapped
 from tests.triage.rows import BATCH, DETECTOR, RECIPE, add_batch, add_scan, car
 
 
@@ -74,6 +75,9 @@ def test_every_sentence_is_known_again_by_its_kind() -> None:
         Why.ODD_PLACE: reasons.odd_place("left of", "car"),
         Why.ODD_COLOUR: "much darker and bluer than a car usually is",
         Why.ODD_COUNT: reasons.odd_count(12, 3, "car"),
+        Why.JUMPS: jumps(1.6, "car"),
+        Why.SWAPPED: may_have_swapped("car"),
+        Why.AGAINST_FLOW: against_flow("car"),
         Why.NO_EMBEDDING: reasons.no_embedding(),
         Why.NO_SURFACE: reasons.no_surface("it cannot be read"),
         Why.NOTHING_FOUND: reasons.nothing_found(0.15),
