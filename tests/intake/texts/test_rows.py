@@ -26,9 +26,9 @@ def test_a_table_gives_texts_with_the_lines_in_which_they_begin(tmp_path: Path) 
     data = 'id,text,label\n7,"two\nlines, and ""quotes""",pos\n8,plain,neg\n\n9,שלום 👍🏽,pos\n'
     options = TextOptions(id_column="id", class_column="label")
     assert read(tmp_path / "a.csv", data, options) == [
-        TextRow(2, 'two\nlines, and "quotes"', "7", "pos"),
-        TextRow(4, "plain", "8", "neg"),
-        TextRow(6, "שלום 👍🏽", "9", "pos"),
+        TextRow(2, 'two\nlines, and "quotes"', "7", ("pos",)),
+        TextRow(4, "plain", "8", ("neg",)),
+        TextRow(6, "שלום 👍🏽", "9", ("pos",)),
     ]
 
 
