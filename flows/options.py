@@ -10,17 +10,9 @@ from tasks.audit.risk_control.options import RiskControlOptions
 from tasks.detect.options import TilingOptions
 from tasks.kinds.registry import LabelKindName
 from tasks.review.decide.until import Until
+from tasks.review.drafts import stops
 from tasks.review.drafts.cutting import PartOptions
 from tasks.review.drafts.line_queue import LineQueue
-from tasks.review.drafts.stops import (
-    check_kinds_of_classes,
-    check_stills,
-    check_suits,
-    items_queue,
-    of_keys,
-    page_stops,
-)
-from tasks.review.questions.kinds.boxes.strip import MOST_STILLS
 from tasks.review.questions.kinds.page import PageOptions
 from tasks.review.questions.queue import name_kind_queue
 from tasks.review.questions.staffing import AnnotatorPool
@@ -72,25 +64,17 @@ class LineOptions(Renamed):
         default=AnnotatorPool(), description="Who marks what is missed, how many see each image, and hidden gold."
     )
     expert_pool: AnnotatorPool = Field(
-        default=AnnotatorPool(),
-        description="Who names exact kinds, how many see each box, and gold: hidden known answers.",
+        default=AnnotatorPool(), description="Who names exact kinds, how many see each box, and hidden gold."
     )
     confirm: PageOptions | None = Field(
-        default=None,
-        description="Let people confirm very sure boxes, or classes of whole items, on pages; empty: nobody looks.",
+        default=None, description="Let people confirm very sure boxes or classes on pages; empty: nobody looks."
     )
     rounds: RoundOptions | None = Field(
         default=None,
         description="With `suggest` and `propagate`: ask in rounds that learn from those before, what is sure on pages "
         "and what is not one by one, until all is labelled. Empty: batch by batch.",
     )
-    stills: int | None = Field(
-        default=None,
-        ge=1,
-        le=MOST_STILLS,
-        description="Neighbouring frames of a sequence on one strip, at most, each with an answer of its own; 1: each "
-        "alone. Empty: 4 for `tracks`, unless gold is hidden, else 1.",
-    )
+    stills: stops.Stills = None
     parts: PartOptions | None = Field(
         default=PartOptions(), description="When a picture with many objects is asked in parts; empty: always whole."
     )
@@ -110,28 +94,27 @@ class LineOptions(Renamed):
 
     def accepting(self, chance: float) -> Self:
         """Return the line of a round: from this chance on onto pages, and none dropped; of key frames none is blind."""
-        triage = self.triage.of_round(chance, audited=not of_keys(self.detector, chance))
+        triage = self.triage.of_round(chance, audited=not stops.of_keys(self.detector, chance))
         return self.model_copy(update={"triage": triage})
 
     @property
     def queues(self) -> tuple[LineQueue, ...]:
         """Where people are asked, in the order in which a batch passes: what pages remove is asked of whole items."""
-        kind, classes, parts = self.label_kind, self.classes, self.parts
-        confirm, accept = self.confirm, self.triage.accept
-        stops = [*page_stops(kind, classes, confirm=confirm, rounds=self.rounds, accept=accept, parts=parts)]
+        kind, classes, parts, accept = self.label_kind, self.classes, self.parts, self.triage.accept
+        found = [*stops.page_stops(kind, classes, confirm=self.confirm, rounds=self.rounds, accept=accept, parts=parts)]
         how = {"live": self.live_suggestions, "missing": self.missing_classes}
-        whole = items_queue(kind, classes, self.annotator_pool, self.detector, stills=self.stills, **how)
-        stops.append(LineQueue(queue=whole, first=self.ask_first, parts=parts))
+        whole = stops.items_queue(kind, classes, self.annotator_pool, self.detector, stills=self.stills, **how)
+        found.append(LineQueue(queue=whole, first=self.ask_first, parts=parts))
         if self.kinds:  # other people, another skill
-            stops.append(LineQueue(queue=name_kind_queue(self.kinds).with_pool(self.expert_pool)))
-        return tuple(stops)
+            found.append(LineQueue(queue=name_kind_queue(self.kinds).with_pool(self.expert_pool)))
+        return tuple(found)
 
     @model_validator(mode="after")
     def options_suit_each_other(self) -> Self:
         """Refuse what the kind of label has no use for, and what people could not choose between."""
-        check_kinds_of_classes(self.kinds, self.classes)
+        stops.check_kinds_of_classes(self.kinds, self.classes)
         given = [name for name in ("risk_control", "kinds", "missing_classes") if getattr(self, name)]
         asks = {"in_rounds": self.rounds is not None, "has_pages": self.confirm is not None}
-        check_suits(self.label_kind, self.classes, self.detector, **asks, given=given)
-        check_stills(self.label_kind, self.classes, self.annotator_pool, self.stills)
+        stops.check_suits(self.label_kind, self.classes, self.detector, **asks, given=given)
+        stops.check_stills(self.label_kind, self.classes, self.annotator_pool, self.stills)
         return self

@@ -1,12 +1,16 @@
 """The stops of a line: which queues a batch passes, in which order, and what a kind of label has no use for."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Annotated
+
+from pydantic import Field
 
 from blocks.errors import BadOption
 from blocks.shapes import PLACED, SEVERAL
 from tasks.kinds.registry import label_kind
 from tasks.review.drafts.cutting import PartOptions
 from tasks.review.drafts.line_queue import LineQueue
+from tasks.review.questions.kinds.boxes.strip import MOST_STILLS
 from tasks.review.questions.kinds.page import PageOptions
 from tasks.review.questions.kinds.registry import kind_named
 from tasks.review.questions.queue import Queue, check_kinds, confirm_page_queue
@@ -19,6 +23,17 @@ from tasks.track.asked_for import propagate_asked
 
 STILLS = 4
 """Of a sequence at a time, where labels keep their identity: two rows of two on a laptop's screen."""
+
+Stills = Annotated[
+    int | None,
+    Field(
+        ge=1,
+        le=MOST_STILLS,
+        description="Neighbouring frames of a sequence on one strip, at most, each with an answer of its own; 1: each "
+        "alone. Empty: 4 for `tracks`, unless gold is hidden, else 1.",
+    ),
+]
+"""How many questions stand together, as an option of a line."""
 
 
 def page_stops(
