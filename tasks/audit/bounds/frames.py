@@ -1,42 +1,56 @@
 """Certified pages: of all sure items that rounds let onto pages, how many are wrong at most.
 
-Each round has a frame, the items from a threshold on, set before any of them is judged. A random sample of it is asked
-one by one, without suggestions; what is left comes onto pages if the frames shown so far, this one included, are then
-certified together. Of W wrong items in a frame a sample of a share f meets X, and E exp(-sX) <= (1 - f(1 - exp(-s)))^W
-for every stake s, since draws without replacement are negatively associated. So the product over rounds of
-exp(-sX) / (1 - f(1 - exp(-s)))^W is a fair game at best, however each next frame was chosen by what was seen before: it
-ever reaches 1/δ with probability δ at most (Ville's inequality), also for a mixture of stakes. The claims of how many
-are wrong that are not refuted hold the truth at every look.
+Each round has a frame, the items from a threshold on, set before any of them is judged. Items of it are drawn at random
+without replacement, and asked singly, without suggestions. What is left comes onto pages if the frames shown so far,
+this one included, are then certified together. Where what was drawn does not do, more may be drawn of the same frame,
+or it is given up. Why the bound holds through all of this:
 
-Against `across_batches.py`: there each batch pays for stakes of its own and for a choice among eleven thresholds; here
-all rounds share one mixture, and each has one threshold, so that a few dozen judgements say something. A frame that is
-not certified is not shown and ends a series: what was proven of those before it stands, and those after it are proven
-on their own, with a part of δ that was kept for that. One bad frame so costs later ones some draws, and no more.
+- A claim names of each frame of N items how many, W, are wrong. Under it the next draw is wrong with the chance
+  (W - x) / (N - i), after i draws with x wrong ones, whatever was met before. So it gives the answers to n draws, X of
+  them wrong, the chance L(W) = (W)_X (N - W)_(n-X) / (N)_n, with falling factorials, in whatever order they came.
+- Against it Q is bet, the chance of the same answers if each item is wrong with a share drawn from `PRIOR`. L and Q are
+  products of the chances of single draws, each given those before, so Q / L(W) is a fair game: whatever was met, its
+  next value is on average the last one. So is KEPT + (1 - KEPT) Q / L(W), of which a part is never bet.
+- Which frame is next, and whether one draws on, shows or gives up, is decided by what was met before the next draw. A
+  game that is fair whatever was met before stays fair. So the product over frames is a fair game, and while the claim
+  is true it ever reaches 1/δ with probability δ at most (Ville's inequality). With probability 1 - δ the truth is at
+  every look among the claims that are not refuted; of all these the most wrong ones on pages are the bound.
+- A frame that was given up takes part with the W that speaks least against the claim: it costs evidence, log(1/KEPT)
+  at most, and never helps. To leave it out would be to choose among outcomes.
+
+L and Q depend on N, n and X alone: neither order nor stages need be known. -log L is convex in W, and so is the log of
+each game; so the most wrong ones are found by adding one at a time where it costs least evidence, of the frames up to
+each look at most so many as were left at that look.
+
+Against `across_batches.py`: there each batch pays for a choice among eleven thresholds; here each round has one, so a
+few dozen judgements say something.
 
 Source:
-    Joag-Dev and Proschan, "Negative association of random variables", Annals of Statistics 1983; Waudby-Smith and
-    Ramdas, "Confidence sequences for sampling without replacement", NeurIPS 2020, for the setting.
+    Waudby-Smith and Ramdas, "Confidence sequences for sampling without replacement", NeurIPS 2020, and "Estimating
+    means of bounded random variables by betting", JRSS B 2024; Ville, "Étude critique de la notion de collectif", 1939.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.special import betaln, gammaln
 from scipy.stats import binom
 
 from blocks.errors import BadInput
 from tasks.audit.bounds.certify import Promise
 from tasks.audit.bounds.evidence import Floats
 
-STAKES = np.array([np.inf, 2.0, 1.0, 0.5])
-WEIGHTS = np.array([0.6, 0.2, 0.1, 0.1])
-"""Of the stakes; most on the one that wins where nothing wrong is met. Chosen for samples of 50 to 400."""
+PRIOR = (0.2, 60.0)
+"""Parameters of the beta distribution of the share that is wrong, which is bet on: mostly far below 1 %. It decides how
+many draws are needed, never whether the bound holds. Chosen for frames of 100 to 2,000 items and a promise of 3 %."""
+
+KEPT = 0.1
+"""Share of the wealth that is not bet on a frame: one that is given up so costs later ones some draws, and no more."""
 
 MOST_WRONG = 6
 """Ways to draw are looked for that allow fewer wrong ones than this."""
-
-KEPT = 0.2
-"""Share of what is left of δ that a series leaves to those after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,80 +79,68 @@ class Frame:
         return self.population - self.drawn if self.is_shown else 0
 
     @property
-    def price(self) -> Floats:
-        """How strongly each wrong item of it speaks against the claim, by stake."""
-        share = self.drawn / self.population
-        return np.asarray(-np.log(np.maximum(1 + share * np.expm1(-STAKES), 1e-300)))
-
-    @property
-    def known(self) -> Floats:
-        """What is left of the wealth, by stake, with no other wrong items in it than were met; the log of it."""
-        return np.asarray(-self.wrong * (STAKES - self.price) if self.wrong else np.zeros(len(STAKES)))
+    def evidence(self) -> Floats:
+        """The log of the game, shape (on pages or given up + 1,): with so many wrong ones left as the place says."""
+        left, right = self.population - self.drawn, self.drawn - self.wrong
+        claim = self.wrong + np.arange(left + 1)
+        chance = _log_falling(claim, self.wrong) + _log_falling(self.population - claim, right)
+        chance -= _log_falling(np.array(self.population), self.drawn)
+        bet = betaln(PRIOR[0] + self.wrong, PRIOR[1] + right) - betaln(*PRIOR)
+        return np.asarray(np.logaddexp(np.log(KEPT), np.log1p(-KEPT) + bet - chance))
 
 
 def wrong_on_pages(frames: Sequence[Frame], delta: float) -> int:
     """Bound how many of the items that came onto pages are wrong, whether people took them off or not.
 
     Args:
-        frames: Of all rounds so far, also those that were not shown. May be empty: nothing is wrong of nothing.
+        frames: Of all rounds so far, in their order, also those that were not shown. May be empty: nothing is wrong of
+            nothing. Those after the last one that was shown do not matter: the bound held before them.
         delta: Allowed probability that there are ever more.
     """
-    found = 0
-    for series in _series(frames):
-        found, delta = found + _wrong_in_series(series, (1 - KEPT) * delta), KEPT * delta
-    return found
+    needed, fewest = float(np.log(1 / delta)), 0
+    prices: Floats = np.zeros(0)
+    for frame in frames:
+        evidence = frame.evidence
+        least = int(evidence.argmin())
+        needed -= evidence[least]
+        if frame.is_shown:  # this was a look: of all frames so far no more are wrong, whatever comes later
+            fewest += least
+            prices = np.sort(np.concatenate([prices, np.diff(evidence[least:])]))
+            prices = prices[: np.searchsorted(np.cumsum(prices), needed)]
+    return fewest + len(prices)
 
 
 def is_certified(frames: Sequence[Frame], promise: Promise) -> bool:
-    """Say whether the last frame may come onto pages: the promise holds of its series, and so of all series together.
+    """Say whether the last frame may come onto pages: the promise then holds of all pages.
 
     Args:
         frames: Of all rounds so far, the one that is decided last, as one that is shown.
         promise: ε and δ.
     """
-    *earlier, last = _series(frames)
-    most = sum(frame.on_pages for frame in last)
-    delta = (1 - KEPT) * KEPT ** len(earlier) * promise.delta
-    return bool(most) and _wrong_in_series(last, delta) <= promise.max_error_rate * most
+    most = sum(frame.on_pages for frame in frames)
+    return (
+        bool(frames[-1:])
+        and bool(frames[-1].on_pages)
+        and (wrong_on_pages(frames, promise.delta) <= promise.max_error_rate * most)
+    )
 
 
-def _series(frames: Sequence[Frame]) -> list[list[Frame]]:
-    """Return the frames that were shown, in series that end where one was not; the last may be empty."""
-    found: list[list[Frame]] = [[]]
-    for frame in frames:
-        if frame.is_shown:
-            found[-1].append(frame)
-        else:
-            found.append([])
-    return found
-
-
-def _wrong_in_series(frames: Sequence[Frame], delta: float) -> int:
-    strength, needed, found = np.log(WEIGHTS) + sum(frame.known for frame in frames), np.log(1 / delta), 0
-    for frame in sorted(frames, key=lambda one: one.drawn / one.population):
-        # The worst claim has its wrong items where the smallest share was drawn.
-        low, high = 0, frame.on_pages + 1
-        while high - low > 1:
-            middle = (low + high) // 2
-            refuted = np.logaddexp.reduce(strength + middle * frame.price) >= needed
-            low, high = (low, middle) if refuted else (middle, high)
-        found, strength = found + low, strength + low * frame.price
-    return found
-
-
-def draws_to_certify(earlier: Sequence[Frame], population: int, wrong: int, promise: Promise) -> int | None:
-    """Return how many items of a new frame must be drawn for it to come onto pages, if so many of them are wrong.
+def draws_to_certify(
+    earlier: Sequence[Frame], population: int, wrong: int, promise: Promise, drawn: int = 0
+) -> int | None:
+    """Return how many items of a frame must be drawn for it to come onto pages, if so many of them are wrong.
 
     Args:
         earlier: Frames of the rounds before.
-        population: Items of the new one.
+        population: Items of this one.
         wrong: Expected among those drawn.
         promise: ε and δ.
+        drawn: How many are drawn by now.
 
     Returns:
         None where even half of it would not do.
     """
-    low, high = max(wrong, 1) - 1, population // 2
+    low, high = max(wrong, 1, drawn) - 1, population // 2
 
     def is_enough(drawn: int) -> bool:
         return is_certified([*earlier, Frame(population, drawn, wrong)], promise)
@@ -169,3 +171,8 @@ def ways_to_certify(
     while len(ways) < MOST_WRONG and (drawn := draws_to_certify(earlier, population, len(ways), promise)) is not None:
         ways.append((drawn, float(binom.cdf(len(ways), drawn, min(wrong_share, 1.0)))))
     return ways
+
+
+def _log_falling(start: NDArray[np.integer], factors: int) -> Floats:
+    """Return the log of start (start - 1) …, so many factors."""
+    return np.asarray(gammaln(start + 1) - gammaln(start - factors + 1))

@@ -1,9 +1,13 @@
 """Of all items on pages no more are wrong than a certificate says, however rounds are chosen by what was met before."""
 
+from dataclasses import replace
+from functools import cache
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binom, hypergeom
 
 from blocks.errors import BadInput
 from tasks.audit.bounds.certify import Promise
@@ -47,7 +51,8 @@ def test_the_promise_is_broken_no_oftener_than_it_says(rates, eager):
 def test_nothing_drawn_certifies_nothing():
     assert not is_certified([], PROMISE)
     assert wrong_on_pages([], 0.05) == 0
-    assert wrong_on_pages([Frame(500, 1, 0)], 0.05) == 499
+    assert wrong_on_pages([Frame(500, 1, 1)], 0.05) == 499
+    assert 475 < wrong_on_pages([Frame(500, 1, 0)], 0.05) < 499, "one right one in hardly any is too lucky"
 
 
 def test_a_hundred_and_some_right_ones_certify_three_percent_and_a_wrong_one_more_than_doubles_that():
@@ -64,13 +69,85 @@ def test_later_rounds_need_fewer_draws():
 def test_a_frame_that_was_not_shown_costs_draws_and_leaves_what_is_proven_of_those_before_it():
     first, failed = Frame(1000, 130, 0), Frame(1000, 47, 9, is_shown=False)
     assert wrong_on_pages([first, failed], 0.05) == wrong_on_pages([first], 0.05)
-    alone, after, later = (
-        draws_to_certify(earlier, 1500, 0, PROMISE) for earlier in ([], [first, failed], [first, failed, failed])
+    before, after, later = (
+        draws_to_certify(earlier, 1500, 0, PROMISE) for earlier in ([first], [first, failed], [first, failed, failed])
     )
-    assert alone < after < later < 2.5 * alone
+    alone = draws_to_certify([], 1500, 0, PROMISE)
+    assert before < alone < after < later < 2 * alone
+    assert after == draws_to_certify([first, Frame(1000, 200, 90, is_shown=False)], 1500, 0, PROMISE), (
+        "it costs no more"
+    )
     assert is_certified([first, failed, Frame(1500, after, 0)], PROMISE)
     both = wrong_on_pages([first, failed, Frame(1500, after, 0)], 0.05)
     assert wrong_on_pages([first], 0.05) < both <= 0.03 * (870 + 1500 - after)
+
+
+@pytest.mark.parametrize(("population", "drawn"), [(60, 7), (60, 30), (300, 40)])
+def test_the_game_is_fair_at_best_whatever_the_truth(population, drawn):
+    """On average over all samples that may be drawn it leaves no more than it began with."""
+    for true in range(population + 1):
+        met = np.arange(max(0, drawn - (population - true)), min(true, drawn) + 1)
+        chance = hypergeom.pmf(met, population, true, drawn)
+        worth = [np.exp(Frame(population, drawn, int(one)).evidence[true - one]) for one in met]
+        assert chance @ worth <= 1 + 1e-9, true
+
+
+@pytest.mark.parametrize("population", [150, 500, 1140])
+def test_who_looks_after_every_draw_breaks_the_promise_no_oftener_than_it_says(population):
+    """The exact chance of it, for every number of wrong ones about the limit."""
+    passes = [drawn for met in range(7) if (drawn := draws_to_certify([], population, met, PROMISE)) is not None]
+    limits = [0.03 * (population - drawn) + met for met, drawn in enumerate(passes)]
+    chances = [passing(population, wrong, passes, limits) for wrong in range(1, population // 20)]
+    assert max(chances) <= 0.05
+    assert not passes or max(chances) > 0.02, "and hardly rarer: no draws are wasted"
+
+
+def passing(population, wrong, passes, limits):
+    """Return the chance that of a frame no more were met at some draw than it passes with, and it holds too many."""
+    chance, broken = np.zeros(len(passes) + 1), 0.0
+    chance[0] = 1.0
+    for drawn in range(max(passes, default=0)):
+        next_wrong = np.clip((wrong - np.arange(len(chance))) / (population - drawn), 0, 1)
+        chance[1:] = chance[1:] * (1 - next_wrong[1:]) + chance[:-1] * next_wrong[:-1]
+        chance[0] *= 1 - next_wrong[0]
+        for met, needed_here in enumerate(passes):
+            if drawn + 1 >= needed_here:
+                broken, chance[met] = broken + chance[met] * (wrong > limits[met]), 0.0
+    return broken
+
+
+def test_at_the_limit_the_claim_is_broken_no_oftener_than_it_says_over_thousands_of_collections():
+    """Each frame is one worse than the promise allows; it is drawn from further, given up, and others follow."""
+    rng, trials = np.random.default_rng(11), examples(2_000)
+    broken = sum(draw_on_and_on(rng) for _ in range(trials))
+    assert broken <= binom.ppf(0.999, trials, 0.05)
+
+
+@cache
+def needed(earlier, population, wrong, drawn):
+    return draws_to_certify(list(earlier), population, wrong, PROMISE, drawn)
+
+
+def draw_on_and_on(rng):
+    """Return whether more than promised was ever wrong on pages, in three frames that are drawn from in stages."""
+    frames, wrong, shown = (), 0, 0
+    for population in (500, 300, 200):
+        bad, frame = int(0.03 * population) + 1, None
+        while (
+            upto := needed(frames, population, frame.wrong if frame else 0, frame.drawn if frame else 0)
+        ) is not None:
+            met, drawn = (frame.wrong, frame.drawn) if frame else (0, 0)
+            met += int(rng.hypergeometric(bad - met, population - drawn - (bad - met), upto - drawn))
+            frame = Frame(population, upto, met)
+            if is_certified([*frames, frame], PROMISE):
+                wrong, shown = wrong + bad - met, shown + frame.on_pages
+                break
+        else:
+            frame = frame and replace(frame, is_shown=False)
+        frames = (*frames, frame) if frame else frames
+        if wrong > PROMISE.max_error_rate * shown:
+            return True
+    return False
 
 
 def test_more_draws_allow_more_wrong_ones_and_what_is_hopeless_is_unlikely():
