@@ -9,8 +9,11 @@ from infra.annotators.desk import OpenQuestion
 from infra.annotators.people import Mistake
 from infra.annotators.times import Stopwatch
 from infra.annotators.truth import TruePicture
-from tasks.review.questions.kinds.choose_several import CLASSES, ticked_region
+from tasks.review.questions.kinds.choose_several import ticked_region
 from tasks.review.questions.kinds.controls import IMAGE, TEXT
+
+BY_HAND = "by-hand"
+"""Id of a region that no question began with: Label Studio's are as little ours."""
 
 Mistakes = Callable[[np.random.Generator, int], list[Mistake | None]]
 
@@ -67,6 +70,6 @@ def _result(question: OpenQuestion, names: Sequence[str], shown: frozenset[str])
     before = question.regions[0] if question.regions else None
     if before is None:
         about = IMAGE if question.text is None else TEXT
-        return [{**ticked_region(names, CLASSES, about), "origin": "manual"}]
+        return [{**ticked_region(names, BY_HAND, about), "origin": "manual"}]
     origin = "prediction" if set(names) == shown else "prediction-changed"
     return [{**before, "value": {"choices": list(names)}, "origin": origin}]

@@ -13,9 +13,8 @@ SCRIPT = b"""<script>
 try {
   const key = "labelStudio:settings";
   if (!localStorage.getItem(key)) localStorage.setItem(key, JSON.stringify({continuousLabeling: true}));
-  const accept = "autoAcceptSuggestions";
-  if (localStorage.getItem(accept) === null) localStorage.setItem(accept, "true");
-  localStorage.setItem("autoAnnotation", "true");
+  for (const name of ["autoAcceptSuggestions", "autoAnnotation"])
+    if (localStorage.getItem(name) === null) localStorage.setItem(name, "true");
   localStorage.setItem("selected-tool:image", "KeyPointTool-dynamic");
 } catch (error) {}
 </script>"""

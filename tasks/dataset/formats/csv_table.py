@@ -67,7 +67,7 @@ class CsvFormat:
             )
         for name in names:
             if is_said or not _has_pictures(name, reading):
-                take_in_texts_with_classes(name, table, reading)
+                take_in_texts_with_classes(name, table, reading, is_settled=_is_settled(name, reading))
             else:
                 _take_in(name, table.pictures, reading)
         yield from table.pictures.pictures()
@@ -97,6 +97,12 @@ def _row(written: WrittenPicture, name: str, each: WrittenLabel | None, target: 
 def _has_pictures(name: str, reading: Reading) -> bool:
     with opened_table(reading.files.path(name)) as rows:
         return bool(columns_of(next(rows, [])))
+
+
+def _is_settled(name: str, reading: Reading) -> bool:
+    """Say whether a table of texts is one that we wrote, by its head: only settled texts stand there."""
+    with opened_table(reading.files.path(name)) as rows:
+        return set(OF_TEXTS) <= set(next(rows, []))
 
 
 def _take_in(name: str, table: PictureTable, reading: Reading) -> None:

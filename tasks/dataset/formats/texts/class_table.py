@@ -18,13 +18,14 @@ from tasks.intake.texts.rows import rows_of
 ROW = "line"
 
 
-def take_in_texts_with_classes(file: str, table: TextTable, reading: Reading) -> None:
+def take_in_texts_with_classes(file: str, table: TextTable, reading: Reading, *, is_settled: bool = False) -> None:
     """Note the texts of a table with their classes; a row that cannot be read is a problem, and voids no other.
 
     Args:
         file: The table, by its path in the dataset.
         table: Where they are noted.
         reading: Says where in it the texts are.
+        is_settled: Whether a row without a class says that none holds; else nobody has said it yet.
 
     Raises:
         BadOption: It is not clear which column has the texts, or which one the classes.
@@ -50,6 +51,6 @@ def take_in_texts_with_classes(file: str, table: TextTable, reading: Reading) ->
             continue
         for class_name in row.class_names:
             listed.add(RawLabel(class_name, Whole(), file, row.line))
-        if not row.class_names and not row.is_known:
+        if not row.class_names and not row.is_known and not is_settled:
             listed.listed.fault = Oddity.PICTURE_WITHOUT_LABELS
             listed.listed.why_unknown = f"{place} of {file} has no class"

@@ -219,12 +219,15 @@ def _live_id(names: Sequence[str], options: Sequence[str]) -> str:
 
 
 def _shown_as_opened(payload: ClassesPayload, id_: str) -> frozenset[str]:
-    """Return which classes were ticked when a question was opened, by the id of the answered region."""
-    begins = f"{LIVE}{CLASSES}-"
-    if not id_.startswith(begins):
+    """Return which classes were ticked when a question was opened, by the id of the answered region.
+
+    A region of another id was made by whoever answered: nothing was ticked, or they had taken all of it away.
+    """
+    if id_ == CLASSES:
         return frozenset(one.class_name for one in payload.proposed)
+    begins = f"{LIVE}{CLASSES}-"
     try:
-        bits = int(id_.removeprefix(begins), 16)
+        bits = int(id_.removeprefix(begins), 16) if id_.startswith(begins) else 0
     except ValueError:
         return frozenset()  # of no version of ours: nothing is known of what stood there
     return frozenset(name for place, name in enumerate(payload.options) if bits >> place & 1)

@@ -13,6 +13,7 @@ from blocks.database.tables import Label
 from blocks.errors import BadOption
 from blocks.shapes import Span, shape_columns
 from blocks.storage.stores import FolderStore
+from tasks.dataset.formats.csv_table import OF_TEXTS
 from tasks.dataset.formats.opened import open_dataset
 from tasks.dataset.formats.reading.files import DatasetFiles
 from tasks.dataset.formats.reading.reading import Reading
@@ -191,3 +192,15 @@ def test_nested_spans_that_conll_cannot_hold_are_told_before_anything_is_written
         for name, form in (("conll", ConllFormat()), ("spacy", SpacyFormat()))
     )
     assert all_of_them == flat_ones + 1
+
+
+@pytest.mark.parametrize(("head", "labels"), [(",".join(OF_TEXTS), ()), ("id,text,class", None)], ids=["ours", "other"])
+def test_a_text_without_a_class_has_none_in_our_table_and_is_unlabelled_in_others(
+    tmp_path: Path, head: str, labels: tuple[object, ...] | None
+) -> None:
+    columns = head.split(",")
+    row = {"id": "a.txt", "split": "train", "text": "nothing of it"}
+    (tmp_path / "labels.csv").write_text(f"{head}\n{','.join(row.get(name, '') for name in columns)}\n")
+    with open_dataset(tmp_path, "csv") as dataset:
+        (found,) = dataset.pictures()
+    assert found.labels == labels

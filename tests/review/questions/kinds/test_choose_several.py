@@ -97,5 +97,6 @@ def test_what_is_likely_now_is_ticked_and_known_again_when_it_is_answered() -> N
     assert said([{**region, "value": {"choices": ["wet", "night"]}}]) == [("wet", False), ("night", True)]
     assert said([{**region, "id": "live-classes-zz"}]) == [("night", False), ("crowd", False)]
     assert CHOOSE_SEVERAL.shown(CHOOSE_SEVERAL.with_suggestions(ASKED, [Likely("wet", 0.2)])) == []
+    assert said([{**region, "id": "xYz12"}]) == [("night", False), ("crowd", False)], "ticked anew by whoever answered"
     blind = ASKED.model_copy(update={"blind": True, "proposed": []})
     assert CHOOSE_SEVERAL.shown(CHOOSE_SEVERAL.with_suggestions(blind, likely)) == []
