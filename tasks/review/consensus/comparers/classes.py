@@ -1,25 +1,29 @@
 """Answers that are classes ticked for a whole item: each class is there or not, weighed by who misses and who invents.
 
-A ticked class is what a marked object is elsewhere, in the one place that it can have; so people's skill, and what
-nobody ticked, are weighed by the same rules (`votes.py`). "Cannot tell" is no vote.
+Everybody who could tell has voted on every class, for or against (`class_votes.py`). "Cannot tell" is no vote.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
-import numpy as np
-
 from tasks.kinds.multilabel.kind import MULTILABEL
 from tasks.review.consensus.agreement import Statement, statements_about_places
-from tasks.review.consensus.annotator_skill import QueueSkills
 from tasks.review.consensus.answer_groups import Group, SlotAnswer
 from tasks.review.consensus.box_matching import Matched, PersonAnswer, Place, match_objects
-from tasks.review.consensus.comparers.boxes import TRUTH, learn_queue_skills
-from tasks.review.consensus.comparers.protocol import Comparer, GoldSaid
+from tasks.review.consensus.comparers.boxes import TRUTH, classes_of
+from tasks.review.consensus.comparers.class_votes import (
+    FAULTLESS,
+    Tickers,
+    believe_in_classes,
+    learn_tickers,
+    unknown_tickers,
+)
+from tasks.review.consensus.comparers.protocol import ENOUGH, Comparer, GoldSaid
 from tasks.review.consensus.overlap_rule import MOST_REASONS, WORTH_A_REASON, NextStep, Slots, decide_by
-from tasks.review.consensus.votes import Believed, believe, collect_votes
-from tasks.review.questions.kinds.choose_several import AnsweredClass, classes_of
+from tasks.review.consensus.votes import Believed
+from tasks.review.questions.kinds.choose_several import AnsweredClass
+from tasks.review.questions.kinds.choose_several import classes_of as ticked_in
 from tasks.review.questions.kinds.classify import ShownClass
 from tasks.review.questions.payload import Payload
 from tasks.review.questions.queue import Queue
@@ -96,7 +100,7 @@ class ClassesComparer(Comparer[ClassesConsensus]):
         matched = [match_classes(group.id, group.counted) for group in answered]
         earlier = [match_classes(group.id, group.counted) for group in history if group.counted]
         known = [*matched, *earlier, *map(_with_truth, gold)]
-        agreed = agree_on_classes(matched, learn_queue_skills(queue, known))
+        agreed = agree_on_classes(matched, learn_queue_tickers(queue, known))
         return {one.question_id: one for one in agreed}
 
     def next_step(self, opinion: ClassesConsensus, slots: Slots, rule: OverlapRule) -> NextStep:
@@ -159,30 +163,42 @@ def match_classes(question_id: str, said: Sequence[SlotAnswer]) -> Matched[Ticke
     return match_objects(question_id, voices, MULTILABEL, _place)
 
 
-def agree_on_classes(questions: Sequence[Matched[Ticked]], skills: QueueSkills) -> list[ClassesConsensus]:
+def learn_queue_tickers(queue: Queue, matched: Sequence[Matched[Ticked]]) -> Tickers:
+    """Learn how people tick the classes of a queue.
+
+    Args:
+        queue: The queue.
+        matched: People's answers to this batch and earlier ones, and to gold, matched with each other and the truth.
+    """
+    classes = classes_of(queue, matched)
+    if sum(len(one.people) > 1 for one in matched) < ENOUGH:
+        return unknown_tickers(classes)
+    return learn_tickers(matched, classes, known={TRUTH: FAULTLESS})
+
+
+def agree_on_classes(questions: Sequence[Matched[Ticked]], tickers: Tickers) -> list[ClassesConsensus]:
     """Return the consensus of each question, given what is known about the people.
 
     Args:
         questions: Matched answers; may be empty, and a question may have no answers.
-        skills: Of the queue (`learn_skills`, or `unknown_skills`).
+        tickers: Of the queue (`learn_tickers`, or `unknown_tickers`).
 
     Returns:
         One per question, in the order given; the same for every order of people.
 
     Raises:
-        UnknownClass: A class is ticked that the queue of the skills does not have.
+        UnknownClass: A class is ticked that the queue does not have.
     """
-    people = sorted({name for matched in questions for name in matched.people})
-    votes = collect_votes(questions, skills.classes, people)
-    beliefs = believe(votes, skills.rates_of(people), skills.objects_per_question, np.array(skills.class_shares, float))
-    agreed, at = [], 0
-    for index, matched in enumerate(questions):
+    column_of = {name: index for index, name in enumerate(tickers.classes)}
+    agreed = []
+    for matched, beliefs in zip(questions, believe_in_classes(questions, tickers), strict=True):
         candidates = []
         for one in matched.objects:
-            candidates.append(ClassCandidate(one.boxes[0].class_name, float(beliefs.exists[at]), one.people))
-            at += 1
-        unseen = float(beliefs.unseen[index])
-        agreed.append(ClassesConsensus(matched.question_id, matched.people, tuple(candidates), unseen))
+            exists = float(beliefs[column_of[one.boxes[0].class_name]])
+            candidates.append(ClassCandidate(one.boxes[0].class_name, exists, one.people))
+        ticked = [column_of[one.class_name] for one in candidates]
+        missed = float(beliefs.sum() - beliefs[ticked].sum())
+        agreed.append(ClassesConsensus(matched.question_id, matched.people, tuple(candidates), max(missed, 0.0)))
     return agreed
 
 
@@ -197,7 +213,7 @@ def _doubts(opinion: ClassesConsensus) -> tuple[str, ...]:
 
 
 def _names_of(raw: Sequence[dict[str, Any]]) -> list[str] | None:
-    classes = classes_of(raw)
+    classes = ticked_in(raw)
     return None if classes is None else [one.class_name or "" for one in classes]
 
 
