@@ -18,6 +18,7 @@ from blocks.database.engine import reading, writing
 from blocks.database.tables import Batch, BatchItem, Question
 from blocks.errors import BadOption
 from blocks.frozen import Frozen
+from blocks.storage.stores import Store
 from tasks.audit.label_errors.record import claim_round
 from tasks.audit.missing_classes import refused_of
 from tasks.audit.risk_control.judgements import collect_judgements
@@ -29,6 +30,7 @@ from tasks.review.questions.asked import note_asked, queue_asked
 from tasks.review.questions.queue import Queue
 from tasks.review.steps import QuestionsWritten
 from tasks.settle.annotators.skipped import Skipped, in_pictures, skipped_of
+from tasks.settle.identities import settle_tracks_again
 from tasks.settle.labels import last_settled, settle_items
 from tasks.triage.summary import escape_cell, table
 
@@ -117,8 +119,11 @@ def reopen(engine: Engine, collection: str, names: Sequence[str], run_id: str) -
     return Reopened(collection=collection, asked=tuple(asked), waiting=waiting)
 
 
-def settle_reopened(engine: Engine, reopened: Reopened) -> ReopenReport:
-    """Settle what people said to what was asked again; what they did not answer stays as it was, and is listed."""
+def settle_reopened(engine: Engine, store: Store, reopened: Reopened) -> ReopenReport:
+    """Settle what people said to what was asked again; what they did not answer stays as it was, and is listed.
+
+    Where labels are somebody's, it is then said anew whose they are, by what was followed, which the store keeps.
+    """
     revisions = 0
     for batch_id in sorted({one.questions.batch_id for one in reopened.asked}):
         mine = [one.questions for one in reopened.asked if one.questions.batch_id == batch_id]
@@ -129,6 +134,7 @@ def settle_reopened(engine: Engine, reopened: Reopened) -> ReopenReport:
         with reading(engine) as session:
             items = set(session.exec(select(Question.item_id).where(*of_round)))
         revisions += settle_items(engine, batch_id, *source, items).revisions_written
+        settle_tracks_again(engine, store, batch_id)
     count = sum(one.questions.count for one in reopened.asked)
     return ReopenReport(
         collection=reopened.collection,

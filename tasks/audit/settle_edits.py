@@ -17,6 +17,7 @@ from blocks.apart import Failure, Failures
 from blocks.database.engine import reading, writing
 from blocks.database.tables import Answer, BatchItem, Label, Question, utc_now
 from blocks.frozen import Frozen
+from blocks.storage.stores import Store
 from tasks.audit.risk_control.judgements import collect_judgements
 from tasks.detect.refs import Scope
 from tasks.detect.settled_evidence import triaged_by
@@ -27,6 +28,7 @@ from tasks.review.questions.queue import CONFIRM_PAGE, NAME_KIND
 from tasks.review.questions.queues.registry import ITEM_QUEUES
 from tasks.review.questions.slots import asked_queue
 from tasks.review.receiving.annotations import EARLIEST
+from tasks.settle.identities import settle_tracks_again
 from tasks.settle.labels import last_settled, settle_items
 from tasks.triage.boxes import in_shards
 from tasks.triage.summary import table
@@ -94,11 +96,16 @@ class _Heard:
     heard_at: datetime
 
 
-def settle_edited(engine: Engine) -> EditReport:
+def settle_edited(engine: Engine, store: Store) -> EditReport:
     """Settle the items again of which people changed an answer after their batch had settled.
 
     Gold is none of it: its items are settled elsewhere. Idempotent: what brings nothing new adds no revision. Each
-    batch is on its own; while one cannot be settled, the next call looks at the same answers again.
+    batch is on its own; while one cannot be settled, the next call looks at the same answers again. Where labels are
+    somebody's, it is then said anew whose they are.
+
+    Args:
+        engine: The catalogue.
+        store: Where it is kept what was followed.
 
     Returns:
         The batches in which something was heard; those of an answer that was submitted again as it was have none.
@@ -116,6 +123,7 @@ def settle_edited(engine: Engine) -> EditReport:
                 heard = _after_settling(session, batch_id, _read_heard(session, batch_id, since, gone))
             if heard:
                 found.append(_settle(engine, batch_id, heard))
+                settle_tracks_again(engine, store, batch_id)
     if not failures.found:
         with writing(engine) as session:
             write_bookmarks(session, {_CURSOR: began.isoformat()})

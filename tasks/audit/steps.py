@@ -143,7 +143,8 @@ def write_look_questions(
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY_TOO, cache_policy=NO_CACHE)
 def settle_look(look: LookRef, plugs: str = "local") -> int:
     """Settle what people said to a label-error review as new revisions; returns how many labels are added or gone."""
-    written = review_round.settle_look(open_catalog(plugs), read_look(open_store(plugs), look.collection, look.id))
+    engine, store = open_catalog(plugs), open_store(plugs)
+    written = review_round.settle_look(engine, store, read_look(store, look.collection, look.id))
     log.info("look %s: %d revisions of labels written", look.id, written)
     return written
 
@@ -165,7 +166,7 @@ def show_look(look: LookRef, pictures: int = 4, plugs: str = "local") -> LabelEr
 @task(cache_policy=NO_CACHE)
 def settle_edited(plugs: str = "local") -> SweepPart:
     """Settle the items again of which people changed an answer after their batch had settled: a part of the sweep."""
-    report = edits.settle_edited(open_catalog(plugs))
+    report = edits.settle_edited(open_catalog(plugs), open_store(plugs))
     changed = {one.batch_id: one.revisions for one in report.batches if one.revisions}
     log.info("%d revisions of labels, from answers changed after settling: %s", report.revisions, changed or "none")
     if report.revisions:
@@ -186,7 +187,7 @@ def reopen_questions(options: ReopenOptions, run_id: str | None = None, plugs: s
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
 def settle_reopened(reopened: reopen.Reopened, plugs: str = "local") -> reopen.ReopenReport:
     """Settle what people said to what was asked again, as new revisions."""
-    report = reopen.settle_reopened(open_catalog(plugs), reopened)
+    report = reopen.settle_reopened(open_catalog(plugs), open_store(plugs), reopened)
     log.info("%s: %d revisions of labels, %d still skipped", report.collection, report.revisions, len(report.skipped))
     create_markdown_artifact(
         reopen.reopened_page(report), artifact_key("asked-again", report.collection), "What was asked again"

@@ -13,7 +13,9 @@ from sqlmodel import col, select
 from blocks.database.engine import reading, upsert, writing
 from blocks.database.tables import Batch, BatchItem, Item, Label
 from blocks.storage.stores import Store
-from tasks.detect.proposers.propagated import frames_of, names_given
+from tasks.detect.proposers.propagated import frames_of, names_given, propagated_ref
+from tasks.detect.settled_evidence import triaged_by
+from tasks.intake.label_kinds import noted_kind
 from tasks.settle.in_force import labels_in_force
 from tasks.settle.labels import newest_rows
 from tasks.settle.revisions import further_revision
@@ -40,6 +42,21 @@ def settle_tracks(engine: Engine, store: Store, batch_id: str, detector: str) ->
         mine = select(Item.sequence).join(BatchItem, col(BatchItem.item_id) == col(Item.id))
         sequences = sorted(set(session.exec(mine.where(BatchItem.batch_id == batch_id))))
     return sum(_settle_sequence(engine, store, collection, one, detector) for one in sequences)
+
+
+def settle_tracks_again(engine: Engine, store: Store, batch_id: str) -> int:
+    """Say whose the labels are of a batch of which something was settled later than by its line.
+
+    As `settle_tracks`, by what proposed on it; nothing where nothing was followed and labels are not of anybody.
+    """
+    detector, _ = triaged_by(engine, batch_id)
+    if propagated_ref(store, detector) is None:
+        with reading(engine) as session:
+            collection = session.get_one(Batch, batch_id).collection
+        kind = noted_kind(engine, collection)
+        if kind is None or not kind.has_identity:
+            return 0
+    return settle_tracks(engine, store, batch_id, detector)
 
 
 def _settle_sequence(engine: Engine, store: Store, collection: str, sequence: str, detector: str) -> int:

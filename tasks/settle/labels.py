@@ -118,13 +118,13 @@ def _settle_shard(
 
 
 def _with_tracks(session: Session, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return rows of labels with the track of the proposal that each came from; others keep the one they have."""
+    """Return rows of labels with the track that each has; one that has none gets that of the proposal it came from."""
     wanted = {row["proposal_id"] for row in rows if row["proposal_id"]}
     query = select(Proposal.id, Proposal.track).where(col(Proposal.track).is_not(None))
     known: dict[str, str | None] = {}
     for part in in_shards(sorted(wanted)):
         known |= dict(session.exec(query.where(col(Proposal.id).in_(part))).all())
-    return [row | {"track": known.get(row["proposal_id"], row["track"])} for row in rows]
+    return [row | {"track": row["track"] or known.get(row["proposal_id"])} for row in rows]
 
 
 def _note_items_settled(session: Session, batch_id: str, item_ids: Sequence[str], is_settled: bool) -> None:

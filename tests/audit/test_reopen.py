@@ -7,6 +7,7 @@ from sqlmodel import select
 from blocks.database.engine import reading, writing
 from blocks.database.tables import BatchItem, Outcome, Question, QuestionState, Route
 from blocks.errors import BadOption
+from blocks.storage.stores import Store
 from tasks.audit.reopen import Reopened, reopen, reopened_page, settle_reopened, skipped_named
 from tasks.review.decide.aggregate import weigh_answers
 from tasks.review.decide.until import close_rest
@@ -26,6 +27,7 @@ from tests.review.builders import (
     region,
     write_missed,
 )
+from tests.settle.world import make_film
 
 A, B, C = (f"{name}@example.org" for name in ("ada", "ben", "chi"))
 BOX = ("car", 0.5, Outcome.ASK, (96.0, 64.0, 192.0, 128.0))
@@ -113,14 +115,16 @@ def test_the_same_run_asks_once_and_another_asks_what_is_left(engine: Engine, li
     assert ask_again(engine, run="run-2").asked == ()
 
 
-def test_what_people_say_then_becomes_labels_and_a_dropped_picture_is_back(engine: Engine, line: Speaker) -> None:
+def test_what_people_say_then_becomes_labels_and_a_dropped_picture_is_back(
+    engine: Engine, line: Speaker, store: Store
+) -> None:
     reopened = ask_again(engine)
     (again,) = reopened.asked
     for number in (1, 3):
         line.say(C, question_about(engine, number, again.questions.round), SHOWN)
     for person in (A, B):
         line.skip(person, question_about(engine, 2, again.questions.round))
-    report = settle_reopened(engine, reopened)
+    report = settle_reopened(engine, store, reopened)
     assert (report.asked, report.revisions) == (3, 2)
     ids = [item_id(number) for number in range(4)]
     assert {id_ for id_, some in labels_in_force(engine, ids).items() if some} == {ids[0], ids[1], ids[3]}
@@ -128,6 +132,19 @@ def test_what_people_say_then_becomes_labels_and_a_dropped_picture_is_back(engin
     assert name_of(2) in reopened_page(report)
     with reading(engine) as session:
         assert {row.set_aside for row in session.exec(select(BatchItem))} == {None}
+
+
+def test_what_is_said_then_of_a_film_gets_a_track_as_well(engine: Engine, line: Speaker, store: Store) -> None:
+    ids = [item_id(number) for number in range(4)]
+    make_film(engine, ids)
+    reopened = ask_again(engine)
+    (again,) = reopened.asked
+    for number in (1, 2, 3):
+        line.say(C, question_about(engine, number, again.questions.round), SHOWN)
+    settle_reopened(engine, store, reopened)
+    found = [one for some in labels_in_force(engine, ids).values() for one in some]
+    assert len(found) == 4
+    assert {one.track for one in found} == {found[0].track} != {None}
 
 
 def test_a_picture_that_a_run_still_asks_about_is_left_to_it(engine: Engine, line: Speaker) -> None:

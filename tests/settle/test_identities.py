@@ -6,13 +6,18 @@ import numpy as np
 import pytest
 from sqlmodel import select
 
-from blocks.database.engine import reading
-from blocks.database.tables import Label
+from blocks.database.engine import reading, upsert, writing
+from blocks.database.tables import Answer, Label, Question
+from tasks.audit.settle_edits import settle_edited
 from tasks.detect.proposers.propagated import frames_of
 from tasks.kinds.geometry import edges_of, paired_iou
+from tasks.review.questions.queue import MARK_MISSED
 from tasks.settle.identities import settle_tracks
 from tasks.settle.in_force import labels_in_force
+from tasks.settle.labels import newest_rows
+from tasks.settle.revisions import further_revision
 from tests.monitor.active_learning.test_key_rounds import SCENE, KeyRounds, clip, empty_mlflow, experiments
+from tests.settle.world import Region, say
 
 __all__ = ["clip", "empty_mlflow", "experiments"]
 
@@ -59,3 +64,41 @@ def test_saying_whose_a_label_is_changes_nothing_else_and_twice_nothing_at_all(l
         kept = ("class_name", "origin", "answer_id", "proposal_id", "batch_id", "retracted")
         assert [getattr(one, name) for name in kept] == [getattr(two, name) for name in kept]
     assert settle_tracks(labelled.engine, labelled.store, labelled.last, labelled.versions[labelled.last]) == 0
+
+
+def answered(clip: KeyRounds) -> tuple[Label, str, Answer]:
+    """A label that was followed and then mended in its frame, its question, and what somebody said to that."""
+    with reading(clip.engine) as session:
+        for _, label in in_force(clip):
+            answer = session.get(Answer, label.answer_id) if label.proposal_id else None
+            question = session.get(Question, answer.question_id) if answer else None
+            if answer and question and question.queue == MARK_MISSED:
+                return label, question.id, answer
+    raise AssertionError("nobody mended what was followed")
+
+
+def edit(clip: KeyRounds, question_id: str, answer: Answer, raw: list[Region]) -> None:
+    say(clip.engine, question_id, raw, annotation_id=answer.annotation_id)
+    assert settle_edited(clip.engine, clip.store).revisions > 0
+
+
+def test_a_track_that_was_mended_stays_when_somebody_edits_its_label_later(labelled: KeyRounds) -> None:
+    label, question_id, answer = answered(labelled)
+    with writing(labelled.engine) as session:
+        ids = [item.id for item in frames_of(labelled.engine, "clip", "clip.mkv")]
+        rows = [row for some in newest_rows(session, ids).values() for row in some if row.track == label.track]
+        upsert(session, Label, [further_revision(row, track="joined") for row in rows])
+    raw = [one | {"x_min": one["x_min"] + 1, "untouched": False} for one in answer.raw]
+    edit(labelled, question_id, answer, raw)
+    now = next(one for _, one in in_force(labelled) if (one.item_id, one.region) == (label.item_id, label.region))
+    assert (now.x_min, now.track) == (label.x_min + 1, "joined")
+
+
+def test_what_somebody_draws_on_a_finished_clip_gets_a_track_as_well(labelled: KeyRounds) -> None:
+    label, question_id, answer = answered(labelled)
+    corners = {"x_min": 90.0, "y_min": 60.0, "x_max": 110.0, "y_max": 80.0}
+    edit(
+        labelled, question_id, answer, [*answer.raw, {"id": "late", "class_name": "car", "untouched": False, **corners}]
+    )
+    late = next(one for _, one in in_force(labelled) if one.region == "late")
+    assert late.item_id == label.item_id and late.track

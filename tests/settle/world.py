@@ -10,7 +10,8 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from blocks.database.engine import reading, upsert, writing
-from blocks.database.tables import Answer, AnswerState, BatchItem, Label, Question, QuestionState, Verdict
+from blocks.database.tables import Answer, AnswerState, BatchItem, Label, Question, QuestionState, Source, Verdict
+from tasks.intake.label_kinds import note_label_kind
 from tasks.review.questions.queue import CHOOSE_CLASS, MARK_MISSED, NAME_KIND
 from tasks.settle.labels import settle
 from tasks.settle.report import SettleReport
@@ -102,6 +103,14 @@ def say(
             question.state = QuestionState.ANSWERED.value
             session.add(question)
     return answer_id
+
+
+def make_film(engine: Engine, item_ids: Sequence[str], collection: str = "lot") -> None:
+    """Make items the frames of what is labelled with tracks."""
+    rows = [{"collection": collection, "uri": id_, "item_id": id_, "state": "taken"} for id_ in item_ids]
+    with writing(engine) as session:
+        upsert(session, Source, rows)
+    note_label_kind(engine, collection, "tracks")
 
 
 def delete_answers(engine: Engine, question_id: str) -> None:

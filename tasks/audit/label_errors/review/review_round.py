@@ -47,6 +47,7 @@ from tasks.review.drafts.cutting import PartOptions
 from tasks.review.drafts.items_and_kinds import write_once
 from tasks.review.posting.outbox import Draft
 from tasks.review.questions.queue import Queue
+from tasks.settle.identities import settle_tracks_again
 from tasks.settle.labels import settle
 from tasks.triage.boxes import Boxes, in_shards, read_boxes
 from tasks.triage.outliers.box_shape import MIN_BOXES
@@ -122,8 +123,10 @@ def write_questions(engine: Engine, queue: Queue, look: Look, parts: PartOptions
     return {batch_id: count for batch_id, count in counts.items() if count}
 
 
-def settle_look(engine: Engine, look: Look) -> int:
+def settle_look(engine: Engine, store: Store, look: Look) -> int:
     """Settle the batches in which a look asked, as they were settled before; what it changed are new revisions.
+
+    Where labels are somebody's, it is then said anew whose they are, by what was followed, which the store keeps.
 
     Returns:
         How many revisions were written now.
@@ -132,6 +135,7 @@ def settle_look(engine: Engine, look: Look) -> int:
     for batch_id in look.batches:
         weigh_again(engine, batch_id)
         written += settle(engine, batch_id, *triaged_by(engine, batch_id)).revisions_written
+        settle_tracks_again(engine, store, batch_id)
     return written
 
 

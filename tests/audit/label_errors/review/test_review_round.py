@@ -30,7 +30,7 @@ from tasks.review.questions.payload import Payload
 from tasks.review.questions.queue import mark_missed_queue
 from tasks.review.questions.task import to_task
 from tasks.settle.in_force import labels_in_force
-from tests.settle.world import ask, give_route, give_verdicts, region, say, settle_batch
+from tests.settle.world import ask, give_route, give_verdicts, make_film, region, say, settle_batch
 from tests.triage.rows import BATCH, DETECTOR, RECIPE, add_batch, add_scan, add_to_batch, car
 
 QUEUE = mark_missed_queue(["car"])
@@ -132,20 +132,33 @@ def test_the_question_says_why_beside_the_box_in_label_studio(engine: Engine, lo
     assert [note for note in notes.values() if note is None] == [None] * 3
 
 
-def test_labels_stay_in_force_until_somebody_answers_and_then_follow_the_answer(engine: Engine, look: Opened) -> None:
+def test_labels_stay_in_force_until_somebody_answers_and_then_follow_the_answer(
+    engine: Engine, look: Opened, store: Store
+) -> None:
     ids, proposals = settled_lot(engine)
     mine = look()
     payload = payload_of(engine, mine)
-    assert settle_look(engine, mine) == 0
+    assert settle_look(engine, store, mine) == 0
     assert len(labels_in_force(engine, [ids[FAULTY]])[ids[FAULTY]]) == 3
     say(engine, question_of(engine, mine).id, [left_as_is(box) for box in payload.boxes])
-    assert settle_look(engine, mine) == 1
+    assert settle_look(engine, store, mine) == 1
     labels = labels_in_force(engine, [ids[FAULTY]])[ids[FAULTY]]
     assert {label.region: label.origin for label in labels} == {
         proposals[0]: "person",
         **dict.fromkeys(proposals[1:], "machine"),
     }
-    assert settle_look(engine, mine) == 0
+    assert settle_look(engine, store, mine) == 0
+
+
+def test_what_people_add_to_a_film_gets_a_track_as_well(engine: Engine, look: Opened, store: Store) -> None:
+    ids, _ = settled_lot(engine)
+    make_film(engine, ids)
+    mine = look()
+    boxes = [left_as_is(box) for box in payload_of(engine, mine).boxes]
+    say(engine, question_of(engine, mine).id, boxes)
+    settle_look(engine, store, mine)
+    labels = labels_in_force(engine, [ids[FAULTY]])[ids[FAULTY]]
+    assert len({label.track for label in labels} - {None}) == len(labels) == 4
 
 
 def test_what_people_change_is_counted_by_kind_and_what_they_leave_is_a_false_alarm(
@@ -174,7 +187,7 @@ def test_a_second_call_and_a_second_run_ask_nothing_more(engine: Engine, look: O
     assert write_questions(engine, QUEUE, mine) == write_questions(engine, QUEUE, mine) == {BATCH: 1}
     assert look(run="run-1") == look(run="run-2") == mine
     say(engine, question_of(engine, mine).id, [])
-    settle_look(engine, mine)
+    settle_look(engine, store, mine)
     assert look(run="run-3") == mine
     assert kept_looks(store, "lot") == [mine]
     with reading(engine) as session:
@@ -195,7 +208,7 @@ def test_looks_ask_in_rounds_of_their_own(engine: Engine) -> None:
     assert claim_round(engine, "other lot", "b") == REVIEW_ROUND
 
 
-def test_a_run_keeps_its_look_although_more_has_settled_since(engine: Engine, look: Opened) -> None:
+def test_a_run_keeps_its_look_although_more_has_settled_since(engine: Engine, look: Opened, store: Store) -> None:
     settled_lot(engine)
     mine = look(run="run-1")
     settled_lot(engine, batch_id="batch-2")
@@ -203,20 +216,20 @@ def test_a_run_keeps_its_look_although_more_has_settled_since(engine: Engine, lo
     assert look(run="run-2") == mine  # not finished: it is gone on with first
     payload_of(engine, mine)
     say(engine, question_of(engine, mine).id, [])
-    settle_look(engine, mine)
+    settle_look(engine, store, mine)
     later = look(run="run-3")
     assert (later.round, list(later.asked.values())) == (mine.round + 1, ["batch-2"])
     assert later.report.items == 80
 
 
 def test_what_one_detector_had_asked_counts_against_its_budget_and_no_item_is_asked_twice(
-    engine: Engine, look: Opened
+    engine: Engine, look: Opened, store: Store
 ) -> None:
     ids, _ = settled_lot(engine)
     mine = look(LabelErrorOptions(budget=0.01))
     payload_of(engine, mine)
     say(engine, question_of(engine, mine).id, [])  # an empty answer: all four cars are missing now
-    settle_look(engine, mine)
+    settle_look(engine, store, mine)
     drop_labels(engine, ids[7], 1)
     again = look(LabelErrorOptions(budget=0.02))
     assert (again.asked, again.report.items_asked_before, again.report.items_over_budget) == ({}, 1, 1)
