@@ -93,7 +93,7 @@ class PeopleHere:
         asked = asked_items(self.engine, together)
         tasks = {id_: self._tasks + number for number, id_ in enumerate(asked, 1)}
         self._tasks += len(tasks)
-        note_posted(self.engine, project_id, tasks, part)
+        note_posted(self.engine, project_id, {still: tasks[id_] for id_ in asked for still in together[id_]})
         place = (project_id, asked_queue(part.name), part.classes, part.kind, slot_of(part.name))
         by_points = part.drawing == "extreme_points"
         desk = Desk(*place, is_for_referees(part.name), by_points=by_points)

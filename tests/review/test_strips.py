@@ -68,7 +68,7 @@ class Strips:
 
     def post(self) -> dict[int, tuple[str, ...]]:
         """Note all that waits as posted; returns the questions of the new tasks."""
-        new = {}
+        new: dict[int, tuple[str, ...]] = {}
         for number, part in enumerate(unsent_queues(self.engine, self.queue, "b1", 0), start=7):
             with writing(self.engine) as session:
                 write_bookmarks(session, {queue_of_project(number): part.model_dump_json()})
@@ -77,7 +77,7 @@ class Strips:
             with reading(self.engine) as session:
                 together = stand_together(session, part, waiting)
             tasks = {first: 100 + len(self.tasks) + n for n, first in enumerate(together)}
-            note_posted(self.engine, number, tasks, part)
+            note_posted(self.engine, number, {id_: tasks[first] for first, some in together.items() for id_ in some})
             new |= {task: together[first] for first, task in tasks.items()}
             self.tasks |= new
         return new
@@ -332,6 +332,15 @@ def test_an_annotation_that_is_gone_from_a_twin_of_its_task_is_missed(engine: En
         heard = {"id": task + 1, "project_id": world.row(question).project_id, "data": data, "annotations": notes}
         report = record_annotations(engine, [HeardTask.model_validate(heard | {"whole": True})], "sweep")
         assert (report.missing, report.twins) == (missing, (question,))
+
+
+def test_a_later_still_that_stands_in_another_task_too_is_told_as_a_twin(engine: Engine) -> None:
+    world = Strips(engine)
+    first, second = world.post()
+    (other, *_), (late, *_) = world.tasks[first], world.tasks[second]
+    note_posted(engine, 7, {other: first + 100})
+    world.tasks[first + 100] = (other, late)
+    assert world.hear(first + 100, drawn(0)).twins == (late,)
 
 
 def test_a_skipped_strip_is_asked_again_as_a_strip(engine: Engine) -> None:

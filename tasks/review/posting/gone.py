@@ -78,25 +78,26 @@ def reopen_gone(
     by_project: dict[int, list[int]] = defaultdict(list)
     for project_id, task_id in places:
         by_project[project_id].append(task_id)
-    gone: list[int] = []
+    gone: set[int] = set()
     lost = []
     for project_id, task_ids in by_project.items():
         try:
-            gone += set(task_ids) - _present(server, project_id, task_ids)
+            gone |= set(task_ids) - _present(server, project_id, task_ids)
         except LabelStudioLacks:
             if not is_gone(server, project_id):
                 raise
             lost.append(project_id)
-            gone += task_ids
+            gone.update(task_ids)
     with writing(engine) as session:
         write_bookmarks(session, {gone_project(project_id): "yes" for project_id in lost})
-        for start in range(0, len(gone), CHUNK_SIZE):
-            part = col(Question.task_id).in_(gone[start : start + CHUNK_SIZE])
+        numbers = sorted(gone)
+        for start in range(0, len(numbers), CHUNK_SIZE):
+            part = col(Question.task_id).in_(numbers[start : start + CHUNK_SIZE])
             mine = part, *_of_round(queue, batch_id, round_), col(Question.state) == QuestionState.POSTED.value
             session.exec(
                 update(Question).where(*mine).values(state=QuestionState.WRITTEN.value, task_id=None, prefilled_at=None)
             )
-    found = Gone(len(places), len(gone), tuple(lost))
+    found = Gone(len(places), sum(task_id in gone for _, task_id in places), tuple(lost))
     if gone:
         log.warning("%s of %s: %s; they are asked again", queue, batch_id, found)
     return found

@@ -1,7 +1,8 @@
 """The outbox: questions are rows before they are tasks, so that a crash loses none and asks none twice.
 
 A row goes WRITTEN → (sent: its project is noted) → POSTED. A row that was sent but not noted as posted may or may not
-be in Label Studio: before anything else is sent, these, and only these, are looked up there by their question id.
+be in Label Studio: before anything else is sent, these, and only these, are looked up there by their question id. Only
+then is it decided which of the others go into one task: what one holds that was sent is not decided again.
 
 An import that Label Studio calls a success may have lost every proposal: so a row is POSTED only when its proposals
 have been seen there, after they were posted again where that was needed (`prefills.py`).
@@ -11,7 +12,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -31,7 +32,7 @@ from tasks.review.posting.projects import ensure_project
 from tasks.review.questions.asked import queue_as_asked
 from tasks.review.questions.queue import Queue
 from tasks.review.questions.slots import first_slots, slot_queue
-from tasks.review.questions.strips.standing import Together, asked_items, stand_together, with_stills
+from tasks.review.questions.strips.standing import Together, asked_items, stand_together
 from tasks.review.questions.task import task_of
 
 CHUNK_SIZE = 1000
@@ -171,14 +172,12 @@ def post_questions(
         batch, home = session.get_one(Batch, batch_id), session.exec(stands).one()
     queue = queue_as_asked(engine, queue, batch_id, round_)
     project_id = ensure_project(engine, server, queue, batch.collection, home)
+    found, removed = _reconcile(engine, server, queue, project_id, waiting, grace_s)
+    unsent = [entry.id for entry in waiting if entry.id not in found.task_by_question]
     with reading(engine) as session:
-        together = stand_together(session, queue, [entry.id for entry in waiting])
-    first = [entry for entry in waiting if entry.id in together]
-    found, removed = _reconcile(engine, server, queue, project_id, first, grace_s)
-    unsent = {id_: some for id_, some in together.items() if id_ not in found.task_by_question}
-    mended = found.mended + _send(engine, server, queue, project_id, unsent, chunk_size)
-    sent = sum(map(len, unsent.values()))
-    return PostReport(project_id, sent, len(waiting) - sent, removed, mended)
+        together = stand_together(session, queue, unsent)
+    mended = found.mended + _send(engine, server, queue, project_id, together, chunk_size)
+    return PostReport(project_id, len(unsent), len(waiting) - len(unsent), removed, mended)
 
 
 def _mine(queue: Queue, batch_id: str, round_: int) -> tuple[Any, ...]:
@@ -218,7 +217,7 @@ def _reconcile(
     kept = remove_twins(server, project_id, [Twin(id_, tuple(tasks[id_])) for id_ in doubtful if id_ in tasks])
     left_s = deadline - time.monotonic()  # of the time in which a dead sender may still be mending
     mended = ensure_prefilled(engine, server, queue, project_id, kept.task_by_question, wait_s=left_s)
-    note_posted(engine, project_id, kept.task_by_question, queue)
+    note_posted(engine, project_id, kept.task_by_question)
     log.info("found %d of %d doubtful questions in project %d", len(kept.task_by_question), len(doubtful), project_id)
     return _Sent(kept.task_by_question, mended), kept.removed
 
@@ -235,15 +234,15 @@ def _send(
     mended, ids = 0, list(together)
     with ThreadPoolExecutor(max_workers=1) as sender:
         for start in range(0, len(ids), chunk_size):
-            chunk = ids[start : start + chunk_size]
-            body = _encode(engine, server, queue, project_id, {id_: together[id_] for id_ in chunk})
+            chunk = {id_: together[id_] for id_ in ids[start : start + chunk_size]}
+            body = _encode(engine, server, queue, project_id, chunk)
             sent = in_flight.result() if in_flight is not None else _Sent()
             in_flight = sender.submit(_import, engine, server, queue, project_id, chunk, body)
-            note_posted(engine, project_id, sent.task_by_question, queue)
+            note_posted(engine, project_id, sent.task_by_question)
             mended += sent.mended
         if in_flight is not None:
             sent = in_flight.result()
-            note_posted(engine, project_id, sent.task_by_question, queue)
+            note_posted(engine, project_id, sent.task_by_question)
             mended += sent.mended
     return mended
 
@@ -258,30 +257,27 @@ def _encode(engine: Engine, server: AnnotationServer, queue: Queue, project_id: 
 
 
 def _import(
-    engine: Engine, server: AnnotationServer, queue: Queue, project_id: int, ids: Sequence[str], body: bytes
+    engine: Engine, server: AnnotationServer, queue: Queue, project_id: int, together: Together, body: bytes
 ) -> _Sent:
     """Import questions, and see to it at once, before the next ones, that none stands there without its proposals."""
     answer = server.call("POST", f"api/projects/{project_id}/import", params={"return_task_ids": True}, body=body)
     task_ids = answer.get("task_ids") or []
-    if len(task_ids) != len(ids):
+    if len(task_ids) != len(together):
         raise LabelStudioRefused(
-            f"Label Studio took {len(task_ids)} of {len(ids)} questions into project {project_id} without a reason. "
+            f"Label Studio took {len(task_ids)} of {len(together)} tasks into project {project_id} without a reason. "
             "Run again: what is there is found by its id, the rest is sent."
         )
-    if answer.get("prediction_count") != len(ids):
-        log.warning("an import of %d questions brought %s proposals", len(ids), answer.get("prediction_count"))
-    task_by_question = dict(zip(ids, task_ids, strict=True))
+    if answer.get("prediction_count") != len(together):
+        log.warning("an import of %d tasks brought %s proposals", len(together), answer.get("prediction_count"))
+    task_by_question = {id_: task for some, task in zip(together.values(), task_ids, strict=True) for id_ in some}
     return _Sent(task_by_question, ensure_prefilled(engine, server, queue, project_id, task_by_question))
 
 
-def note_posted(engine: Engine, project_id: int, task_by_question: dict[str, int], queue: Queue | None = None) -> None:
+def note_posted(engine: Engine, project_id: int, task_by_question: Mapping[str, int]) -> None:
     """Note under which task each question stands in Label Studio, with its proposals, which the caller has seen.
 
-    Where their queue is given, the first question of a task is enough: all that stand in it are noted.
+    Each still of a strip is named: that a task holds it, only who sent or has read that task knows.
     """
-    if queue is not None:
-        with reading(engine) as session:
-            task_by_question = with_stills(session, queue, task_by_question)
     written, posted = QuestionState.WRITTEN.value, QuestionState.POSTED.value
     statement = (
         update(Question)

@@ -23,8 +23,9 @@ from blocks.errors import LabelStudioFailed, LabelStudioRefused
 from blocks.servers.annotation_server import AnnotationServer
 from tasks.review.posting.duplicates import PAGE_SIZE, list_tasks, where
 from tasks.review.questions.bookmarks import queues_by_project
+from tasks.review.questions.kinds.boxes.strip import stills_in
 from tasks.review.questions.queue import Queue
-from tasks.review.questions.strips.standing import asked_items, stand_together, with_stills
+from tasks.review.questions.strips.standing import asked_items
 from tasks.review.questions.task import MODEL_VERSION, task_of
 
 WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -53,11 +54,12 @@ def ensure_prefilled(
         server: Label Studio.
         queue: Of the questions.
         project_id: Where the tasks are.
-        task_by_question: Under which task each question stands; may be empty. Tasks that are gone are left alone.
+        task_by_question: Under which task each question stands; may be empty. Tasks that are gone are left alone. Of a
+            strip any of its stills will do: what stands in its task is read there.
         wait_s: How long somebody else's request about these tasks may still be going on inside Label Studio.
 
     Returns:
-        How many had none, and have one now.
+        How many tasks had none, and have one now.
 
     Raises:
         LabelStudioUnavailable: It does not answer, or fails for longer than `WAITS_S`: run again.
@@ -71,7 +73,7 @@ def ensure_prefilled(
     if not lacking:
         return 0
     _refuse_unkept_filter(server, project_id, lacking)
-    log.warning("%d of %d questions lack their proposals: project %d", len(lacking), len(task_by_question), project_id)
+    log.warning("%d of %d tasks lack their proposals: project %d", len(lacking), len(task_by_question), project_id)
     left = lacking
     for wait in (*WAITS_S, None):
         try:
@@ -101,7 +103,7 @@ def mend_project(engine: Engine, server: AnnotationServer, project_id: int) -> i
     and took back, before their sender had seen them whole.
 
     Returns:
-        How many had none, and have one now.
+        How many tasks had none, and have one now.
 
     Raises:
         LabelStudioUnavailable: It does not answer: the next sweep goes on.
@@ -121,9 +123,7 @@ def mend_project(engine: Engine, server: AnnotationServer, project_id: int) -> i
     mended = 0
     for part in _parts(rows, PAGE_SIZE):
         tasks = {question: task for question, task in part if task is not None}
-        with reading(engine) as session:
-            firsts = stand_together(session, queue, list(tasks))
-        mended += ensure_prefilled(engine, server, queue, project_id, {id_: tasks[id_] for id_ in firsts})
+        mended += ensure_prefilled(engine, server, queue, project_id, tasks)
         note_prefilled(engine, tasks)
     return mended
 
@@ -137,7 +137,7 @@ def note_prefilled(engine: Engine, question_ids: Collection[str]) -> None:
 
 
 def _lacking(server: AnnotationServer, project_id: int, task_by_question: Mapping[str, int]) -> dict[str, int]:
-    """Return those of some questions whose task is there and has no prediction of ours."""
+    """Return the tasks that are there and have no prediction of ours, each by one of the questions in it."""
     if not task_by_question:
         return {}
     ours = {task: question for question, task in task_by_question.items()}
@@ -166,14 +166,12 @@ def _refuse_unkept_filter(server: AnnotationServer, project_id: int, lacking: Ma
 def _post(
     engine: Engine, server: AnnotationServer, queue: Queue, project_id: int, task_by_question: Mapping[str, int]
 ) -> None:
-    with reading(engine) as session:
-        together = stand_together(session, queue, list(with_stills(session, queue, task_by_question)))
-    firsts = [id_ for id_ in together if id_ in task_by_question]
-    for part in _parts(sorted(firsts, key=task_by_question.__getitem__), CHUNK_SIZE):
-        mine = col(Question.id).in_([still for id_ in part for still in together[id_]])
+    for part in _parts(sorted(task_by_question, key=task_by_question.__getitem__), CHUNK_SIZE):
+        together = _standing(server, project_id, {id_: task_by_question[id_] for id_ in part})
+        mine = col(Question.id).in_([still for some in together.values() for still in some])
         with writing(engine) as session:  # a later sender waits from here on until this request must be over
             session.exec(update(Question).where(mine).values(posted_at=utc_now()))
-        asked = asked_items(engine, {id_: together[id_] for id_ in part})
+        asked = asked_items(engine, together)
         body = [
             {"task": task_by_question[id_], **task_of(server, queue, some)["predictions"][0]}
             for id_, some in asked.items()
@@ -181,6 +179,16 @@ def _post(
         answer = server.call("POST", f"api/projects/{project_id}/import/predictions", body=body)
         if answer.get("created") != len(body):
             log.warning("Label Studio says that it made %s of %d predictions", answer.get("created"), len(body))
+
+
+def _standing(
+    server: AnnotationServer, project_id: int, task_by_question: Mapping[str, int]
+) -> dict[str, tuple[str, ...]]:
+    """Return which questions stand in the task of each of some, as the tasks say; without those that are gone."""
+    query = {"selectedItems": {"all": False, "included": sorted(task_by_question.values())}}
+    page = list_tasks(server, project_id, query, ("id", "data"), page_size=len(task_by_question))
+    stills = {int(task["id"]): stills_in(task["data"]) for task in page}
+    return {id_: stills[task] or (id_,) for id_, task in task_by_question.items() if task in stills}
 
 
 def _remove_doubles(server: AnnotationServer, project_id: int, task_by_question: Mapping[str, int]) -> None:

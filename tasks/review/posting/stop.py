@@ -21,7 +21,6 @@ from tasks.review.posting.duplicates import find_tasks
 from tasks.review.posting.gone import is_gone
 from tasks.review.posting.outbox import note_posted
 from tasks.review.posting.withdraw import take_back
-from tasks.review.questions.bookmarks import queues_by_project
 
 CHUNK_SIZE = 100
 """Questions that are noted as taken back at once: so many at most are looked for anew after a crash."""
@@ -78,11 +77,10 @@ def _note_sent(engine: Engine, server: AnnotationServer, mine: Any) -> None:
         for id_, project_id, posted_at in session.exec(doubtful):
             if project_id is not None and posted_at is not None:
                 by_project[project_id][id_] = posted_at
-        queues = queues_by_project(session, by_project)
     for project_id, posted in by_project.items():
         tasks = find_tasks(server, project_id, min(posted.values()) - timedelta(days=1))
         found = {id_: min(tasks[id_]).task_id for id_ in posted if id_ in tasks}
-        note_posted(engine, project_id, found, queues.get(project_id))
+        note_posted(engine, project_id, found)
 
 
 def _open(engine: Engine, mine: Any) -> Sequence[tuple[str, int, int]]:

@@ -185,12 +185,16 @@ def record_tasks(
 
 def _remove_twins(engine: Engine, server: AnnotationServer, project_id: int, question_ids: Sequence[str]) -> int:
     found = find_tasks(server, project_id, EARLIEST)
-    kept = remove_twins(server, project_id, [Twin(id_, tuple(found[id_])) for id_ in question_ids if id_ in found])
+    held = sorted({still for id_ in question_ids for task in found.get(id_, ()) for still in task.holds})
+    mine = col(Question.id).in_(held), Question.project_id == project_id  # what a task's data names may be anybody's
+    with reading(engine) as session:
+        ours = sorted(session.exec(select(Question.id).where(*mine)))
+    kept = remove_twins(server, project_id, [Twin(id_, tuple(found[id_])) for id_ in ours])
     with reading(engine) as session:
         queue = queues_by_project(session, [project_id])[project_id]  # we know the project: its answers were recorded
     ensure_prefilled(engine, server, queue, project_id, kept.task_by_question)
-    note_posted(engine, project_id, kept.task_by_question, queue)
-    log.warning("removed %d unanswered twins of %d questions in project %d", kept.removed, len(found), project_id)
+    note_posted(engine, project_id, kept.task_by_question)
+    log.warning("removed %d unanswered twins of %d questions in project %d", kept.removed, len(ours), project_id)
     return kept.removed
 
 

@@ -8,7 +8,7 @@ thrown away: what cannot be used is kept raw and set aside with its reason.
 import hashlib
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,7 +102,7 @@ def record_annotations(engine: Engine, tasks: Iterable[HeardTask], heard_by: str
         set_aside=states.count(AnswerState.SET_ASIDE.value),
         foreign=len(heard) - len(ours),
         missing=missing,
-        twins=tuple(sorted({task.question_id or "" for task in ours if _is_twin(task, questions)})),
+        twins=tuple(sorted({id_ for task in ours for id_ in _twins_of(task, questions)})),
     )
 
 
@@ -142,8 +142,11 @@ def _is_ours(task: HeardTask, questions: Mapping[str, Question]) -> bool:
     return question is not None and question.project_id == task.project_id
 
 
-def _is_twin(task: HeardTask, questions: Mapping[str, Question]) -> bool:
-    return questions[task.question_id or ""].task_id not in (None, task.id)
+def _twins_of(task: HeardTask, questions: Mapping[str, Question]) -> Iterator[str]:
+    """Yield the questions in a task that we have noted under another; any still of a strip may be one."""
+    for question in filter(None, map(questions.get, question_ids(task))):
+        if question.project_id == task.project_id and question.task_id not in (None, task.id):
+            yield question.id
 
 
 def _people(session: Session, tasks: Sequence[HeardTask]) -> dict[int, str]:

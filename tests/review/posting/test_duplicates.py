@@ -26,3 +26,18 @@ def test_of_two_tasks_with_one_question_the_one_that_somebody_has_open_stays(
     both = Twin("both", (FoundTask(tasks[1], 0), FoundTask(tasks[4], 0)))
     kept = remove_twins(label_studio, project, [both])
     assert (kept.task_by_question, kept.removed) == ({"both": tasks[1]}, 0), "people are at work on both"
+
+
+def test_a_strip_is_removed_only_where_one_that_stays_holds_all_its_stills(
+    label_studio: AnnotationServer, project: int, tasks: list[int]
+) -> None:
+    alone, wider = FoundTask(tasks[0], 0, ("a",)), FoundTask(tasks[1], 0, ("a", "b"))
+    kept = remove_twins(label_studio, project, [Twin("a", (alone, wider)), Twin("b", (wider,))])
+    assert (kept.task_by_question, kept.removed) == ({"a": tasks[1], "b": tasks[1]}, 1)
+    one, other = FoundTask(tasks[2], 0, ("c", "d")), FoundTask(tasks[3], 0, ("d", "e"))
+    kept = remove_twins(label_studio, project, [Twin("c", (one,)), Twin("d", (one, other)), Twin("e", (other,))])
+    assert (kept.task_by_question, kept.removed) == ({"c": tasks[2], "d": tasks[2], "e": tasks[3]}, 0)
+    answered = FoundTask(tasks[2], 1, ("f",))
+    kept = remove_twins(label_studio, project, [Twin("f", (answered, FoundTask(tasks[3], 0, ("f", "g"))))])
+    assert (kept.task_by_question, kept.removed) == ({"f": tasks[2]}, 0)
+    assert there(label_studio, tasks) == tasks[1:]

@@ -8,15 +8,17 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine
-from sqlmodel import update
+from sqlmodel import col, update
 
 from blocks.database.engine import writing
 from blocks.database.tables import AnswerState, Outcome, Question, QuestionState, utc_now
 from blocks.servers.annotation_server import AnnotationServer
 from tasks.review.decide.until import Until
+from tasks.review.drafts.items_and_kinds import draft_missed, write_once
+from tasks.review.posting import outbox
 from tasks.review.posting.duplicates import list_tasks
-from tasks.review.posting.gone import ask_gone_again
-from tasks.review.posting.outbox import PostReport, post_questions
+from tasks.review.posting.gone import ask_gone_again, reopen_gone
+from tasks.review.posting.outbox import PostReport, post_questions, write_questions
 from tasks.review.posting.prefills import mend_project
 from tasks.review.posting.renew import renew_posted
 from tasks.review.posting.stop import Stopped, stop_asking
@@ -35,13 +37,30 @@ ROUND = (QUEUE.name, "b1", 0)
 
 
 class Posted:
-    """Six questions on two strips in a project of their own."""
+    """Six questions on two strips in a project of their own; that of one item may be written later."""
 
-    def __init__(self, engine: Engine, server: AnnotationServer) -> None:
+    def __init__(self, engine: Engine, server: AnnotationServer, late: int | None = None) -> None:
         self.engine, self.server, self.collection = engine, server, f"strips-{uuid4().hex[:8]}"
         make_batch(engine, items=6, boxes=BOXES, collection=self.collection)
-        write_missed(engine, queue=STRIPS)
+        drafts = [one for page in draft_missed(engine, STRIPS, "b1") for one in page]
+        self.late = [one for one in drafts if one.item_id == (None if late is None else item_id(late))]
+        write_once(engine, STRIPS, "b1", 0, [[one for one in drafts if one not in self.late]])
         self.report = self.post()
+
+    def write_late(self) -> None:
+        """Write what is asked later, such as of a still whose answer was set aside after those of others."""
+        assert write_questions(self.engine, STRIPS, self.late) == 1
+
+    def forget(self) -> None:
+        """Undo what was noted of an import, as if its sender had died before."""
+        sent = update(Question).values(state=QuestionState.WRITTEN.value, task_id=None, prefilled_at=None)
+        with writing(self.engine) as session:
+            session.exec(sent.where(col(Question.project_id).is_not(None)))
+
+    def each_stands_where_we_think(self) -> bool:
+        """Say whether each question stands in one task, and in the one that we have noted."""
+        held = [(id_, task["id"]) for task in self.tasks() for id_ in stills_in(task["data"])]
+        return sorted(held) == sorted((one.id, one.task_id) for one in questions(self.engine))
 
     def post(self) -> PostReport:
         return post_questions(self.engine, self.server, STRIPS, "b1", grace_s=0)
@@ -122,7 +141,7 @@ def test_a_strip_that_somebody_deleted_is_asked_again_and_an_answered_one_stays_
         session.exec(update(Question).values(posted_at=utc_now() - timedelta(hours=1)))
     for task in (longer, shorter):
         label_studio.call("DELETE", f"api/tasks/{task['id']}/")
-    assert ask_gone_again(engine, label_studio, *ROUND).questions == 1
+    assert ask_gone_again(engine, label_studio, *ROUND).questions == 2
     (again,) = posted.tasks()
     assert posted.items_of(again) == [item_id(4), item_id(5)]
     assert sum(one.state == AnswerState.COUNTED for one in answers(engine)) == 4
@@ -185,3 +204,88 @@ def test_a_strip_that_lost_its_boxes_gets_those_of_all_stills_back(
     result = posted.tasks()[0]["predictions"][0]["result"]
     assert [one["to_name"] for one in result] == [f"image{n}" for n in range(4)]
     assert all(one.prefilled_at for one in questions(engine))
+
+
+@pytest.mark.parametrize("late", [0, 1, 3])
+@pytest.mark.parametrize("has_boxes", [True, False], ids=["whole", "without boxes"])
+def test_a_still_that_is_written_after_an_import_whose_sender_died_gets_a_task_of_its_own(
+    engine: Engine, label_studio: AnnotationServer, late: int, has_boxes: bool
+) -> None:
+    posted = Posted(engine, label_studio, late)
+    if not has_boxes:
+        label_studio.call("DELETE", f"api/predictions/{posted.tasks()[0]['predictions'][0]['id']}/")
+    posted.forget()
+    posted.write_late()
+    report = posted.post()
+    assert (report.sent, report.found, report.mended) == (1, 5, 0 if has_boxes else 1)
+    tasks = posted.tasks()
+    assert [posted.items_of(task) for task in tasks][2] == [item_id(late)]
+    shown = [[one["to_name"] for one in task["predictions"][0]["result"]] for task in tasks]
+    assert shown == [[f"image{n}" for n in range(stills)] for stills in (3, 2, 1)]
+    assert posted.each_stands_where_we_think()
+
+
+def test_a_still_that_is_written_during_an_import_is_not_taken_for_sent(
+    engine: Engine, label_studio: AnnotationServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posted = Posted(engine, label_studio, late=2)
+    posted.forget()
+    for task in posted.tasks():
+        label_studio.call("DELETE", f"api/tasks/{task['id']}/")
+    send = outbox._import
+
+    def meanwhile(*what: Any) -> Any:
+        sent = send(*what)
+        posted.write_late()
+        return sent
+
+    with monkeypatch.context() as patched:
+        patched.setattr(outbox, "_import", meanwhile)
+        assert posted.post().sent == 5
+    assert posted.post().sent == 1
+    assert posted.each_stands_where_we_think()
+
+
+def test_a_stop_leaves_what_was_never_sent_in_the_outbox(engine: Engine, label_studio: AnnotationServer) -> None:
+    posted = Posted(engine, label_studio, late=1)
+    longer, shorter = posted.tasks()
+    label_studio.call("POST", f"api/tasks/{longer['id']}/drafts", body={"result": [], "lead_time": 1.0})
+    posted.forget()
+    posted.write_late()
+    assert stop_asking(engine, label_studio, posted.collection) == Stopped(taken_back=2, kept=3)
+    assert there(label_studio, [longer["id"], shorter["id"]]) == [longer["id"]]
+    assert posted.post().sent == 3
+    assert posted.each_stands_where_we_think()
+
+
+def test_of_a_strip_that_stands_twice_the_answered_one_stays_with_all_its_stills(
+    posted: Posted, engine: Engine, label_studio: AnnotationServer
+) -> None:
+    longer, _ = posted.tasks()
+    path, params = f"api/projects/{posted.project_id}/import", {"return_task_ids": True}
+    body = [{"data": longer["data"], "predictions": [{"result": [], "model_version": "line"}]}]
+    (twin,) = label_studio.call("POST", path, params=params, body=body)["task_ids"]
+    posted.answer(twin, drawn(3))
+    assert there(label_studio, [longer["id"], twin]) == [twin]
+    assert posted.each_stands_where_we_think()
+
+
+def test_a_still_without_its_boxes_gets_them_although_the_first_of_its_strip_is_answered(
+    posted: Posted, engine: Engine, label_studio: AnnotationServer
+) -> None:
+    longer, _ = posted.tasks()
+    label_studio.call("DELETE", f"api/predictions/{longer['predictions'][0]['id']}/")
+    posted.answer(longer["id"], onto_place([region("bad", class_name="tram")], 2))
+    with writing(engine) as session:
+        session.exec(update(Question).values(prefilled_at=None))
+    assert mend_project(engine, label_studio, posted.project_id) == 1
+    result = posted.tasks()[0]["predictions"][0]["result"]
+    assert [one["to_name"] for one in result] == [f"image{n}" for n in range(4)]
+
+
+def test_a_deleted_strip_is_told_as_the_questions_that_stood_in_it(
+    posted: Posted, engine: Engine, label_studio: AnnotationServer
+) -> None:
+    label_studio.call("DELETE", f"api/tasks/{posted.tasks()[0]['id']}/")
+    found = reopen_gone(engine, label_studio, *ROUND)
+    assert (found.looked_for, found.questions) == (6, 4)

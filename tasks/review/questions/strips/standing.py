@@ -2,7 +2,8 @@
 
 The first still of a strip names its task (`question_id` in the task's data), as a question alone does. A strip that was
 posted may lose stills: what is answered stays with the task in which it was answered, and only the others are asked
-again, as a shorter strip.
+again, as a shorter strip. So this says what goes into a task that is yet to be made. What stands in one that is made
+is in its own data, and nowhere else: stills of the same strip may have been written since.
 """
 
 from collections import defaultdict
@@ -12,7 +13,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from blocks.database.engine import reading
-from blocks.database.tables import Item, Question, QuestionState
+from blocks.database.tables import Item, Question
 from tasks.review.questions.queue import Queue
 from tasks.review.questions.task import AskedItem
 
@@ -29,7 +30,7 @@ def stand_together(session: Session, queue: Queue, ids: Sequence[str]) -> dict[s
     Args:
         session: Of the catalogue.
         queue: As they are asked.
-        ids: All questions that are to be posted, or that stand in some tasks.
+        ids: All questions that are to be posted.
     """
     if queue.stills == 1:
         return {id_: (id_,) for id_ in ids}
@@ -40,29 +41,6 @@ def stand_together(session: Session, queue: Queue, ids: Sequence[str]) -> dict[s
     at = {id_: place for place, id_ in enumerate(ids)}
     stills = [tuple(id_ for _, id_ in sorted(some)) for some in strips.values()]
     return {some[0]: some for some in sorted(stills, key=lambda some: min(at[id_] for id_ in some))}
-
-
-def with_stills(session: Session, queue: Queue, task_by_question: Mapping[str, int]) -> dict[str, int]:
-    """Return under which task each question stands, given that of the first of each strip.
-
-    With one that waits in the outbox go the others of its strip that wait there, with any other those in its own task.
-    """
-    if queue.stills == 1:
-        return dict(task_by_question)
-    rounds: dict[tuple[str, str, int], dict[tuple[str, int | None], int]] = defaultdict(dict)
-    for row in _rows(session, list(task_by_question)):
-        rounds[row.queue, row.batch_id, row.round][_strip_of(row)[0], _task_of(row)] = task_by_question[row.id]
-    found = dict(task_by_question)
-    strip = col(Question.payload)["still"]["strip"].as_string()
-    for (name, batch_id, round_), tasks in rounds.items():
-        mine = Question.queue == name, Question.batch_id == batch_id, Question.round == round_
-        named = sorted({key for key, _ in tasks} - {""})
-        for start in range(0, len(named), CHUNK_SIZE):
-            for row in session.exec(select(Question).where(*mine, strip.in_(named[start : start + CHUNK_SIZE]))):
-                task = tasks.get((_strip_of(row)[0], _task_of(row)))
-                if task is not None:
-                    found.setdefault(row.id, task)
-    return found
 
 
 def asked_items(engine: Engine, together: Together) -> dict[str, tuple[AskedItem, ...]]:
@@ -80,11 +58,6 @@ def asked_items(engine: Engine, together: Together) -> dict[str, tuple[AskedItem
 def _rows(session: Session, ids: Sequence[str]) -> Iterable[Question]:
     for start in range(0, len(ids), CHUNK_SIZE):
         yield from session.exec(select(Question).where(col(Question.id).in_(ids[start : start + CHUNK_SIZE])))
-
-
-def _task_of(row: Question) -> int | None:
-    """Return the task in which a question stands; None: it waits in the outbox, whatever it was in before."""
-    return None if row.state == QuestionState.WRITTEN.value else row.task_id
 
 
 def _strip_of(row: Question) -> tuple[str, int]:
