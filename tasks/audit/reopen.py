@@ -8,7 +8,7 @@ been settled are asked again: of the others a run still takes care.
 import difflib
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic import Field
 from sqlalchemy import Engine
@@ -24,6 +24,8 @@ from tasks.audit.missing_classes import refused_of
 from tasks.audit.risk_control.judgements import collect_judgements
 from tasks.detect.refs import Scope
 from tasks.detect.settled_evidence import triaged_by
+from tasks.intake.label_kinds import noted_kind
+from tasks.kinds.registry import KINDS
 from tasks.review.drafts.box_checks import CONFIRM_QUEUES
 from tasks.review.posting.outbox import Draft, write_rows
 from tasks.review.questions.asked import note_asked, queue_asked
@@ -90,7 +92,8 @@ def reopen(engine: Engine, collection: str, names: Sequence[str], run_id: str) -
     """Write what is without an answer as questions of a further round; the same run writes the same once.
 
     Raises:
-        BadOption: A name is that of no picture without an answer.
+        BadOption: A name is that of no picture without an answer; or one was asked about labels of another kind than
+            its collection was converted to since.
     """
     round_ = claim_round(engine, collection, f"reopened by {run_id}")
     with reading(engine) as session:
@@ -103,7 +106,7 @@ def reopen(engine: Engine, collection: str, names: Sequence[str], run_id: str) -
     if not before:
         mine = skipped_named(engine, collection, names)
         waiting = tuple(sorted({one.name for one in mine if one.batch_id not in over}))
-        _write(engine, [one for one in mine if one.batch_id in over], round_)
+        _write(engine, collection, [one for one in mine if one.batch_id in over], round_)
         with reading(engine) as session:
             before = _written(session, collection, round_)
     else:
@@ -171,11 +174,27 @@ def queue_of(engine: Engine, name: str, batch_id: str, round_: int) -> Queue:
     raise BadOption(f"queue {name!r} of batch {batch_id!r} was never posted: run its line again, which asks it")
 
 
-def _write(engine: Engine, skipped: Sequence[Skipped], round_: int) -> None:
+def _refuse_former_kind(engine: Engine, collection: str, queues: Mapping[tuple[str, str], Queue]) -> None:
+    """Refuse to ask about whole items in queues of another kind of label than the collection has by now."""
+    kind = noted_kind(engine, collection)
+    if kind is None:
+        return
+    others = {one.asked_as for one in KINDS.values()} - {kind.asked_as}
+    former = sorted({queue.kind for queue in queues.values()} & others)
+    if former:
+        raise BadOption(
+            f"some pictures of {collection!r} were asked about {' and '.join(former)}, and its labels were converted "
+            f"to {kind.name} since: name pictures that were asked about {kind.name}, or label these in a collection of "
+            "their own"
+        )
+
+
+def _write(engine: Engine, collection: str, skipped: Sequence[Skipped], round_: int) -> None:
     by_queue: dict[tuple[str, str], list[Skipped]] = defaultdict(list)
     for one in skipped:
         by_queue[one.queue, one.batch_id].append(one)
     queues = {key: queue_of(engine, *key, round_) for key in by_queue}
+    _refuse_former_kind(engine, collection, queues)
     with writing(engine) as session:
         for (name, batch_id), some in by_queue.items():
             queue = note_asked(session, queues[name, batch_id], batch_id, round_)

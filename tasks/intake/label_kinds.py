@@ -76,6 +76,12 @@ def noted_kind(engine: Engine, collection: str) -> LabelKind | None:
     return kind_with_shapes(found) if found else None
 
 
+def noted_shapes(session: Session, collection: str) -> frozenset[str]:
+    """Return the types of shapes that a collection's kind has, as written down; none where it is not."""
+    noted = session.get(Bookmark, _bookmark(collection))
+    return label_kind(noted.value).shapes if noted else frozenset()
+
+
 def _bookmark(collection: str) -> str:
     return f"label kind of {collection}"
 

@@ -12,8 +12,9 @@ from sqlmodel import Session, col, select
 
 from blocks.database.engine import reading, upsert, writing
 from blocks.database.tables import Batch, BatchItem, Label, Proposal, utc_now
-from blocks.errors import BadOption
+from blocks.errors import BadOption, BadShape
 from tasks.detect.refs import Scope
+from tasks.intake.label_kinds import noted_shapes
 from tasks.review.questions.bookmarks import read_bookmarks, write_bookmarks
 from tasks.settle.evidence import BatchPlace, read_evidence, read_places
 from tasks.settle.report import ItemAside, SettleCounts, SettleReport
@@ -24,11 +25,14 @@ from tasks.triage.boxes import in_shards
 _LAST = "settle batch {} last"
 """The bookmark that says when a batch was last settled as a whole."""
 
+_OF_FORMER_KIND = "answered with labels of type {}, and since then its collection was converted to those of type {}"
+
 
 def settle(engine: Engine, batch_id: str, detector: str, recipe: str) -> SettleReport:
     """Turn what triage and people said about a batch into labels.
 
-    Works shard by shard, each in one transaction. An item whose answer cannot be read is reported and left as it is.
+    Works shard by shard, each in one transaction. An item whose answer cannot be read, or has shapes of another kind
+    than its collection was converted to since, is reported and left as it is.
 
     Args:
         engine: The catalogue.
@@ -107,6 +111,11 @@ def _settle_shard(
             continue
         settlement = settle_item(known)
         added = new_revisions(home, place.item_id, settlement, latest.get(place.item_id, []))
+        strange = home.strange(added)
+        if strange:
+            types = " and ".join(strange), " and ".join(sorted(home.shapes))
+            tally.set_aside(place.item_id, BadShape(_OF_FORMER_KIND.format(*types)))
+            continue
         tally.add(place, known, settlement, len(added))
         rows += added
         is_settled = settlement.standing is TruthStatus.SETTLED
@@ -161,7 +170,7 @@ def _home_of(session: Session, batch_id: str) -> tuple[Home, list[str]]:
     query = select(Batch.id, Batch.created_at).where(Batch.collection == batch.collection)
     siblings = {sibling: (created_at, sibling) for sibling, created_at in session.exec(query).all()}
     later = [sibling for sibling, age in siblings.items() if age > siblings[batch_id]]
-    return Home(batch_id, frozenset(siblings)), later
+    return Home(batch_id, frozenset(siblings), noted_shapes(session, batch.collection)), later
 
 
 def _without(session: Session, places: Sequence[BatchPlace], later: Sequence[str]) -> list[BatchPlace]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from blocks.database.tables import Route
-from blocks.errors import BadRegion
+from blocks.errors import BadRegion, BadShape
 from blocks.frozen import Frozen
 from blocks.shapes import identity_in_item
 from tasks.settle.evidence import BatchPlace
@@ -53,7 +53,7 @@ class SettleReport(BaseModel):
     refused: int = Field(default=0, description="Boxes whose crop a second person called no object")
     undecided: int = Field(default=0, description="Boxes asked about that nobody decided: no labels")
     revisions_written: int = Field(default=0, description="Rows that this call added")
-    set_aside: tuple[ItemAside, ...] = Field(default=(), description="Items whose answer cannot be read")
+    set_aside: tuple[ItemAside, ...] = Field(default=(), description="Items whose answer cannot be read, or used")
     items_left_out: int = Field(default=0, description="Taken out of the batch on the way, such as unreadable images")
     left_out: tuple[ItemAside, ...] = Field(default=(), description=f"The first {LISTED} of those")
 
@@ -113,8 +113,8 @@ class SettleCounts:
                 said = answered.get(box.region)
                 self._totals["confirmed" if said is None or said.untouched else "changed"] += 1
 
-    def set_aside(self, item_id: str, error: BadRegion) -> None:
-        """Note an item whose answer cannot be read."""
+    def set_aside(self, item_id: str, error: BadRegion | BadShape) -> None:
+        """Note an item whose answer cannot be read, or used."""
         self._aside.append(ItemAside(item_id=item_id, reason=str(error)))
 
     def leave_out(self, items: Sequence[ItemAside]) -> None:

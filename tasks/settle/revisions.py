@@ -22,6 +22,14 @@ class Home:
 
     batch_id: str
     batches_of_collection: frozenset[str]
+    shapes: frozenset[str] = frozenset()
+    """Types of shapes that labels of the collection have, as written down; empty: nothing is."""
+
+    def strange(self, rows: Iterable[Mapping[str, Any]]) -> list[str]:
+        """Return the types of shapes among rows of labels that the collection cannot have, each once."""
+        return (
+            sorted({type_of(row["shape"]) for row in rows if not row["retracted"]} - self.shapes) if self.shapes else []
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +63,11 @@ NO_EDGES: Any = (None,) * 4
 """Of what has no place; the columns are typed as numbers, as in `Label`."""
 
 COLUMNS = tuple(field.name for field in fields(LabelRow))
+
+
+def type_of(shape: Mapping[str, Any] | None) -> str:
+    """Return the type of a shape as it stands in the catalogue."""
+    return "box" if shape is None else str(shape["type"])
 
 
 def label_id(item_id: str, region: str, revision: int) -> str:

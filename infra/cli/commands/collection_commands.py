@@ -108,8 +108,9 @@ def convert_collection(home: Path, collection: str, to: str) -> "ConvertReport":
     if report.batch is None:
         console.print(f"the labels of {report.collection} are {to} already", markup=False)
         return report
+    before = "as the others are" if report.before == to else f"{report.before} before"
     console.print(
-        f"{report.labels} labels of {report.collection} are {to} now, {report.before} before: each is a further "
+        f"{report.labels} labels of {report.collection} are {to} now, {before}: each is a further "
         "revision, with what it came from",
         markup=False,
     )

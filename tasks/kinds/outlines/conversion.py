@@ -35,16 +35,22 @@ def _as_polygon(shape: Box | Polygon | Mask) -> Polygon:
     return Polygon(points=((x_min, y_min), (x_max, y_min), (x_max, y_max), (x_min, y_max)))
 
 
-def lost_by(shape: Shape, kind: LabelKind) -> str | None:
-    """Say what is lost when a shape becomes one of a kind, in the words that are counted; None: nothing."""
+def converted_with_loss(shape: Shape, kind: LabelKind) -> tuple[Shape | None, str | None]:
+    """Return a shape as a kind has it, and what is lost on the way, in the words that are counted.
+
+    Returns:
+        The shape, None where the kind has none such; and what is lost, None where nothing is.
+    """
+    try:
+        found = converted(shape, kind)
+    except BadShape:
+        return None, f"{shape.type}s thinner than a pixel, left out"
+    return found, _lost_by(shape, kind)
+
+
+def _lost_by(shape: Shape, kind: LabelKind) -> str | None:
     if shape.type in kind.shapes or isinstance(shape, Box):
         return None
     if "box" in kind.shapes:
         return f"{shape.type}s of which only the box around them is left"
-    if "mask" in kind.shapes:
-        try:
-            converted(shape, kind)
-        except BadShape:
-            return f"{shape.type}s thinner than a pixel, left out"
-        return f"{shape.type}s whose edges are now those of pixels"
-    return None
+    return f"{shape.type}s whose edges are now those of pixels" if "mask" in kind.shapes else None

@@ -9,10 +9,10 @@ a batch is asked once more with other people, those who were asked first stay: w
 from collections.abc import Collection, Iterable
 
 from sqlalchemy import Engine
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from blocks.database.engine import reading
-from blocks.database.tables import Question, QuestionState
+from blocks.database.tables import Batch, Question, QuestionState
 from tasks.review.questions.bookmarks import queues_by_project, read_bookmarks, write_bookmarks
 from tasks.review.questions.kinds.registry import kind_named
 from tasks.review.questions.queue import Queue
@@ -55,6 +55,13 @@ def read_asked(session: Session, askings: Collection[Asking]) -> dict[Asking, Qu
     values = read_bookmarks(session, {name for names in rounds.values() for name in names})
     found = {one: next((values[name] for name in names if name in values), None) for one, names in rounds.items()}
     return {one: Queue.model_validate_json(value) for one, value in found.items() if value is not None}
+
+
+def count_open(engine: Engine, collection: str) -> int:
+    """Count the questions about a collection that people may answer, or that wait to be sent; slots are each one."""
+    query = select(func.count()).select_from(Question).join(Batch, col(Batch.id) == col(Question.batch_id))
+    with reading(engine) as session:
+        return session.exec(query.where(Batch.collection == collection, col(Question.state).in_(_OPEN))).one()
 
 
 def queue_as_asked(engine: Engine, queue: Queue, batch_id: str, round_: int) -> Queue:

@@ -4,10 +4,10 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from blocks.errors import BadOption, BadShape
+from blocks.errors import BadOption
 from blocks.shapes import Box
 from tasks.dataset.manifest import Manifest, ManifestItem, ManifestLabel, head_line, item_line, tail_line
-from tasks.kinds.outlines.conversion import converted, lost_by
+from tasks.kinds.outlines.conversion import converted_with_loss
 from tasks.kinds.protocol import LabelKind
 from tasks.kinds.registry import label_kind
 
@@ -47,13 +47,9 @@ def _item(item: ManifestItem, kind: LabelKind, lost: Counter[str]) -> ManifestIt
 def _label(label: ManifestLabel, kind: LabelKind, lost: Counter[str]) -> ManifestLabel | None:
     x_min, y_min, x_max, y_max = label.box_xyxy_px
     shape = label.shape or Box(x_min=x_min, y_min=y_min, x_max=x_max, y_max=y_max)
-    why = lost_by(shape, kind)
+    found, why = converted_with_loss(shape, kind)
     if why is not None:
         lost[why] += 1
-    try:
-        found = converted(shape, kind)
-    except BadShape:
-        return None
     if found is None:
         return None
     return label.model_copy(update={"shape": None if isinstance(found, Box) else found, "bounds_px": found.bounds()})
