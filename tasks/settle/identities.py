@@ -21,6 +21,7 @@ from tasks.settle.labels import newest_rows
 from tasks.settle.revisions import further_revision
 from tasks.track.clip import KeyBox
 from tasks.track.identities import name_all
+from tasks.triage.boxes import in_shards
 
 log = logging.getLogger(__name__)
 
@@ -82,29 +83,24 @@ def _key(label: Label, tracks: Mapping[tuple[str, str], str | None]) -> KeyBox:
 
 
 def _is_complete(engine: Engine, collection: str, item_ids: Sequence[str]) -> bool:
-    settled = (
-        select(BatchItem.item_id)
-        .join(Batch, col(Batch.id) == col(BatchItem.batch_id))
-        .where(Batch.collection == collection, col(BatchItem.settled_at).is_not(None))
-    )
-    aside = (
-        select(BatchItem.item_id)
-        .join(Batch, col(Batch.id) == col(BatchItem.batch_id))
-        .where(Batch.collection == collection, col(BatchItem.set_aside).is_not(None))
-    )
+    over = col(BatchItem.settled_at).is_not(None) | col(BatchItem.set_aside).is_not(None)
+    query = select(BatchItem.item_id).join(Batch, col(Batch.id) == col(BatchItem.batch_id))
+    query = query.where(Batch.collection == collection, over)
     with reading(engine) as session:
-        done = {*session.exec(settled), *session.exec(aside)}
-    return set(item_ids) <= done
+        parts = (
+            (part, set(session.exec(query.where(col(BatchItem.item_id).in_(part))))) for part in in_shards(item_ids)
+        )
+        return all(set(part) <= done for part, done in parts)
 
 
 def _write(engine: Engine, changed: Mapping[tuple[str, str], str | None]) -> None:
     wanted = sorted({item_id for item_id, _ in changed})
     with writing(engine) as session:
-        newest = newest_rows(session, wanted) if wanted else {}
-        rows: list[dict[str, Any]] = [
-            further_revision(row, track=changed[item_id, row.region])
-            for item_id, some in newest.items()
-            for row in some
-            if (item_id, row.region) in changed and not row.retracted
-        ]
-        upsert(session, Label, rows)
+        for part in in_shards(wanted):
+            rows: list[dict[str, Any]] = [
+                further_revision(row, track=changed[item_id, row.region])
+                for item_id, some in newest_rows(session, part).items()
+                for row in some
+                if (item_id, row.region) in changed and not row.retracted
+            ]
+            upsert(session, Label, rows)

@@ -2,8 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
 from tasks.track.clip import KeyBox
 from tasks.track.identities import LONGEST_HIDDEN, name_all
+from tests.track import plain_identities
 
 
 def box(
@@ -94,3 +99,33 @@ def test_naming_what_is_named_changes_nothing() -> None:
     named = name_all(frames(60, drive(range(15), None), drive(range(40, 60), None), drive(range(30), None, y=80)))
     assert name_all(named) == named
     assert None not in tracks_of(named) | tracks_of(named, y=80)
+
+
+def drawn(seed: int, length: int, objects: int) -> dict[int, list[KeyBox]]:
+    """A crowded film: boxes are missed or nameless, tracks break, and two that meet may swap."""
+    rng = np.random.default_rng(seed)
+    found: dict[int, list[KeyBox]] = {at: [] for at in range(length)}
+    names = [f"{number}" for number in range(objects)]
+    start, pace = rng.uniform(0, 300, (objects, 2)), rng.normal(0, 6, (objects, 2))
+    begin = rng.integers(0, max(1, length // 2), objects)
+    for at in range(length):
+        if objects > 1 and rng.random() < 0.15:
+            one, other = rng.choice(objects, 2, replace=False)
+            names[one], names[other] = names[other], names[one]
+        for number in range(objects):
+            if rng.random() < 0.05:
+                names[number] = f"{number}-{at}"
+            if at >= begin[number] and rng.random() < 0.85:
+                left, top = (start[number] + pace[number] * at + rng.normal(0, 1, 2)).tolist()
+                track = names[number] if rng.random() < 0.9 else None
+                kind = "car" if number % 4 else "van"
+                found[at].append(KeyBox(f"{at}-{number}", kind, (left, top, left + 40, top + 30), track))
+    return found
+
+
+@given(st.integers(0, 2**31), st.integers(1, 60), st.integers(0, 12))
+def test_looking_only_at_who_is_near_finds_what_holding_all_against_all_finds(
+    seed: int, length: int, objects: int
+) -> None:
+    film = drawn(seed, length, objects)
+    assert name_all(film) == plain_identities.name_all(film)
