@@ -2,8 +2,8 @@
 
 Each round has a frame, the items from a threshold on, set before any of them is judged. Items of it are drawn at random
 without replacement, and asked singly, without suggestions. What is left comes onto pages if the frames shown so far,
-this one included, are then certified together. Where what was drawn does not do, more may be drawn of the same frame,
-or it is given up. Why the bound holds through all of this:
+this one included, are then certified together. Where what was drawn does not do, the line gives the frame up; the bound
+would allow more to be drawn of it. Why the bound holds through all of this:
 
 - A claim names of each frame of N items how many, W, are wrong. Under it the next draw is wrong with the chance
   (W - x) / (N - i), after i draws with x wrong ones, whatever was met before. So it gives the answers to n draws, X of

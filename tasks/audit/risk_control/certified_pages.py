@@ -80,10 +80,14 @@ def pages_in_words(rows: Sequence[CertifiedThreshold]) -> str:
     if not shown:
         return ""
     most, drawn = wrong_on_pages(frames, delta), sum(frame.drawn for frame in frames)
+    promised = max(row.epsilon for row, frame in zip(rows, frames, strict=True) if frame.is_shown)
+    # What an earlier rule let onto pages may be more than today's rule proves: then it says why.
+    over = f"; that is {most / shown:.2%}, more than the {promised:.2%} promised: decided by an earlier rule, recounted"
     return (
         f"certified pages: of {shown} items on pages at most {percent(most, shown)} were wrong as they were shown, "
         f"with {1 - delta:.0%} confidence ({drawn} drawn at random were asked one by one, "
         f"{sum(frame.wrong for frame in frames)} of them were wrong)"
+        f"{over if most > promised * shown else ''}"
     )
 
 
