@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Engine
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from blocks.database.engine import reading
-from blocks.database.tables import Batch, Item, Label
+from blocks.database.tables import Answer, AnswerState, Batch, BatchItem, Item, Label, Question
 from blocks.errors import BadInput, OtherModelVersion
 from blocks.servers.experiments import Experiments
 from blocks.shapes import SEVERAL
@@ -21,6 +21,7 @@ from tasks.detect.proposers.suggested import taught_ref
 from tasks.detect.refs import NOBODY, TAUGHT, DetectorRef
 from tasks.intake.batches import items_of
 from tasks.kinds.registry import label_kind
+from tasks.review.questions.kinds.choose_several import CHOOSE_SEVERAL
 from tasks.settle.in_force import is_in_force
 from tasks.suggest.asked_for import SUGGEST, asked_of, check_suggested
 from tasks.suggest.class_sets import joined, parted
@@ -90,7 +91,7 @@ def find_taught(
 def labels_that_teach(engine: Engine, collection: str) -> dict[str, str]:
     """Return the class of each item of a collection that has one in force, given by people or as truth.
 
-    Where an item may have several, they are joined (`class_sets.py`); one that was found to have none is not there.
+    Where an item may have several, they are joined (`class_sets.py`); of one that people found to have none: empty.
     """
     query = (
         select(Label.item_id, Label.class_name)
@@ -101,12 +102,34 @@ def labels_that_teach(engine: Engine, collection: str) -> dict[str, str]:
     )
     with reading(engine) as session:
         rows = session.exec(query).all()
+        without = _found_to_have_none(session, collection, LABELS_AT_MOST - len(rows))
     names: dict[str, list[str]] = {}
     for item_id, class_name in rows:
         names.setdefault(item_id, []).append(class_name)
     if len(rows) == LABELS_AT_MOST:
         del names[rows[-1][0]]  # the limit may have cut its classes
-    return {item_id: joined(names[item_id]) for item_id in sorted(names)}
+    return {item_id: joined(names.get(item_id, ())) for item_id in sorted({*names, *without})}
+
+
+def _found_to_have_none(session: Session, collection: str, at_most: int) -> list[str]:
+    """Return the settled items that have no label in force, since whoever answered last ticked none of the classes."""
+    batches = select(Batch.id).where(Batch.collection == collection)
+    labels = select(Label.id).where(Label.item_id == Question.item_id, col(Label.batch_id).in_(batches), *is_in_force())
+    query = (
+        select(Question.item_id, Answer.raw)
+        .join(Answer, col(Answer.question_id) == Question.id)
+        .join(
+            BatchItem,
+            (col(BatchItem.batch_id) == Question.batch_id) & (col(BatchItem.item_id) == Question.item_id),
+        )
+        .where(col(Question.batch_id).in_(batches), col(Question.payload)["type"].as_string() == CHOOSE_SEVERAL.name)
+        .where(col(Question.asked_id).is_(None), col(Question.gold_id).is_(None))
+        .where(col(BatchItem.settled_at).is_not(None), Answer.state == AnswerState.COUNTED.value, ~labels.exists())
+        .order_by(col(Question.round), col(Answer.answered_at), col(Answer.id))
+    )
+    last = {item_id: (number, raw) for number, (item_id, raw) in enumerate(session.exec(query).all())}
+    newest = sorted(((number, item_id) for item_id, (number, raw) in last.items() if not raw), reverse=True)
+    return [item_id for _, item_id in newest[:at_most]]
 
 
 def _teach(

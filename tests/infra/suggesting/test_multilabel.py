@@ -2,24 +2,32 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 from sqlalchemy import Engine, delete, update
+from sqlmodel import col
 
 from blocks.database.engine import writing
-from blocks.database.tables import Batch, Question
+from blocks.database.tables import Answer, Batch, BatchItem, Label, Question
 from blocks.database.vector_tables import ItemVector
+from blocks.shapes import SEVERAL
 from blocks.storage.stores import Store
 from tasks.detect.refs import TAUGHT
 from tasks.review.posting.outbox import Draft, write_questions
+from tasks.review.questions.kinds.choose import CANNOT_TELL
 from tasks.review.questions.kinds.choose_several import CHOOSE_SEVERAL, CLASSES, ClassesPayload, ticked_region
+from tasks.review.questions.kinds.protocol import LIVE
 from tasks.review.questions.queues.classes import choose_classes_queue
+from tasks.suggest.class_sets import joined
 from tasks.suggest.embedders.kept import keep_vectors
 from tasks.suggest.space import Space
 from tasks.suggest.taught import Taught, version_of_bytes
+from tasks.train.teaching import labels_that_teach
 from tests.infra.suggesting.test_learning import Desk, until
 from tests.infra.suggesting.world import EMBEDDER, World, make_world, questions_of
+from tests.review.builders import NOON
 
 NAMES = ("red", "green", "blue")
 COUNT = 64
@@ -82,3 +90,47 @@ def test_the_next_question_ticks_each_class_that_the_answers_make_likely(engine:
     assert all(each["untouched"] for each in said) and len(said) == 2
     assert len(questions_of(engine)) == COUNT
     desk.live.close()
+
+
+def test_none_of_the_classes_teaches_on_once_it_is_settled(engine: Engine, store: Store) -> None:
+    world = several_world(engine, store)
+    desk = SeveralDesk(engine, store, world)
+    desk.begin()
+    nothing, several, unsure = 8, 3, 16
+    desk.note(nothing, desk.annotation(nothing, ""))
+    desk.note(several, desk.annotation(several, "red+green"))
+    cannot_tell = {**desk.annotation(unsure, ""), "result": [ticked_region([CANNOT_TELL], CLASSES)]}
+    desk.note(unsure, cannot_tell)
+    heard = desk.settled()
+    assert heard.startswith(f"{LIVE}2-")
+    assert labels_that_teach(engine, "hues") == {}, "nothing is settled yet"
+
+    _settle(engine, {world.items[nothing]: "", world.items[several]: "red+green", world.items[unsure]: ""})
+    both = {world.items[nothing]: "", world.items[several]: joined(("red", "green"))}
+    assert labels_that_teach(engine, "hues") == both
+    assert labels_that_teach(engine, "roads") == {}
+    assert desk.settled() == heard, "settling changes nothing of what is known"
+
+    with writing(engine) as session:
+        session.add(_whole(world.items[nothing], "blue", origin="machine"))
+    assert labels_that_teach(engine, "hues").keys() == {world.items[several]}, "it has a class by now"
+    desk.live.close()
+
+
+def _settle(engine: Engine, classes: dict[str, str]) -> None:
+    with writing(engine) as session:
+        session.connection().execute(update(Answer).values(received_at=NOON))
+        at = update(BatchItem).where(col(BatchItem.item_id).in_(list(classes)))
+        session.connection().execute(at.values(settled_at=NOON + timedelta(hours=1)))
+        for item_id, names in classes.items():
+            session.add_all([_whole(item_id, name) for name in names.split("+") if name])
+
+
+def _whole(item_id: str, name: str, origin: str = "person") -> Label:
+    whole: dict[str, Any] = {
+        "item_id": item_id,
+        "region": f"whole:{name}",
+        "shape": {"type": SEVERAL},
+        "batch_id": "b1",
+    }
+    return Label(id=f"{item_id} {name}", class_name=name, origin=origin, **whole)
