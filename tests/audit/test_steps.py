@@ -40,7 +40,8 @@ RISK_CONTROL_OF = RiskControlRef(
 def lot(engine: Engine, store: Store, prefect_api: str, monkeypatch: pytest.MonkeyPatch) -> Lot:
     for module in (steps, review_steps, triage_steps, dataset_steps):
         monkeypatch.setattr(module, "open_catalog", lambda _plugs: engine)
-    monkeypatch.setattr(dataset_steps, "open_store", lambda _plugs: store)
+    for module in (dataset_steps, steps):
+        monkeypatch.setattr(module, "open_store", lambda _plugs: store)
     return make_lot(engine)
 
 
