@@ -1,5 +1,6 @@
 """Whether a path holds texts, and where in a table they are, as it is typed."""
 
+import mimetypes
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,16 @@ def kind_in(place: Path | None) -> str:
 
     holds_texts = place is not None and place.is_file() and (is_table(place) or place.suffix.lower() == ".txt")
     return "classes" if holds_texts else "boxes"
+
+
+def kind_of_weights(detector: str) -> str | None:
+    """Return which kind of label a model of texts gives, by the ending of its file; None: it does not tell."""
+    return {".tagger": "spans", ".npz": "classes"}.get(Path(detector).suffix)
+
+
+def is_picture_file(place: Path) -> bool:
+    """Say whether a path is a single picture, by its name: texts are in files, pictures in folders."""
+    return place.is_file() and (mimetypes.guess_type(place.name)[0] or "").startswith("image/")
 
 
 def parse_text_options(

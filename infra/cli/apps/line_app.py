@@ -191,7 +191,12 @@ def predict(
     fmt: Annotated[
         ExportFormatName | None, typer.Option("--format", help="Of the files; the first that holds such labels.")
     ] = None,
-    score: Annotated[float, typer.Option(min=0.001, max=1, help="What scores less is not written.")] = 0.25,
+    score: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001, max=1, help="What scores less is not written; if not given, 0.25, and 0.5 for multilabel."
+        ),
+    ] = None,
     label_kind: Annotated[str | None, KIND] = None,
     tile: Annotated[int, TILE] = 640,
     text_column: Annotated[str | None, COLUMN] = None,
@@ -202,14 +207,16 @@ def predict(
 ) -> None:
     """Write what a model finds in images or texts as files: nobody is asked, and no collection is touched."""
     from infra.cli import parsing
-    from infra.cli.text_place import kind_in, parse_texts
+    from infra.cli.text_place import is_picture_file, kind_in, kind_of_weights, parse_texts
 
     named, side_px = parsing.parse_classes(classes) if classes else (), parsing.parse_tile(tile)
     known = parsing.parse_detector(detector)
     from infra.cli.commands.predict_command import PredictRequest
     from infra.cli.commands.predict_command import predict as look
 
-    kind = label_kind or kind_in(place)
+    if is_picture_file(place):
+        raise typer.BadParameter(f"{place.name} is one picture: name the folder that it is in", param_hint="PLACE")
+    kind = label_kind or kind_of_weights(known) or kind_in(place)
     texts = parse_texts(place, kind, text_column, id_column, encoding)
     request = PredictRequest(
         folder=place.absolute() if texts else parsing.parse_folder(place),

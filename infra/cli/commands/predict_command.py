@@ -11,6 +11,7 @@ from rich.console import Console
 
 from blocks.errors import BadOption, UnknownClass
 from blocks.plugs import open_catalog, open_experiments, open_store
+from blocks.shapes import SEVERAL
 from blocks.storage.stores import FolderStore, Store
 from infra.cli.collections import require_collection
 from infra.cli.readiness import running_stack
@@ -24,6 +25,8 @@ from tasks.detect.models import keys_of
 from tasks.detect.options import TilingOptions
 from tasks.detect.proposers.registry import proposer_of
 from tasks.detect.refs import DetectorRef
+from tasks.kinds.registry import label_kind
+from tasks.review.questions.kinds.choose_several import TICKED_FROM
 
 if TYPE_CHECKING:
     from tasks.dataset.take_along import Format
@@ -47,7 +50,7 @@ class PredictRequest:
         collection: Whose detector, where it is no path.
         classes: Which are written; empty: all that it knows.
         fmt: Of the files; None: the first that holds such labels.
-        least_score: What scores less is not written.
+        least_score: What scores less is not written; None: as is usual for the kind.
         tile_px: Side of a tile.
         label_kind: What a label is.
         texts: Where in the place the texts are; None: it holds pictures.
@@ -60,7 +63,7 @@ class PredictRequest:
     collection: str
     classes: tuple[str, ...]
     fmt: "Format | None"
-    least_score: float
+    least_score: float | None
     tile_px: int
     label_kind: str
     texts: "TextOptions | None" = None
@@ -101,9 +104,10 @@ def predict(home: Path, request: PredictRequest) -> dict[str, object]:
         if unknown:
             meant = did_you_mean(unknown[0], opened.classes, "classes")
             raise UnknownClass(f"the detector does not know {', '.join(unknown)}. {meant}")
-        options = TilingOptions(tile_px=request.tile_px, min_score=min(request.least_score, TilingOptions().min_score))
+        least = usual_score(request.label_kind) if request.least_score is None else request.least_score
+        options = TilingOptions(tile_px=request.tile_px, min_score=min(least, TilingOptions().min_score))
         classes = request.classes or opened.classes
-        wanted = Wanted(opened.ref, classes, options, request.label_kind, request.least_score, request.texts)
+        wanted = Wanted(opened.ref, classes, options, request.label_kind, least, request.texts)
         with console.status("looking …") as line:
             found = predict_folder(
                 request.folder,
@@ -117,6 +121,11 @@ def predict(home: Path, request: PredictRequest) -> dict[str, object]:
     for text in told(found, request):
         console.print(text)
     return in_numbers(found, request)
+
+
+def usual_score(kind: str) -> float:
+    """Return from which score on labels of a kind are written: several classes of an item from where they are given."""
+    return TICKED_FROM if SEVERAL in label_kind(kind).shapes else 0.25
 
 
 def in_numbers(found: Predicted, request: PredictRequest) -> dict[str, object]:

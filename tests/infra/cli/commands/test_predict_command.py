@@ -8,6 +8,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from infra.cli.commands.predict_command import usual_score
 from infra.cli.main import app
 from infra.demo.run import STARTER
 from infra.demo.scenes.drawing import draw_scenes
@@ -176,3 +177,26 @@ def test_a_model_that_sees_something_else_and_files_that_hold_no_texts_are_refus
     )
     (tmp_path / "empty.csv").write_text("text\n")
     assert "holds no texts" in told(str(tmp_path / "empty.csv"), *of_texts)
+
+
+def test_the_models_ending_tells_the_kind_and_a_single_picture_is_refused(
+    lots: Path, letters_model: Path, tmp_path: Path
+) -> None:
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    (notes / "a.txt").write_text("I was charged twice")
+    for place, model in ((notes, letters_model), (table(tmp_path), save_tagger(tmp_path))):
+        shown = predict(place, tmp_path / f"out {model.suffix}", "--detector", str(model))
+        assert shown.exit_code == 0, shown.output
+    shown = predict(lots / "a.png", tmp_path / "out", "--detector", str(STARTER))
+    assert shown.exit_code != 0
+    assert "a.png is one picture: name the folder that it is in" in shown.output
+
+
+def test_several_classes_are_written_from_where_their_model_gives_them() -> None:
+    assert {kind: usual_score(kind) for kind in ("multilabel", "classes", "boxes", "spans")} == {
+        "multilabel": 0.5,
+        "classes": 0.25,
+        "boxes": 0.25,
+        "spans": 0.25,
+    }
