@@ -192,5 +192,5 @@ def test_a_shape_never_changes() -> None:
 
 
 def test_every_type_is_told_by_its_name() -> None:
-    names = {"whole", "box", "polygon", "mask", "span"}
+    names = {"whole", "several", "box", "polygon", "mask", "span"}
     assert set(SHAPES.json_schema()["discriminator"]["mapping"]) == names
