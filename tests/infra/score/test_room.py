@@ -63,7 +63,7 @@ def kill_the_room() -> None:
 
 def test_a_batch_that_hangs_is_given_up_and_the_next_is_scored(bare: World, tmp_path: Path) -> None:
     bare.crown("letters", save_tagger(tmp_path), kind="spans")
-    room = room_of(bare, ScoreLimits(batch_s=0.5))
+    room = room_of(bare, ScoreLimits(batch_s=3))
     text, for_minutes = write_letter(200)[0], ["a " * 500_000] * 20  # more than a gateway lets in
     texts = AskedOf("letters", "text")
 

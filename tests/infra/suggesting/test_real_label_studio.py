@@ -168,11 +168,11 @@ def test_a_back_end_is_registered_once_follows_the_gateway_and_goes(
     with open_gateway(engine, store, label_studio) as (address, _bell):
         server = replace(label_studio, gateway_url=address)
         assert mend_questions(engine, server, Failures()).mended
-        assert not ensure_back_end(server, project, live=True)
+        assert not ensure_back_end(server, project, world.queue)
         renewed = replace(server, doorbell_secret="another")
         with pytest.raises(LabelStudioRefused, match="authentication"):
-            ensure_back_end(renewed, project, live=True)
-        assert ensure_back_end(server, project, live=False)
+            ensure_back_end(renewed, project, world.queue)
+        assert ensure_back_end(server, project, world.queue.model_copy(update={"live": False}))
         assert server.call("GET", f"api/projects/{project}/")["model_version"] == MODEL_VERSION
         assert server.call("GET", "api/ml", params={"project": project}) == []
 
