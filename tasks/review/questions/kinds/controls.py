@@ -90,8 +90,24 @@ def add_frame(view: ElementTree.Element, classes: Sequence[str]) -> None:
 def add_labels(view: ElementTree.Element, name: str, classes: Sequence[str], **style: str) -> list[ElementTree.Element]:
     """Add a control for boxes, with a label for each class; returns the labels."""
     attributes = {"name": name, "toName": IMAGE, "canRotate": "false", **style}
-    control = ElementTree.SubElement(view, "RectangleLabels", attributes)
-    return [
-        ElementTree.SubElement(control, "Label", value=class_name, background=COLORS[position % len(COLORS)])
-        for position, class_name in enumerate(classes)
-    ]
+    return add_classes(ElementTree.SubElement(view, "RectangleLabels", attributes), classes)
+
+
+def add_classes(
+    control: ElementTree.Element, classes: Sequence[str], keys: Sequence[str] = (), *, is_chosen: bool = False
+) -> list[ElementTree.Element]:
+    """Add a label for each class to a control, and return them.
+
+    Args:
+        control: Of a label config.
+        classes: In order.
+        keys: The labels' hotkeys, for the first classes.
+        is_chosen: Whether the first class is chosen from the start.
+    """
+    labels = list[ElementTree.Element]()
+    for position, class_name in enumerate(classes):
+        look = {"value": class_name, "background": COLORS[position % len(COLORS)]}
+        hotkey = {"hotkey": keys[position]} if position < len(keys) else {}
+        chosen = {"selected": "true"} if is_chosen and not position else {}
+        labels.append(ElementTree.SubElement(control, "Label", look | hotkey | chosen))
+    return labels

@@ -50,6 +50,9 @@ class LinearTraining(ClassifierTraining):
 class LinearLoop(SimpleLoop):
     """One training, of a single epoch."""
 
+    several = False
+    """Whether a picture may show several classes, each judged on its own."""
+
     def __init__(self, cut: Cut, classes: tuple[str, ...], best: Path, *, measures: bool) -> None:
         super().__init__(best, epochs=1)
         self._cut, self._classes, self._measures = cut, classes, measures
@@ -61,31 +64,34 @@ class LinearLoop(SimpleLoop):
             TrainingFailed: The pictures teach nothing.
         """
         self.tell("on_train_start")
-        pictures = read_folders(self._cut.train)
+        pictures = self.read(self._cut.train)
         paths = [path for path, _ in pictures]
         vectors = np.concatenate([embed_squares(paths[at : at + AT_ONCE]) for at in range(0, len(paths), AT_ONCE)])
-        names = tuple(self._classes[number] for _, number in pictures)
+        names, stems = tuple(name for _, name in pictures), tuple(path.stem for path in paths)
         try:
-            if len(set(names)) < 2:
-                raise BadInput(f"{len(set(names))} class has a picture: expected two or more to tell apart")
-            space = Space.of(DEFAULT.name, vectors)
+            taught = Taught(LEARNER, "", Space.of(DEFAULT.name, vectors), stems, names, vectors, several=self.several)
+            if len(taught.named) < 2:
+                raise BadInput(f"{len(taught.named)} class has a picture: expected two or more to tell apart")
         except BadInput as error:
             raise TrainingFailed(f"{len(pictures)} pictures teach nothing: {error}") from error
-        taught = Taught(LEARNER, "", space, tuple(path.stem for path, _ in pictures), names, vectors)
         if self._measures:
-            self.measured(self._accuracy(taught))
+            self.measured(self.fitness_of(taught))
         self.best.write_bytes(taught.to_bytes())
         self.tell("on_fit_epoch_end")
 
-    def _accuracy(self, taught: Taught) -> float:
+    def read(self, folder: Path) -> list[tuple[Path, str]]:
+        """Return the pictures that were cut into a folder, each with its class as the learner reads it."""
+        return [(path, self._classes[number]) for path, number in read_folders(folder)]
+
+    def fitness_of(self, taught: Taught) -> float:
+        """Return the accuracy on the val pictures."""
         head, right = LinearHead(DEFAULT, taught.suggester()), 0
-        pictures = read_folders(self._cut.val)
+        pictures = self.read(self._cut.val)
         for at in range(0, len(pictures), AT_ONCE):
             some = pictures[at : at + AT_ONCE]
             said, _ = head.say([read_square(path) for path, _ in some])
             right += sum(
-                head.classes[place] == self._classes[number]
-                for place, (_, number) in zip(said.argmax(axis=1), some, strict=True)
+                head.classes[place] == name for place, (_, name) in zip(said.argmax(axis=1), some, strict=True)
             )
         return right / max(1, len(pictures))
 

@@ -10,9 +10,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from blocks.errors import BadInput, TrainingFailed
 from blocks.storage.stores import Store
 from tasks.dataset.manifest import ManifestItem
 from tasks.detect.options import TilingOptions
@@ -24,14 +21,11 @@ from tasks.detect.tiling.read_ahead import Unseen, stored_images
 from tasks.kinds.multilabel.kind import MULTILABEL
 from tasks.suggest.class_sets import joined, parted
 from tasks.suggest.embedders.registry import DEFAULT
-from tasks.suggest.learners.registry import DEFAULT as LEARNER
-from tasks.suggest.space import Space
 from tasks.suggest.taught import Taught
 from tasks.suggest.text_model import TextModel
 from tasks.train.fitting.trainers.classifier import log, write_square
-from tasks.train.fitting.trainers.linear import AT_ONCE, LinearTraining, embed_squares, read_square
+from tasks.train.fitting.trainers.linear import AT_ONCE, LinearLoop, LinearTraining, read_square
 from tasks.train.fitting.trainers.protocol import Cut, TrainingJob
-from tasks.train.fitting.trainers.simple_loop import SimpleLoop
 from tasks.train.fitting.trainers.texts import TextLoop, TextTraining
 
 GIVEN_FROM = 0.5
@@ -120,37 +114,17 @@ class MultilabelTextTraining(TextTraining):
         return tuple(label.class_name for label in item.labels)
 
 
-class MultilabelLoop(SimpleLoop):
-    """One training on pictures, of a single epoch."""
+class MultilabelLoop(LinearLoop):
+    """One training on pictures, of a single epoch; its fitness is the micro F1 on the val pictures."""
 
-    def __init__(self, cut: Cut, classes: tuple[str, ...], best: Path, *, measures: bool) -> None:
-        super().__init__(best, epochs=1)
-        self._cut, self._classes, self._measures = cut, classes, measures
+    several = True
 
-    def train(self) -> None:
-        """Learn, measure, and write the head.
+    def read(self, folder: Path) -> list[tuple[Path, str]]:
+        """Return the pictures that were cut into a folder, each with its classes as the learner reads them."""
+        return [(path, joined(names)) for path, names in _read_sets(folder)]
 
-        Raises:
-            TrainingFailed: The pictures teach nothing.
-        """
-        self.tell("on_train_start")
-        pictures = _read_sets(self._cut.train)
-        paths = [path for path, _ in pictures]
-        vectors = np.concatenate([embed_squares(paths[at : at + AT_ONCE]) for at in range(0, len(paths), AT_ONCE)])
-        names = tuple(joined(names) for _, names in pictures)
-        try:
-            space = Space.of(DEFAULT.name, vectors)
-            taught = Taught(LEARNER, "", space, tuple(path.stem for path in paths), names, vectors, several=True)
-            if len(taught.named) < 2:
-                raise BadInput(f"{len(taught.named)} class has a picture: expected two or more to tell apart")
-        except BadInput as error:
-            raise TrainingFailed(f"{len(pictures)} pictures teach nothing: {error}") from error
-        if self._measures:
-            self.measured(self._micro_f1(taught))
-        self.best.write_bytes(taught.to_bytes())
-        self.tell("on_fit_epoch_end")
-
-    def _micro_f1(self, taught: Taught) -> float:
+    def fitness_of(self, taught: Taught) -> float:
+        """Return the micro F1."""
         head, said = LinearHead(DEFAULT, taught.suggester()), list[tuple[str, ...]]()
         pictures = _read_sets(self._cut.val)
         for at in range(0, len(pictures), AT_ONCE):

@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from blocks.errors import BadRegion
-from tasks.review.questions.kinds.controls import BOX, COLORS, IMAGE
+from tasks.review.questions.kinds.controls import BOX, IMAGE, add_classes
 
 POINTS = "points"
 """The control with which people click extreme points."""
@@ -68,11 +68,7 @@ def add_points(
     attributes = {"name": POINTS, "toName": IMAGE, "closable": "false", "strokeWidth": "2", "opacity": "1"}
     numbers = {"minPoints": str(CLICKS), "maxPoints": str(CLICKS)}
     control = ElementTree.SubElement(view, "VectorLabels", attributes | numbers)
-    for position, class_name in enumerate(classes):
-        look = {"value": class_name, "background": COLORS[position % len(COLORS)]}
-        hotkey = {"hotkey": keys[position]} if position < len(keys) else {}
-        chosen = {"selected": "true"} if is_chosen and not position else {}
-        ElementTree.SubElement(control, "Label", look | hotkey | chosen)
+    add_classes(control, classes, keys, is_chosen=is_chosen)
 
 
 def is_drawn_by_points(entry: object) -> bool:

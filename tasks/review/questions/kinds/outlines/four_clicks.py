@@ -22,7 +22,7 @@ from blocks.errors import BadRegion, BadShape
 from blocks.shapes import Polygon
 from tasks.kinds.outlines.valid import outlined
 from tasks.review.questions.kinds.boxes.extreme_points import CLICKS, Drawing
-from tasks.review.questions.kinds.controls import COLORS, IMAGE
+from tasks.review.questions.kinds.controls import IMAGE, add_classes
 from tasks.review.questions.kinds.outlines.outline import ClickedPoints
 from tasks.review.questions.parts import SetAsidePart, set_aside
 from tasks.suggest.outlining.extremes import Extremes, curve
@@ -86,11 +86,7 @@ def add_clicks(
     """
     attributes = {"name": CLICKED, "toName": IMAGE, "strokeWidth": "3", "smart": "true", "smartOnly": "true"}
     control = ElementTree.SubElement(view, "KeyPointLabels", attributes)
-    for position, class_name in enumerate(classes):
-        look = {"value": class_name, "background": COLORS[position % len(COLORS)]}
-        hotkey = {"hotkey": keys[position]} if position < len(keys) else {}
-        chosen = {"selected": "true"} if is_chosen and not position else {}
-        ElementTree.SubElement(control, "Label", look | hotkey | chosen)
+    add_classes(control, classes, keys, is_chosen=is_chosen)
 
 
 def is_click(entry: object) -> bool:
