@@ -35,7 +35,7 @@ def simulate_in_terminal(
 
     Args:
         server: Label Studio.
-        truth: A folder of pictures and labels in YOLO, COCO or VOC format; the same pictures as those of the line.
+        truth: A folder or file of any format that `read_truth` knows; the same pictures or texts as those of the line.
         collection: Whose questions.
         people: Who answers, and how well.
         fmt: The format of the truth; "auto" finds it out.

@@ -59,14 +59,14 @@ class KnownWorld:
     problems: Problems = field(default_factory=Problems, compare=False)
 
 
-def read_world(folder: Path, fmt: TruthFormat = "auto") -> KnownWorld:
-    """Read a truth folder: boxes, classes of whole items or spans of texts, and `kinds.json` where there is one.
+def read_world(place: Path, fmt: TruthFormat = "auto") -> KnownWorld:
+    """Read a folder or file of truth: boxes, classes of whole items or spans of texts; `kinds.json` where there is one.
 
     Raises:
-        BadTruth: The folder cannot be read, or its kinds are not parallel to its boxes.
+        BadTruth: It cannot be read, or its kinds are not parallel to its boxes.
     """
-    truth = read_truth(folder, fmt)
-    kinds = _read_kinds(folder / KINDS_FILE)
+    truth = read_truth(place, fmt)
+    kinds = _read_kinds(place / KINDS_FILE)
     pictures = {
         _text_id(known.text): TruePicture(name, (0, 0), (), next(iter(known.classes), None), known.classes, known.spans)
         for name, known in truth.texts.items()

@@ -1,4 +1,4 @@
-"""Whether a path holds texts, and where in a table they are, as it is typed."""
+"""What kind of label is meant, whether a path holds texts, and where in a table they are, as it is typed."""
 
 import mimetypes
 from pathlib import Path
@@ -9,6 +9,10 @@ import typer
 if TYPE_CHECKING:
     from tasks.intake.texts.columns import TextOptions
 
+KIND = typer.Option(
+    help="What a label is: boxes, classes, multilabel, spans, tracks, polygons or masks; if it is not given classes "
+    "in a file of texts, else boxes."
+)
 COLUMN = typer.Option(help="Column, or field, with the texts of a CSV file, or of JSON lines; found where it can be.")
 ID_COLUMN = typer.Option(help="Column, or field, with an id of each text.")
 CLASS_COLUMN = typer.Option(help="Column, or field, with the class of each text; found where it can be.")

@@ -70,7 +70,7 @@ def walk_images(folder: Path) -> Iterator[Path]:
         NoImages: It has no file that may be an image.
     """
     root = _checked_folder(folder)
-    empty = True
+    empty, texts = True, False
     folders = [root]
     while folders:
         here = folders.pop()
@@ -83,13 +83,16 @@ def walk_images(folder: Path) -> Iterator[Path]:
             continue
         folders.extend(Path(entry) for entry in reversed(found) if entry.is_dir(follow_symlinks=False))
         for entry in found:
-            if not entry.is_dir(follow_symlinks=False) and Path(entry.name).suffix.lower() not in SIDECARS:
+            suffix = Path(entry.name).suffix.lower()
+            if not entry.is_dir(follow_symlinks=False) and suffix not in SIDECARS:
                 empty = False
                 yield Path(entry)
+            texts |= suffix == ".txt"
     if empty:
         raise NoImages(
             f"the folder {folder} holds no images (hidden files and {', '.join(sorted(SIDECARS))} do not count): "
             "put images there, or name the folder that has them"
+            + ("; if its .txt files are texts to label: --label-kind classes, multilabel or spans" if texts else "")
         )
 
 

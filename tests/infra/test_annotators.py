@@ -375,6 +375,14 @@ def test_the_world_is_known_by_the_bytes_of_its_pictures(truth_folder: Path) -> 
     assert [(box.class_name, box.kind) for box in picture.boxes] == [("car", None), ("truck", "tanker")]
 
 
+def test_the_world_of_texts_may_be_a_file(tmp_path: Path) -> None:
+    table = tmp_path / "sms.csv"
+    table.write_text("text,label\nwin a prize,spam\nsee you at five,ham\n")
+    world = read_world(table)
+    assert world.pictures[hashlib.sha256(b"win a prize").hexdigest()].class_name == "spam"
+    assert sorted(world.classes) == ["ham", "spam"]
+
+
 @pytest.mark.parametrize("kinds", [{"a.png": ["tanker"]}, ["tanker"], {"a.png": "tanker"}])
 def test_kinds_that_do_not_fit_the_boxes_are_refused(truth_folder: Path, kinds: Any) -> None:
     write_kinds(truth_folder, kinds)

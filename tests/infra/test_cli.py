@@ -1,6 +1,7 @@
 """The command line is what people type: it must answer fast, refuse clearly, and tell how far a run has come."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -43,6 +44,8 @@ from infra.cli.progress.line_progress import (
     read_progress,
 )
 from infra.cli.rounds import on_pages
+from infra.cli.text_place import KIND
+from tasks.kinds.registry import KINDS
 
 runner = CliRunner()
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -135,7 +138,8 @@ def test_what_is_no_folder_of_pictures_is_a_usage_error(home: Path, tmp_path: Pa
     ("files", "arguments", "said"),
     [
         ([], [], "holds no images"),
-        (["a.txt", "b.json"], [], "holds no images"),
+        (["b.json"], [], "put images there, or name the folder that has them\n"),
+        (["a.txt", "b.json"], [], "if its .txt files are texts to label: --label-kind classes"),
         (["a.pdf", "b.pdf", "c"], [], "has 3 files (2 .pdf, 1 no suffix) and none is a picture"),
         (["x_1.png"], ["--sequences", "(flight[0-9]+)/"], "finds nothing in any of the 1 paths"),
         (["x_1.png"], ["--classes", "car", "--kinds", "car=cannot tell,van"], "none of them 'cannot tell'"),
@@ -151,6 +155,10 @@ def test_a_folder_that_cannot_be_labelled_is_refused_before_the_stack_is_asked(
     shown = runner.invoke(app, ["label", str(folder), "--classes", "car", *arguments])
     assert (shown.exit_code, "Traceback" in shown.output) == (1, False)
     assert said in shown.output
+
+
+def test_the_help_names_all_kinds_of_labels() -> None:
+    assert set(KINDS) <= set(re.findall(r"\w+", KIND.help or ""))
 
 
 def test_a_name_with_a_comma_stands_in_quotes() -> None:

@@ -7,7 +7,7 @@ import typer
 
 from blocks.home import labelline_home
 from infra.cli.json_answer import AsJson, answer
-from infra.cli.text_place import COLUMN, ENCODING, ID_COLUMN
+from infra.cli.text_place import COLUMN, ENCODING, ID_COLUMN, KIND
 from infra.cli.typed.choices import ExportFormatName
 
 line_app = typer.Typer()
@@ -19,7 +19,6 @@ DETECTOR = typer.Option(help="Weights (.pt, .onnx), a version, the champion, nob
 BEGIN_WITH = typer.Option(
     help="Without a detector: weights that the first training begins with, a .pt file or a name such as yolo11n.pt."
 )
-KIND = typer.Option(help="Boxes, classes of whole items, or spans of texts; if not given classes in a file of texts.")
 NAME = typer.Option(help="Collection; the folder's name where it is not given.")
 ACCEPT = typer.Option(min=0, max=1, help="Boxes of this score or more need no person.")
 TILE = typer.Option(min=64, max=4096, help="Side of a tile in pixels, as the detector was trained; times 32.")

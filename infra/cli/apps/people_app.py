@@ -7,12 +7,13 @@ import typer
 
 from blocks.home import labelline_home
 from infra.cli.json_answer import AsJson, answer
+from infra.cli.text_place import KIND
 from infra.cli.typed.choices import DrawingName, TruthFormatName
 
 people_app = typer.Typer()
 
 DETECTOR = typer.Option(help="Weights (.pt, .onnx), a version, the champion, import:NAME, or nobody.")
-TRUTH = typer.Option(exists=True, file_okay=False, help="Images with true labels to try, as for `simulate`.")
+TRUTH = typer.Option(exists=True, help="True labels to try, as for `simulate`.")
 
 
 @people_app.command()
@@ -46,7 +47,7 @@ def reinstate(
 
 @people_app.command()
 def simulate(
-    truth: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Images with true labels.")],
+    truth: Annotated[Path, typer.Argument(exists=True, help="Images or texts with true labels: a folder, or a file.")],
     collection: Annotated[str, typer.Argument(help="Whose questions are answered.")],
     *,
     fmt: Annotated[TruthFormatName, typer.Option("--format", help="Format of the truth.")] = TruthFormatName.AUTO,
@@ -92,7 +93,7 @@ def forecast(
     detector: Annotated[
         str, typer.Option(help="Weights (.pt, .onnx), a version, the champion, or nobody.")
     ] = "champion",
-    label_kind: Annotated[str, typer.Option(help="What a label is: boxes, or classes of whole images.")] = "boxes",
+    label_kind: Annotated[str, KIND] = "boxes",
     kinds: Annotated[
         list[str] | None, typer.Option(help="Exact kinds of a class, such as truck=box,tanker. May be repeated.")
     ] = None,

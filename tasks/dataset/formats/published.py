@@ -78,12 +78,13 @@ class Truth:
     class_sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def read_truth(folder: Path, fmt: TruthFormat = "auto") -> Truth:
-    """Read the true boxes of a folder's pictures.
+def read_truth(place: Path, fmt: TruthFormat = "auto") -> Truth:
+    """Read what is true of pictures or texts.
 
     Args:
-        folder: Pictures and label files, in the usual layouts of their format: `images/` and `labels/` or side by side
-            with a list of names (YOLO), `JPEGImages/` and `Annotations/` (VOC), a `.json` with categories (COCO).
+        place: A label file, such as a table of texts; or a folder of pictures and label files, in the usual layouts of
+            their format: `images/` and `labels/` or side by side with a list of names (YOLO), `JPEGImages/` and
+            `Annotations/` (VOC), a `.json` with categories (COCO).
         fmt: The format; "auto" finds it out from the label files. Folders per class have none, and must be named.
 
     Returns:
@@ -91,14 +92,14 @@ def read_truth(folder: Path, fmt: TruthFormat = "auto") -> Truth:
         the box around them is taken.
 
     Raises:
-        BadTruth: No such folder, no label file of a known format, several formats, or a file that all else stands on
+        BadTruth: No such place, no label file of a known format, several formats, or a file that all else stands on
             (names, JSON) is missing or broken.
     """
-    if not folder.is_dir():
-        raise BadTruth(f"{folder} is not a folder: expected one with pictures and label files")
+    if not place.exists():
+        raise BadTruth(f"{place} does not exist: expected a folder with pictures and label files, or a label file")
     known: list[ReadPicture] = []
     texts: dict[str, TrueText] = {}
-    with open_dataset(folder, fmt) as dataset:
+    with open_dataset(place, fmt) as dataset:
         for picture in dataset.pictures():
             if picture.text is not None:
                 texts[picture.name] = TrueText(picture.text, _spans_of(picture), _classes_of(picture))
