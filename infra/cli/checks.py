@@ -94,7 +94,7 @@ def check_detector(
         else find_meant(experiments, store, request.collection, request.detector, request.label_kind)
     )
     if meant.is_nobody:
-        by_hand = ", so people are asked about every image" * (request.detector == BY_HAND)
+        by_hand = ", so people are asked about every item" * (request.detector == BY_HAND)
         return meant, [f"detector: {meant.told}{by_hand}"]
     lacking = meant.lacking(request.classes, request.new_classes)
     known = ", ".join(meant.classes[:KNOWN_SHOWN]) + (", …" if len(meant.classes) > KNOWN_SHOWN else "")

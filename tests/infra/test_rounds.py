@@ -133,7 +133,7 @@ def test_nobody_by_name_means_that_all_is_labelled_by_hand(
         ("intake", None),
         ("label", "nobody"),
     ]
-    assert "so people are asked about every image" in shown.output
+    assert "so people are asked about every item" in shown.output
     told = label(home, str(photos), "--name", "lot", "--detector", "nobody", "--no-wait", "--json")
     answer = json.loads(told.stdout)
     assert (answer["name"], answer["waited"], answer["settled"]) == ("lot", False, 0)

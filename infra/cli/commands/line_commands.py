@@ -17,7 +17,7 @@ from infra.cli.label_request import LabelRequest
 from infra.cli.progress.follow import follow_label, follow_run, has_ended
 from infra.cli.progress.label_report import tell_labels
 from infra.cli.progress.line_progress import count_intake, count_unbatched, describe_settled
-from infra.cli.progress.rounds_view import follow_rounds, follow_training
+from infra.cli.progress.rounds_view import follow_rounds, follow_training, show_comparison
 from infra.cli.readiness import running_stack
 from infra.cli.rounds import (
     check_can_learn,
@@ -234,7 +234,7 @@ def retrain_collection(
         wait: Whether the run is followed to its end.
 
     Returns:
-        The address of the run, and whether it has ended, for other programs.
+        The address of the run, whether it has ended, and with which verdict, for other programs.
 
     Raises:
         BadInput: There is no such collection, it has too few labels, or a champion that cannot be trained.
@@ -242,6 +242,7 @@ def retrain_collection(
     """
     state = running_stack(home, console.print)
     given = {"options": dict(options)} if options else {}
+    verdict = ""
     with connected(state) as client:
         engine = open_catalog(PLUGS)
         collection = require_collection(engine, collection)
@@ -250,8 +251,9 @@ def retrain_collection(
         console.print(f"training run of {collection}: {run_address(state, run)}")
         if wait:
             follow_training(client, state, run, collection)
-            console.print(f"the comparison is in the run's artifacts, the detectors at {state.urls.mlflow}")
-        return {"collection": collection, "run": run_address(state, run), "has_ended": wait}
+            verdict = show_comparison(client, run, collection)
+            console.print(f"the comparison is among the run's artifacts too, the models are at {state.urls.mlflow}")
+        return {"collection": collection, "run": run_address(state, run), "has_ended": wait, "verdict": verdict}
 
 
 def annotation_server(home: Path, collection: str) -> AnnotationServer:

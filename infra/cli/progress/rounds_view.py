@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from rich.markdown import Markdown
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from blocks.naming.artifacts import artifact_key
@@ -72,6 +73,22 @@ def follow_training(client: "SyncPrefectClient", state: StackState, run: "FlowRu
             run = look
             line.update(f"{what} … {training_in_words(client, collection, since) or state_in_words(run)}")
     require_success(state, run)
+
+
+def show_comparison(client: "SyncPrefectClient", run: "FlowRun", collection: str) -> str:
+    """Print how the challenger of a training compares with the champion; return the verdict in a line.
+
+    Returns:
+        Empty where the run left no comparison, as one that found nothing to train does.
+    """
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterKey
+
+    key = ArtifactFilterKey(any_=[artifact_key("comparison", collection)])
+    only = ArtifactFilter(key=key, flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]))
+    for page in client.read_artifacts(artifact_filter=only, limit=1):
+        console.print(Markdown(str(page.data)))
+        return str(page.description)
+    return ""
 
 
 def training_in_words(client: "SyncPrefectClient", collection: str, since: datetime) -> str:
