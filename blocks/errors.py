@@ -5,6 +5,7 @@
     │   ├── UnreadableImage      an image file that does not decode, or not whole
     │   ├── UnreadableText       a text that cannot be read, or that nobody could label
     │   ├── UnreadableVideo      a video of which no frame can be read
+    │   ├── UnfaithfulFilm       a film for browsers that does not show the frames that it was made of
     │   ├── ImageTooLarge        more pixels than this machine is allowed to decode
     │   ├── UnknownClass         a class name that the label config or the detector does not have
     │   ├── UnknownQuestionKind  a kind of question that this version does not know
@@ -60,6 +61,10 @@ class UnreadableText(BadInput):
 
 class UnreadableVideo(BadInput):
     """A video of which no frame can be read."""
+
+
+class UnfaithfulFilm(BadInput):
+    """A film for browsers that does not show the frames that it was made of, each in its place."""
 
 
 class ImageTooLarge(BadInput):

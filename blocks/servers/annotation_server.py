@@ -17,7 +17,7 @@ from blocks.errors import (
     TokenRefused,
 )
 from blocks.servers.certificates import trusted_certificates
-from blocks.storage.links import Box, image_link
+from blocks.storage.links import Box, film_link, image_link
 
 if TYPE_CHECKING:
     from httpx import Response
@@ -165,6 +165,10 @@ class AnnotationServer:
     def image_link(self, item_id: str, crop: Box | None = None, frame: Box | None = None) -> str:
         """Return the address under which an annotator's browser sees an item, or a part of it; see `image_link`."""
         return image_link(self.gateway_url, self.link_secret, item_id, crop, frame)
+
+    def film_link(self, name: str) -> str:
+        """Return the address under which an annotator's browser plays a film."""
+        return film_link(self.gateway_url, self.link_secret, name)
 
     def _error_of(self, response: "Response", asked: str) -> PlugError:
         if response.status_code == 401:

@@ -1,4 +1,4 @@
-"""Signed, non-expiring links to images, so that a browser needs one address whatever the store is.
+"""Signed, non-expiring links to images and films, so that a browser needs one address whatever the store is.
 
 The signature covers the path, the crop and the frame, is an HMAC-SHA256, and is compared in constant time.
 """
@@ -32,3 +32,18 @@ def image_link(base_url: str, secret: str, item_id: str, crop: Box | None = None
 def format_crop(crop: Box | None) -> str:
     """Return a crop as the text `x_min,y_min,x_max,y_max`; '' for None."""
     return ",".join(str(edge) for edge in crop) if crop else ""
+
+
+def film_signature_of(secret: str, name: str) -> str:
+    """Return the signature of a link to a film, 64 hex digits; no item's link has the same."""
+    return hmac.new(secret.encode(), f"film|{name}".encode(), hashlib.sha256).hexdigest()
+
+
+def is_film_signed(secret: str, name: str, signature: str) -> bool:
+    """Say whether a signature belongs to a film."""
+    return hmac.compare_digest(film_signature_of(secret, name).encode(), signature.encode())
+
+
+def film_link(base_url: str, secret: str, name: str) -> str:
+    """Return the address under which the gateway shows a film."""
+    return f"{base_url.rstrip('/')}/films/{name}?{urlencode({'signature': film_signature_of(secret, name)})}"

@@ -1,4 +1,7 @@
-"""`GET /images/{item}`: signed links to pictures, for browsers that know nothing of the store."""
+"""`GET /images/{item}`, `GET /films/{name}`: signed links, for browsers that know nothing of the store.
+
+Of films a browser asks for parts (ranges of bytes), to seek in them.
+"""
 
 import re
 
@@ -6,10 +9,11 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, PlainTextResponse, RedirectResponse
 
 from blocks.errors import BadInput, CatalogUnavailable, ImageTooLarge, ObjectMissing, StoreUnavailable, UnreadableImage
-from blocks.storage.links import Box, format_crop, is_signed
+from blocks.storage.links import Box, format_crop, is_film_signed, is_signed
 from infra.gateway.pictures import CropOutsideImage, ItemPictures, KnownItem
 
 ITEM_ID = re.compile(r"[0-9a-f]{64}")
+FILM = re.compile(r"[0-9a-f]{32}\.mp4")
 CROP = re.compile(r"-?[0-9]{1,6}(,-?[0-9]{1,6}){3}")
 
 SHOWN_AS_STORED = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp"})
@@ -81,6 +85,10 @@ def image_routes(pictures: ItemPictures, link_secret: str) -> APIRouter:
         except tuple(OUT_OF_REACH) as error:
             return _refuse(*told_of(error))
 
+    @router.api_route("/films/{name:path}", methods=["GET", "HEAD"])
+    def show_film(name: str, signature: str = "") -> Response:
+        return _film(pictures, link_secret, name, signature)
+
     return router
 
 
@@ -116,8 +124,21 @@ def _show(pictures: ItemPictures, item: KnownItem, crop: Box | None, frame: Box 
     if etag in known_etags:
         return Response(status_code=304, headers=headers)
     if crop is None and frame is None and pictures.shows_as_stored(item) and item.media_type in SHOWN_AS_STORED:
-        return _as_stored(pictures, item, headers)
+        return _stored(pictures, item.key, item.media_type, headers)
     return Response(pictures.render(item, crop, frame), media_type="image/jpeg", headers=headers)
+
+
+def _film(pictures: ItemPictures, link_secret: str, name: str, signature: str) -> Response:
+    if not FILM.fullmatch(name):
+        return _refuse(404, "no such film: a film is named by 32 hex digits and .mp4")
+    if not is_film_signed(link_secret, name, signature):
+        return _refuse(403, "the signature does not fit this film")
+    try:
+        return _stored(pictures, f"films/{name}", "video/mp4", {**OPEN_HEADERS, "Cache-Control": FOR_EVER})
+    except ObjectMissing:
+        return _refuse(410, "the film is gone from the store: `labelline watch` makes it anew")
+    except StoreUnavailable as error:
+        return _refuse(*told_of(error))
 
 
 def _refuse(status: int, reason: str) -> Response:
@@ -125,10 +146,9 @@ def _refuse(status: int, reason: str) -> Response:
     return PlainTextResponse(reason, status, headers={**OPEN_HEADERS, "Cache-Control": "no-store"})
 
 
-def _as_stored(pictures: ItemPictures, item: KnownItem, headers: dict[str, str]) -> Response:
-    if presigned := pictures.store.link(item.key, PRESIGNED_S):
+def _stored(pictures: ItemPictures, key: str, media_type: str, headers: dict[str, str]) -> Response:
+    if presigned := pictures.store.link(key, PRESIGNED_S):
         # The signed address dies within the hour, so a browser may keep the redirect for half of it only.
         kept = {**headers, "Cache-Control": f"private, max-age={PRESIGNED_S // 2}"}
         return RedirectResponse(presigned, 302, headers=kept)
-    path = pictures.store.local_path(item.key)
-    return FileResponse(path, media_type=item.media_type, headers=headers)
+    return FileResponse(pictures.store.local_path(key), media_type=media_type, headers=headers)
