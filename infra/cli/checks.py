@@ -70,7 +70,7 @@ def check_detector(
     from tasks.detect.refs import BY_HAND, NOBODY
     from tasks.suggest.asked_for import asked_of
     from tasks.suggest.embedders.named.registry import keep_named
-    from tasks.track.asked_for import propagate_asked
+    from tasks.track.asked_for import propagate_asked, track_asked
     from tasks.train.meant import MeantDetector, find_meant
 
     if propagates := propagate_asked(request.detector):
@@ -80,6 +80,10 @@ def check_detector(
             *told,
             "people are asked about key frames first; what they say is followed through the others",
         ]
+    if tracked := track_asked(request.detector):
+        inner = replace(request, detector=tracked.detector or "champion")
+        meant, told = check_detector(engine, experiments, store, inner)
+        return meant, [*told, f"{tracked.tracker} says whose its boxes are, from frame to frame"]
     if asked := asked_of(request.detector):
         if asked.is_named:
             keep_named(engine, store, asked.weights, "pictures" if request.texts is None else "texts")

@@ -13,7 +13,7 @@ from blocks.errors import BadOption
 from blocks.naming.names import check_class, check_classes, check_collection, check_folder
 from blocks.naming.patterns import compile_pattern
 from infra.cli.words import shorten
-from tasks.track.asked_for import PROPAGATE, propagate_asked
+from tasks.track.asked_for import propagate_asked, track_asked
 
 if TYPE_CHECKING:
     from infra.forecast.result import Pay
@@ -217,9 +217,8 @@ def parse_detector(text: str) -> str:
         return text
     if text == "suggest":
         return text  # the line chooses the learner: in rounds another one
-    if (propagates := propagate_asked(text)) is not None:
-        inner = parse_detector(propagates.detector) if propagates.detector else ""
-        return f"{PROPAGATE}:{inner}" if inner else PROPAGATE
+    if follows := propagate_asked(text) or track_asked(text):
+        return str(replace(follows, detector=follows.detector and parse_detector(follows.detector)))
     if asked := _suggestions(text):
         parse = resolved if asked.is_named else parse_detector
         return str(replace(asked, weights=parse(asked.weights)) if asked.weights else asked)

@@ -30,6 +30,7 @@ class KnownFrames(Frozen):
     network_key: str = ""
     classes: tuple[str, ...]
     frames: Mapping[str, tuple[KnownBox, ...]] = Field(description="by item id; empty where nothing is there")
+    tracker: str = Field(default="", description="that says whose the detector's boxes are; empty: nothing is tracked")
 
     def to_bytes(self) -> bytes:
         """Return it as JSON: the same bytes whenever it is written."""

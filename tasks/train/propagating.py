@@ -8,13 +8,15 @@ from sqlmodel import col, select
 
 from blocks.database.engine import reading
 from blocks.database.tables import Batch, BatchItem, Item, Label, Route, Source
+from blocks.errors import BadOption
 from blocks.servers.experiments import Experiments
 from blocks.storage.stores import Store
 from tasks.detect.proposers.propagated import propagated_ref
 from tasks.detect.refs import PROPAGATED, DetectorRef
 from tasks.settle.in_force import labels_in_force
-from tasks.track.asked_for import PROPAGATE, propagate_asked
+from tasks.track.asked_for import PROPAGATE, TRACK, TrackAsked, propagate_asked, track_asked
 from tasks.track.known import KnownBox, KnownFrames, version_of_known
+from tasks.track.trackers import check_tracker
 from tasks.train import registry
 
 logger = logging.getLogger(__name__)
@@ -49,6 +51,8 @@ def find_propagated(
         BadOption: There is no such detector.
         BadWeights: Its weights cannot be used.
     """
+    if tracks := track_asked(spec):
+        return _find_tracked(store, experiments, collection, tracks, kind)
     asked = propagate_asked(spec)
     if asked is None:
         return propagated_ref(store, spec)
@@ -64,11 +68,42 @@ def find_propagated(
         classes=tuple(sorted({label.class_name for some in labels.values() for label in some})),
         frames={item_id: tuple(map(_known, some)) for item_id, some in sorted(labels.items())},
     )
+    ref = _kept(store, known, PROPAGATE)
+    logger.info("propagation %s of %s: %d key frames", ref.version, collection, len(keys))
+    return ref
+
+
+def _find_tracked(
+    store: Store, experiments: Experiments, collection: str, asked: TrackAsked, kind: str
+) -> DetectorRef | None:
+    """Return what stands for a tracker with its detector.
+
+    Raises:
+        BadOption: There is no such tracker, no such detector, or no detector at all.
+    """
+    tracker = check_tracker(asked.tracker)
+    detector = registry.resolve_detector(experiments, store, collection, asked.detector or registry.CHAMPION, kind)
+    if detector.is_nobody:
+        raise BadOption(
+            f"{collection!r} has no detector yet whose boxes {tracker} could track: name weights "
+            f"(`{TRACK}:{tracker}:FILE.pt`), or follow what people draw (`{PROPAGATE}`)"
+        )
+    known = KnownFrames(
+        collection=collection,
+        network_version=detector.version,
+        network_key=detector.weights_key,
+        classes=(),
+        frames={},
+        tracker=tracker,
+    )
+    return _kept(store, known, f"{TRACK}:{tracker}")
+
+
+def _kept(store: Store, known: KnownFrames, name: str) -> DetectorRef:
     data = known.to_bytes()
     version = version_of_known(data)
-    ref = DetectorRef(version=version, weights_key=f"{PROPAGATED}{version}.json", name=PROPAGATE)
+    ref = DetectorRef(version=version, weights_key=f"{PROPAGATED}{version}.json", name=name)
     store.put(ref.weights_key, data)
-    logger.info("propagation %s of %s: %d key frames", version, collection, len(keys))
     return ref
 
 

@@ -1,5 +1,7 @@
 """Labels of key frames, followed through the frames between: a propagator, where a detector would stand.
 
+So does a tracker, which says of a detector's boxes in all frames whose they are.
+
 A sequence is followed as a whole and once, when its first frame is asked for, and what comes of it is kept in the
 object store; so a shard that begins in the middle of a gap has the same tracks as the one before it.
 """
@@ -21,6 +23,7 @@ from blocks.storage.stores import Store
 from tasks.detect.options import TilingOptions
 from tasks.detect.proposers.protocol import Looked, Looker
 from tasks.detect.proposers.tiles import TileProposer
+from tasks.detect.proposers.tracked import tracked_boxes
 from tasks.detect.refs import PROPAGATED, DetectorRef
 from tasks.detect.tiling.read_ahead import Unseen, read_ahead, stored_images
 from tasks.intake.images import Pixels
@@ -48,8 +51,8 @@ class PropagatedLooker:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Those that a key frame has."""
-        return self.known.classes
+        """Those that a key frame has; where a tracker follows, those of the detector."""
+        return self._network().classes if self.known.tracker else self.known.classes
 
     def look(self, items: Sequence[Item], wanted: Sequence[str]) -> Iterator[Looked]:
         """Say of each frame what is followed there; of frames of which nothing is known, nothing."""
@@ -71,12 +74,16 @@ class PropagatedLooker:
 
     def _follow(self, sequence: str) -> dict[str, Any]:
         frames = frames_of(self.engine, self.known.collection, sequence)
+        read = _Reader(self.store, frames, self.options).read
+        if self.known.tracker:
+            tracked = tracked_boxes(self.known.tracker, sequence, frames, self._network(), read)
+            return {"followed": {id_: [asdict(box) for box in boxes] for id_, boxes in tracked.items()}, "tracks": {}}
         keys = [
             KeyFrame(place, tuple(KeyBox(b.region, b.class_name, b.box_xyxy_px, b.track) for b in boxes))
             for place, item in enumerate(frames)
             if (boxes := self.known.frames.get(item.id)) is not None
         ]
-        reader = SequenceReader(len(frames), _Reader(self.store, frames, self.options).read, self._detector(frames))
+        reader = SequenceReader(len(frames), read, self._detector(frames))
         named: dict[int, KeyFrame] = {}
         followed = {
             frames[place].id: [asdict(box) for box in boxes] for place, boxes in follow_sequence(keys, reader, named)
@@ -87,15 +94,26 @@ class PropagatedLooker:
     def _detector(self, frames: Sequence[Item]) -> Any:
         if not self.known.network_key:
             return nothing_seen
+        return _Detections(self._network(), frames, self.known.classes).between
+
+    def _network(self) -> Looker:
+        """Return the detector, which is kept warm between calls."""
         ref = DetectorRef(
             version=self.known.network_version, weights_key=self.known.network_key, name=self.known.collection
         )
-        looker = TileProposer().open(self.store, ref, TileProposer().fit(self.store, ref, self.options))
-        return _Detections(looker, frames, self.known.classes).between
+        return TileProposer().open(self.store, ref, TileProposer().fit(self.store, ref, self.options))
 
 
 def names_given(store: Store, version: str, sequence: str) -> Mapping[str, Mapping[str, str]]:
-    """Return the tracks that following gave to the boxes of key frames, by item id and region; empty: none yet."""
+    """Return the tracks that following gave to the boxes of key frames, by item id and region; empty: none yet.
+
+    Args:
+        store: Where it is kept what was followed.
+        version: Of what proposed; empty: nothing did.
+        sequence: Of the frames.
+    """
+    if not version:
+        return {}
     key = _key_of(version, sequence)
     found: dict[str, dict[str, str]] = json.loads(store.get(key))["tracks"] if store.has(key) else {}
     return found
@@ -170,7 +188,7 @@ def _row(item: Item, box: FollowedBox) -> dict[str, Any] | None:
         "y_min": y_min,
         "x_max": x_max,
         "y_max": y_max,
-        "track": box.track,
+        "track": box.track or None,
         "view": VIEW,
         "tile": None,
         "seam": False,

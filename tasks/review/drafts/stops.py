@@ -7,6 +7,7 @@ from pydantic import Field
 
 from blocks.errors import BadOption
 from blocks.shapes import PLACED, SEVERAL
+from tasks.kinds.protocol import LabelKind
 from tasks.kinds.registry import label_kind
 from tasks.review.drafts.cutting import PartOptions
 from tasks.review.drafts.line_queue import LineQueue
@@ -19,7 +20,8 @@ from tasks.review.questions.queues.strips import on_strips
 from tasks.review.questions.staffing import AnnotatorPool
 from tasks.suggest.asked_for import asked_of, check_suggested
 from tasks.suggest.paging.plan import NEVER, RoundOptions
-from tasks.track.asked_for import propagate_asked
+from tasks.track.asked_for import propagate_asked, track_asked
+from tasks.track.trackers import check_tracker
 
 STILLS = 4
 """Of a sequence at a time, where labels keep their identity: two rows of two on a laptop's screen."""
@@ -171,6 +173,7 @@ def check_suits(
         raise ValueError("`propagate` asks key frames first, and the others in later rounds: set `rounds`, such as {}")
     if follows and label.shapes != {"box"}:
         raise ValueError(f"`{detector}` follows boxes, and not {label.name}: name another detector, or leave it away")
+    _check_tracked(detector, label)
     if in_rounds and (has_pages or not (asked_of(detector) or follows)):
         raise ValueError(
             "`rounds` learn from the collection's own labels and have pages of their own: expected `suggest` or "
@@ -193,3 +196,16 @@ def check_suits(
             f"a line of {label.name} has no use for {' and '.join(of_boxes)}: that is about single boxes, and "
             "its labels have no place in their picture. Leave it empty."
         )
+
+
+def _check_tracked(detector: str, label: LabelKind) -> None:
+    """Refuse a tracker that there is not, and one for labels that are nobody's."""
+    tracked = track_asked(detector)
+    if tracked is None:
+        return
+    if not label.has_identity:
+        raise ValueError(f"`{detector}` says whose boxes are, and {label.name} are nobody's: label `tracks`")
+    try:
+        check_tracker(tracked.tracker)
+    except BadOption as error:
+        raise ValueError(str(error)) from error
