@@ -144,6 +144,8 @@ def _kind_of(label_config: str) -> str:
     """Return the kind of question that a label config asks: the one whose control people see."""
     seen = _seen_in(label_config)
     found = [kind.name for kind in KINDS.values() if seen & {kind.control, *kind.other_controls}]
+    if len(found) == 1 and (way := KINDS[found[0]].together) and way.spans_batches:
+        raise UnknownQuestionKind("simulated people watch no films")
     if len(found) != 1:
         raise UnknownQuestionKind(
             f"a label config with the controls {sorted(seen)} asks no kind of question that is known "
@@ -168,13 +170,7 @@ def _classes_of(label_config: str) -> tuple[str, ...]:
 
 
 def open_questions(server: AnnotationServer, desk: Desk, passed_over: Collection[int] = ()) -> list[OpenQuestion]:
-    """Return some of a queue's unanswered questions, in the order in which they were asked; empty: there is none.
-
-    Args:
-        server: Label Studio.
-        desk: The queue.
-        passed_over: Tasks to leave out.
-    """
+    """Return some of a queue's unanswered questions, in order, without tasks that are passed over; empty: none."""
     include = ("id", "data", "predictions", "annotations")  # without annotations Label Studio leaves predictions out
     for page in itertools.count(1):
         tasks = list_tasks(server, desk.project_id, UNANSWERED, include=include, page=page, page_size=PAGE_SIZE)

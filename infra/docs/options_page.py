@@ -15,7 +15,7 @@ import yaml
 Schema = Mapping[str, Any]
 
 ROOT = Path(__file__).parents[2]
-FIRST = ("label", "loop", "retrain", "second_look", "ask_again", "export", "intake", "monitor")
+FIRST = ("label", "loop", "retrain", "second_look", "ask_again", "watch", "export", "intake", "monitor")
 """What people start themselves, in the order of the page; other flows follow."""
 
 REF = "#/definitions/"

@@ -1,4 +1,4 @@
-"""The audit station as Prefect steps: boxes sampled, thresholds certified and watched, label errors reviewed."""
+"""The audit station as Prefect steps: boxes sampled, thresholds certified, label errors reviewed, films watched."""
 
 import logging
 
@@ -25,6 +25,8 @@ from tasks.audit.risk_control import sample_boxes as draws
 from tasks.audit.risk_control import sample_more as more
 from tasks.audit.risk_control.options import ReopenOptions, RiskControlRef
 from tasks.audit.risk_control.report import RiskControlReport, draws_summary, risk_control_report, thresholds_summary
+from tasks.audit.watching import film_round
+from tasks.audit.watching.options import Watched, WatchOptions, WatchReport
 from tasks.detect.refs import DetectorRef
 from tasks.review.drafts.cutting import PartOptions
 from tasks.review.questions.queue import Queue
@@ -191,6 +193,29 @@ def settle_reopened(reopened: reopen.Reopened, plugs: str = "local") -> reopen.R
     log.info("%s: %d revisions of labels, %d still skipped", report.collection, report.revisions, len(report.skipped))
     create_markdown_artifact(
         reopen.reopened_page(report), artifact_key("asked-again", report.collection), "What was asked again"
+    )
+    return report
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY_TOO, cache_policy=NO_CACHE)
+def ask_to_watch(options: WatchOptions, run_id: str | None = None, plugs: str = "local") -> Watched:
+    """Make the films of a collection's sequences, and write the questions about their frames; a run keeps its own."""
+    watched = film_round.ask_to_watch(open_catalog(plugs), open_store(plugs), options, run_id or "by hand")
+    frames = sum(one.count for one in watched.asked)
+    log.info("%s: %d frames of %d batches in films", watched.collection, frames, len(watched.asked))
+    return watched
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY_TOO, cache_policy=NO_CACHE)
+def settle_watched(watched: Watched, plugs: str = "local") -> WatchReport:
+    """Settle what people mended in films, as new revisions."""
+    report = film_round.settle_watched(open_catalog(plugs), open_store(plugs), watched)
+    log.info(
+        "%s: %d of %d frames answered, %d revisions",
+        report.collection,
+        report.answered,
+        report.frames,
+        report.revisions,
     )
     return report
 

@@ -119,7 +119,7 @@ class TrueLabel:
     place: ImportPlace | None = None
     """Of a label that came in from elsewhere, also once a person has confirmed or moved it."""
     track: str | None = None
-    """Whose it is, where labels from elsewhere say so; of a proposal it is looked up as the label is written."""
+    """Whose it is, where a person or an import says so; of a proposal it is looked up as the label is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +268,9 @@ def _answered_box(answered: SaidLabel, evidence: ItemEvidence) -> TrueLabel:
     if shown and answered.untouched and shown.outcome == Outcome.ACCEPT.value:
         return _sure_box(shown, evidence)
     region = identity_in_item(answered.shape, answered.id, answered.class_name)
+    given = next((label for label in evidence.imported if label.region == region), None)
+    if given and answered.is_glanced:
+        return given
     return TrueLabel(
         region=region,
         class_name=answered.class_name,
@@ -276,7 +279,8 @@ def _answered_box(answered: SaidLabel, evidence: ItemEvidence) -> TrueLabel:
         proposal_id=shown.id if shown else None,
         answer_id=evidence.answer_by_label.get(answered.id, evidence.answer_id),
         shape=answered.shape,
-        place=next((label.place for label in evidence.imported if label.region == region), None),
+        place=given.place if given else None,
+        track=answered.track,
     )
 
 

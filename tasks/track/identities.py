@@ -8,6 +8,7 @@ All frames are labelled by then, so what a track did before and after a frame sa
 - A split identity, one track that ends and another of its class that begins within `LONGEST_HIDDEN` frames, is one, if
   each leads to where the other is: who drove under a bridge comes out again.
 - What no track leads to begins one of its own.
+- A track that a person has drawn by itself (`GIVEN`) is neither exchanged with another nor joined to one.
 
 Only places count, no pictures: neighbours are a frame or a few apart. So of each frame only those are looked at who are
 there or near, and the time is that of the frames, not of their square.
@@ -42,6 +43,12 @@ SWAPS_WITHIN = 3
 LIKE_FROM = 0.5
 """Area over area from which on two may be one, which may be partly hidden."""
 
+GIVEN = "given-"
+"""Begins the name of a track that a person has drawn as one, in the film of its sequence."""
+
+NAME_CHARACTERS = 8
+"""Of a track's name, as people read it."""
+
 Track = dict[int, KeyBox]
 """By place."""
 
@@ -73,6 +80,11 @@ def name_all(frames: Frames) -> dict[int, list[KeyBox]]:
     for name, track in tracks.items():
         named |= {(place, box.id): joined.get(name, name) for place, box in track.items()}
     return {place: [replace(box, track=named[place, box.id]) for box in boxes] for place, boxes in frames.items()}
+
+
+def track_in_words(name: str) -> str:
+    """Return a track's name as people read it."""
+    return f"track {name.removeprefix(GIVEN)[:NAME_CHARACTERS]}"
 
 
 def _there(tracks: Mapping[str, Track]) -> defaultdict[int, set[str]]:
@@ -152,11 +164,17 @@ def exchange_swapped(tracks: dict[str, Track]) -> None:
         crossed = (meets >= SWAPS_FROM) & (meets.T >= SWAPS_FROM) & strays[:, None] & strays[None]
         for row, column in zip(*np.nonzero(np.triu(crossed, 1)), strict=True):
             one, other = names[row], names[column]
+            if _is_given(one) or _is_given(other):
+                continue
             if tracks[one][place].class_name == tracks[other][place].class_name:
                 for at in tracks[one].keys() ^ tracks[other].keys():
                     if at > place:
                         there[at] ^= {one, other}
                 tracks[one], tracks[other] = _exchanged(tracks[one], tracks[other], place)
+
+
+def _is_given(name: str) -> bool:
+    return name.startswith(GIVEN)
 
 
 def _exchanged(one: Track, other: Track, place: int) -> tuple[Track, Track]:
@@ -177,6 +195,8 @@ def join_split(tracks: Mapping[str, Track]) -> dict[str, str]:
     for row, (end, one) in enumerate(ended):
         for column in range(bisect_right(starts, end), bisect_right(starts, end + LONGEST_HIDDEN)):
             start, other = begun[column]
+            if _is_given(one) or _is_given(other):
+                continue
             if tracks[one][end].class_name != tracks[other][start].class_name:
                 continue
             for name in {one, other} - sizes.keys():

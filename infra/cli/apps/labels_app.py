@@ -124,6 +124,22 @@ def convert(
 
 
 @labels_app.command()
+def watch(
+    collection: Annotated[str, typer.Argument(help="Whose labelled sequences.")],
+    sequences: Annotated[list[str] | None, typer.Argument(help="Such as clip.mp4; all, if none.")] = None,
+    *,
+    classes: Annotated[str | None, typer.Option(help="What people may draw beside its labels' classes.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show labelled sequences to people as films with their tracks; what they mend are further revisions."""
+    from infra.cli import parsing
+    from infra.cli.commands.asking_commands import watch_collection
+
+    named = parsing.parse_classes(classes) if classes else ()
+    answer(lambda: watch_collection(labelline_home(), collection, sequences or (), named), as_json=as_json)
+
+
+@labels_app.command()
 def delete(
     collection: Annotated[str, typer.Argument(help="Which goes for good.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,

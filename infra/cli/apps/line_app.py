@@ -280,7 +280,7 @@ def reopen(
     as_json: AsJson = False,
 ) -> None:
     """Ask again what people skipped, or nobody answered in time; nothing that people did is lost."""
-    from infra.cli.commands.reopen_command import reopen_collection
+    from infra.cli.commands.asking_commands import reopen_collection
 
     asked = (labelline_home(), collection, pictures or (), hours)
     answer(lambda: reopen_collection(*asked, only_list=only_list), as_json=as_json)

@@ -32,7 +32,7 @@ from tasks.review.posting.projects import ensure_project
 from tasks.review.questions.asked import queue_as_asked
 from tasks.review.questions.queue import Queue
 from tasks.review.questions.slots import first_slots, slot_queue
-from tasks.review.questions.strips.standing import Together, asked_items, stand_together
+from tasks.review.questions.strips.standing import Together, asked_items, posted_at_once, stand_together
 from tasks.review.questions.task import task_of
 
 CHUNK_SIZE = 1000
@@ -167,7 +167,7 @@ def post_questions(
     waiting = _waiting(engine, queue, batch_id, round_)
     if not waiting:
         return PostReport(project_id=None)
-    stands = select(func.min(Question.project_id)).where(*_mine(queue, batch_id, round_))
+    stands = select(func.min(Question.project_id)).where(*posted_at_once(queue, batch_id, round_))
     with reading(engine) as session:
         batch, home = session.get_one(Batch, batch_id), session.exec(stands).one()
     queue = queue_as_asked(engine, queue, batch_id, round_)
@@ -180,10 +180,6 @@ def post_questions(
     return PostReport(project_id, len(unsent), len(waiting) - len(unsent), removed, mended)
 
 
-def _mine(queue: Queue, batch_id: str, round_: int) -> tuple[Any, ...]:
-    return Question.queue == queue.name, Question.batch_id == batch_id, Question.round == round_
-
-
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     id: str
@@ -193,7 +189,7 @@ class _Waiting:
 
 def _waiting(engine: Engine, queue: Queue, batch_id: str, round_: int) -> list[_Waiting]:
     columns = select(Question.id, Question.project_id, Question.posted_at).where(
-        *_mine(queue, batch_id, round_), Question.state == QuestionState.WRITTEN.value
+        *posted_at_once(queue, batch_id, round_), Question.state == QuestionState.WRITTEN.value
     )
     now = utc_now()
     with reading(engine) as session:

@@ -16,7 +16,6 @@ from blocks.frozen import Frozen
 from blocks.naming.emails import Email
 from tasks.intake.texts.media import Medium
 from tasks.review.questions.kinds.boxes.extreme_points import HOW_TO_DRAW, Drawing
-from tasks.review.questions.kinds.boxes.strip import MOST_STILLS
 from tasks.review.questions.kinds.choose import CANNOT_TELL, CHOOSE, not_an_object
 from tasks.review.questions.kinds.classes.many import how_to_choose
 from tasks.review.questions.kinds.classes.missing import refuse_ways_out
@@ -32,6 +31,9 @@ NAME_KIND = "name-kind"
 CONFIRM_PAGE = "confirm-page"
 CHOOSE_CLASS = "choose-class"
 MARK_SPANS = "mark-spans"
+
+MOST_TOGETHER = 300
+"""Frames of a film that are watched at once: half a minute of it."""
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9-]*(~(referee)?[1-9][0-9]*)?$"
 """Of a queue, or of a slot beside it: `mark-missed~1` (see `slots.py`)."""
@@ -66,7 +68,7 @@ class Queue(Frozen):
         default=False, description="Boxes were drawn by extreme points in its project before: their control stays"
     )
     stills: int = Field(
-        default=1, ge=1, le=MOST_STILLS, description="Questions of a sequence on one strip, at most; 1: each alone"
+        default=1, ge=1, le=MOST_TOGETHER, description="Questions of a sequence in one task, at most; 1: each alone"
     )
 
     @field_validator("kind")

@@ -12,9 +12,9 @@ from typing import Any
 from xml.etree import ElementTree
 
 from blocks.servers.annotation_server import AnnotationServer
-from tasks.review.questions.kinds.boxes.strip import on_strip
 from tasks.review.questions.kinds.controls import FILE, STYLE
 from tasks.review.questions.kinds.registry import kind_named, read_payload
+from tasks.review.questions.kinds.together import OneOfSeveral
 from tasks.review.questions.queue import Queue
 from tasks.review.questions.skip_reasons import add_why
 
@@ -70,20 +70,19 @@ def task_of(server: AnnotationServer, queue: Queue, asked: Sequence[AskedItem]) 
         queue: Of the questions.
         asked: One question; where the queue has strips, the stills of one, in order.
     """
-    first = asked[0]
-    views = [_view_of(server, queue, one) for one in asked]
-    data, shown = views[0]
-    if queue.stills > 1:
-        data, shown = on_strip(queue.title, views, [one.question_id for one in asked])
+    first, way = asked[0], kind_named(queue.kind).together
+    parts = [_part_of(server, one, queue) for one in asked]
+    data, shown = parts[0].view if way is None or queue.stills == 1 else way.view(server, queue.title, parts)
     prediction = {"model_version": MODEL_VERSION, "score": place_score(first.priority), "result": shown}
     return {"data": {FILE: first.file, **data, "question_id": first.question_id}, "predictions": [prediction]}
 
 
-def _view_of(server: AnnotationServer, queue: Queue, one: AskedItem) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _part_of(server: AnnotationServer, one: AskedItem, queue: Queue) -> OneOfSeveral:
     """Return what a question alone has in its data, and the regions that it begins with."""
     payload = read_payload(one.raw_payload)
     kind = kind_named(payload.type)
-    return kind.task_data(server, queue, one.item_id, payload), kind.shown(payload)
+    view = kind.task_data(server, queue, one.item_id, payload), kind.shown(payload)
+    return OneOfSeveral(one.question_id, payload, view)
 
 
 def place_score(priority: float) -> float:

@@ -1,15 +1,20 @@
 """What one annotation says to each of the questions in its task: an answer to a strip is dealt out to its stills.
 
-Each still gets what was drawn on its own image. Skipping a strip skips all of it. A
-still of which nothing can be used is set aside alone.
+Each still gets what was drawn on its own image, each frame of a film what its tracks come to there. Skipping a strip
+skips all of it. A still of which nothing can be used is set aside alone.
 """
 
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from pydantic import ValidationError
+
 from blocks.database.tables import Question
-from tasks.review.questions.kinds.boxes.strip import by_place, stills_in
+from blocks.errors import UnknownQuestionKind
+from tasks.review.questions.kinds.boxes.strip import Strip, stills_in
+from tasks.review.questions.kinds.registry import kind_named, read_payload
+from tasks.review.questions.payload import Payload
 from tasks.review.questions.queue import Queue
 from tasks.review.receiving.annotations import HeardAnnotation, HeardTask
 from tasks.review.receiving.reading import AnnotationReading, read_annotation
@@ -44,9 +49,9 @@ def deal(
         alone = questions[ids[0]]
         yield alone, annotation, read_annotation(alone, annotation, queue)
         return
-    result, places = annotation.result, len(ids)
+    result, way = annotation.result, kind_named(queue.kind).together or Strip()
     is_dealt = isinstance(result, list) and not annotation.was_cancelled
-    dealt = by_place(result, places) if is_dealt else [[]] * places
+    dealt = way.deal([_payload_of(questions.get(id_)) for id_ in ids], result) if is_dealt else [[]] * len(ids)
     for id_, entries in zip(ids, dealt, strict=True):
         question = questions.get(id_)
         if question is None or question.project_id != task.project_id:
@@ -57,3 +62,11 @@ def deal(
         # A part's position is that in what Label Studio sent.
         parts = tuple(replace(part, position=entries[part.position][0]) for part in read.parts)
         yield question, own, replace(read, parts=parts)
+
+
+def _payload_of(question: Question | None) -> Payload | None:
+    """Return what a question holds; None: it is not known, or cannot be read, which its own reading says."""
+    try:
+        return None if question is None else read_payload(question.payload)
+    except (UnknownQuestionKind, ValidationError):
+        return None

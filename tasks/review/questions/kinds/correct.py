@@ -12,7 +12,7 @@ from tasks.kinds.geometry import SAME_PX, bounds_of
 from tasks.review.questions.kinds.boxes.extreme_points import HOW_TO_DRAW, add_points
 from tasks.review.questions.kinds.boxes.part import PicturePart
 from tasks.review.questions.kinds.boxes.regions import AnsweredBox, ShownBox, sort_boxes, to_regions
-from tasks.review.questions.kinds.boxes.strip import STILL_HEIGHT, STRIP, StillPlace, add_strip
+from tasks.review.questions.kinds.boxes.strip import STILL_HEIGHT, STRIP, StillPlace, Strip, add_strip
 from tasks.review.questions.kinds.controls import (
     BOX,
     HOTKEYS,
@@ -26,6 +26,7 @@ from tasks.review.questions.kinds.controls import (
 from tasks.review.questions.kinds.protocol import Asking, ItemToAsk, ParsedAnswer, QuestionKind, SaidLabel, ToShow
 from tasks.review.questions.parts import refuse_without_good
 from tasks.review.questions.payload import Payload
+from tasks.track.identities import track_in_words
 from tasks.triage.reasons import in_plain_words
 
 SAID_AT_MOST = 3
@@ -42,6 +43,8 @@ class CorrectPayload(Payload):
     blind: bool = False
     prefill: list[str] = Field(default_factory=list)
     boxes: list[ShownBox] = Field(default_factory=list)
+    tracks: dict[str, str] = Field(default_factory=dict)
+    """Whose boxes are, by their id, as far as it is known."""
     reasons: dict[str, str] = Field(default_factory=dict)
     """Why boxes are asked about, by their id; '' is about the whole item."""
     part: PicturePart | None = None
@@ -67,7 +70,7 @@ class Correct(QuestionKind[CorrectPayload]):
     is_cut = True
     answers_are = "boxes"
     how_to_draw = HOW_TO_DRAW
-    goes_on_strips = True
+    together = Strip()
 
     def add_controls(self, view: ElementTree.Element, queue: Asking) -> None:
         """Show the item, or the stills of a strip, why it is asked about, and the classes to draw with."""
@@ -116,12 +119,14 @@ class Correct(QuestionKind[CorrectPayload]):
         return {IMAGE: server.image_link(item_id, part.crop, part.frame), "why": f"{told}; {why}" if why else told}
 
     def shown(self, payload: CorrectPayload) -> list[dict[str, Any]]:
-        """Return the boxes as regions, each with its reason."""
+        """Return the boxes as regions, each with its reason and whose it is."""
         regions = self.unread(payload)
         for region in regions:
-            if region["id"] in payload.reasons:
+            why, track = payload.reasons.get(region["id"]), payload.tracks.get(region["id"])
+            told = ([in_plain_words(why)] if why else []) + ([track_in_words(track)] if track else [])
+            if told:
                 # Label Studio shows it with the region's details.
-                region["meta"] = {"text": [in_plain_words(payload.reasons[region["id"]])]}
+                region["meta"] = {"text": told}
         return regions
 
     def unread(self, payload: CorrectPayload) -> list[dict[str, Any]]:
@@ -149,6 +154,11 @@ class Correct(QuestionKind[CorrectPayload]):
             blind=item.blind,
             prefill=ids,
             boxes=boxes,
+            tracks={
+                one.proposal.id: one.proposal.track
+                for one in item.proposed
+                if one.proposal.track and one.proposal.id in ids
+            },
             reasons=item.reasons_of(set(ids)),
             part=item.part,
         )

@@ -19,6 +19,7 @@ from tasks.intake.texts.media import Medium
 from tasks.review.questions.kinds.boxes.extreme_points import Drawing
 from tasks.review.questions.kinds.boxes.part import PicturePart
 from tasks.review.questions.kinds.controls import BOX, IMAGE
+from tasks.review.questions.kinds.together import Together
 from tasks.review.questions.parts import SetAsidePart, passed_over
 from tasks.review.questions.payload import Payload
 from tasks.triage.reasons import telling
@@ -139,6 +140,10 @@ class SaidLabel:
     untouched: bool
     shape: dict[str, Any] | None = None
     """As in `Label`: None is a box."""
+    track: str | None = None
+    """Whose a person says it is; None: they say nothing of that."""
+    is_glanced: bool = False
+    """Whether nobody looked at it by itself: it is theirs who said it before."""
 
 
 class QuestionKind(Protocol[Shape]):
@@ -172,8 +177,7 @@ class QuestionKind(Protocol[Shape]):
     how_to_draw: ClassVar[Mapping[Drawing, str]] = MappingProxyType({})
     """What people read of how they draw, by how a queue lets them; empty: nobody draws."""
     takes_clicks: ClassVar[bool] = False
-    """Whether clicks become outlines while people work, where they draw by extreme points: see
-    `MarkOutlines.outlined`."""
+    """Whether clicks become outlines while people draw by extreme points: see `MarkOutlines.outlined`."""
     takes_suggestions: ClassVar[bool] = False
     """Whether its questions can be opened with what was learnt from the answer before: see `with_suggestions`."""
     needs_vectors: ClassVar[bool] = True
@@ -182,8 +186,8 @@ class QuestionKind(Protocol[Shape]):
     """So many people still choose among, each with a button of its own."""
     takes_missing: ClassVar[bool] = False
     """Whether people can write down a class that is missing among those of the queue."""
-    goes_on_strips: ClassVar[bool] = False
-    """Whether questions of a sequence can be asked together, each with its own answer."""
+    together: ClassVar[Together | None] = None
+    """How questions of a sequence are asked at once, each with its own answer; None: each alone."""
     counts_unseen: ClassVar[bool] = True
     """Whether an answer of somebody who was not shown the box says anything."""
 

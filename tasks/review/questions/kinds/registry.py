@@ -9,6 +9,7 @@ from tasks.review.questions.kinds.choose import CHOOSE
 from tasks.review.questions.kinds.choose_several import CHOOSE_SEVERAL
 from tasks.review.questions.kinds.classify import CLASSIFY
 from tasks.review.questions.kinds.correct import CORRECT
+from tasks.review.questions.kinds.films.watch import WATCH
 from tasks.review.questions.kinds.outlines.mark import MARK_MASKS, MARK_POLYGONS
 from tasks.review.questions.kinds.page import CROP_PAGE
 from tasks.review.questions.kinds.protocol import QuestionKind
@@ -18,7 +19,7 @@ from tasks.review.questions.payload import Payload
 
 _ALL: tuple[QuestionKind[Any], ...] = (
     *(CORRECT, CHOOSE, CROP_PAGE, VERIFY, CLASSIFY, CHOOSE_SEVERAL, TAG),
-    *(MARK_POLYGONS, MARK_MASKS),
+    *(MARK_POLYGONS, MARK_MASKS, WATCH),
 )
 
 KINDS: dict[str, QuestionKind[Any]] = {kind.name: kind for kind in _ALL}

@@ -9,6 +9,7 @@ from tasks.review.questions.kinds.outlines.mark import MARK_MASKS, MARK_POLYGONS
 from tasks.review.questions.kinds.texts.tag import TAG
 from tasks.review.questions.queue import Queue, choose_class_queue, mark_missed_queue, mark_spans_queue
 from tasks.review.questions.queues.classes import choose_classes_queue
+from tasks.review.questions.queues.films import WATCH_TRACKS
 from tasks.review.questions.queues.outlines import mark_outlines_queue, mark_pixels_queue
 
 ABOUT_ITEMS: dict[str, Callable[[Sequence[str]], Queue]] = {
@@ -20,5 +21,5 @@ ABOUT_ITEMS: dict[str, Callable[[Sequence[str]], Queue]] = {
     MARK_MASKS.name: mark_pixels_queue,
 }
 
-ITEM_QUEUES: tuple[str, ...] = tuple(build(("object",)).name for build in ABOUT_ITEMS.values())
-"""Their names."""
+ITEM_QUEUES: tuple[str, ...] = (*(build(("object",)).name for build in ABOUT_ITEMS.values()), WATCH_TRACKS)
+"""Their names, and that of films, which show whole items one after the other."""

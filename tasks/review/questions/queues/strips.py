@@ -1,6 +1,7 @@
 """Queues in which stills of a sequence are asked together, on strips."""
 
 from blocks.errors import BadOption
+from tasks.review.questions.kinds.boxes.strip import Strip
 from tasks.review.questions.kinds.registry import kind_named
 from tasks.review.questions.queue import Queue
 
@@ -15,7 +16,7 @@ def on_strips(queue: Queue, stills: int) -> Queue:
     """
     if stills == 1:
         return queue
-    if not kind_named(queue.kind).goes_on_strips:
+    if not isinstance(kind_named(queue.kind).together, Strip):
         raise BadOption(
             f"questions of kind {queue.kind!r} (queue {queue.name!r}) are asked one by one: leave `stills` at 1"
         )

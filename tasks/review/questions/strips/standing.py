@@ -8,12 +8,14 @@ is in its own data, and nowhere else: stills of the same strip may have been wri
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from blocks.database.engine import reading
-from blocks.database.tables import Item, Question
+from blocks.database.tables import Batch, Item, Question
+from tasks.review.questions.kinds.registry import kind_named
 from tasks.review.questions.queue import Queue
 from tasks.review.questions.task import AskedItem
 
@@ -22,6 +24,19 @@ CHUNK_SIZE = 1000
 
 Together = Mapping[str, tuple[str, ...]]
 """By the question that names a task, all that stand in it, in order; itself among them."""
+
+
+def posted_at_once(queue: Queue, batch_id: str, round_: int) -> tuple[Any, ...]:
+    """Say, in SQL, which questions are posted with those of a batch's round.
+
+    Where some of several batches stand in one task, these are those of the round in all batches of the collection.
+    """
+    way = kind_named(queue.kind).together
+    batch = col(Question.batch_id) == batch_id
+    if way is not None and way.spans_batches:
+        collection = select(Batch.collection).where(Batch.id == batch_id).scalar_subquery()
+        batch = col(Question.batch_id).in_(select(Batch.id).where(Batch.collection == collection))
+    return Question.queue == queue.name, batch, Question.round == round_
 
 
 def stand_together(session: Session, queue: Queue, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:

@@ -41,7 +41,7 @@ def chosen(*choices: str) -> dict[str, object]:
 
 
 def test_every_kind_of_then_has_rows_of_old() -> None:
-    assert OLD.keys() == KINDS.keys() - {CLASSIFY.name, CHOOSE_SEVERAL.name, TAG.name, "polygons", "masks"}
+    assert OLD.keys() == KINDS.keys() - {CLASSIFY.name, CHOOSE_SEVERAL.name, TAG.name, "polygons", "masks", "watch"}
 
 
 @pytest.mark.parametrize("name", OLD)
@@ -51,6 +51,7 @@ def test_rows_of_one_payload_for_all_kinds_still_load(name: str) -> None:
     kept = payload.model_dump(mode="json")
     assert kept.pop("part", None) is None  # nobody asked in parts then
     assert kept.pop("still", None) is None  # nor on strips
+    assert not kept.pop("tracks", {})  # nor of tracks
     assert not any(crop.pop("text") for crop in kept.get("crops", ()) if name == PAGE)  # nor showed texts
     assert kept == {field: OLD[name]["payload"][field] for field in kept}
     lost = {field: value for field, value in OLD[name]["payload"].items() if field not in kept}

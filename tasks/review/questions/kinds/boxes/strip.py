@@ -10,14 +10,16 @@ Source:
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 from xml.etree import ElementTree
 
 from pydantic import Field
 
 from blocks.frozen import Frozen
+from blocks.servers.annotation_server import AnnotationServer
 from tasks.review.questions.kinds.boxes.extreme_points import Drawing
 from tasks.review.questions.kinds.controls import IMAGE
+from tasks.review.questions.kinds.together import Dealt, OneOfSeveral, Together, View
 
 MOST_STILLS = 6
 """On one strip: with more, a still is too small on a laptop's screen for an edge to be seen."""
@@ -44,8 +46,19 @@ STYLE = """
 .still h4 { margin: 0 !important; min-height: 20px; font-size: 14px; line-height: 20px; font-weight: 400; }
 """
 
-View = tuple[dict[str, Any], list[dict[str, Any]]]
-"""What a task holds, and the regions that it begins with."""
+
+class Strip(Together):
+    """Stills beside each other, each with controls of its own."""
+
+    spans_batches: ClassVar[bool] = False
+
+    def view(self, server: AnnotationServer, title: str, asked: Sequence[OneOfSeveral]) -> View:
+        """Return what the task of a strip holds, given what each still alone would."""
+        return on_strip(title, [one.view for one in asked], [one.question_id for one in asked])
+
+    def deal(self, payloads: Sequence[Any], result: Sequence[Any]) -> Dealt:
+        """Part a result by the images that its entries are about."""
+        return by_place(result, len(payloads))
 
 
 class StillPlace(Frozen):

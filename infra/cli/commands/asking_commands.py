@@ -1,4 +1,8 @@
-"""`reopen`: pictures that people skipped, or that nobody answered in time, are listed and asked again."""
+"""`reopen` and `watch`: what is labelled, or was skipped, goes to people once more.
+
+Pictures that people skipped, or that nobody answered in time, are listed and asked again; labelled sequences are shown
+as films with their tracks.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,3 +60,34 @@ def reopen_collection(
         console.print(f"{len(pictures)} {noun} asked again: {run_address(state, run)}")
         console.print(f"people answer at {state.urls.label_studio}; the run sleeps until they have, and settles it")
         return {**found, "run": run_address(state, run)}
+
+
+def watch_collection(
+    home: Path, collection: str, sequences: Sequence[str], classes: Sequence[str]
+) -> dict[str, object]:
+    """Start a run that makes films of a collection's sequences and asks people to watch them.
+
+    Returns:
+        The sequences, and the address of the run, for other programs.
+
+    Raises:
+        StackError: The stack cannot take runs.
+        BadOption: There is no such collection or sequence, it has no tracks, or it is being watched already.
+        UnreadableVideo: PyAV is not installed.
+    """
+    from tasks.audit.watching.film_round import sequences_to_watch
+    from tasks.audit.watching.options import WatchOptions
+    from tasks.intake.video.containers import library
+
+    state = running_stack(home, console.print)
+    with connected(state) as client:
+        engine = open_catalog(PLUGS)
+        collection = require_collection(engine, collection)
+        options = WatchOptions(collection=collection, sequences=tuple(sequences), classes=tuple(classes))
+        names = sequences_to_watch(engine, options)
+        library()
+        run = start_run(client, deployed_as("watch"), options=options.model_dump(mode="json"))
+        noun = "sequence of" if len(names) == 1 else "sequences of"
+        console.print(f"{len(names)} {noun} {escape(collection)} become films: {run_address(state, run)}")
+        console.print(f"people watch them at {state.urls.label_studio}; the run sleeps until they have, and settles it")
+        return {"collection": collection, "sequences": names, "run": run_address(state, run)}

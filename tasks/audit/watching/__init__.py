@@ -1,0 +1,1 @@
+"""Watching: followed sequences go to people once more, as films with their tracks."""

@@ -1,0 +1,200 @@
+"""Followed sequences as films: which frames are shown, which of them people may mend, and what comes of it.
+
+A sequence is shown whole, in parts of `MOST_TOGETHER` frames. Of each frame that is settled its labels stand in the
+film, and each is a question of its own batch, in a round of its own like that of a label-error review: so what people
+mend is settled frame by frame as any answer is, and what was true before stays as an earlier revision. Frames that were
+labelled blind as an audit are seen and not asked: what people say of them beside followed boxes would measure nothing.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+
+from sqlalchemy import Engine, true
+from sqlmodel import col, func, select
+
+from blocks.database.engine import reading
+from blocks.database.tables import Answer, AnswerState, Batch, Item, Label, Question, QuestionState
+from blocks.errors import BadOption
+from blocks.storage.stores import Store
+from tasks.audit.label_errors.record import LookScope, claim_round
+from tasks.audit.label_errors.settled_labels import find_settled
+from tasks.audit.watching.options import Watched, WatchOptions, WatchReport
+from tasks.detect.proposers.propagated import frames_of, sequences_of
+from tasks.detect.settled_evidence import triaged_by
+from tasks.intake.label_kinds import noted_kind
+from tasks.intake.video.playable import Film, make_film
+from tasks.review.drafts.items_and_kinds import write_once
+from tasks.review.posting.outbox import Draft
+from tasks.review.questions.kinds.boxes.strip import StillPlace
+from tasks.review.questions.kinds.films.shown import WatchedBox, WatchPayload
+from tasks.review.questions.queue import MOST_TOGETHER, Queue
+from tasks.review.questions.queues.films import WATCH_TRACKS, watch_queue
+from tasks.review.steps import QuestionsWritten
+from tasks.settle.identities import settle_tracks_again
+from tasks.settle.in_force import labels_in_force
+from tasks.settle.labels import settle
+from tasks.triage.boxes import in_shards
+
+OPEN = (QuestionState.WRITTEN.value, QuestionState.POSTED.value)
+
+log = logging.getLogger(__name__)
+
+
+def ask_to_watch(engine: Engine, store: Store, options: WatchOptions, run_id: str) -> Watched:
+    """Make the films of some sequences, and write the questions about their frames: once for a run, however often.
+
+    Args:
+        engine: The catalogue.
+        store: Where frames are, and films go.
+        options: Of which collection, which sequences, whom.
+        run_id: The run that asks.
+
+    Raises:
+        BadOption: It is no collection of tracks, it has no such sequence, nothing of it is settled, or it is being
+            watched by somebody who was asked before.
+        UnreadableVideo: PyAV is not installed.
+        UnfaithfulFilm: A film does not show its frames.
+    """
+    round_ = claim_round(engine, options.collection, f"watch {run_id}")
+    names = sequences_to_watch(engine, options, round_)
+    homes = _homes(engine, options.collection)
+    found = [one for name in names for one in _frames_to_ask(engine, store, options.collection, name, homes)]
+    if not found:
+        raise BadOption(
+            f"nothing of {', '.join(names)} in {options.collection!r} is settled: people watch what is labelled. Label "
+            f"it first (`labelline label`)"
+        )
+    queue = watch_queue(_classes(found, options.classes), options.annotators)
+    drafts: dict[str, list[Draft]] = defaultdict(list)
+    for number, (item, batch_id, payload) in enumerate(found):
+        drafts[batch_id].append(
+            Draft(batch_id, item.id, payload.model_dump(mode="json"), round=round_, priority=-float(number))
+        )
+    asked = [_written(engine, queue, batch_id, round_, mine) for batch_id, mine in sorted(drafts.items())]
+    log.info("%s: %d frames of %d sequences can be watched", options.collection, len(found), len(names))
+    return Watched(collection=options.collection, round=round_, queue=queue, asked=tuple(asked))
+
+
+def settle_watched(engine: Engine, store: Store, watched: Watched) -> WatchReport:
+    """Settle what people mended in films, batch by batch; a second call adds nothing."""
+    revisions = 0
+    for one in watched.asked:
+        revisions += settle(engine, one.batch_id, *triaged_by(engine, one.batch_id)).revisions_written
+        settle_tracks_again(engine, store, one.batch_id)
+    mine = Question.queue == WATCH_TRACKS, Question.round == watched.round
+    batches = [one.batch_id for one in watched.asked]
+    answered = select(func.count(col(Question.id).distinct())).join(Answer, col(Answer.question_id) == col(Question.id))
+    answered = answered.where(*mine, col(Question.batch_id).in_(batches), Answer.state == AnswerState.COUNTED.value)
+    with reading(engine) as session:
+        count = session.exec(answered).one()
+    frames = sum(one.count for one in watched.asked)
+    return WatchReport(collection=watched.collection, frames=frames, answered=count, revisions=revisions)
+
+
+def sequences_to_watch(engine: Engine, options: WatchOptions, round_: int | None = None) -> list[str]:
+    """Return the sequences that are meant.
+
+    Args:
+        engine: The catalogue.
+        options: Of which collection, which sequences.
+        round_: In which they are asked; None: in none yet.
+
+    Raises:
+        BadOption: It is no collection of tracks, it has no such sequence, or one is being watched in another round.
+    """
+    kind = noted_kind(engine, options.collection)
+    if kind is None or not kind.has_identity:
+        raise BadOption(
+            f"collection {options.collection!r} is labelled with {kind.name if kind else 'nothing yet'}, and films "
+            "show tracks: expected one that was labelled with `--label-kind tracks`"
+        )
+    known = sequences_of(engine, options.collection)
+    strange = [name for name in options.sequences if name not in known]
+    if strange:
+        some = ", ".join(known[:5]) + (f" and {len(known) - 5} more" if len(known) > 5 else "")
+        raise BadOption(f"{options.collection!r} has no sequence {strange[0]!r} (known: {some})")
+    names = list(dict.fromkeys(options.sequences)) or known
+    _refuse_twice(engine, options.collection, names, round_)
+    return names
+
+
+def _refuse_twice(engine: Engine, collection: str, sequences: Sequence[str], round_: int | None) -> None:
+    """Refuse to ask about a sequence whose film stands open: whoever mends one would not see what the other mends."""
+    standing = (
+        select(Item.sequence)
+        .join(Question, col(Question.item_id) == col(Item.id))
+        .join(Batch, col(Batch.id) == col(Question.batch_id))
+        .where(Batch.collection == collection, Question.queue == WATCH_TRACKS, col(Question.state).in_(OPEN))
+        .where(true() if round_ is None else Question.round != round_)
+        .distinct()
+    )
+    with reading(engine) as session:
+        twice = sorted(set(session.exec(standing)) & set(sequences))
+    if twice:
+        raise BadOption(
+            f"{twice[0]!r} of {collection!r} stands open to be watched already: submit or skip it in Label Studio "
+            f"(project `{collection}: {WATCH_TRACKS}`), or end it with `labelline stop {collection}`"
+        )
+
+
+def _homes(engine: Engine, collection: str) -> dict[str, str]:
+    """Return the batch whose word counts of each item that may be mended."""
+    rows, _ = find_settled(engine, LookScope(collection, "", "", ()))
+    return {row[0]: row[4] for row in rows}
+
+
+Asked = tuple[Item, str, WatchPayload]
+"""An item, its batch, and what is shown of it."""
+
+
+def _frames_to_ask(engine: Engine, store: Store, collection: str, sequence: str, homes: dict[str, str]) -> list[Asked]:
+    found: list[Asked] = []
+    frames = frames_of(engine, collection, sequence)
+    for start in range(0, len(frames), MOST_TOGETHER):
+        part = frames[start : start + MOST_TOGETHER]
+        asked = [(number, item) for number, item in enumerate(part) if item.id in homes]
+        if not asked:
+            continue
+        film = make_film(store, part)
+        labels = labels_in_force(engine, [item.id for _, item in asked], collection)
+        found += [(item, homes[item.id], _payload(item, number, film, labels[item.id])) for number, item in asked]
+    return found
+
+
+def _payload(item: Item, number: int, film: Film, labels: Sequence[Label]) -> WatchPayload:
+    boxes = [
+        WatchedBox(
+            id=one.region,
+            class_name=one.class_name,
+            score=1.0,
+            x_min=one.x_min,
+            y_min=one.y_min,
+            x_max=one.x_max,
+            y_max=one.y_max,
+            track=one.track,
+        )
+        for one in labels
+        if one.x_min is not None
+    ]
+    return WatchPayload(
+        width=item.width or 1,
+        height=item.height or 1,
+        prefill=[box.id for box in boxes],
+        boxes=boxes,
+        still=StillPlace(strip=film.name, number=number),
+        film=film.name,
+        frames=film.frames,
+        rate=film.rate,
+    )
+
+
+def _classes(found: Sequence[Asked], others: Sequence[str]) -> tuple[str, ...]:
+    named = {box.class_name for _, _, payload in found for box in payload.boxes}
+    return tuple(dict.fromkeys((*others, *sorted(named)))) or ("object",)
+
+
+def _written(engine: Engine, queue: Queue, batch_id: str, round_: int, drafts: Sequence[Draft]) -> QuestionsWritten:
+    pages = (list(part) for part in in_shards(drafts))
+    count = write_once(engine, queue, batch_id, round_, pages)
+    return QuestionsWritten(queue=queue.name, batch_id=batch_id, round=round_, count=count)

@@ -1,0 +1,1 @@
+"""Kinds of questions about films: a followed sequence as people watch it."""
