@@ -74,8 +74,9 @@ def take_along(
             for what, count in lost.items():
                 say(f"{count} {what}")
         form = format_that_holds(fmt, manifest.kind, texts=manifest.medium == "texts")
-        result = TakenAlong(folder, ref, left_out=count_left_out(engine, collection))
-        for line in said_before(manifest, fmt, form.rooms, {room: able_to_hold(room) for room in ROOMS}):
+        result = TakenAlong(folder, ref, manifest.medium, left_out=count_left_out(engine, collection))
+        able = {room: able_to_hold(room, manifest.kind, manifest.medium) for room in ROOMS}
+        for line in said_before(manifest, fmt, form.rooms, able):
             say(line)
         if images == "copy":
             check_space(engine, manifest, folder)

@@ -71,11 +71,12 @@ def export_collection(
 
 def told(result: "TakenAlong", fmt: "Format", images: "Images") -> Iterator[str]:
     """Yield the lines that say what an export came to."""
-    pictures, labels = sum(result.pictures.values()), sum(result.labels.values())
+    items, labels = sum(result.pictures.values()), sum(result.labels.values())
     splits = ", ".join(f"{split} {result.pictures[split]}" for split in ("train", "val", "test"))
-    yield f"{labels} labels on {pictures} pictures ({splits}) are in {result.folder}, in the format of {fmt.upper()}"
+    what = f"{labels} labels on {items} {result.medium} ({splits})"
+    yield f"{what} are in {result.folder}, in the format of {fmt.upper()}"
     yield "by class: " + (", ".join(f"{name} {count}" for name, count in sorted(result.labels.items())) or "none")
-    if images == "none":
+    if images == "none" and result.medium == "pictures":
         yield "pictures were not written (--images copy does)"
     for note, count in result.notes.items():
         yield f"{note}: {count}"

@@ -45,9 +45,9 @@ READERS: dict[str, DatasetReader] = {each.name: each for each in (*_ALL, *_FOREI
 """What is read."""
 
 
-def able_to_hold(room: Room) -> list[str]:
-    """Return the names of the formats that have room for something."""
-    return [each.name for each in FORMATS.values() if room in each.rooms]
+def able_to_hold(room: Room, kind: str, medium: Medium) -> list[str]:
+    """Return the names of the formats that hold a kind of label, and have room for something beside it."""
+    return [name for name in _holding(kind, medium) if room in FORMATS[name].rooms]
 
 
 def reader_named(name: str) -> DatasetReader:
@@ -79,10 +79,13 @@ def usual_format(kind: str, medium: Medium) -> str:
         kind: Of the labels.
         medium: What their items are.
     """
+    return _holding(kind, medium)[0]
+
+
+def _holding(kind: str, medium: Medium) -> list[str]:
+    """Return the names of the formats that hold such labels of such items."""
     shapes = label_kind(kind).shapes
-    return next(
-        name for name, each in FORMATS.items() if shapes <= each.shapes and (each.holds_texts or medium == "pictures")
-    )
+    return [name for name, one in FORMATS.items() if shapes <= one.shapes and (one.holds_texts or medium == "pictures")]
 
 
 def format_that_holds(name: str, kind: str, *, texts: bool = False) -> DatasetFormat:
@@ -98,7 +101,7 @@ def format_that_holds(name: str, kind: str, *, texts: bool = False) -> DatasetFo
     """
     found = format_named(name)
     shapes = label_kind(kind).shapes
-    able = [each.name for each in FORMATS.values() if shapes <= each.shapes and (each.holds_texts or not texts)]
+    able = _holding(kind, "texts" if texts else "pictures")
     if name not in able:
         what = f"{kind} of texts" if texts and shapes <= found.shapes else kind
         raise BadOption(f"{name} cannot hold {what} (formats that can: {', '.join(able) or 'none yet'})")

@@ -39,7 +39,7 @@ def said_before(manifest: Manifest, name: str, rooms: frozenset[Room], able: dic
             lost["origin"] += 1
         lost["overlap"] += _overlapping(item)
     said = [
-        f"{lost[room]} {what}: {name} has no room for that ({', '.join(able[room])} do)"
+        f"{lost[room]} {what}: {name} has no room for that (formats that have: {', '.join(able[room]) or 'none'})"
         for room, what in ROOMS.items()
         if lost[room] and room not in rooms
     ]

@@ -17,6 +17,7 @@ from tasks.dataset.formats.writing.provenance import NOWHERE, Provenance, proven
 from tasks.dataset.manifest import Manifest, ManifestItem, ManifestLabel
 from tasks.dataset.original_names import Picture, named_pictures, told_apart
 from tasks.dataset.snapshots import SnapshotRef
+from tasks.intake.texts.media import Medium
 
 Images = Literal["copy", "link", "none"]
 
@@ -33,6 +34,7 @@ class TakenAlong:
     Attributes:
         folder: Where it is.
         snapshot: Id, counts and splits: what a snapshot taken now would be.
+        medium: What its items are.
         has_certificate: Whether one was issued for exactly this truth; it lies beside the labels.
         pictures: By split.
         labels: By class.
@@ -42,6 +44,7 @@ class TakenAlong:
 
     folder: Path
     snapshot: SnapshotRef
+    medium: Medium = "pictures"
     has_certificate: bool = False
     pictures: Counter[str] = field(default_factory=Counter)
     labels: Counter[str] = field(default_factory=Counter)

@@ -186,6 +186,8 @@ def test_nested_spans_that_conll_cannot_hold_are_told_before_anything_is_written
     take_along(engine, store, "letters", tmp_path / "conll", "conll", "none", told.append)
     share = "1 spans that share characters with a longer one: conll has no room for that"
     assert any(line.startswith(share) and "spacy" in line for line in told)
+    of_origin = next(line for line in told if "(origin)" in line)
+    assert of_origin.endswith("conll has no room for that (formats that have: label-studio, jsonl)"), of_origin
     take_along(engine, store, "letters", tmp_path / "spacy", "spacy", "none", told.append)
     flat_ones, all_of_them = (
         sum(len(spans) for _, spans, _ in read(tmp_path / name, form).values())
