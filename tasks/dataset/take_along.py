@@ -23,8 +23,9 @@ from tasks.dataset.left_out import count_left_out, kept_certificate
 from tasks.dataset.snapshots import draw_manifest
 
 Format = Literal[
-    "coco", "yolo", "voc", "cvat", "label-studio", "csv", "jsonl", "fiftyone", "folders", "mot", "conll", "spacy"
-]
+    "coco", "yolo", "voc", "cvat", "label-studio", "csv", "jsonl", "fiftyone", "folders", "mot", "davis", "conll",
+    "spacy",
+]  # fmt: skip
 
 
 def take_along(
@@ -49,7 +50,8 @@ def take_along(
         fmt: COCO (`annotations/instances_<split>.json`), YOLO (`labels/<split>/` and `data.yaml`), CVAT
             (`annotations.xml`), Label Studio (`tasks.json`), CSV (`labels.csv`), JSON lines (`labels.jsonl`) or
             FiftyOne (`samples.json`), each with `images/<split>/`; VOC (`Annotations/`, `JPEGImages/` and
-            `ImageSets/Main/`); for classes of whole pictures folders (`<split>/<class>/`), too.
+            `ImageSets/Main/`); for classes of whole pictures folders (`<split>/<class>/`), too; for masks DAVIS
+            (`Annotations/<sequence>/`, `JPEGImages/<sequence>/`, `ImageSets/` and `meta.json`).
             Classes of texts go into CSV, JSON lines, Label Studio and folders of text files.
             For spans of texts CoNLL (`<split>.conll`) or JSON lines as spaCy's tools have them (`<split>.jsonl`).
         images: Copy the pictures, link to those in the store (a folder), or leave them out.

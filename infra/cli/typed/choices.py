@@ -17,6 +17,7 @@ class TruthFormatName(enum.StrEnum):
     FIFTYONE = "fiftyone"
     FOLDERS = "folders"
     MOT = "mot"
+    DAVIS = "davis"
     LABELME = "labelme"
     KITTI = "kitti"
     OPENIMAGES = "openimages"
@@ -37,6 +38,7 @@ class ExportFormatName(enum.StrEnum):
     FIFTYONE = "fiftyone"
     FOLDERS = "folders"
     MOT = "mot"
+    DAVIS = "davis"
     CONLL = "conll"
     SPACY = "spacy"
 

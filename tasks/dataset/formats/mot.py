@@ -20,10 +20,9 @@ from tasks.dataset.formats.reading.files import SPLIT_NAMES
 from tasks.dataset.formats.reading.pictures import RawLabel, ReadPicture
 from tasks.dataset.formats.reading.reading import Reading
 from tasks.dataset.formats.reading.table import PictureTable
+from tasks.dataset.formats.writing.frames import frame_places
 from tasks.dataset.formats.writing.holding import Room
 from tasks.dataset.formats.writing.target import Target, WrittenLabel
-from tasks.dataset.manifest import ManifestItem
-from tasks.intake.sequences import frame_order
 
 LINE = "line"
 MOST_BYTES = 1 << 30
@@ -103,22 +102,8 @@ def is_mot_name(name: str) -> bool:
 
 def _numbers(target: Target) -> dict[str, tuple[PurePosixPath, int]]:
     """Return of each item its folder, and its frame's number from 1."""
-    by_folder: dict[PurePosixPath, list[ManifestItem]] = defaultdict(list)
-    for item in target.manifest.items():
-        by_folder[_folder(item)].append(item.model_copy(update={"labels": ()}))
-    found: dict[str, tuple[PurePosixPath, int]] = {}
-    for folder, items in by_folder.items():
-        ordered = sorted(items, key=lambda item: frame_order(item.frame, item.name, item.id))
-        ranks = {item.id: at for at, item in enumerate(ordered)}
-        by_frame = len({item.frame for item in items}) == len(items) and all(item.frame is not None for item in items)
-        for item in items:
-            found[item.id] = folder, (item.frame or 0 if by_frame else ranks[item.id]) + 1
-    return found
-
-
-def _folder(item: ManifestItem) -> PurePosixPath:
-    clean = "".join(sign if sign.isalnum() or sign in "-_." else "_" for sign in item.sequence).strip(".") or "video"
-    return PurePosixPath(item.split, clean[:100])
+    places = frame_places(target.manifest)
+    return {id_: (PurePosixPath(split, folder), number + 1) for id_, (split, folder, number) in places.items()}
 
 
 def _row(number: int, each: WrittenLabel, tracks: dict[str, int], classes: Mapping[str, int]) -> tuple[int, int, str]:

@@ -26,6 +26,7 @@ TruthFormat = Literal[
     "fiftyone",
     "folders",
     "mot",
+    "davis",
     "labelme",
     "kitti",
     "openimages",
@@ -78,7 +79,7 @@ class Truth:
     class_sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def read_truth(place: Path, fmt: TruthFormat = "auto") -> Truth:
+def read_truth(place: Path, fmt: TruthFormat = "auto", *, outlines: bool = False) -> Truth:
     """Read what is true of pictures or texts.
 
     Args:
@@ -86,6 +87,7 @@ def read_truth(place: Path, fmt: TruthFormat = "auto") -> Truth:
             their format: `images/` and `labels/` or side by side with a list of names (YOLO), `JPEGImages/` and
             `Annotations/` (VOC), a `.json` with categories (COCO).
         fmt: The format; "auto" finds it out from the label files. Folders per class have none, and must be named.
+        outlines: Whether outlines and masks are wanted where a format has boxes beside them (COCO).
 
     Returns:
         Boxes by picture. Degenerate boxes are left out and reported, boxes over the border are cut at it; of outlines
@@ -99,7 +101,7 @@ def read_truth(place: Path, fmt: TruthFormat = "auto") -> Truth:
         raise BadTruth(f"{place} does not exist: expected a folder with pictures and label files, or a label file")
     known: list[ReadPicture] = []
     texts: dict[str, TrueText] = {}
-    with open_dataset(place, fmt) as dataset:
+    with open_dataset(place, fmt, outlines=outlines) as dataset:
         for picture in dataset.pictures():
             if picture.text is not None:
                 texts[picture.name] = TrueText(picture.text, _spans_of(picture), _classes_of(picture))

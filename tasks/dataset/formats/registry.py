@@ -12,6 +12,7 @@ from tasks.dataset.formats.foreign.open_images import OpenImagesReader
 from tasks.dataset.formats.json_lines import JsonLinesFormat
 from tasks.dataset.formats.label_studio.tasks import LabelStudioFormat
 from tasks.dataset.formats.mot import MotFormat
+from tasks.dataset.formats.outlines.davis import DavisFormat
 from tasks.dataset.formats.protocol import DatasetFormat, DatasetReader
 from tasks.dataset.formats.texts.conll import ConllFormat
 from tasks.dataset.formats.texts.spacy import SpacyFormat
@@ -32,6 +33,7 @@ _ALL: tuple[DatasetFormat, ...] = (
     FiftyOneFormat(),
     FoldersFormat(),
     MotFormat(),
+    DavisFormat(),
     ConllFormat(),
     SpacyFormat(),
 )

@@ -5,7 +5,7 @@ import json
 import mmap
 import re
 from collections import defaultdict
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from blocks.errors import BadTruth
@@ -63,7 +63,8 @@ MOST_BYTES = 8 << 30
 
 EXPECTED = (
     "YOLO, KITTI or MOT (.txt), COCO, LabelMe, Label Studio or FiftyOne (.json), VOC or CVAT (.xml), CSV, OpenImages "
-    "(.csv) or JSON lines (.jsonl); of texts CoNLL (.conll), JSON lines, or a table with columns for texts and classes"
+    "(.csv), JSON lines (.jsonl) or DAVIS (Annotations/*/*.png); of texts CoNLL (.conll), JSON lines, or a table with "
+    "columns for texts and classes"
 )
 
 
@@ -87,7 +88,9 @@ def format_of(files: DatasetFiles, texts: TextOptions | None = None) -> str:
     if len(found) > 1:
         found.pop("csv", None)  # a table beside the labels: bccd, for one, has its test set as one, too
     plain = files.with_suffix(".txt")
-    if not found and any(name.endswith("gt/gt.txt") for name in plain):
+    if not found and any(is_frame_of_numbers(name) for name in files.pictures):
+        found["davis"] = files.pictures
+    elif not found and any(name.endswith("gt/gt.txt") for name in plain):
         found["mot"] = plain
     elif not found and plain:
         found["kitti" if any(_looks_like_kitti(files.path(name)) for name in plain[:LOOKED_AT]) else "yolo"] = plain
@@ -103,6 +106,11 @@ def format_of(files: DatasetFiles, texts: TextOptions | None = None) -> str:
         f"{files.root} has {what}: expected {EXPECTED}. "
         "Say which with the format option, or point to the folder or file that has one of them."
     )
+
+
+def is_frame_of_numbers(name: str) -> bool:
+    """Say whether a file's path is where DAVIS and YouTube-VOS have a PNG for each frame."""
+    return name.lower().endswith(".png") and "Annotations" in PurePosixPath(name).parts[:-1]
 
 
 def look_at(path: Path) -> str:
