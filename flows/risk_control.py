@@ -5,6 +5,7 @@ from tasks.audit.risk_control.options import RiskControlOptions, RiskControlRef
 from tasks.audit.risk_control.report import RiskControlReport
 from tasks.audit.steps import certify_classes, recheck_thresholds, sample_boxes, sample_more_boxes
 from tasks.detect.refs import ScanRef
+from tasks.kinds.registry import label_kind
 from tasks.review.ask import ask
 from tasks.review.drafts.box_checks import confirm_again_queue, confirm_box_queue
 from tasks.review.steps import write_confirm_again_questions, write_confirm_questions
@@ -41,7 +42,8 @@ def _ref_of(scan: ScanRef, line: LineOptions, promised: RiskControlOptions) -> R
 
 def _judge(scan: ScanRef, line: LineOptions, round_: int) -> None:
     """Ask about the boxes drawn, and ask others about what was not called right: slips are as frequent as errors."""
-    first, second = confirm_box_queue(line.classes), confirm_again_queue(line.classes)
+    shapes = label_kind(line.label_kind).shapes
+    first, second = confirm_box_queue(line.classes, shapes=shapes), confirm_again_queue(line.classes, shapes=shapes)
     batch_id, plugs = scan.batch.id, scan.plugs
     ask(first, write_confirm_questions(batch_id, first, plugs, round_=round_), line.until, plugs)
     ask(second, write_confirm_again_questions(batch_id, second, plugs, round_=round_), line.until, plugs)

@@ -6,10 +6,10 @@ from typing import Any
 
 from blocks.errors import UnknownQuestionKind
 from infra.annotators.boxes import Work, answer_boxes, objects_of_part
-from infra.annotators.checks import answer_check
+from infra.annotators.checks import answer_check, answer_outline_check, check_result
 from infra.annotators.classes.class_answers import chosen_in, class_result
 from infra.annotators.classes.several import answer_classes
-from infra.annotators.desk import OpenQuestion, boxes_result, check_result
+from infra.annotators.desk import OpenQuestion, boxes_result
 from infra.annotators.kinds import answer_class, answer_kind, kind_result, kind_seconds
 from infra.annotators.outlines.drawing import answer_outlines
 from infra.annotators.pages import class_in, page_result, wrong_crops
@@ -23,6 +23,7 @@ from tasks.review.questions.kinds.choose_several import CHOOSE_SEVERAL
 from tasks.review.questions.kinds.classify import CLASSIFY
 from tasks.review.questions.kinds.correct import CORRECT
 from tasks.review.questions.kinds.outlines.mark import MARK_MASKS, MARK_POLYGONS
+from tasks.review.questions.kinds.outlines.verify_outline import VERIFY_OUTLINE
 from tasks.review.questions.kinds.page import CROP_PAGE
 from tasks.review.questions.kinds.texts.tag import TAG
 from tasks.review.questions.kinds.verify import VERIFY
@@ -100,6 +101,13 @@ def _verify(person: Person, question: OpenQuestion, pictures: Pictures, watch: S
     return check_result(question, answer_check(*question.checked_box(), picture, slip, rng)), {}
 
 
+def _verify_outline(person: Person, question: OpenQuestion, pictures: Pictures, watch: Stopwatch) -> GivenAnswer:
+    picture, rng = pictures[question.item_id], person.chance(question.key)
+    slip = person.mistakes(rng, 1)[0]
+    watch.verify()
+    return check_result(question, answer_outline_check(question, picture, slip, rng)), {}
+
+
 def _classify(person: Person, question: OpenQuestion, pictures: Pictures, watch: Stopwatch) -> GivenAnswer:
     picture, rng = pictures[question.item_id], person.chance(question.key)
     slip = person.mistakes(rng, 1)[0]
@@ -136,6 +144,7 @@ ANSWERS: dict[str, Callable[[Person, OpenQuestion, Pictures, Stopwatch], GivenAn
     CHOOSE.name: _choose,
     CROP_PAGE.name: _take_wrong_out,
     VERIFY.name: _verify,
+    VERIFY_OUTLINE.name: _verify_outline,
     CLASSIFY.name: _classify,
     CHOOSE_SEVERAL.name: _tick,
     TAG.name: _tag,

@@ -1,12 +1,20 @@
-"""How a simulated person answers "is this box right?" about one box in a crop."""
+"""How a simulated person answers "is this right?" about one box, or one outline, in a crop."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from blocks.database.audit_tables import Said
-from blocks.shapes import Bounds
+from blocks.shapes import Bounds, Box, Shape
+from infra.annotators.desk import OpenQuestion
 from infra.annotators.people import Mistake
-from infra.annotators.truth import TruePicture
+from infra.annotators.truth import AnnotatorBox, TruePicture
 from tasks.kinds.geometry import RIGHT_IOU, iou_of_all
+from tasks.kinds.outlines.raster import Raster, mask_iou, rasterised
+from tasks.review.questions.kinds.controls import IMAGE
+from tasks.review.questions.kinds.outlines.polygon_regions import sort_polygons
+from tasks.review.questions.kinds.registry import KINDS
 from tasks.review.questions.kinds.verify import CHECKS
 
 SOMETHING_IOU = 0.1
@@ -25,7 +33,24 @@ def answer_check(
         slip: The mistake this person makes with this question, if any.
         rng: The person's chance.
     """
-    true = _truth_of(class_name, box, picture)
+    return _pressed(_truth_of(class_name, box, picture), slip, rng)
+
+
+def answer_outline_check(
+    question: OpenQuestion, picture: TruePicture, slip: Mistake | None, rng: np.random.Generator
+) -> str:
+    """Choose one of the four choices about an outline that is shown in a crop; the pixels decide."""
+    left, top, right, bottom = (int(edge) for edge in question.crop or (0, 0, 0, 0))
+    shown, _ = sort_polygons(question.regions, (right - left, bottom - top), question.desk.classes, ())
+    if not shown:
+        return _pressed(Said.NOTHING, slip, rng)
+    seen = rasterised(shown[0].shape)
+    there = Raster(seen.left + left, seen.top + top, seen.pixels)
+    overlaps = [(true.class_name, mask_iou(rasterised(_shape_of(true)), there)) for true in picture.boxes]
+    return _pressed(_worth(shown[0].class_name, overlaps), slip, rng)
+
+
+def _pressed(true: Said, slip: Mistake | None, rng: np.random.Generator) -> str:
     words = {said: words for words, said in CHECKS.items()}
     if slip is None:
         return words[true]
@@ -37,8 +62,22 @@ def _truth_of(class_name: str, box: Bounds, picture: TruePicture) -> Said:
     if not picture.boxes:
         return Said.NOTHING
     overlaps = iou_of_all(np.array([box], np.float64), np.array([true.xyxy for true in picture.boxes], np.float64))[0]
-    pairs = zip(overlaps.tolist(), picture.boxes, strict=True)
-    of_class = [overlap for overlap, true in pairs if true.class_name == class_name]
-    if max(of_class, default=0.0) >= RIGHT_IOU:
+    return _worth(class_name, [(true.class_name, each) for true, each in zip(picture.boxes, overlaps, strict=True)])
+
+
+def _worth(class_name: str, overlaps: Sequence[tuple[str, float]]) -> Said:
+    """Return what is right to say of what overlaps each of several objects so much."""
+    if max((overlap for name, overlap in overlaps if name == class_name), default=0.0) >= RIGHT_IOU:
         return Said.RIGHT
-    return Said.WRONG if float(overlaps.max()) >= SOMETHING_IOU else Said.NOTHING
+    return Said.WRONG if max((overlap for _, overlap in overlaps), default=0.0) >= SOMETHING_IOU else Said.NOTHING
+
+
+def _shape_of(true: AnnotatorBox) -> Shape:
+    return true.shape or Box(**dict(zip(("x_min", "y_min", "x_max", "y_max"), true.xyxy, strict=True)))
+
+
+def check_result(question: OpenQuestion, choice: str) -> list[dict[str, Any]]:
+    """Return the result of a check as the browser would send it: what was shown, and the choice."""
+    said = {"from_name": KINDS[question.desk.kind].control, "to_name": IMAGE, "value": {"choices": [choice]}}
+    chosen = {"id": "check", "type": "choices", **said}
+    return [*({**region, "origin": "prediction"} for region in question.regions), {**chosen, "origin": "manual"}]

@@ -15,8 +15,9 @@ from sqlmodel import Session, col, select
 
 from blocks.database.audit_tables import IssuedCertificate
 from blocks.database.engine import reading, upsert, writing
-from blocks.database.tables import Answer, Batch, Proposal, Question, Snapshot, utc_now
+from blocks.database.tables import Answer, Batch, Label, Proposal, Question, Snapshot, utc_now
 from blocks.errors import BadOption
+from blocks.shapes import shape_columns
 from blocks.storage.stores import Store
 from tasks.audit.certificate.certificate import Certificate, ClassCertificate, Labellers, from_json, to_json
 from tasks.audit.certificate.statements import read_parts, read_threshold_rows, state_error, state_misses
@@ -25,7 +26,8 @@ from tasks.audit.risk_control.certified_pages import pages_in_words, read_page_t
 from tasks.dataset.agreement import agreement_behind
 from tasks.dataset.manifest import Manifest, ManifestLabel
 from tasks.dataset.snapshots import read_snapshot
-from tasks.kinds.geometry import ALL_PX, place_of, same_edges
+from tasks.kinds.protocol import LabelKind
+from tasks.kinds.registry import label_kind
 from tasks.settle.truth import IMPORT, MACHINE
 from tasks.triage.boxes import in_shards
 
@@ -125,6 +127,7 @@ def count_manifest(engine: Engine, manifest: Manifest, audited: Sequence[BlindIt
     counts = ManifestCounts()
     blind = {item.item_id for item in audited}
     shard: list[ManifestLabel] = []
+    kind = label_kind(manifest.kind)
     for item in manifest.items():
         counts.items.add(item.id)
         counts.splits[item.split] += 1
@@ -133,32 +136,37 @@ def count_manifest(engine: Engine, manifest: Manifest, audited: Sequence[BlindIt
                 counts.largest[name] = max(counts.largest[name], objects)
         shard += item.labels
         if len(shard) >= 1000:
-            _add(engine, counts, shard)
+            _add(engine, kind, counts, shard)
             shard = []
-    _add(engine, counts, shard)
+    _add(engine, kind, counts, shard)
     return counts
 
 
-def _add(engine: Engine, counts: ManifestCounts, labels: Sequence[ManifestLabel]) -> None:
+def _add(engine: Engine, kind: LabelKind, counts: ManifestCounts, labels: Sequence[ManifestLabel]) -> None:
     proposed = _read_proposals(engine, [label.proposal_id for label in labels if label.proposal_id])
     for label in labels:
         proposal = proposed.get(label.proposal_id or "")
-        counts.labellers[label.class_name][_who(label, proposal)] += 1
+        counts.labellers[label.class_name][_who(kind, label, proposal)] += 1
         if label.origin == MACHINE:
             counts.unseen[label.class_name][label.batch_id] += 1
         if proposal is not None:
             counts.detectors.add(proposal.detector)
 
 
-def _who(label: ManifestLabel, proposal: Proposal | None) -> str:
+def _who(kind: LabelKind, label: ManifestLabel, proposal: Proposal | None) -> str:
     if label.origin == MACHINE:
         return "accepted_without_look"
     if label.origin == IMPORT:
         return "imported"
     if proposal is None:
         return "added_by_people"
-    is_same = same_edges(place_of(proposal), label.bounds_px or ALL_PX)
-    return "confirmed_by_people" if is_same and proposal.class_name == label.class_name else "corrected_by_people"
+    return "confirmed_by_people" if kind.is_same(proposal, _row_of(label)) else "corrected_by_people"
+
+
+def _row_of(label: ManifestLabel) -> Label:
+    edges = dict(zip(("x_min", "y_min", "x_max", "y_max"), label.bounds_px or [None] * 4, strict=True))
+    columns = edges if label.shape is None else shape_columns(label.shape)
+    return Label(class_name=label.class_name, track=label.track, **columns)
 
 
 def _read_proposals(engine: Engine, ids: Sequence[str]) -> dict[str, Proposal]:

@@ -1,7 +1,8 @@
 """What full-image audits say: items that people labelled blind, against what the machine would have done with them.
 
 For every audited item there are verdicts as for any other, only nobody acted on them. So of each class we know which
-boxes would have been accepted unseen and are wrong, and which objects no proposal found.
+proposals would have been accepted unseen and are wrong, and which objects no proposal found. A proposal has found an
+object if the two are as alike as the kind of label asks for: boxes by IoU, outlines by the pixels that both cover.
 """
 
 from collections import defaultdict
@@ -13,23 +14,24 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from blocks.database.engine import reading
-from blocks.database.tables import Audit, Batch, BatchItem, Outcome, Proposal, Verdict
-from blocks.shapes import Bounds
+from blocks.database.tables import Audit, Batch, BatchItem, Label, Outcome, Proposal, Verdict
+from blocks.shapes import shape_type
 from tasks.audit.bounds.evidence import JudgedSample, SampleUnit
 from tasks.audit.bounds.missed_objects import AuditedItem
-from tasks.kinds.geometry import RIGHT_IOU, iou_of_all, place_of
+from tasks.intake.label_kinds import noted_kind
+from tasks.kinds.boxes.kind import BOXES
 from tasks.kinds.matching import ALONE, match_in_order
+from tasks.kinds.protocol import LabelKind
+from tasks.kinds.registry import kind_with_shapes
 from tasks.settle.in_force import labels_in_force
 from tasks.triage.audit import RANDOM
 
 
 @dataclass(frozen=True, slots=True)
-class BlindBox:
-    """A proposal on an audited item: what triage would have done, and whether an object of its class is there."""
+class BlindProposal:
+    """A proposal on an audited item, and what triage would have done with it."""
 
-    class_name: str
-    score: float
-    box_px: Bounds
+    row: Proposal
     outcome: str
 
 
@@ -38,8 +40,10 @@ class BlindItem:
     """One audited item: what was proposed on it, and what people drew without seeing that."""
 
     item_id: str
-    proposed: tuple[BlindBox, ...]
-    drawn: tuple[tuple[str, Bounds], ...]
+    proposed: tuple[BlindProposal, ...]
+    drawn: tuple[Label, ...]
+    kind: LabelKind = BOXES
+    """Of the collection's labels: says from when on two are one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ class BlindClass:
     """What the audited items say of one class, in the order of audits."""
 
     accepted: JudgedSample
-    """Boxes that would have been accepted unseen."""
+    """Proposals that would have been accepted unseen."""
     items: tuple[AuditedItem, ...]
 
 
@@ -70,38 +74,39 @@ def _blind_items(engine: Engine, batch_id: str) -> list[BlindItem]:
     with reading(engine) as session:
         collection = session.exec(select(Batch.collection).where(Batch.id == batch_id)).first()
         audited, proposed = _audited(session, batch_id), _proposed(session, batch_id)
+    if collection is None or not audited:
+        return []
     labels = labels_in_force(engine, audited, collection)
-    return [
-        BlindItem(
-            item_id,
-            tuple(proposed.get(item_id, ())),
-            tuple((one.class_name, place_of(one)) for one in labels[item_id]),
-        )
-        for item_id in audited
-    ]
+    # Where it was never written down, what was proposed tells; a shape of another kind is compared all the same.
+    shapes = {shape_type(one.row) for some in proposed.values() for one in some}
+    kind = noted_kind(engine, collection) or kind_with_shapes(shapes)
+    return [BlindItem(id_, tuple(proposed.get(id_, ())), tuple(labels[id_]), kind) for id_ in audited]
 
 
 def _class_of(items: Sequence[BlindItem], name: str) -> BlindClass:
     names, scores, wrong, audited = [], [], [], []
     for item in items:
-        proposed = sorted((box for box in item.proposed if box.class_name == name), key=lambda box: -_rank(box.score))
-        drawn = [box for class_name, box in item.drawn if class_name == name]
-        # What is accepted takes its object first: a doubtful box beside it finds nothing new.
-        accepted = [box for box in proposed if box.outcome == Outcome.ACCEPT]
-        hits = _hits([box.box_px for box in accepted], drawn)
+        proposed = [one for one in item.proposed if one.row.class_name == name]
+        proposed.sort(key=lambda one: -_rank(one.row.score))
+        drawn = [label for label in item.drawn if label.class_name == name]
+        # What is accepted takes its object first: a doubtful one beside it finds nothing new.
+        accepted = [one.row for one in proposed if one.outcome == Outcome.ACCEPT]
+        hits = _hits(item.kind, accepted, drawn)
         names += [item.item_id] * len(accepted)
-        scores += [box.score for box in accepted]
+        scores += [row.score for row in accepted]
         wrong += [place not in hits for place in range(len(accepted))]
-        kept = [box.box_px for box in proposed if box.outcome != Outcome.DROP]
-        found = len(_hits(kept, drawn))
+        kept = [one.row for one in proposed if one.outcome != Outcome.DROP]
+        found = len(_hits(item.kind, kept, drawn))
         audited.append(AuditedItem(item_id=item.item_id, objects=len(drawn), missed=len(drawn) - found))
     return BlindClass(JudgedSample.of(names, scores, wrong, SampleUnit.ITEMS), tuple(audited))
 
 
-def _hits(proposed: Sequence[Bounds], drawn: Sequence[Bounds]) -> set[int]:
-    """Return which proposals found an object: the first to come takes the object that it overlaps most."""
-    edges, true = (np.array(boxes, np.float64).reshape(-1, 4) for boxes in (proposed, drawn))
-    return set(np.flatnonzero(match_in_order(iou_of_all(edges, true), RIGHT_IOU) != ALONE).tolist())
+def _hits(kind: LabelKind, proposed: Sequence[Proposal], drawn: Sequence[Label]) -> set[int]:
+    """Return which proposals found an object: the first to come takes the object that it is most like."""
+    if not proposed or not drawn:
+        return set()
+    found = match_in_order(kind.similarity(proposed, drawn), kind.right_from)
+    return set(np.flatnonzero(found != ALONE).tolist())
 
 
 def _rank(score: float) -> float:
@@ -119,7 +124,7 @@ def _audited(session: Session, batch_id: str) -> list[str]:
     return list(session.exec(query).all())
 
 
-def _proposed(session: Session, batch_id: str) -> dict[str, list[BlindBox]]:
+def _proposed(session: Session, batch_id: str) -> dict[str, list[BlindProposal]]:
     query = (
         select(Proposal, Verdict.outcome)
         .join(Verdict, col(Verdict.proposal_id) == Proposal.id)
@@ -127,7 +132,7 @@ def _proposed(session: Session, batch_id: str) -> dict[str, list[BlindBox]]:
         .where(Verdict.batch_id == batch_id, Audit.why == RANDOM)
         .order_by(col(Proposal.item_id), col(Proposal.id))
     )
-    found: dict[str, list[BlindBox]] = defaultdict(list)
+    found: dict[str, list[BlindProposal]] = defaultdict(list)
     for row, outcome in session.exec(query).all():
-        found[row.item_id].append(BlindBox(row.class_name, row.score, place_of(row), outcome))
+        found[row.item_id].append(BlindProposal(row, outcome))
     return found

@@ -1,12 +1,13 @@
 """The queue that asks "is this box right?" about randomly sampled proposals, and its questions.
 
-One crop, one box, one key. People do not see the score, and the questions come in random order: neither what the
-machine thinks nor what the last picture looked like tells them the answer. Doubles are not seen here: two boxes on one
-object are both called right, so this is no measure of them.
+One crop, one box, one key; of outlines and masks the outline is shown and judged, and no box. People do not see the
+score, and the questions come in random order: neither what the machine thinks nor what the last picture looked like
+tells them the answer. Doubles are not seen here: two boxes on one object are both called right, so this is no measure
+of them.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from html import escape
 from typing import Any
 
@@ -16,11 +17,14 @@ from sqlmodel import col, select
 from blocks.database.audit_tables import Judgement, Said
 from blocks.database.engine import reading
 from blocks.database.tables import Answer, AnswerState, Item, Proposal, Question
+from blocks.shapes import shape_of, shape_type
 from tasks.kinds.geometry import SAME_PX
 from tasks.review.drafts.batch_items import PAGE_ITEMS
 from tasks.review.drafts.items_and_kinds import crop_around
 from tasks.review.posting.outbox import Draft
 from tasks.review.questions.kinds.boxes.regions import AnsweredBox, ShownBox
+from tasks.review.questions.kinds.outlines.outline import ShownOutline
+from tasks.review.questions.kinds.outlines.verify_outline import VERIFY_OUTLINE, VerifyOutlinePayload
 from tasks.review.questions.kinds.verify import VERIFY, VerifyPayload
 from tasks.review.questions.queue import Queue
 
@@ -32,39 +36,46 @@ ones, 3 to 6 with people who slip 3 times in 100."""
 
 CONFIRM_QUEUES = (CONFIRM_BOX, CONFIRM_AGAIN)
 
+OUTLINED = frozenset({"polygon", "mask"})
+"""Types of shapes of which a box does not tell whether they are right."""
+
 MARGIN_SHARE = 0.5
 """How much of the box's longer side the crop shows around it."""
 
 
-def confirm_box_queue(classes: Sequence[str], annotators: Sequence[str] = ()) -> Queue:
-    """Build the queue in which people say whether single boxes are right.
+def confirm_box_queue(classes: Sequence[str], annotators: Sequence[str] = (), *, shapes: Collection[str] = ()) -> Queue:
+    """Build the queue in which people say whether single boxes, or outlines, are right.
 
     Args:
-        classes: Class names of the boxes.
+        classes: Class names of what is asked about.
         annotators: E-mails of who should answer; empty means everybody.
+        shapes: Types of the shapes that it has; empty: boxes.
     """
-    names = ", ".join(classes)
+    names, is_outlined = ", ".join(classes), bool(OUTLINED & set(shapes))
+    kind, one = (VERIFY_OUTLINE, "outline") if is_outlined else (VERIFY, "box")
     return Queue(
         name=CONFIRM_BOX,
-        kind=VERIFY.name,
-        title="Is this box right?",
+        kind=kind.name,
+        title=f"Is this {one} right?",
         instructions=(
-            f"<p><b>One box, one key.</b> The question names the class ({escape(names)}).</p>"
-            "<p>1. <b>Right</b>: such an object is in the box, and the box fits it.</p>"
-            "<p>2. <b>Wrong class or place</b>: something is there, but of another class, or the box misses half "
+            f"<p><b>One {one}, one key.</b> The question names the class ({escape(names)}).</p>"
+            f"<p>1. <b>Right</b>: such an object is in the {one}, and the {one} fits it.</p>"
+            f"<p>2. <b>Wrong class or place</b>: something is there, but of another class, or the {one} misses half "
             "of it.</p>"
             "<p>3. <b>Nothing there</b>: no object of any of these classes.</p>"
             "<p>4. <b>Cannot tell</b>: too small, too dark, hidden. An honest answer is worth more than a guess.</p>"
-            "<p>They are a random sample, so most are easy. Each answer stands for many boxes that nobody looks at.</p>"
+            "<p>They are a random sample, so most are easy. Each answer stands for many that nobody looks at.</p>"
         ),
         classes=tuple(classes),
         annotators=tuple(annotators),
     )
 
 
-def confirm_again_queue(classes: Sequence[str], annotators: Sequence[str] = ()) -> Queue:
+def confirm_again_queue(
+    classes: Sequence[str], annotators: Sequence[str] = (), *, shapes: Collection[str] = ()
+) -> Queue:
     """Build the queue in which other people look at what was not called right."""
-    queue = confirm_box_queue(classes, annotators)
+    queue = confirm_box_queue(classes, annotators, shapes=shapes)
     return queue.model_copy(update={"name": CONFIRM_AGAIN})
 
 
@@ -132,13 +143,17 @@ def _draft(batch_id: str, proposal: Proposal, width: int, height: int, round_: i
     edges = {"x_min": x_min, "y_min": y_min, "x_max": x_max, "y_max": y_max}
     shown = ShownBox(id=proposal.id, class_name=proposal.class_name, score=0.0, **edges)
     answered = AnsweredBox(id=proposal.id, class_name=proposal.class_name, untouched=True, **edges)
-    payload = VerifyPayload(
-        width=width,
-        height=height,
-        crop=crop_around(answered, width, height, MARGIN_SHARE),
-        class_name=proposal.class_name,
-        boxes=[shown],
-    )
+    about = {
+        "width": width,
+        "height": height,
+        "crop": crop_around(answered, width, height, MARGIN_SHARE),
+        "class_name": proposal.class_name,
+        "boxes": [shown],
+    }
+    payload = VerifyPayload.model_validate(about)
+    if shape_type(proposal) in OUTLINED:
+        one = ShownOutline(id=proposal.id, class_name=proposal.class_name, score=0.0, shape=shape_of(proposal))
+        payload = VerifyOutlinePayload.model_validate({**about, "outlines": [one]})
     lot = hashlib.sha256(f"{batch_id}|{proposal.id}".encode()).digest()
     priority = int.from_bytes(lot[:6], "big") / 2**48
     return Draft(batch_id, proposal.item_id, payload.model_dump(mode="json"), proposal.id, round_, priority)

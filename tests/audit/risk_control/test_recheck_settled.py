@@ -1,22 +1,30 @@
 """Blind audits against thresholds: the machine's verdicts on items that people labelled without seeing them."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
 from blocks.database.engine import reading, upsert, writing
-from blocks.database.tables import BatchItem, Label, utc_now
+from blocks.database.tables import BatchItem, Label, Proposal, utc_now
+from blocks.shapes import Shape, shape_columns
 from tasks.audit.bounds.certify import Promise, ThresholdStatus, certify
 from tasks.audit.bounds.evidence import JudgedSample, SampleUnit
 from tasks.audit.bounds.missed_objects import bound_misses
 from tasks.audit.bounds.scope import Stream
 from tasks.audit.bounds.thresholds import ThresholdGrid
-from tasks.audit.risk_control.blind_audit import BlindBox, BlindItem, by_class, read_blind
+from tasks.audit.risk_control.blind_audit import BlindItem, BlindProposal, by_class, read_blind
 from tasks.audit.risk_control.options import RiskControlOptions
 from tasks.audit.risk_control.prove import certify_thresholds
 from tasks.audit.risk_control.recheck import contradictions, recheck_thresholds
 from tasks.audit.risk_control.sample_boxes import draw_evidence
+from tasks.kinds.masks.kind import MASKS
+from tasks.kinds.outlines.raster import Raster, mask_iou, rasterised
+from tasks.kinds.outlines.trace import mask_of, traced
+from tasks.kinds.polygons.kind import POLYGONS
+from tasks.kinds.protocol import LabelKind
 from tasks.triage.audit import audits_of
 from tasks.triage.decide import decide
 from tasks.triage.options import TriageOptions
@@ -27,12 +35,16 @@ TRIAGE = TriageOptions(image_outliers=False, audit_share=0.3)
 RISK_CONTROL = RiskControlOptions(boxes_per_class=300)
 
 
-def box(x: float, outcome: str = "accept", class_name: str = "car", score: float = 0.9) -> BlindBox:
-    return BlindBox(class_name, score, (x, 100.0, x + 40, 120.0), outcome)
+def box(x: float, outcome: str = "accept", class_name: str = "car", score: float = 0.9) -> BlindProposal:
+    return BlindProposal(Proposal(class_name=class_name, score=score, **edges(x)), outcome)
 
 
-def drawn(x: float, class_name: str = "car") -> tuple[str, tuple[float, float, float, float]]:
-    return class_name, (x, 100.0, x + 40, 120.0)
+def drawn(x: float, class_name: str = "car") -> Label:
+    return Label(class_name=class_name, **edges(x))
+
+
+def edges(x: float) -> dict[str, float]:
+    return {"x_min": x, "y_min": 100.0, "x_max": x + 40, "y_max": 120.0}
 
 
 # --- one item ---
@@ -62,6 +74,29 @@ def test_a_doubtful_box_finds_its_object_and_a_dropped_one_does_not() -> None:
     item = BlindItem("i", (box(0, "ask"), box(100, "drop")), (drawn(0), drawn(100)))
     cars = by_class([item], CLASSES)["car"]
     assert cars.accepted.units == 0
+    assert (cars.items[0].objects, cars.items[0].missed) == (2, 1)
+
+
+@pytest.mark.parametrize(("kind", "shaped"), [(POLYGONS, traced), (MASKS, mask_of)], ids=["polygons", "masks"])
+def test_an_outline_is_right_by_its_pixels_and_not_by_its_box(
+    kind: LabelKind, shaped: Callable[[Raster], Shape]
+) -> None:
+    full = np.ones((20, 20), np.bool_)
+    hollow = full.copy()
+    hollow[3:-3, 3:-3] = False  # of the same box, and with half of the pixels
+    true = [Label(class_name="car", **shape_columns(shaped(Raster(left, 0, full)))) for left in (0, 50)]
+    said = [shaped(Raster(0, 0, full)), shaped(Raster(50, 0, hollow))]
+    rows = [Proposal(class_name="car", score=0.9 - n / 10, **shape_columns(one)) for n, one in enumerate(said)]
+    proposed = tuple(BlindProposal(row, "accept") for row in rows)
+    cars = by_class([BlindItem("i", proposed, tuple(true), kind)], CLASSES)["car"]
+    assert mask_iou(rasterised(said[1]), Raster(50, 0, full)) > 0.5
+    assert cars.accepted.wrong.tolist() == [False, False]
+    thin = full.copy()
+    thin[2:-2, 2:-2] = False
+    rows[1] = Proposal(class_name="car", score=0.8, **shape_columns(shaped(Raster(50, 0, thin))))
+    proposed = tuple(BlindProposal(row, "accept") for row in rows)
+    cars = by_class([BlindItem("i", proposed, tuple(true), kind)], CLASSES)["car"]
+    assert cars.accepted.wrong.tolist() == [False, True], "its box is the true one's"
     assert (cars.items[0].objects, cars.items[0].missed) == (2, 1)
 
 

@@ -11,6 +11,7 @@ from tasks.review.questions.kinds.classify import CLASSIFY
 from tasks.review.questions.kinds.correct import CORRECT
 from tasks.review.questions.kinds.films.watch import WATCH
 from tasks.review.questions.kinds.outlines.mark import MARK_MASKS, MARK_POLYGONS
+from tasks.review.questions.kinds.outlines.verify_outline import VERIFY_OUTLINE
 from tasks.review.questions.kinds.page import CROP_PAGE
 from tasks.review.questions.kinds.protocol import QuestionKind
 from tasks.review.questions.kinds.texts.tag import TAG
@@ -19,7 +20,7 @@ from tasks.review.questions.payload import Payload
 
 _ALL: tuple[QuestionKind[Any], ...] = (
     *(CORRECT, CHOOSE, CROP_PAGE, VERIFY, CLASSIFY, CHOOSE_SEVERAL, TAG),
-    *(MARK_POLYGONS, MARK_MASKS, WATCH),
+    *(MARK_POLYGONS, MARK_MASKS, VERIFY_OUTLINE, WATCH),
 )
 
 KINDS: dict[str, QuestionKind[Any]] = {kind.name: kind for kind in _ALL}

@@ -46,14 +46,24 @@ class Verify(QuestionKind[VerifyPayload]):
     counts_unseen = False
 
     def add_controls(self, view: ElementTree.Element, queue: Asking) -> None:
-        """Show the crop, its box and the four choices."""
+        """Show the crop, what is asked about in it, and the four choices."""
         ElementTree.SubElement(view, "Header", value="$question", size="4")
         add_picture(view)
-        add_frame(view, queue.classes)
-        attributes = {"name": CHECK, "toName": IMAGE, "choice": "single", "showInLine": "true", "required": "true"}
+        self.add_mark(view, queue.classes)
+        attributes = {
+            "name": self.control,
+            "toName": IMAGE,
+            "choice": "single",
+            "showInLine": "true",
+            "required": "true",
+        }
         choices = ElementTree.SubElement(view, "Choices", attributes)
         for key, choice in zip(HOTKEYS, CHECKS, strict=False):
             ElementTree.SubElement(choices, "Choice", value=choice, hotkey=key)
+
+    def add_mark(self, view: ElementTree.Element, classes: Sequence[str]) -> None:
+        """Show which object is meant: its box."""
+        add_frame(view, classes)
 
     def task_data(
         self, server: AnnotationServer, queue: Asking, item_id: str, payload: VerifyPayload
@@ -67,31 +77,35 @@ class Verify(QuestionKind[VerifyPayload]):
 
     def parse(self, payload: VerifyPayload, result: Sequence[Any], queue: Asking) -> ParsedAnswer:
         """Return what a person said of the box."""
-        return ParsedAnswer([read_check(result).model_dump(mode="json")], self.not_ours(result))
+        return ParsedAnswer([read_check(result, self.control).model_dump(mode="json")], self.not_ours(result))
 
 
 VERIFY = Verify()
 
 
-def read_check(result: Sequence[Any]) -> AnsweredCheck:
-    """Return what a person chose; the shown box comes along in the result, and moving it says nothing.
+def read_check(result: Sequence[Any], control: str = CHECK) -> AnsweredCheck:
+    """Return what a person chose; what was shown comes along in the result, and moving it says nothing.
+
+    Args:
+        result: Of an annotation.
+        control: The control with which they chose.
 
     Raises:
         BadRegion: The answer is not exactly one of the choices.
     """
-    chosen = [entry["value"].get("choices") for entry in result if _is_check(entry)]
+    chosen = [entry["value"].get("choices") for entry in result if _is_check(entry, control)]
     if len(chosen) != 1 or not isinstance(chosen[0], list) or len(chosen[0]) != 1:
-        raise BadRegion(f"the answer holds {chosen!r:.80} (expected exactly one choice of control {CHECK!r})")
+        raise BadRegion(f"the answer holds {chosen!r:.80} (expected exactly one choice of control {control!r})")
     choice = chosen[0][0]
     if not isinstance(choice, str) or choice not in CHECKS:
         raise BadRegion(f"choice {choice!r:.80} is not one of {list(CHECKS)}")
     return AnsweredCheck(said=CHECKS[choice])
 
 
-def _is_check(entry: object) -> bool:
+def _is_check(entry: object, control: str) -> bool:
     return (
         isinstance(entry, dict)
         and entry.get("type") == "choices"
-        and entry.get("from_name") == CHECK
+        and entry.get("from_name") == control
         and isinstance(entry.get("value"), dict)
     )
