@@ -6,7 +6,7 @@ LABEL_STUDIO_VENV := .venv-label-studio
 PIP := pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-classes demo-text demo-video cold-start real test test-long lint format docs bench bench-tiles bench-effort bench-anomalies \
+.PHONY: help setup demo demo-classes demo-text demo-video demo-outlines cold-start real test test-long lint format docs bench bench-tiles bench-effort bench-anomalies \
 	bench-formats bench-score bench-suggest bench-video chaos screenshots \
 	up down clean browser s3
 
@@ -51,6 +51,10 @@ demo-text: setup ## Give each of 400 texts one class, from a CSV file to a champ
 
 demo-video: setup ## Label a drawn video of traffic: key frames, followed between them, to tracks (KEEP=1; FRAMES=60 for less)
 	$(BIN)/python -m infra.demo.video $(if $(KEEP),--keep) $(if $(FRAMES),--frames $(FRAMES))
+
+demo-outlines: setup ## Outline drawn dishes of cells from nothing: by four clicks, then with a network, to exports (KEEP=1; LABELS=masks; PICTURES=40 STEPS=150 for less)
+	$(BIN)/python -m infra.demo.outlines $(if $(KEEP),--keep) $(if $(LABELS),--labels $(LABELS)) \
+		$(if $(PICTURES),--pictures $(PICTURES)) $(if $(STEPS),--steps $(STEPS)) $(if $(DRAWING),--drawing $(DRAWING))
 
 cold-start: setup ## Label 100 drawn lots from no weights at all, and by hand beside it (PICTURES=24 STEPS=100 for less; DRAWING=corners; KEEP=1)
 	$(BIN)/python -m infra.demo.cold_start $(if $(PICTURES),--pictures $(PICTURES)) $(if $(STEPS),--steps $(STEPS)) \

@@ -8,7 +8,7 @@ that it began with as `parent_prediction`.
 import itertools
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from xml.etree import ElementTree
@@ -20,6 +20,7 @@ from blocks.naming.emails import normal_email
 from blocks.servers.annotation_server import AnnotationServer
 from blocks.shapes import Bounds
 from infra.annotators.boxes import PrefilledBox, SaidBox
+from infra.annotators.clicks.four_clicks import LiveOutlines
 from infra.annotators.pages import SeenCrop, crops_in
 from infra.annotators.people import Person
 from infra.annotators.times import Drawing
@@ -35,10 +36,10 @@ from tasks.review.questions.kinds.classes.missing import MISSING
 from tasks.review.questions.kinds.classes.said import CLASS
 from tasks.review.questions.kinds.controls import BOX, IMAGE, ITEM, TEXT
 from tasks.review.questions.kinds.outlines.brush_regions import BRUSH
+from tasks.review.questions.kinds.outlines.four_clicks import CLICKED
 from tasks.review.questions.kinds.outlines.polygon_regions import HOLE, POLYGON
 from tasks.review.questions.kinds.registry import KINDS
 from tasks.review.questions.kinds.texts.text_regions import SPAN
-from tasks.review.questions.kinds.verify import CHECK
 from tasks.review.questions.slots import REFEREE, asked_queue, is_for_referees
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,9 @@ class Desk:
     """Which of several people's, or referees', slots it is; 0: the queue is asked of one person."""
     is_for_referees: bool = False
     by_points: bool = False
-    """Whether new boxes are drawn by clicks on their extreme points."""
+    """Whether what is new is drawn by clicks on its extreme points."""
+    outlines: LiveOutlines | None = field(default=None, repr=False, compare=False)
+    """What makes outlines of these, where Label Studio does."""
 
     def drawing_of(self, person: Person) -> Drawing:
         """Return how somebody draws here: who has learnt to click extreme points needs a queue that lets them."""
@@ -131,7 +134,9 @@ def find_desks(server: AnnotationServer, collection: str) -> list[Desk]:
                 continue
             classes = _classes_of(project["label_config"])
             place = (int(project["id"]), asked_queue(queue), classes, kind, slot, is_for_referees(queue))
-            desks.append(Desk(*place, by_points=POINTS in _seen_in(project["label_config"])))
+            seen = _seen_in(project["label_config"])
+            outlines = LiveOutlines(server, place[0]) if CLICKED in seen else None
+            desks.append(Desk(*place, by_points=bool(seen & {POINTS, CLICKED}), outlines=outlines))
     return desks
 
 
@@ -143,7 +148,8 @@ def slot_of(queue: str) -> int:
 def _kind_of(label_config: str) -> str:
     """Return the kind of question that a label config asks: the one whose control people see."""
     seen = _seen_in(label_config)
-    found = [kind.name for kind in KINDS.values() if seen & {kind.control, *kind.other_controls}]
+    found = [kind.name for kind in KINDS.values() if kind.control in seen]
+    found = found or [kind.name for kind in KINDS.values() if seen.intersection(kind.other_controls)]
     if len(found) == 1 and (way := KINDS[found[0]].together) and way.spans_batches:
         raise UnknownQuestionKind("simulated people watch no films")
     if len(found) != 1:
@@ -282,12 +288,6 @@ def boxes_result(
             region = as_points(region) if drawing == "extreme-clicking" else region
         result.append({**region, "origin": "manual" if before is None else "prediction-changed"})
     return result
-
-
-def check_result(question: OpenQuestion, choice: str) -> list[dict[str, Any]]:
-    """Return the result of a check as the browser would send it: the shown box, and the choice."""
-    chosen = {"id": "check", "type": "choices", "from_name": CHECK, "to_name": IMAGE, "value": {"choices": [choice]}}
-    return [*({**region, "origin": "prediction"} for region in question.regions), {**chosen, "origin": "manual"}]
 
 
 def _new_id(rng: np.random.Generator) -> str:

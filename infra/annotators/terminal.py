@@ -28,6 +28,7 @@ def simulate_in_terminal(
     people: People,
     *,
     fmt: TruthFormat = "auto",
+    outlines: bool = False,
     once: bool = False,
     stop: Callable[[], bool] | None = None,
 ) -> SimulationReport:
@@ -39,10 +40,11 @@ def simulate_in_terminal(
         collection: Whose questions.
         people: Who answers, and how well.
         fmt: The format of the truth; "auto" finds it out.
+        outlines: Whether outlines and masks are wanted where the truth has boxes beside them.
         once: End when nothing is open; otherwise wait for more until `stop` says so, or Ctrl-C.
         stop: When to end, where `once` is not given.
     """
-    world = read_world(truth, fmt)
+    world = read_world(truth, fmt, outlines=outlines)
     console = Console(soft_wrap=True, emoji=False)
     console.print(f"{_who(people)} know {len(world.pictures)} pictures of {truth}")
     for line in world.problems.report(problems_file(labelline_home(), collection)):

@@ -84,6 +84,10 @@ class Stopwatch:
         """Outline objects, or paint them, with their class."""
         self._spend("outline", OUTLINE_OBJECT.seconds, count)
 
+    def adjust_outline(self, count: int = 1) -> None:
+        """Mend an outline by dragging its corners, or with brush and eraser."""
+        self._spend("adjust", OUTLINE_OBJECT.seconds * ADJUST_SHARE, count)
+
     def click(self, count: int = 1) -> None:
         """Delete boxes or change their class."""
         self._spend("click", CLICK_S, count)

@@ -59,13 +59,18 @@ class KnownWorld:
     problems: Problems = field(default_factory=Problems, compare=False)
 
 
-def read_world(place: Path, fmt: TruthFormat = "auto") -> KnownWorld:
+def read_world(place: Path, fmt: TruthFormat = "auto", *, outlines: bool = False) -> KnownWorld:
     """Read a folder or file of truth: boxes, classes of whole items or spans of texts; `kinds.json` where there is one.
+
+    Args:
+        place: Pictures and labels, or a label file.
+        fmt: The format; "auto" finds it out.
+        outlines: Whether outlines and masks are wanted where a format has boxes beside them.
 
     Raises:
         BadTruth: It cannot be read, or its kinds are not parallel to its boxes.
     """
-    truth = read_truth(place, fmt)
+    truth = read_truth(place, fmt, outlines=outlines)
     kinds = _read_kinds(place / KINDS_FILE)
     pictures = {
         _text_id(known.text): TruePicture(name, (0, 0), (), next(iter(known.classes), None), known.classes, known.spans)

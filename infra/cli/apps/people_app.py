@@ -67,9 +67,9 @@ def simulate(
     from infra.annotators.people import People
     from infra.annotators.terminal import simulate_in_terminal
     from infra.annotators.times import HABIT_FOR
-    from infra.cli.commands.line_commands import annotation_server
+    from infra.cli.commands.line_commands import annotation_server, may_have_outlines
 
-    server = annotation_server(labelline_home(), collection)
+    server, outlines = annotation_server(labelline_home(), collection), may_have_outlines(labelline_home(), collection)
     who = People(
         count=people,
         skill=skill,
@@ -78,7 +78,7 @@ def simulate(
         drawing=HABIT_FOR[drawing.value],
         seed=seed,
     )
-    simulate_in_terminal(server, truth.resolve(), collection, who, fmt=fmt.value, once=once)
+    simulate_in_terminal(server, truth.resolve(), collection, who, fmt=fmt.value, outlines=outlines, once=once)
 
 
 @people_app.command()

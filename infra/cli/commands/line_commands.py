@@ -36,6 +36,7 @@ from infra.stack.orchestration.runs import start_run
 from infra.stack.servers.services import PLUGS, WORK_POOL
 from infra.stack.state import StackState
 from tasks.detect.refs import BY_HAND
+from tasks.intake.label_kinds import noted_kind
 from tasks.suggest.asked_for import asked_of
 from tasks.track.asked_for import propagate_asked
 
@@ -266,6 +267,13 @@ def annotation_server(home: Path, collection: str) -> AnnotationServer:
     with connected(running_stack(home, console.print)):
         require_collection(open_catalog(PLUGS), collection)
         return load_server()
+
+
+def may_have_outlines(home: Path, collection: str) -> bool:
+    """Say whether a collection has, or may yet get, outlines or masks, and not only boxes, classes or spans."""
+    with connected(running_stack(home, console.print)):
+        kind = noted_kind(open_catalog(PLUGS), collection)
+    return kind is None or bool(kind.shapes & {"polygon", "mask"})
 
 
 def run_address(state: StackState, run: "FlowRun") -> str:

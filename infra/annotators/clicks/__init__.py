@@ -1,0 +1,1 @@
+"""How a simulated person clicks on objects, and what comes back for it."""
