@@ -3,27 +3,34 @@
 Four things are told apart, since they cost differently: what a person overlooks, what they draw around nothing, which
 classes they confuse, and how exactly they draw. A person of few answers is drawn towards the mean of all, and that
 towards a plain expectation. Two people who always answer together cannot be told apart: three or more on some
-questions, or some questions with known truth, can.
+questions, or some questions with known truth, can. So the best estimate goes with others that explain the answers as
+well (`skill/plausible.py`): what is believed of a box is the mean over these.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from blocks.frozen import Frozen
 from tasks.kinds.boxes.fusion import EXPECTED_NOISE, GroupedBoxes, learn_noise
 from tasks.review.consensus.box_matching import Matched
-from tasks.review.consensus.dawid_skene import Floats, expected_confusion, learn_confusion
+from tasks.review.consensus.dawid_skene import Floats, expected_confusion
+from tasks.review.consensus.skill.plausible import Crowd, believe_all, draw_crowds
+from tasks.review.consensus.skill.rates import (
+    EXPECTED_FALSE,
+    EXPECTED_MISS,
+    EXPECTED_OBJECTS,
+    KnownRates,
+    PeopleRates,
+    believe_evenly,
+    first_guess,
+    learn,
+    plain_prior,
+    tally,
+)
 from tasks.review.consensus.votes import Beliefs, SkillArrays, Votes, believe, collect_votes
-
-EXPECTED_MISS, EXPECTED_FALSE, EXPECTED_OBJECTS = 0.1, 0.1, 3.0
-"""What we expect before anybody has answered: of 10 objects one missed, a false box in 10 questions, 3 objects each."""
-
-PRIOR_OBJECTS, PRIOR_QUESTIONS, PRIOR_ANSWERS = 10.0, 5.0, 4.0
-"""How much an expectation counts: as so many objects (misses), questions (false boxes), answers of a class."""
 
 SURELY_THERE = 0.5
 MOST_ROUNDS = 500
@@ -46,11 +53,16 @@ class Skill(Frozen):
 class QueueSkills(Frozen):
     """What is known about the people of one queue, and about its items: all that a consensus needs."""
 
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
     classes: tuple[str, ...] = Field(min_length=1)
     skills: dict[str, Skill] = Field(default_factory=dict)
     newcomer: Skill = Field(description="What is expected of somebody who is not among the skills")
     objects_per_question: float = Field(default=EXPECTED_OBJECTS, gt=0)
     class_shares: tuple[float, ...]
+    crowds: tuple[Crowd, ...] = Field(
+        default=(), exclude=True, repr=False, description="What else the people may be like, all about as likely"
+    )
 
     def skill_of(self, person: str) -> Skill:
         """Return a person's skill, or what is expected of a newcomer."""
@@ -106,116 +118,70 @@ def learn_skills(
         return unknown_skills(classes)
     votes = collect_votes(questions, classes, people)
     given = {index: known[name] for index, name in enumerate(people) if known and name in known}
-    state = _first_guess(votes, given)
+    rates = {index: _as_rates(skill) for index, skill in given.items()}
+    tallied, prior = tally(votes), plain_prior(votes)
+    weights = tallied.weighted(np.ones(len(questions)))
+    learnt = first_guess(tallied, rates, prior)
     for _ in range(MOST_ROUNDS):
-        before, state = state, _learn(votes, _believe(votes, state), given)
-        if _distance(before, state) < STILL:
+        believed = believe_evenly(tallied.votes, learnt)
+        before, learnt = learnt, learn(tallied.votes, weights, believed, rates, prior)
+        if _distance(before, learnt) < STILL:
             break
-    return _to_skills(classes, people, votes, state, given)
+    crowds = draw_crowds(votes, [matched.question_id for matched in questions], people, rates)
+    return _to_skills(classes, people, votes, learnt, given).model_copy(update={"crowds": crowds})
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
-    rates: SkillArrays
-    pooled_miss: float
-    pooled_false: float
-    pooled_confusion: Floats
-    objects: float
-    shares: Floats
+def weigh_votes(votes: Votes, skills: QueueSkills, people: Sequence[str]) -> Beliefs:
+    """Return what to believe of votes, given what is known about the people, and how little that may be.
+
+    Args:
+        votes: With the classes of the skills; may be empty.
+        skills: Skills of one queue (`learn_skills`, or `unknown_skills`).
+        people: Who answered, in the order of the votes.
+    """
+    if skills.crowds:
+        return believe_all(votes, skills.crowds, people)
+    return believe(votes, skills.rates_of(people), skills.objects_per_question, np.array(skills.class_shares, float))
 
 
-def _first_guess(votes: Votes, given: Mapping[int, Skill]) -> _State:
-    """Start from what is expected of everybody: then the first beliefs are those of an unweighted vote."""
-    people, classes = votes.choices.people, votes.choices.classes
-    expected = expected_confusion(classes)
-    rates = SkillArrays(
-        np.full(people, EXPECTED_MISS), np.full(people, EXPECTED_FALSE), np.repeat(expected[None], people, axis=0)
-    )
-    return _State(
-        rates=_with_given(rates, given),
-        pooled_miss=EXPECTED_MISS,
-        pooled_false=EXPECTED_FALSE,
-        pooled_confusion=expected,
-        objects=max(len(votes.question) / len(votes.asked), 0.1),
-        shares=np.full(classes, 1 / classes),
-    )
+def _as_rates(skill: Skill) -> KnownRates:
+    return KnownRates(skill.miss_rate, skill.false_boxes, np.array(skill.confusion, float))
 
 
-def _believe(votes: Votes, state: _State) -> Beliefs:
-    return believe(votes, state.rates, state.objects, state.shares)
-
-
-def _learn(votes: Votes, beliefs: Beliefs, given: Mapping[int, Skill]) -> _State:
-    """Estimate rates from beliefs: the maximisation step."""
-    choices = votes.choices
-    estimated = np.array([person not in given for person in range(choices.people)], bool)
-    per_question = np.bincount(votes.question, beliefs.exists, minlength=len(votes.asked)) + beliefs.unseen
-    objects = votes.asked.T @ per_question
-    hits = np.bincount(choices.person, beliefs.exists[choices.subject], minlength=choices.people)
-    false = np.bincount(choices.person, 1 - beliefs.exists[choices.subject], minlength=choices.people)
-    answered = votes.asked.sum(axis=0)
-    misses = np.maximum(objects - hits, 0)
-    pooled_miss = _pooled(misses[estimated], objects[estimated], EXPECTED_MISS, PRIOR_OBJECTS)
-    pooled_false = _pooled(false[estimated], answered[estimated], EXPECTED_FALSE, PRIOR_QUESTIONS)
-    weighted = beliefs.exists[:, None] * beliefs.classes
-    matrices = {person: np.array(skill.confusion, float) for person, skill in given.items()}
-    confusion, pooled = learn_confusion(choices, weighted, PRIOR_ANSWERS, matrices)
-    rates = SkillArrays(
-        miss=(misses + PRIOR_OBJECTS * pooled_miss) / (objects + PRIOR_OBJECTS),
-        false=(false + PRIOR_QUESTIONS * pooled_false) / (answered + PRIOR_QUESTIONS),
-        confusion=confusion,
-    )
-    total = weighted.sum(axis=0) + 1.0
-    crowd = float(max(beliefs.crowd.mean(), 1e-3))
-    return _State(_with_given(rates, given), pooled_miss, pooled_false, pooled, crowd, total / total.sum())
-
-
-def _pooled(events: Floats, chances: Floats, expected: float, weight: float) -> float:
-    return float((events.sum() + weight * expected) / (chances.sum() + weight))
-
-
-def _with_given(rates: SkillArrays, given: Mapping[int, Skill]) -> SkillArrays:
-    miss, false, confusion = rates.miss.copy(), rates.false.copy(), rates.confusion.copy()
-    for person, skill in given.items():
-        miss[person], false[person] = skill.miss_rate, skill.false_boxes
-        confusion[person] = np.array(skill.confusion, float)
-    return SkillArrays(miss, false, confusion)
-
-
-def _distance(before: _State, after: _State) -> float:
+def _distance(before: PeopleRates, after: PeopleRates) -> float:
     return max(
-        float(np.abs(getattr(before.rates, name) - getattr(after.rates, name)).max())
+        float(np.abs(getattr(before.people, name) - getattr(after.people, name)).max())
         for name in ("miss", "false", "confusion")
     )
 
 
 def _to_skills(
-    classes: Sequence[str], people: Sequence[str], votes: Votes, state: _State, given: Mapping[int, Skill]
+    classes: Sequence[str], people: Sequence[str], votes: Votes, learnt: PeopleRates, given: Mapping[int, Skill]
 ) -> QueueSkills:
-    noise, pooled_noise = _learn_edges(votes, _believe(votes, state), given)
+    noise, pooled_noise = _learn_edges(votes, believe_evenly(votes, learnt), given)
     answered = votes.asked.sum(axis=0)
     skills = {
         name: Skill(
-            miss_rate=float(state.rates.miss[index]),
-            false_boxes=float(state.rates.false[index]),
-            confusion=_rows(state.rates.confusion[index]),
+            miss_rate=float(learnt.people.miss[index]),
+            false_boxes=float(learnt.people.false[index]),
+            confusion=_rows(learnt.people.confusion[index]),
             edge_noise=float(noise[index]),
             questions=int(answered[index]),
         )
         for index, name in enumerate(people)
     }
     newcomer = Skill(
-        miss_rate=state.pooled_miss,
-        false_boxes=state.pooled_false,
-        confusion=_rows(state.pooled_confusion),
+        miss_rate=learnt.miss,
+        false_boxes=learnt.false,
+        confusion=_rows(learnt.confusion),
         edge_noise=pooled_noise,
     )
     return QueueSkills(
         classes=tuple(classes),
         skills=skills,
         newcomer=newcomer,
-        objects_per_question=state.objects,
-        class_shares=tuple(state.shares.tolist()),
+        objects_per_question=learnt.objects,
+        class_shares=tuple(learnt.shares.tolist()),
     )
 
 

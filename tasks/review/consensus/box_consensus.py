@@ -8,12 +8,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from tasks.kinds.boxes.fusion import Fused, fuse
-from tasks.review.consensus.annotator_skill import QueueSkills
+from tasks.review.consensus.annotator_skill import QueueSkills, weigh_votes
 from tasks.review.consensus.box_matching import Matched, SameObject
-from tasks.review.consensus.votes import Beliefs, Believed, believe, collect_votes
+from tasks.review.consensus.votes import Beliefs, Believed, collect_votes
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,7 @@ def agree_on_boxes(questions: Sequence[Matched], skills: QueueSkills) -> list[Co
     """
     people = sorted({name for matched in questions for name in matched.people})
     votes = collect_votes(questions, skills.classes, people)
-    beliefs = believe(votes, skills.rates_of(people), skills.objects_per_question, np.array(skills.class_shares, float))
+    beliefs = weigh_votes(votes, skills, people)
     assert votes.drawn is not None  # of boxes it never is
     fused = fuse(votes.drawn, skills.noise_of(people))
     agreed, group = [], 0

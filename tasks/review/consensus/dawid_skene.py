@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
+from scipy.special import expit, logit, logsumexp
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -95,14 +95,21 @@ def believe_classes(choices: Choices, confusion: Floats, shares: Floats) -> Floa
 
 def class_evidence(choices: Choices, confusion: Floats, shares: Floats) -> Floats:
     """Return the log probability of each class together with what people said, shape (subjects, classes)."""
-    evidence = np.tile(np.log(np.maximum(shares, TINY)), (choices.subjects, 1))
     log_confusion = np.log(np.maximum(confusion, TINY))
-    np.add.at(evidence, choices.subject, log_confusion[choices.person, :, choices.said])
-    return evidence
+    places = choices.subject[:, None] * choices.classes + np.arange(choices.classes)
+    votes = log_confusion[choices.person, :, choices.said]
+    evidence = np.bincount(places.ravel(), votes.ravel(), choices.subjects * choices.classes)
+    return np.asarray(np.log(np.maximum(shares, TINY)) + evidence.reshape(choices.subjects, choices.classes))
 
 
 def learn_confusion(
-    choices: Choices, weighted: Floats, prior_weight: float, known: Mapping[int, Floats]
+    choices: Choices,
+    weighted: Floats,
+    prior_weight: float,
+    known: Mapping[int, Floats],
+    *,
+    expected: Floats | None = None,
+    apart: Floats | None = None,
 ) -> tuple[Floats, Floats]:
     """Estimate confusion matrices from beliefs.
 
@@ -111,16 +118,22 @@ def learn_confusion(
         weighted: Shape (subjects, classes): beliefs, each row times how much its subject counts.
         prior_weight: How many answers the prior of each row counts for.
         known: Matrices that are given.
+        expected: Shape (classes, classes): what is expected of all; None: `expected_confusion`.
+        apart: Shape (people, classes): how people differ before they have answered (`shifted`); None: in nothing.
 
     Returns:
         Shape (people, classes, classes), and of all people together, shape (classes, classes).
     """
-    by_answer = np.zeros((choices.people, choices.classes, choices.classes))  # [person, said, true]
-    np.add.at(by_answer, (choices.person, choices.said), weighted[choices.subject])
-    counts = by_answer.transpose(0, 2, 1).copy()
+    size = choices.classes
+    rows = (choices.person * size + choices.said)[:, None] * size + np.arange(size)
+    by_answer = np.bincount(rows.ravel(), weighted[choices.subject].ravel(), choices.people * size**2)
+    counts = by_answer.reshape(choices.people, size, size).transpose(0, 2, 1).copy()  # from [person, said, true]
     counts[list(known)] = 0.0
-    pooled = _rows_to_one(prior_weight * expected_confusion(choices.classes) + counts.sum(axis=0))
-    confusion = _rows_to_one(prior_weight * pooled + counts)
+    if expected is None:
+        expected = expected_confusion(choices.classes)
+    pooled = _rows_to_one(prior_weight * expected + counts.sum(axis=0))
+    centre = pooled if apart is None else shifted(pooled, apart)
+    confusion = _rows_to_one(prior_weight * centre + counts)
     for person, matrix in known.items():
         confusion[person] = matrix
     return confusion, pooled
@@ -132,6 +145,26 @@ def expected_confusion(classes: int, right: float = PRIOR_RIGHT) -> Floats:
         return np.ones((1, 1))
     wrong = (1 - right) / (classes - 1)
     return np.full((classes, classes), wrong) + (right - wrong) * np.eye(classes)
+
+
+def shifted(matrix: Floats, apart: Floats) -> Floats:
+    """Return the matrices of people who are right more often than a matrix says, or less often.
+
+    Args:
+        matrix: Shape (classes, classes); rows sum to 1.
+        apart: Shape (people, classes): by how much the log odds of naming each true class differ.
+
+    Returns:
+        Shape (people, classes, classes); rows sum to 1.
+    """
+    if len(matrix) == 1:
+        return np.ones((len(apart), 1, 1))
+    right = np.clip(np.diag(matrix), TINY, 1 - TINY)
+    changed = expit(logit(right) + apart)
+    matrices = matrix * ((1 - changed) / (1 - right))[:, :, None]
+    at = np.arange(len(matrix))
+    matrices[:, at, at] = changed
+    return np.asarray(matrices)
 
 
 def _people_and_shares(

@@ -10,14 +10,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from blocks.shapes import Span
 from tasks.kinds.spans.extents import Extent
 from tasks.kinds.spans.kind import SPANS
-from tasks.review.consensus.annotator_skill import QueueSkills
+from tasks.review.consensus.annotator_skill import QueueSkills, weigh_votes
 from tasks.review.consensus.box_matching import Matched, SameObject
-from tasks.review.consensus.votes import Beliefs, Believed, believe, collect_votes
+from tasks.review.consensus.votes import Beliefs, Believed, collect_votes
 from tasks.review.questions.kinds.texts.text_regions import AnsweredSpan
 
 EXPECTED_EXACT, PRIOR_PAIRS = 0.95, 20.0
@@ -98,7 +96,7 @@ def agree_on_spans(
     """
     people = sorted({name for matched in questions for name in matched.people})
     votes = collect_votes(questions, skills.classes, people)
-    beliefs = believe(votes, skills.rates_of(people), skills.objects_per_question, np.array(skills.class_shares, float))
+    beliefs = weigh_votes(votes, skills, people)
     agreed, group = [], 0
     for index, matched in enumerate(questions):
         candidates = tuple(

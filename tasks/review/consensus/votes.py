@@ -146,7 +146,9 @@ def has_edges(drawn: Sequence[Any]) -> bool:
     return all(hasattr(one, "x_min") for one in drawn)
 
 
-def believe(votes: Votes, rates: SkillArrays, objects_per_question: float, shares: Floats) -> Beliefs:
+def believe(
+    votes: Votes, rates: SkillArrays, objects_per_question: float, shares: Floats, *, rounds: int = CROWD_ROUNDS
+) -> Beliefs:
     """Weigh the votes.
 
     Args:
@@ -154,6 +156,7 @@ def believe(votes: Votes, rates: SkillArrays, objects_per_question: float, share
         rates: Skill of the people, in the same order as in `votes`.
         objects_per_question: λ on average, above 0.
         shares: Shape (classes,): how frequent the classes are.
+        rounds: For finding how crowded each item is; 0: all alike.
     """
     choices = votes.choices
     miss = np.clip(rates.miss, SMALLEST_RATE, 1 - SMALLEST_RATE)
@@ -162,14 +165,15 @@ def believe(votes: Votes, rates: SkillArrays, objects_per_question: float, share
     log_class = logsumexp(evidence, axis=1, keepdims=True)
     for_object = (votes.asked @ np.log(miss))[votes.question] + log_class[:, 0]
     for_spot = (votes.asked @ np.log1p(-deceived))[votes.question] + np.log(SPOTS)
-    np.add.at(for_object, choices.subject, (np.log1p(-miss) - np.log(miss))[choices.person])
-    # Deceived people name classes as often as these occur.
-    named = np.log(np.maximum(shares, SMALLEST_RATE))[choices.said]
-    np.add.at(for_spot, choices.subject, (np.log(deceived) - np.log1p(-deceived))[choices.person] + named)
+    groups = len(votes.question)
+    for_object += np.bincount(choices.subject, (np.log1p(-miss) - np.log(miss))[choices.person], groups)
+    # Deceived people name classes as often as at other times: the class of a lone box says nothing of its existence.
+    named = np.log(np.maximum(shares @ rates.confusion, SMALLEST_RATE))[choices.person, choices.said]
+    for_spot += np.bincount(choices.subject, (np.log(deceived) - np.log1p(-deceived))[choices.person] + named, groups)
     missed_by_all = np.exp(votes.asked @ np.log(miss))
     crowd = np.full(len(votes.asked), objects_per_question)
-    exists = np.zeros(len(votes.question))
-    for _ in range(CROWD_ROUNDS):
+    exists = expit(np.log(crowd)[votes.question] + for_object - for_spot)
+    for _ in range(rounds):
         exists = expit(np.log(crowd)[votes.question] + for_object - for_spot)
         found = np.bincount(votes.question, exists, minlength=len(crowd))
         crowd = (1 + found) / (1 / objects_per_question + 1 - missed_by_all)

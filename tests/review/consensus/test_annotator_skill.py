@@ -7,7 +7,6 @@ import pytest
 
 from blocks.errors import UnknownClass
 from tasks.review.consensus.annotator_skill import (
-    EXPECTED_MISS,
     QueueSkills,
     Skill,
     faultless,
@@ -15,6 +14,7 @@ from tasks.review.consensus.annotator_skill import (
     unknown_skills,
 )
 from tasks.review.consensus.box_matching import match_boxes
+from tasks.review.consensus.skill.rates import EXPECTED_MISS
 from tests.bench.consensus import learn, skill_error
 from tests.bench.crowd import CLASSES, GOOD, MIXED, draw_crowd
 from tests.review.people import HERE, THERE, box, said

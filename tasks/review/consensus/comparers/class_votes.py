@@ -18,9 +18,9 @@ import numpy as np
 from scipy.special import expit, logit
 
 from blocks.errors import UnknownClass
-from tasks.review.consensus.annotator_skill import EXPECTED_FALSE, EXPECTED_MISS, EXPECTED_OBJECTS
 from tasks.review.consensus.box_matching import Matched
 from tasks.review.consensus.dawid_skene import Floats, Ints
+from tasks.review.consensus.skill.rates import EXPECTED_FALSE, EXPECTED_MISS, EXPECTED_OBJECTS
 
 PRIOR_VOTES = 20.0
 """For how many votes an expectation counts, and what all do for one person."""

@@ -14,9 +14,9 @@ import numpy as np
 from blocks.shapes import Shape
 from tasks.kinds.outlines.raster import mask_iou, rasterised
 from tasks.kinds.protocol import LabelKind
-from tasks.review.consensus.annotator_skill import QueueSkills
+from tasks.review.consensus.annotator_skill import QueueSkills, weigh_votes
 from tasks.review.consensus.box_matching import Matched, SameObject
-from tasks.review.consensus.votes import Beliefs, Believed, believe, collect_votes
+from tasks.review.consensus.votes import Beliefs, Believed, collect_votes
 from tasks.review.questions.kinds.outlines.outline import AnsweredOutline
 
 CLOSE_IOU = 0.8
@@ -82,7 +82,7 @@ def agree_on_outlines(
     """
     people = sorted({name for matched in questions for name in matched.people})
     votes = collect_votes(questions, skills.classes, people)
-    beliefs = believe(votes, skills.rates_of(people), skills.objects_per_question, np.array(skills.class_shares, float))
+    beliefs = weigh_votes(votes, skills, people)
     agreed, group = [], 0
     for index, matched in enumerate(questions):
         candidates = tuple(_candidate(one, skills, beliefs, at, kind) for at, one in enumerate(matched.objects, group))
