@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from blocks.database.engine import reading
-from blocks.database.tables import Answer, AnswerState, Batch, BatchItem, Item, Label, Question
+from blocks.database.tables import Answer, AnswerState, Batch, BatchItem, Item, Label, Question, Route
 from blocks.errors import BadInput, OtherModelVersion
 from blocks.servers.experiments import Experiments
 from blocks.shapes import SEVERAL
@@ -20,6 +20,7 @@ from blocks.storage.stores import Store
 from tasks.detect.proposers.suggested import taught_ref
 from tasks.detect.refs import NOBODY, TAUGHT, DetectorRef
 from tasks.intake.batches import items_of
+from tasks.intake.label_kinds import noted_shapes
 from tasks.kinds.registry import label_kind
 from tasks.review.questions.kinds.choose_several import CHOOSE_SEVERAL
 from tasks.settle.in_force import is_in_force
@@ -91,7 +92,8 @@ def find_taught(
 def labels_that_teach(engine: Engine, collection: str) -> dict[str, str]:
     """Return the class of each item of a collection that has one in force, given by people or as truth.
 
-    Where an item may have several, they are joined (`class_sets.py`); of one that people found to have none: empty.
+    Where an item may have several, they are joined (`class_sets.py`); of one that people found to have none, or that
+    came in as having none: empty.
     """
     query = (
         select(Label.item_id, Label.class_name)
@@ -103,6 +105,8 @@ def labels_that_teach(engine: Engine, collection: str) -> dict[str, str]:
     with reading(engine) as session:
         rows = session.exec(query).all()
         without = _found_to_have_none(session, collection, LABELS_AT_MOST - len(rows))
+        if SEVERAL in noted_shapes(session, collection):
+            without += _came_in_with_none(session, collection, LABELS_AT_MOST - len(rows) - len(without))
     names: dict[str, list[str]] = {}
     for item_id, class_name in rows:
         names.setdefault(item_id, []).append(class_name)
@@ -130,6 +134,31 @@ def _found_to_have_none(session: Session, collection: str, at_most: int) -> list
     last = {item_id: (number, raw) for number, (item_id, raw) in enumerate(session.exec(query).all())}
     newest = sorted(((number, item_id) for item_id, (number, raw) in last.items() if not raw), reverse=True)
     return [item_id for _, item_id in newest[:at_most]]
+
+
+def _came_in_with_none(session: Session, collection: str, at_most: int) -> list[str]:
+    """Return the items that came in as truth without a label, and of which nobody has said anything since.
+
+    Only where an item may have several classes is that a word on each of them.
+    """
+    batches = select(Batch.id).where(Batch.collection == collection)
+    labels = select(Label.id).where(
+        Label.item_id == BatchItem.item_id, col(Label.batch_id).in_(batches), *is_in_force()
+    )
+    answers = (
+        select(Answer.id)
+        .join(Question, col(Question.id) == Answer.question_id)
+        .where(Question.item_id == BatchItem.item_id, col(Question.batch_id).in_(batches))
+        .where(Answer.state == AnswerState.COUNTED.value, col(Question.gold_id).is_(None))
+    )
+    query = (
+        select(BatchItem.item_id)
+        .where(col(BatchItem.batch_id).in_(batches), BatchItem.route == Route.IMPORT.value)
+        .where(col(BatchItem.set_aside).is_(None), ~labels.exists(), ~answers.exists())
+        .order_by(col(BatchItem.settled_at).desc(), col(BatchItem.item_id))
+        .limit(at_most)
+    )
+    return list(session.exec(query).all())
 
 
 def _teach(

@@ -1,5 +1,6 @@
 """A line of classes whose own labels propose, from pictures to labels without a server."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -39,6 +40,7 @@ from tasks.train.steps import resolve_detector as resolve_step
 from tasks.train.teaching import find_taught, labels_that_teach
 from tasks.triage.decide import decide
 from tasks.triage.options import TriageOptions
+from tests.dataset.imports.world import COLLECTION, bring, write
 from tests.detect.proposers.conftest import save_colour_classifier
 from tests.settle.world import say
 
@@ -336,3 +338,21 @@ def test_the_terminal_says_who_suggests_and_refuses_weights_that_cannot_be_used(
     (tmp_path / "bad.pt").write_bytes(b"no weights at all")
     with pytest.raises(BadWeights, match=r"bad\.pt"):
         told(f"suggest:arow:{tmp_path / 'bad.pt'}")
+
+
+@pytest.mark.parametrize(("kind", "none"), [("multilabel", {"sun": "", "haze": ""}), ("classes", {})])
+def test_what_came_in_with_none_of_the_classes_teaches_where_an_item_may_have_several(
+    engine: Engine, store: Store, tmp_path: Path, kind: str, none: dict[str, str]
+) -> None:
+    said: dict[str, list[str]] = {"rain": ["wet"], "night": ["dark"], "sun": [], "haze": []}
+
+    def came_in(name: str) -> dict[str, str]:
+        lines = [json.dumps({"text": text, "label": labels}) for text, labels in said.items()]
+        bring(engine, store, write(tmp_path / name, "\n".join(lines)), label_kind=kind)
+        with reading(engine) as session:
+            texts = {row.id: store.get(row.key).decode() for row in session.exec(select(Item)).all()}
+        return {texts[item_id]: names for item_id, names in labels_that_teach(engine, COLLECTION).items()}
+
+    assert came_in("a.jsonl") == {"rain": "wet", "night": "dark", **none}
+    said["haze"] = ["wet"]
+    assert came_in("b.jsonl") == {"rain": "wet", "night": "dark", **none, "haze": "wet"}
