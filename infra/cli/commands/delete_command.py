@@ -35,6 +35,7 @@ def delete_collection(home: Path, collection: str, *, sure: bool) -> dict[str, o
         BadOption: There is no such collection.
         LabelStudioUnavailable: Label Studio does not answer: run again, nothing of the catalogue is gone.
     """
+    from tasks.audit.watching.film_round import films_of
     from tasks.review.posting.stop import remove_projects
     from tasks.review.receiving.poll import read_all_changes
 
@@ -51,8 +52,9 @@ def delete_collection(home: Path, collection: str, *, sure: bool) -> dict[str, o
         read_all_changes(engine, server)  # answers that nobody has read yet go into the file as well
         kept = _keep(engine, home, collection)
         projects = remove_projects(engine, server, collection)
+        films = films_of(engine, collection)
         keys = delete_rows(engine, collection)
-        for key in keys:
+        for key in (*keys, *films):
             store.delete(key)
     console.print(f"{collection} is deleted: {len(keys):,} pictures that no other collection has, {projects} projects")
     console.print(f"all that was known of it is in {kept}; models and training runs stay in MLflow")

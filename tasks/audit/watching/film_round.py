@@ -23,7 +23,7 @@ from tasks.audit.watching.options import Watched, WatchOptions, WatchReport
 from tasks.detect.proposers.propagated import frames_of, sequences_of
 from tasks.detect.settled_evidence import triaged_by
 from tasks.intake.label_kinds import noted_kind
-from tasks.intake.video.playable import Film, make_film
+from tasks.intake.video.playable import Film, key_of, make_film
 from tasks.review.drafts.items_and_kinds import write_once
 from tasks.review.posting.outbox import Draft
 from tasks.review.questions.kinds.boxes.strip import StillPlace
@@ -90,6 +90,21 @@ def settle_watched(engine: Engine, store: Store, watched: Watched) -> WatchRepor
         count = session.exec(answered).one()
     frames = sum(one.count for one in watched.asked)
     return WatchReport(collection=watched.collection, frames=frames, answered=count, revisions=revisions)
+
+
+def films_of(engine: Engine, collection: str) -> set[str]:
+    """Return under which keys the films are that people were asked to watch of a collection, and of no other one."""
+    named = (
+        select(col(Question.payload)["film"].as_string(), Batch.collection)
+        .join(Batch, col(Batch.id) == col(Question.batch_id))
+        .where(Question.queue == WATCH_TRACKS)
+        .distinct()
+    )
+    by_film: dict[str, set[str]] = defaultdict(set)
+    with reading(engine) as session:
+        for film, name in session.exec(named):
+            by_film[key_of(str(film))].add(name)
+    return {key for key, names in by_film.items() if names == {collection}}
 
 
 def sequences_to_watch(engine: Engine, options: WatchOptions, round_: int | None = None) -> list[str]:

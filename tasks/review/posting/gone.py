@@ -93,7 +93,9 @@ def reopen_gone(
         numbers = sorted(gone)
         for start in range(0, len(numbers), CHUNK_SIZE):
             part = col(Question.task_id).in_(numbers[start : start + CHUNK_SIZE])
-            mine = part, *_of_round(queue, batch_id, round_), col(Question.state) == QuestionState.POSTED.value
+            # Whatever stood in such a task: of a film that may be questions of other batches as well.
+            standing = col(Question.project_id).in_(by_project), col(Question.state) == QuestionState.POSTED.value
+            mine = part, beside(queue), col(Question.round) == round_, *standing
             session.exec(
                 update(Question).where(*mine).values(state=QuestionState.WRITTEN.value, task_id=None, prefilled_at=None)
             )

@@ -17,6 +17,7 @@ from tasks.audit.watching.options import Watched, WatchOptions
 from tasks.intake.label_kinds import change_label_kind
 from tasks.kinds.geometry import edges_of
 from tasks.review.posting.duplicates import list_tasks
+from tasks.review.posting.gone import ask_gone_again
 from tasks.review.posting.outbox import post_questions
 from tasks.review.questions.kinds.boxes.strip import stills_in
 from tasks.review.questions.queues.films import WATCH_TRACKS
@@ -155,6 +156,14 @@ def test_a_film_is_one_task_and_what_is_mended_in_it_is_settled_frame_by_frame(
     assert stills_in(posted.task["data"]) == tuple(one.id for one in asked_of(labelled))
     assert len(posted.shown) == len(SCENE.walkers)
     assert all(one.state == QuestionState.POSTED and one.prefilled_at for one in asked_of(labelled))
+
+    label_studio.call("DELETE", f"api/tasks/{posted.task['id']}/")
+    some = watched.asked[0]
+    found = ask_gone_again(labelled.engine, label_studio, WATCH_TRACKS, some.batch_id, watched.round)
+    assert found.questions == some.count  # which were looked for; those of other batches stood there as well
+    posted = Posted(labelled, label_studio, watched)
+    assert len({one.task_id for one in asked_of(labelled)}) == 1
+    assert stills_in(posted.task["data"]) == tuple(one.id for one in asked_of(labelled))
 
     wrong = posted.shown
     for region in wrong:

@@ -7,7 +7,9 @@ import pytest
 
 from blocks.errors import BadRegion
 from blocks.servers.annotation_server import AnnotationServer
+from tasks.review.questions.kinds.boxes.regions import ShownBox
 from tasks.review.questions.kinds.boxes.strip import StillPlace, stills_in
+from tasks.review.questions.kinds.correct import CORRECT, CorrectPayload
 from tasks.review.questions.kinds.films.shown import WatchedBox, WatchPayload
 from tasks.review.questions.kinds.films.watch import WATCH
 from tasks.review.questions.kinds.protocol import SaidLabel
@@ -238,3 +240,10 @@ def test_a_frame_that_is_not_known_costs_no_other(shown: list[dict[str, Any]]) -
     assert dealt[0] == []
     assert all(len(some) for some in dealt[1:])
     assert WATCH.together.deal([None], shown) == [[]]
+
+
+def test_a_question_about_a_single_frame_tells_whose_its_boxes_are_too() -> None:
+    boxes = [ShownBox(id=id_, class_name="car", score=0.9, x_min=1, y_min=1, x_max=9, y_max=9) for id_ in "pq"]
+    payload_ = CorrectPayload(width=10, height=10, tracks={"p": f"{GIVEN}0123456789ab"}, reasons={"p": "jumps"})
+    told = {one["id"]: one.get("meta") for one in CORRECT.shown(payload_.showing(boxes))}
+    assert told == {"p": {"text": ["jumps", "track 01234567"]}, "q": None}
