@@ -19,7 +19,7 @@ from tasks.monitor.steps import open_round
 from tasks.review.ask import ask
 from tasks.review.steps import write_questions
 from tasks.settle.steps import announce_labels, settle_batch, show_effort, show_people, show_pictures
-from tasks.train.steps import choose_detector
+from tasks.train.steps import choose_detector, learn_between_rounds
 from tasks.triage.steps import triage_batch
 
 
@@ -40,6 +40,8 @@ def label(line: LineOptions, plugs: str = "local") -> LineReport:
     where = (line.collection, line.detector, line.label_kind, line.rounds, flow_run.id, plugs)
     while (round_ := open_round(*where)).batch.size:
         report = label_batch(round_.batch, line.accepting(round_.accept), plugs)
+        if line.rounds.learn:  # for what is left
+            learn_between_rounds(line.collection, line.detector, line.label_kind, line.retrain, line.tiling, plugs)
     return report
 
 

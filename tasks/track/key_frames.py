@@ -2,19 +2,28 @@
 
 After the first key frames of a sequence the middle of each gap is asked, with what was followed as its prefill. Where
 people leave it as it is, the gaps at both sides of it are followed well, and nobody is asked there again; where they
-correct it, their middles are asked next, until the gaps are too short for that.
+correct it, their middles are asked next, until the gaps are too short for that. Nothing is followed across a cut: a
+shot without a key frame is asked in its middle, and a gap ends where its shot does.
+
+Where a detector learns between the rounds, each asks no more than have been answered so far, those first of which most
+is unknown: what it has learnt from them spares work on the others.
 
 Source:
     Equal steps, and not where forward and backward disagree most: that asks inside of occlusions, and cost five times
     as much on the same clip.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from tasks.track.shots import Shot, shots_between
+
 SHORTEST_GAP = 4
 """Steps between key frames from which on a middle is asked."""
+
+SHORTEST_SHOT = 2
+"""Frames from which on a shot gets a key frame: one that is alone helps no other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +39,45 @@ class Answered:
     was_right: bool | None
 
 
-def next_key_frames(frames: int, answered: Mapping[int, Answered], step: int) -> list[int]:
+def next_key_frames(
+    frames: int, answered: Mapping[int, Answered], step: int, cuts: Sequence[int] = (), most: int | None = None
+) -> list[int]:
     """Return the places of the frames to ask next; empty: all gaps are followed well, or too short.
 
     Args:
         frames: Of the sequence.
         answered: By place, from 0.
         step: From key frame to key frame at first, in frames.
+        cuts: Places at which another shot begins, in order.
+        most: How many at most, once there are answers; None: all.
     """
     if not frames:
         return []
     if not answered:
         return sorted({*range(0, frames, step), frames - 1})
+    shots = shots_between(frames, cuts)
+    found: dict[int, int] = {}
+    for shot in shots:
+        known = {place: one for place, one in answered.items() if shot[0] <= place <= shot[1]}
+        found |= dict(_within(shot, known, step, grew=len(shots) == 1))
+    return sorted(_largest(found, most))
+
+
+def _within(shot: Shot, answered: Mapping[int, Answered], step: int, *, grew: bool) -> Iterator[tuple[int, int]]:
+    """Yield places to ask in a shot, each with how many frames are unknown around it."""
+    length = shot[1] - shot[0] + 1
+    if not answered:
+        if length >= SHORTEST_SHOT:
+            yield (shot[0] + shot[1]) // 2, length
+        return
     known = sorted(answered)
-    asked = [(one + other) // 2 for one, other in pairwise(known) if _is_open(answered, one, other)]
-    return sorted({*asked, *_beyond(frames, known, step)})
+    for one, other in pairwise(known):
+        if _is_open(answered, one, other):
+            yield (one + other) // 2, (other - one) // 2
+    if grew:
+        yield from ((place, step) for place in _beyond(shot, known, step))
+    else:
+        yield from _ends(shot, answered, known)
 
 
 def _is_open(answered: Mapping[int, Answered], one: int, other: int) -> bool:
@@ -54,10 +87,28 @@ def _is_open(answered: Mapping[int, Answered], one: int, other: int) -> bool:
     return not newest.was_right
 
 
-def _beyond(frames: int, known: list[int], step: int) -> Iterator[int]:
+def _ends(shot: Shot, answered: Mapping[int, Answered], known: list[int]) -> Iterator[tuple[int, int]]:
+    """Yield the first and the last frame of a shot, where they are far from a key frame that was not right."""
+    for end, nearest in ((shot[0], known[0]), (shot[1], known[-1])):
+        if abs(nearest - end) >= SHORTEST_GAP and not answered[nearest].was_right:
+            yield end, abs(nearest - end)
+
+
+def _beyond(shot: Shot, known: list[int], step: int) -> Iterator[int]:
     """Yield frames of a sequence that grew, before the first and after the last one that is known."""
-    if known[0] > 0:
-        yield 0
-    if known[-1] < frames - 1:
-        yield from range(known[-1] + step, frames - 1, step)
-        yield frames - 1
+    if known[0] > shot[0]:
+        yield shot[0]
+    if known[-1] < shot[1]:
+        yield from range(known[-1] + step, shot[1], step)
+        yield shot[1]
+
+
+def _largest(found: Mapping[int, int], most: int | None) -> list[int]:
+    """Return the places with most unknown around them; of equal ones such that lie evenly in the sequence."""
+    if most is None or len(found) <= most:
+        return list(found)
+    places = sorted(found, key=lambda place: (-found[place], place))
+    least = found[places[most - 1]]
+    sure = [place for place in places if found[place] > least]
+    equal, wanted = [place for place in places if found[place] == least], most - len(sure)
+    return sure + [equal[at * len(equal) // wanted] for at in range(wanted)]

@@ -1,6 +1,7 @@
-"""A whole sequence, gap by gap: tracks from one key frame to the next, and boxes for all frames between them.
+"""A whole sequence, shot by shot and gap by gap: tracks from key frame to key frame, and boxes for all frames between.
 
-One gap of frames is held at a time, as its flow, so memory does not grow with a video's length.
+Nothing is followed across a cut. One gap of frames is held at a time, as its flow, so memory does not grow with a
+video's length.
 """
 
 import logging
@@ -13,6 +14,7 @@ from tasks.intake.images import Pixels
 from tasks.kinds.geometry import Floats
 from tasks.track.clip import FollowedBox, KeyFrame, Seen, follow_beyond, follow_gap, with_own_track, with_tracks
 from tasks.track.motion import FlowMotion, Motion
+from tasks.track.shots import Shot, shots_between
 
 LOG = logging.getLogger(__name__)
 
@@ -37,11 +39,13 @@ class SequenceReader:
         frames: How many it has.
         read: Pixels of some of them.
         detect: What a detector sees in some of them.
+        cuts: Places at which another shot begins, in order.
     """
 
     frames: int
     read: ReadFrames
     detect: Detect
+    cuts: Sequence[int] = ()
 
 
 def follow_sequence(
@@ -55,10 +59,17 @@ def follow_sequence(
         named: Gets the key frames by place, each box with its track, as they are reached.
     """
     named = {} if named is None else named
-    if not keys:
-        return
+    for shot in shots_between(reader.frames, reader.cuts):
+        inside = [key for key in keys if shot[0] <= key.place <= shot[1]]
+        if inside:
+            yield from _follow_shot(inside, shot, reader, named)
+
+
+def _follow_shot(
+    keys: Sequence[KeyFrame], shot: Shot, reader: SequenceReader, named: dict[int, KeyFrame]
+) -> Iterator[tuple[int, list[FollowedBox]]]:
     first = named[keys[0].place] = _with_own_tracks(keys[0])
-    yield from _beyond(first, -min(first.place, FARTHEST), reader)
+    yield from _beyond(first, -min(first.place - shot[0], FARTHEST), reader)
     for number, later in enumerate(keys[1:], start=1):
         gap = later.place - first.place
         if gap <= LONGEST_GAP:
@@ -71,7 +82,7 @@ def follow_sequence(
             first = named[later.place] = _with_own_tracks(later)
             yield from _beyond(first, -FARTHEST, reader)
         LOG.info("followed to key frame %d of %d", number + 1, len(keys))
-    yield from _beyond(first, min(reader.frames - 1 - first.place, FARTHEST), reader)
+    yield from _beyond(first, min(shot[1] - first.place, FARTHEST), reader)
 
 
 def _with_own_tracks(frame: KeyFrame) -> KeyFrame:

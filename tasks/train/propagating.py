@@ -18,6 +18,7 @@ from tasks.track.asked_for import PROPAGATE, TRACK, TrackAsked, propagate_asked,
 from tasks.track.known import KnownBox, KnownFrames, version_of_known
 from tasks.track.trackers import check_tracker
 from tasks.train import registry
+from tasks.train.between_rounds import learnt_between_rounds
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,8 @@ def find_propagated(
 ) -> DetectorRef | None:
     """Return what stands for a propagation, made now where `propagate` is asked for; None: something else is meant.
 
-    While no sequence of the batch has a key frame it is the detector alone: it proposes on the first key frames.
+    While no sequence of the batch has a key frame it is the detector alone: it proposes on the first key frames. What
+    was learnt between rounds is taken before the detector that is asked for.
 
     Args:
         engine: The catalogue.
@@ -56,7 +58,9 @@ def find_propagated(
     asked = propagate_asked(spec)
     if asked is None:
         return propagated_ref(store, spec)
-    detector = registry.resolve_detector(experiments, store, collection, asked.detector or registry.CHAMPION, kind)
+    detector = learnt_between_rounds(engine, collection) or registry.resolve_detector(
+        experiments, store, collection, asked.detector or registry.CHAMPION, kind
+    )
     keys = key_frames(engine, collection, batch_id) if batch_id else ()
     if not keys:
         return detector

@@ -19,7 +19,7 @@ from tasks.detect.options import TilingOptions
 from tasks.detect.proposers.imported import find_imported
 from tasks.detect.refs import DetectorRef
 from tasks.intake.batches import BatchRef, detector_of, note_detector
-from tasks.train import evaluate, promotion, registry, teaching
+from tasks.train import between_rounds, evaluate, promotion, registry, teaching
 from tasks.train.evaluate import Comparison
 from tasks.train.fitting import training
 from tasks.train.fitting.backbones import keep_backbone
@@ -82,6 +82,23 @@ def finetune(
         "detector %s: %d epochs in %.0f s, run %s", trained.version, trained.epochs, trained.seconds, trained.run_id
     )
     return trained
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
+def learn_between_rounds(
+    collection: str,
+    spec: str,
+    label_kind: str,
+    options: TrainOptions,
+    tiling: TilingOptions,
+    plugs: str = "local",
+) -> DetectorRef | None:
+    """Train the detector of a propagating line's next round on what is settled; None: there is nothing to train."""
+    where = (open_catalog(plugs), open_store(plugs), open_experiments(plugs), collection, spec, label_kind)
+    progress = _progress_artifact(collection, "of this round")
+    learnt = between_rounds.learn_between_rounds(*where, options, tiling, progress)
+    log.info("%s: detector %s learnt between rounds", collection, learnt.version if learnt else "none")
+    return learnt
 
 
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY)

@@ -6,7 +6,7 @@ Questions are written and noted as posted as the outbox does, answers take the o
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
@@ -18,15 +18,18 @@ from blocks.database.tables import Question
 from blocks.published_times import DRAW_BOX, DRAW_BOX_FAST
 from infra.annotators.answers import answer_as
 from infra.annotators.desk import Desk, OpenQuestion
+from infra.annotators.pages import SeenCrop
 from infra.annotators.people import People
 from infra.annotators.times import Stopwatch
 from infra.annotators.truth import KnownWorld
 from tasks.monitor.cost.spent import read_spent
 from tasks.review.drafts.box_checks import confirm_again_queue, confirm_box_queue, draft_confirms, draft_confirms_again
 from tasks.review.drafts.items_and_kinds import draft_missed, write_once
+from tasks.review.drafts.line_queue import LineQueue, draft_questions
 from tasks.review.posting.outbox import Draft, note_posted
 from tasks.review.questions.bookmarks import queue_of_project, write_bookmarks
 from tasks.review.questions.kinds.crops import CropPayload
+from tasks.review.questions.kinds.page import PagePayload
 from tasks.review.questions.kinds.registry import kind_named, read_payload
 from tasks.review.questions.queue import Queue, mark_missed_queue
 from tasks.review.receiving.annotations import HeardAnnotation, HeardTask
@@ -75,6 +78,11 @@ class TrialAnnotators:
         doubted = draft_confirms_again(self.engine, batch_id, round_)
         return asked + self._answer_queue(3, second, batch_id, round_, doubted)
 
+    def answer_stop(self, project: int, stop: LineQueue, batch_id: str, round_: int = 0) -> int:
+        """Answer what a batch has to ask at one stop of its line; returns how many questions that were."""
+        drafts = draft_questions(self.engine, batch_id, stop, round_)
+        return self._answer_queue(project, stop.queue, batch_id, round_, drafts)
+
     def _answer_queue(
         self,
         project: int,
@@ -103,6 +111,9 @@ class TrialAnnotators:
         regions = kind_named(payload.type).shown(payload)
         crop = (*(float(edge) for edge in payload.crop),) if isinstance(payload, CropPayload) and payload.crop else None
         asked = OpenQuestion(task_id, question.id, desk, question.item_id, crop, (), tuple(regions))  # type: ignore[arg-type]
+        if isinstance(payload, PagePayload):
+            page = tuple(SeenCrop(one.proposal_id, one.item_id, one.crop, one.box) for one in payload.crops)
+            asked = replace(asked, page=page, headline=f"({payload.class_name})")
         person = self.people.for_question(desk.queue, asked.key)
         watch = Stopwatch(person.chance(f"{asked.key}|seconds"), self.people.drawing)
         result, _acts = answer_as(person, asked, self.world.pictures, watch)

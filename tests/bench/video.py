@@ -6,7 +6,8 @@ largest k at which 95 % of the frames between have an IoU of 0.7 or more, and to
 then. The settings were chosen on frames 0 to 399; what counts is measured on frames 400 to 794, without part in it.
 
 A second clip had no part either: film stills of starwars, every sixth frame of its shots. Boxes of one class that
-overlap by 0.3 from one still to the next are a track there, if there are six or more. No detector knows them.
+overlap by 0.3 from one still to the next are a track there, if there are six or more. No detector knows them. What all
+stills cost people, with a detector that learns meanwhile, is measured by the line's own path (`video_film.py`).
 
     python -m tests.bench.video
 """
@@ -17,7 +18,6 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,6 @@ import numpy as np
 
 from blocks.errors import BadTruth
 from blocks.storage.outside_files import parse_xml
-from infra.annotators.times import Drawing
 from tasks.detect.models import load_detector
 from tasks.intake.images import Pixels, decode_upright
 from tasks.intake.video.frames import Damage, read_frames
@@ -35,6 +34,7 @@ from tasks.track.between import follow, straight
 from tasks.track.motion import FlowMotion, Motion
 from tests.bench.conversions import conversions
 from tests.bench.outlines import outlines
+from tests.bench.video_film import label_film
 from tests.bench.video_people import Labelling, label_clip
 
 OUTPUT = Path(".labelline/bench/video.json")
@@ -43,13 +43,11 @@ PETS, WEIGHTS = Path("video_pets09"), Path("weights/yolov8n-coco.pt")
 TRUTH_SCALE = 0.625
 RIGHT_IOU, ENOUGH = 0.7, 0.95
 STEPS = range(20, 7, -1)
-DRAWINGS: tuple[Drawing, ...] = ("classic", "extreme-clicking")
 WAYS = ("line", "flow + line", "flow + detector + line")
 CHOSEN_ON, HELD_OUT = (0, 400), (400, 795)
 DETECTED_FROM = 0.2
 SIDE_PX = 640
 NOTHING = np.zeros((0, 4))
-ACCURACY = ("hota", "mota", "idf1", "id_switches")
 STILLS_APART, STILLS_MEET, STILLS_LEAST = 6, 0.3, 6
 
 
@@ -98,7 +96,7 @@ def main() -> None:
         report["pets09"] = pets(data)
     else:
         print(f"pets09: skipped, {data / PETS} is not there (set LABELLINE_DATA)")
-    report["starwars"] = starwars(data / STILLS) if (data / STILLS).is_dir() else None
+    report["starwars"] = starwars(data / STILLS) | label_film(data, STILLS.name) if (data / STILLS).is_dir() else None
     report["conversions"] = conversions()
     report["outlines"] = outlines(data)
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
@@ -128,17 +126,17 @@ def pets(data: Path) -> dict[str, Any]:
     }
     for name, frames in (("chosen_on", CHOSEN_ON), ("held_out", HELD_OUT), ("all", (0, HELD_OUT[1]))):
         report[name] = {way: boxes_needed(whole, frames, way) for way in WAYS}
-    report["people"] = {drawing: _people(whole, drawing) for drawing in DRAWINGS}
+    report["people"] = _people(whole)
     report["boxes_per_1000"] = report["held_out"]["flow + detector + line"]["boxes_per_1000"]
     return report
 
 
-def _people(clip: Clip, drawing: Drawing) -> dict[str, Any]:
+def _people(clip: Clip) -> dict[str, Any]:
     truth: dict[int, list[tuple[int, Floats]]] = {}
     for number, track in enumerate(clip.tracks):
         for frame, box in track:
             truth.setdefault(frame, []).append((number, box))
-    return label_clip(lambda: Labelling(HELD_OUT[1], truth, clip.motion, clip.detections, drawing))
+    return label_clip(Labelling(HELD_OUT[1], truth, clip.motion, clip.detections))
 
 
 def starwars(folder: Path) -> dict[str, Any]:
@@ -159,35 +157,14 @@ def starwars(folder: Path) -> dict[str, Any]:
             track.append((place, box))
             tracks += [] if near else [track]
             last.setdefault(place, []).append((name, track))
-    people = _people_at_stills(folder, paths)
     tracks = [track for track in tracks if len(track) >= STILLS_LEAST]
     clip = Clip(tracks, motion, [NOTHING] * (places[-1] + 1))
-    found: dict[str, Any] = {"tracks": len(tracks), "boxes": sum(map(len, tracks)), "people": people}
-    for name in ("human_seconds", "human_seconds_manual", "precision", "recall"):
-        found[name] = people["classic"][name]
+    found: dict[str, Any] = {"tracks": len(tracks), "boxes": sum(map(len, tracks))}
     for step in (3, 5):
         ways = {way: measure(clip, step, (0, places[-1] + 1), way) for way in ("line", "flow + line")}
         found[f"step_{step}"] = {
             way: {"mean_iou": round(float(worth.iou.mean()), 3), "share": _share(worth)} for way, worth in ways.items()
         }
-    return found
-
-
-def _people_at_stills(folder: Path, paths: Sequence[Path]) -> dict[str, Any]:
-    """Return what all stills take people in the order of time, as one sequence without a detector."""
-    motion = FlowMotion.of((place, decode_upright(path.read_bytes())) for place, path in enumerate(paths))
-    truth: dict[int, list[tuple[int, Floats]]] = {}
-    classes: dict[int, str] = {}
-    for place, path in enumerate(paths):
-        for name, box in read_voc(folder / "Annotations" / f"{path.stem}.xml"):
-            truth.setdefault(place, []).append((len(classes), box))
-            classes[len(classes)] = name
-    nothing = [NOTHING] * len(paths)
-    found: dict[str, Any] = {}
-    for drawing in DRAWINGS:
-        worth = label_clip(partial(Labelling, len(paths), truth, motion, nothing, drawing, classes))
-        # Nobody knows who is who from still to still, so there is nothing to measure tracks by.
-        found[drawing] = {name: value for name, value in worth.items() if name not in ACCURACY}
     return found
 
 

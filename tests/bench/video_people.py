@@ -9,7 +9,7 @@ missed. Told is the share of seconds by act as well, since the largest is what t
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -34,6 +34,10 @@ Frames = Mapping[int, Sequence[tuple[int, Floats]]]
 """By frame, whose each true box is, and its edges (4,)."""
 
 
+Gap = tuple[KeyFrame, dict[int, list[FollowedBox]]]
+"""The later of two key frames, with its tracks, and what is followed between the two."""
+
+
 @dataclass(slots=True)
 class Labelling:
     """A clip while it is labelled.
@@ -43,41 +47,28 @@ class Labelling:
         truth: What there is.
         motion: Between all neighbouring frames.
         detections: By frame, shape (m, 4).
-        drawing: How people draw.
-        classes: By the number of a true box's object, its class; an object that is not there is a person.
+        acts: How often people did what.
     """
 
     frames: int
     truth: Frames
     motion: Motion
     detections: Sequence[Floats]
-    drawing: Drawing
-    classes: Mapping[int, str] = field(default_factory=dict)
-    by_act: Counter[str] = field(default_factory=Counter)
+    acts: Counter[str] = field(default_factory=Counter)
     drawn: int = 0
     asked: int = 0
     keys: dict[int, KeyFrame] = field(default_factory=dict)
+    gaps: dict[tuple[KeyFrame, KeyFrame], Gap] = field(default_factory=dict)
 
-    @property
-    def seconds(self) -> float:
-        """All seconds so far."""
-        return sum(self.by_act.values())
+    def seconds(self, drawing: Drawing) -> Counter[str]:
+        """Return the seconds so far by act, of people who draw in a way."""
+        prices = prices_of(drawing)
+        return Counter({act: prices[act] * count for act, count in self.acts.items()})
 
-    def spend(self, act: str, seconds: float, count: int = 1) -> None:
-        """Charge some acts."""
-        if count:
-            self.by_act[act] += seconds * count  # type: ignore[assignment]
-
-    def class_of(self, number: int) -> str:
-        """Return the class of a true object."""
-        return self.classes.get(number, CLASS)
-
-    def overlaps(self, place: int, boxes: Sequence[Floats], classes: Sequence[str]) -> Floats:
-        """Return the IoU (n, m) of boxes with the true ones of a frame; 0 where classes differ."""
-        truth = self.truth.get(place, ())
-        true = np.array([box for _, box in truth]).reshape(-1, 4)
-        same = np.array([[name == self.class_of(number) for number, _ in truth] for name in classes], dtype=bool)
-        return np.where(same.reshape(len(boxes), len(truth)), iou_of_all(np.array(boxes).reshape(-1, 4), true), 0.0)
+    def overlaps(self, place: int, boxes: Sequence[Floats]) -> Floats:
+        """Return the IoU (n, m) of boxes with the true ones of a frame."""
+        true = np.array([box for _, box in self.truth.get(place, ())]).reshape(-1, 4)
+        return iou_of_all(np.array(boxes).reshape(-1, 4), true)
 
     def answer(self, place: int, shown: Sequence[FollowedBox], sure: int = 0) -> bool:
         """Let a person answer a frame; return whether all that was shown was left as it is, and nothing lacked.
@@ -89,24 +80,17 @@ class Labelling:
         """
         truth = self.truth.get(place, ())
         edges = [np.array(one.box_xyxy_px) for one in shown]
-        overlap = self.overlaps(place, edges, [one.class_name for one in shown])
+        overlap = self.overlaps(place, edges)
         pairs = {column: row for row, column in match_optimally(np.where(overlap >= MENDED_FROM, overlap, 0.0))}
         boxes, mended = [], 0
-        for at, (number, true) in enumerate(truth):
+        for at, (_, true) in enumerate(truth):
             track = shown[pairs[at]].track or None if at in pairs else None
             kept = at in pairs and overlap[pairs[at], at] >= LEFT_FROM
             mended += at in pairs and not kept
             x_min, y_min, x_max, y_max = (edges[pairs[at]] if kept else true).tolist()
-            boxes.append(KeyBox(f"{place}/{at}", self.class_of(number), (x_min, y_min, x_max, y_max), track))
+            boxes.append(KeyBox(f"{place}/{at}", CLASS, (x_min, y_min, x_max, y_max), track))
         new, deleted = len(truth) - len(pairs), len(shown) - len(pairs)
-        self.spend("look", LOOK_OVER_IMAGE_S)
-        self.spend("verify", VERIFY_BOX_S, len(shown) - sure)
-        self.spend("glance", GLANCE_BOX_S, sure)
-        self.spend("delete", CLICK_S, deleted)
-        self.spend("draw", DRAW_BOX_S[self.drawing], new)
-        anew = self.drawing == "extreme-clicking"
-        mend_s = CLICK_S + DRAW_BOX_S[self.drawing] if anew else DRAW_BOX_S["classic"] * ADJUST_SHARE
-        self.spend("mend", mend_s, mended)
+        self.acts.update(look=1, verify=len(shown) - sure, glance=sure, delete=deleted, draw=new, mend=mended)
         self.drawn, self.asked = self.drawn + new + mended, self.asked + 1
         self.keys[place] = KeyFrame(place, tuple(boxes))
         return not (new or deleted or mended)
@@ -118,27 +102,41 @@ class Labelling:
         first = self.keys[places[0]]
         self.keys[places[0]] = KeyFrame(first.place, tuple(map(with_own_track, first.boxes)))
         for one, other in pairwise(places):
-            seen = {CLASS: self.detections[one : other + 1]}
-            self.keys[other] = with_tracks(self.keys[one], self.keys[other], self.motion, seen)
-            found |= follow_gap(self.keys[one], self.keys[other], self.motion, seen)
+            self.keys[other], followed = self._gap(self.keys[one], self.keys[other])
+            found |= followed
         if places[-1] < self.frames - 1:
             seen = {CLASS: self.detections[places[-1] :]}
             found |= follow_beyond(self.keys[places[-1]], self.frames - 1 - places[-1], self.motion, seen)
         return found
 
+    def _gap(self, first: KeyFrame, last: KeyFrame) -> Gap:
+        """Follow what is between two key frames: once, since most gaps stay as they are from round to round."""
+        if (first, last) not in self.gaps:
+            seen = {CLASS: self.detections[first.place : last.place + 1]}
+            known = with_tracks(first, last, self.motion, seen)
+            gap = known, follow_gap(first, known, self.motion, seen)
+            self.gaps[first, last] = self.gaps[first, known] = gap
+        return self.gaps[first, last]
+
     def look_at_page(self, place: int, boxes: Sequence[FollowedBox]) -> bool:
         """Let a person look at the boxes of a frame on pages; return whether none was taken out."""
         edges = [np.array(one.box_xyxy_px) for one in boxes]
-        overlap = self.overlaps(place, edges, [one.class_name for one in boxes])
+        overlap = self.overlaps(place, edges)
         wrong = int((overlap.max(axis=1, initial=0.0) < RIGHT_FROM).sum())
-        self.spend("page", VERIFY_BOX_S, len(boxes))
-        self.spend("delete", CLICK_S, wrong)
+        self.acts.update(page=len(boxes), delete=wrong)
         return not wrong
 
 
-def label_clip(make: Callable[[], Labelling], step: int = STEP) -> dict[str, Any]:
-    """Return what a clip costs, and how right its labels are."""
-    line = make()
+def prices_of(drawing: Drawing) -> dict[str, float]:
+    """Return what each act takes people who draw in a way, in seconds."""
+    anew = drawing == "extreme-clicking"
+    mend_s = CLICK_S + DRAW_BOX_S[drawing] if anew else DRAW_BOX_S["classic"] * ADJUST_SHARE
+    shown = {"look": LOOK_OVER_IMAGE_S, "verify": VERIFY_BOX_S, "glance": GLANCE_BOX_S, "page": VERIFY_BOX_S}
+    return {**shown, "delete": CLICK_S, "draw": DRAW_BOX_S[drawing], "mend": mend_s}
+
+
+def label_clip(line: Labelling, step: int = STEP) -> dict[str, Any]:
+    """Label a clip; return what it costs by each way to draw, and how right its labels are."""
     answered: dict[int, Answered] = {}
     followed: dict[int, list[FollowedBox]] = {}
     rounds = 0
@@ -173,24 +171,31 @@ def _worth(line: Labelling) -> dict[str, Any]:
         boxes = settled.get(place, [])
         edges = np.array([box.box_xyxy_px for box in boxes]).reshape(-1, 4)
         truth = line.truth.get(place, ())
-        overlap = line.overlaps(place, list(edges), [box.class_name for box in boxes])
+        overlap = line.overlaps(place, list(edges))
         right += sum(overlap[pair] >= RIGHT_FROM for pair in match_optimally(overlap))
         found, there = found + len(boxes), there + len(truth)
         ids = [numbers.setdefault(box.track or box.id, len(numbers)) for box in boxes]
         said.append(TrackedFrame(edges, np.array(ids, dtype=np.int64)))
         real = np.array([box for _, box in truth]).reshape(-1, 4)
         true.append(TrackedFrame(real, np.array([track for track, _ in truth], dtype=np.int64)))
-    by_hand = line.frames * LOOK_OVER_IMAGE_S + there * DRAW_BOX_S[line.drawing]
     accuracy = {name: round(value, 3) for name, value in tracking_accuracy(said, true).items()}
     return {
-        "human_seconds": round(line.seconds),
-        "human_seconds_manual": round(by_hand),
-        "share_of_manual": round(line.seconds / by_hand, 3),
-        "seconds_by_act": {act: round(seconds) for act, seconds in line.by_act.most_common()},
+        **{drawing: _cost(line, drawing, there) for drawing in DRAW_BOX_S},
         "precision": round(right / max(1, found), 4),
         "recall": round(right / max(1, there), 4),
         "boxes_drawn": line.drawn,
         "boxes_true": there,
         "frames_asked_whole": line.asked,
         **accuracy,
+    }
+
+
+def _cost(line: Labelling, drawing: Drawing, boxes: int) -> dict[str, Any]:
+    by_act = line.seconds(drawing)
+    spent, by_hand = sum(by_act.values()), line.frames * LOOK_OVER_IMAGE_S + boxes * DRAW_BOX_S[drawing]
+    return {
+        "human_seconds": round(spent),
+        "human_seconds_manual": round(by_hand),
+        "share_of_manual": round(spent / by_hand, 3),
+        "seconds_by_act": {act: round(seconds) for act, seconds in by_act.most_common()},
     }

@@ -126,6 +126,19 @@ def test_of_nothing_nothing_is_followed(keys: tuple[KeyFrame, ...]) -> None:
     assert len(found) == (10 if keys else 0)
 
 
+def test_nothing_is_followed_across_a_cut() -> None:
+    scene = Scene((Walker((10, 20), (4, 0), there=(0, 20)),))
+    cut = replace(reader_of(scene), cuts=(8,))
+    named: dict[int, KeyFrame] = {}
+    found = dict(follow_sequence([key(scene, 4), key(scene, 16)], cut, named))
+    assert sorted(found) == [at for at in range(21) if at not in (4, 16)]
+    tracks = {place: {box.track for box in boxes} for place, boxes in found.items() if boxes}
+    before = {track for place, some in tracks.items() if place < 8 for track in some}
+    after = {track for place, some in tracks.items() if place >= 8 for track in some}
+    assert before == {named[4].boxes[0].track} and after == {named[16].boxes[0].track}
+    assert not before & after, "who is who in two shots nobody can follow"
+
+
 def test_of_too_long_a_gap_only_the_ends_are_followed() -> None:
     frames = LONGEST_GAP + 2
     ends = KeyFrame(0, ()), KeyFrame(frames - 1, ())

@@ -42,3 +42,31 @@ def test_it_ends_at_the_shortest_gap_even_if_all_is_corrected() -> None:
 def test_a_sequence_that_grew_is_asked_beyond_its_ends() -> None:
     known = {2: FIRST, 4: Answered(2, True)}
     assert next_key_frames(10, known, 3) == [0, 7, 9]
+
+
+def test_a_shot_without_a_key_frame_is_asked_in_its_middle_and_one_of_a_frame_not_at_all() -> None:
+    assert next_key_frames(13, {0: FIRST, 12: FIRST}, 24, cuts=[3, 8, 9, 12]) == [5, 10]
+
+
+def test_no_gap_reaches_across_a_cut() -> None:
+    known = {0: FIRST, 8: FIRST}
+    assert next_key_frames(9, known, 8) == [4]
+    assert next_key_frames(9, known, 8, cuts=[2, 7]) == [4], "the shot between, not the middle of a gap"
+    assert next_key_frames(9, known, 8, cuts=[2]) == [2], "the start of the second shot"
+
+
+def test_the_ends_of_a_shot_are_asked_where_they_are_far_and_the_frame_between_was_not_right() -> None:
+    cuts = [10, 20]
+    middle = {0: FIRST, 9: Answered(2, True), 29: FIRST, 20: Answered(2, True)}
+    assert next_key_frames(30, middle | {15: Answered(2, False)}, 30, cuts) == [10, 19]
+    assert next_key_frames(30, middle | {15: Answered(2, True)}, 30, cuts) == []
+
+
+def test_where_a_detector_learns_the_largest_unknown_parts_are_asked_first_and_equal_ones_evenly() -> None:
+    known = {0: FIRST}
+    cuts = [1, 11, 13, 15, 17, 19]
+    everything = next_key_frames(21, known, 24, cuts)
+    assert everything == [5, 11, 13, 15, 17, 19]
+    assert next_key_frames(21, known, 24, cuts, most=1) == [5]
+    assert next_key_frames(21, known, 24, cuts, most=3) == [5, 11, 15]
+    assert next_key_frames(21, known, 24, cuts, most=6) == everything

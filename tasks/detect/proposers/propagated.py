@@ -2,15 +2,17 @@
 
 So does a tracker, which says of a detector's boxes in all frames whose they are.
 
-A sequence is followed as a whole and once, when its first frame is asked for, and what comes of it is kept in the
-object store; so a shard that begins in the middle of a gap has the same tracks as the one before it.
+Where there is a detector, what it sees in the frames between joins what is followed: it finds who comes in, and who is
+in shots without a key frame. A sequence is followed as a whole and once, when its first frame is asked for, and what
+comes of it is kept in the object store; so a shard that begins in the middle of a gap has the same tracks as the one
+before it.
 """
 
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from typing import Any
 
@@ -30,13 +32,21 @@ from tasks.intake.images import Pixels
 from tasks.intake.sequences import frame_order
 from tasks.track.asked_for import PROPAGATE
 from tasks.track.clip import FollowedBox, KeyBox, KeyFrame, Seen
+from tasks.track.joined import Detected, join_seen
 from tasks.track.known import KnownFrames
-from tasks.track.sequence import SequenceReader, follow_sequence, nothing_seen, seen_by_class
+from tasks.track.sequence import SequenceReader, follow_sequence, seen_by_class
+from tasks.track.shots import keep_cuts
 
 VIEW = "propagated"
 
 DETECTED_FROM = 0.2
 """Score from which on a detection says where a followed object is."""
+
+LOOKED_AHEAD = 64
+"""Frames that a detector looks at together."""
+
+SEEN = "seen"
+"""The view of boxes that a detector alone has seen: nobody has drawn them in a key frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +93,22 @@ class PropagatedLooker:
             for place, item in enumerate(frames)
             if (boxes := self.known.frames.get(item.id)) is not None
         ]
-        reader = SequenceReader(len(frames), read, self._detector(frames))
+        detections, cuts = self._detections(frames), cuts_of(self.store, frames, self.options)
+        reader = SequenceReader(len(frames), read, detections.between, cuts)
         named: dict[int, KeyFrame] = {}
+        found = dict(follow_sequence(keys, reader, named))
         followed = {
-            frames[place].id: [asdict(box) for box in boxes] for place, boxes in follow_sequence(keys, reader, named)
+            frames[place].id: [asdict(box) for box in join_seen(found.get(place, ()), detections.at(place))]
+            for place in range(len(frames))
+            if place in found or (detections.looker and place not in named)
         }
         names = {frames[place].id: {box.id: box.track for box in frame.boxes} for place, frame in named.items()}
         return {"followed": followed, "tracks": names}
 
-    def _detector(self, frames: Sequence[Item]) -> Any:
+    def _detections(self, frames: Sequence[Item]) -> "_Detections":
         if not self.known.network_key:
-            return nothing_seen
-        return _Detections(self._network(), frames, self.known.classes).between
+            return _Detections(None, frames, self.known.classes)
+        return _Detections(self._network(), frames, self.known.classes)
 
     def _network(self) -> Looker:
         """Return the detector, which is kept warm between calls."""
@@ -145,26 +159,46 @@ class _Reader:
                     yield at[source.name], seen
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Detections:
-    looker: Looker
+    """What a detector sees in the frames of a sequence, each looked at once; nothing where there is no detector."""
+
+    looker: Looker | None
     frames: Sequence[Item]
     classes: Sequence[str]
+    _seen: dict[int, list[Detected]] = field(default_factory=dict)
 
     def between(self, start: int, stop: int) -> Seen:
-        wanted = [name for name in self.classes if name in self.looker.classes]
-        if not wanted:
+        if self.looker is None:
             return {}
-        some = self.frames[start : stop + 1]
-        found: dict[str, list[tuple[str, tuple[float, float, float, float]]]] = {item.id: [] for item in some}
-        for looked in self.looker.look(some, wanted):
+        self._look_at(range(start, stop + 1))
+        return seen_by_class(
+            [
+                [(one.class_name, one.box_xyxy_px) for one in self._seen[place] if one.score >= DETECTED_FROM]
+                for place in range(start, stop + 1)
+            ]
+        )
+
+    def at(self, place: int) -> list[Detected]:
+        if self.looker is None:
+            return []
+        self._look_at(range(place, min(place + LOOKED_AHEAD, len(self.frames))))
+        return self._seen[place]
+
+    def _look_at(self, places: range) -> None:
+        assert self.looker
+        unseen = {self.frames[place].id: place for place in places if place not in self._seen}
+        self._seen |= {place: [] for place in unseen.values()}
+        wanted = [name for name in self.classes if name in self.looker.classes]
+        if not (wanted and unseen):
+            return
+        for looked in self.looker.look([self.frames[place] for place in unseen.values()], wanted):
             if isinstance(looked, Looked):
-                found[looked.item_id] = [_place(row) for row in looked.rows if row["score"] >= DETECTED_FROM]
-        return seen_by_class([found[item.id] for item in some])
+                self._seen[unseen[looked.item_id]] = [_detected(row) for row in looked.rows]
 
 
-def _place(row: dict[str, Any]) -> tuple[str, tuple[float, float, float, float]]:
-    return row["class_name"], (row["x_min"], row["y_min"], row["x_max"], row["y_max"])
+def _detected(row: dict[str, Any]) -> Detected:
+    return Detected(row["class_name"], (row["x_min"], row["y_min"], row["x_max"], row["y_max"]), row["score"])
 
 
 def _looked(item: Item, boxes: Sequence[FollowedBox]) -> Looked:
@@ -189,7 +223,7 @@ def _row(item: Item, box: FollowedBox) -> dict[str, Any] | None:
         "x_max": x_max,
         "y_max": y_max,
         "track": box.track or None,
-        "view": VIEW,
+        "view": VIEW if box.track else SEEN,
         "tile": None,
         "seam": False,
         "merged_from": [],
@@ -212,6 +246,12 @@ def frames_of(engine: Engine, collection: str, sequence: str) -> list[Item]:
     with reading(engine) as session:
         items = session.exec(select(Item).where(Item.sequence == sequence, col(Item.id).in_(taken))).all()
     return sorted(items, key=lambda item: frame_order(item.frame, item.name, item.id))
+
+
+def cuts_of(store: Store, frames: Sequence[Item], options: TilingOptions) -> list[int]:
+    """Return the places among the frames of a sequence at which another shot begins, in order."""
+    read = _Reader(store, frames, options).read
+    return keep_cuts(store, [item.id for item in frames], lambda: read(0, len(frames) - 1))
 
 
 def open_propagated(engine: Engine, store: Store, ref: DetectorRef, options: TilingOptions) -> PropagatedLooker:

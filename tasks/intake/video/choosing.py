@@ -87,16 +87,21 @@ class SceneChooser:
 
     def takes(self, seconds: float, pixels: Pixels) -> bool:
         """Whether a scene begins with this frame."""
-        now = _seen_small(pixels)
+        now = seen_small(pixels)
         before, self._before = self._before, now
-        is_cut = before is None or float(np.abs(now - before).mean()) >= CUT_FROM
-        if not is_cut or seconds - self._began_s < SHORTEST_SCENE_S:
+        if (before is not None and not is_cut(before, now)) or seconds - self._began_s < SHORTEST_SCENE_S:
             return False
         self._began_s = seconds
         return True
 
 
-def _seen_small(pixels: Pixels) -> npt.NDArray[np.int16]:
+def is_cut(before: npt.NDArray[np.int16], now: npt.NDArray[np.int16]) -> bool:
+    """Say whether another shot begins with a frame; both as `seen_small` has them."""
+    return float(np.abs(now - before).mean()) >= CUT_FROM
+
+
+def seen_small(pixels: Pixels) -> npt.NDArray[np.int16]:
+    """Return a frame as it is compared: hue, saturation and value, shape (90, 160, 3)."""
     side = (LOOKED_AT_PX, LOOKED_AT_PX * 9 // 16)  # whatever its shape, so that frames of two sizes can be compared
     small = cv2.resize(pixels, side, interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2HSV), np.int16)

@@ -13,7 +13,8 @@ from sqlmodel import Session, col, select
 from blocks.database.engine import reading, upsert, writing
 from blocks.database.tables import Batch, BatchItem, Item, Proposal, Source
 from blocks.storage.stores import Store
-from tasks.detect.proposers.propagated import VIEW, frames_of, propagated_ref
+from tasks.detect.options import TilingOptions
+from tasks.detect.proposers.propagated import SEEN, VIEW, cuts_of, frames_of, propagated_ref
 from tasks.intake.batches import BatchRef
 from tasks.kinds.geometry import edges_of, iou_of_all
 from tasks.kinds.matching import match_optimally
@@ -29,9 +30,15 @@ RIGHT_FROM = 0.7
 
 MOST_IN_ROUND = 100_000
 
+LEAST_IN_ROUND = 8
+"""Frames that a round asks in a sequence, however few are answered."""
+
+NEARLY_ALL = 2
+"""So many times what a round asks are asked at once: another training is not worth the rest."""
+
 
 def open_key_round(
-    engine: Engine, store: Store, batch: BatchRef, step: int, run_id: str | None
+    engine: Engine, store: Store, batch: BatchRef, step: int, run_id: str | None, *, learns: bool = False
 ) -> tuple[BatchRef, bool]:
     """Open the next batch: the frames to ask in each sequence; all others, once there are none.
 
@@ -41,6 +48,7 @@ def open_key_round(
         batch: Its id and its collection.
         step: From key frame to key frame at first.
         run_id: The flow run that goes on with it.
+        learns: Whether a detector learns between rounds: then each asks as many frames as are answered so far at most.
 
     Returns:
         The batch, of size 0 where nothing is left; and whether its frames follow from key frames.
@@ -53,9 +61,12 @@ def open_key_round(
     for sequence in sequences:
         frames = frames_of(engine, batch.collection, sequence)
         known = _answered(engine, store, batch.collection, frames)
-        places = next_key_frames(len(frames), known, step)
+        cuts = cuts_of(store, frames, TilingOptions()) if known else []
+        most = max(len(known), LEAST_IN_ROUND) if learns else None
+        places = next_key_frames(len(frames), known, step, cuts, most)
         asked += [frames[place].id for place in places if frames[place].id in free]
-        rest += [item.id for item in frames if item.id in free]
+        left = [item.id for item in frames if item.id in free]
+        rest += _evenly(left, most)
     chosen = (asked or rest)[:MOST_IN_ROUND]
     if chosen:
         places_of = [{"batch_id": batch.id, "item_id": item_id, "position": at} for at, item_id in enumerate(chosen)]
@@ -64,6 +75,13 @@ def open_key_round(
             upsert(session, BatchItem, places_of)
     log.info("%s: %d frames, %s", batch.id, len(chosen), "key frames" if asked else "all that follow")
     return batch.model_copy(update={"size": len(chosen)}), not asked
+
+
+def _evenly(item_ids: Sequence[str], most: int | None) -> Sequence[str]:
+    """Return so many items at most, spread evenly; all where hardly more are left than that."""
+    if most is None or len(item_ids) <= NEARLY_ALL * most:
+        return item_ids
+    return [item_ids[at * len(item_ids) // most] for at in range(most)]
 
 
 def _sequences(session: Session, collection: str, free: set[str]) -> list[str]:
@@ -100,12 +118,17 @@ def _answered(engine: Engine, store: Store, collection: str, frames: Sequence[It
 
 
 def _was_right(engine: Engine, collection: str, item_id: str, detector: str) -> bool:
-    """Say whether people left what was followed in a frame, but for the last pixels."""
+    """Say whether people left what was followed in a frame, but for the last pixels, and drew nothing beside it.
+
+    What only a detector has seen may be wrong: that says nothing of how well is followed.
+    """
     query = select(Proposal).where(Proposal.item_id == item_id, Proposal.detector == detector)
     with reading(engine) as session:
-        followed = session.exec(query.where(Proposal.view == VIEW)).all()
+        shown = session.exec(query.where(col(Proposal.view).in_((VIEW, SEEN)))).all()
     labels = labels_in_force(engine, [item_id], collection)[item_id]
-    overlap = iou_of_all(edges_of(labels), edges_of(followed))
+    overlap = iou_of_all(edges_of(labels), edges_of(shown))
     pairs = [pair for pair in match_optimally(overlap) if overlap[pair] >= RIGHT_FROM]
-    same = all(labels[row].class_name == followed[column].class_name for row, column in pairs)
-    return same and len(pairs) == len(labels) == len(followed)
+    same = all(labels[row].class_name == shown[column].class_name for row, column in pairs)
+    left = {column for _, column in pairs}
+    kept = all(one.view == SEEN or at in left for at, one in enumerate(shown))
+    return same and len(pairs) == len(labels) and kept

@@ -38,6 +38,7 @@ from tasks.monitor.active_learning.said_in_rounds import prefix_of, read_said, r
 from tasks.suggest.asked_for import SUGGEST
 from tasks.suggest.paging.plan import NEVER, OpenItems, RoundOptions, RoundPlan, by_lot, entropy_of, plan_round
 from tasks.track.asked_for import propagate_asked
+from tasks.train.between_rounds import learnt_between_rounds
 from tasks.train.teaching import find_taught, labels_that_teach
 from tasks.triage.audit import FRAME
 from tasks.triage.boxes import in_shards
@@ -106,7 +107,8 @@ def open_round(
     if not free:
         return RoundRef(batch=batch)
     if propagate_asked(spec):
-        opened, follows = open_key_round(engine, store, batch, options.key_step, run_id)
+        learns = options.learn and learnt_between_rounds(engine, collection) is not None
+        opened, follows = open_key_round(engine, store, batch, options.key_step, run_id, learns=learns)
         return _noted(engine, opened, TRUSTED if follows else NEVER)
     pool = _items(engine, by_lot(list(free), options.seed)[:POOL_AT_MOST])
     learner = spec if spec != SUGGEST else f"{SUGGEST}:{SUREST}"

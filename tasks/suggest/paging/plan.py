@@ -88,6 +88,12 @@ class RoundOptions(Slimmed):
         description="With `propagate`: frames from one key frame to the next at first; then gaps are halved where "
         "people correct what was followed.",
     )
+    learn: bool = Field(
+        default=True,
+        description="With `propagate`, where there are weights to begin with (a .pt detector, or `base` of `retrain`): "
+        "train the detector between rounds on what is settled, as `retrain` says, and ask less at once. People wait so "
+        "long.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,12 @@ from flows.options import LineOptions
 from tasks.detect.plan import plan_tiling
 from tasks.detect.proposals import propose
 from tasks.detect.proposers.propagated import VIEW, frames_of
-from tasks.intake.batches import items_of
+from tasks.intake.batches import BatchRef, items_of
 from tasks.intake.folders import take_in
 from tasks.intake.video.options import VideoOptions
 from tasks.kinds.geometry import edges_of, paired_iou
-from tasks.monitor.active_learning.label_rounds import RoundRef, open_round
+from tasks.monitor.active_learning.key_rounds import LEAST_IN_ROUND, NEARLY_ALL, open_key_round
+from tasks.monitor.active_learning.label_rounds import TRUSTED, RoundRef, open_round
 from tasks.review.drafts.items_and_kinds import write_once
 from tasks.review.drafts.line_queue import draft_questions
 from tasks.review.questions.queue import CONFIRM_PAGE, MARK_MISSED
@@ -193,3 +194,42 @@ def test_labels_have_the_track_of_their_object_from_the_first_key_frame_on(clip:
         by_walker.append({label.track or "" for label in mine})
     assert all(len(tracks) == 1 for tracks in by_walker)
     assert by_walker[0].isdisjoint(by_walker[1])
+
+
+def test_where_a_detector_learns_each_round_asks_little_and_all_is_asked_in_the_end(clip: KeyRounds) -> None:
+    sizes: list[int] = []
+    known, follows = 0, False
+    while True:
+        empty = BatchRef(id=f"clip-round-{len(sizes) + 1}", collection="clip", size=0)
+        batch, follows = open_key_round(clip.engine, clip.store, empty, 16, "run", learns=True)
+        if not batch.size:
+            break
+        most = max(known, LEAST_IN_ROUND) if known else FRAMES
+        assert batch.size <= (NEARLY_ALL * most if follows else most)
+        clip.label(RoundRef(batch=batch, accept=TRUSTED if follows else NEVER))
+        known += batch.size
+        sizes.append(batch.size)
+    assert known == FRAMES and sizes[0] == 4
+    assert len(sizes) > 3, "also of what follows some is asked first, for the detector to learn from"
+
+
+def test_a_shot_without_a_key_frame_is_asked_about(
+    engine: Engine, store: Store, experiments: Experiments, tmp_path: Path
+) -> None:
+    other = Scene((Walker((40, 60), (1, 0), seed=3),), frames=FRAMES, ground=np.full((140, 200, 3), 230, np.uint8))
+    frames = [(other if 2 <= at < 7 else SCENE).draw(at)[..., ::-1] for at in range(17)]
+    take_in(
+        engine,
+        store,
+        "clip",
+        [write_film(tmp_path / "clip.mkv", frames, codec="ffv1")],
+        videos=VideoOptions(frames="all"),
+    )
+    film = KeyRounds(engine, store, experiments, SCENE)
+    first = film.open()
+    film.label(first)
+    assert [item.frame for item in items_of(engine, first.batch.id)] == [0, 16]
+    second = film.open()
+    assert [item.frame for item in items_of(engine, second.batch.id)] == [4, 7], (
+        "its middle, and the far end of the last"
+    )

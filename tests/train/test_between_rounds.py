@@ -1,0 +1,109 @@
+"""What a line that propagates learns between its rounds, from a film that is one sequence and has no test split."""
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import Engine
+
+from blocks.database.engine import reading, upsert, writing
+from blocks.database.tables import Batch, BatchItem, Item, Route, Source
+from blocks.servers.experiments import Experiments
+from blocks.storage.stores import Store
+from tasks.detect.models import open_detector
+from tasks.detect.options import TilingOptions
+from tasks.detect.proposers.propagated import open_propagated, read_known
+from tasks.detect.refs import DetectorRef
+from tasks.train.between_rounds import learn_between_rounds, learnt_between_rounds
+from tasks.train.options import TrainOptions
+from tasks.train.propagating import find_propagated
+from tests.dataset.scenes import draw_scene, settle_scenes
+
+SHORT = TrainOptions(epochs=1, batch=4, min_train_boxes=5, device="cpu")
+
+Learn = Callable[..., DetectorRef | None]
+
+
+@pytest.fixture
+def settled(engine: Engine, store: Store) -> list[str]:
+    """Six settled frames of a film; a seventh is taken in and not asked yet."""
+    scenes = [draw_scene(number, sequence="film") for number in range(6)]
+    ids = settle_scenes(engine, store, scenes, {"film": "train"})
+    waits = settle_scenes(engine, store, [draw_scene(7, sequence="film")], {}, collection="other", batch_id="b2")
+    rows = [{"collection": "lot", "uri": f"{id_}.png", "item_id": id_, "state": "taken"} for id_ in ids + waits]
+    seen = [{"batch_id": "b1", "item_id": id_, "position": at, "route": Route.ASK.value} for at, id_ in enumerate(ids)]
+    with writing(engine) as session:
+        upsert(session, Source, rows)
+        upsert(session, BatchItem, seen, update=("route",))
+    return waits
+
+
+@pytest.fixture
+def learn(engine: Engine, store: Store, experiments: Experiments, tiling: TilingOptions) -> Learn:
+    def learn_now(spec: str, options: TrainOptions = SHORT) -> DetectorRef | None:
+        return learn_between_rounds(engine, store, experiments, "lot", spec, "boxes", options, tiling)
+
+    return learn_now
+
+
+def test_it_learns_from_a_film_without_a_test_split_and_proposes_on_what_is_left(
+    engine: Engine,
+    store: Store,
+    experiments: Experiments,
+    settled: list[str],
+    base: DetectorRef,
+    learn: Learn,
+    tiling: TilingOptions,
+) -> None:
+    assert learnt_between_rounds(engine, "lot") is None
+    learnt = learn(f"propagate:{base.version}")
+    assert learnt and learnt.version != base.version
+    assert learnt_between_rounds(engine, "lot") == learnt
+    assert set(open_detector(store, learnt, 96).classes) == {"red", "blue"}
+    with writing(engine) as session:
+        upsert(session, Batch, [{"id": "b3", "collection": "lot"}])
+        upsert(session, BatchItem, [{"batch_id": "b3", "item_id": settled[0], "position": 0}])
+    where = (engine, store, experiments, "lot")
+    ref = find_propagated(*where, f"propagate:{base.version}", "boxes", "b3")
+    assert ref and ref.is_propagated
+    assert read_known(store, ref).network_version == learnt.version
+    with reading(engine) as session:
+        waits = [session.get_one(Item, settled[0])]
+    torch = tiling.model_copy(update={"backend": "torch"})
+    looked = list(open_propagated(engine, store, ref, torch).look(waits, ("red", "blue")))
+    assert [one.item_id for one in looked] == settled, "it is looked at, whatever so short a training sees there"
+
+
+def test_the_same_labels_are_not_learnt_twice(
+    experiments: Experiments, settled: list[str], base: DetectorRef, learn: Learn
+) -> None:
+    assert learn(f"propagate:{base.version}") == learn(f"propagate:{base.version}")
+    ids = [experiments.experiment_id("lot")]
+    assert len(experiments.client.search_runs(ids, filter_string="tags.`labelline.job` != ''")) == 1
+
+
+def test_nothing_is_learnt_where_nothing_is_left_to_propose_on(
+    engine: Engine, settled: list[str], base: DetectorRef, learn: Learn
+) -> None:
+    with writing(engine) as session:
+        upsert(session, BatchItem, [{"batch_id": "b1", "item_id": settled[0], "position": 9}])
+    assert learn(f"propagate:{base.version}") is None
+
+
+@pytest.mark.parametrize(
+    ("spec", "options"),
+    [("suggest", SHORT), ("propagate", SHORT), ("propagate:nobody", SHORT)],
+    ids=["it does not propagate", "no champion", "nobody"],
+)
+def test_nothing_is_learnt_without_weights_to_begin_with(
+    settled: list[str], learn: Learn, spec: str, options: TrainOptions
+) -> None:
+    assert learn(spec, options) is None
+
+
+def test_too_few_labels_are_said_and_wait_for_the_next_round(
+    engine: Engine, settled: list[str], base: DetectorRef, learn: Learn, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        assert learn(f"propagate:{base.version}", SHORT.model_copy(update={"min_train_boxes": 500})) is None
+    assert "24 labels on 6 items to train on, and 500 are needed" in caplog.text
+    assert learnt_between_rounds(engine, "lot") is None
