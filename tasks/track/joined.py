@@ -24,7 +24,7 @@ SURE_FROM = 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class Detected:
+class SeenBox:
     """A box that a detector sees."""
 
     class_name: str
@@ -32,7 +32,7 @@ class Detected:
     score: float
 
 
-def join_seen(followed: Sequence[FollowedBox], seen: Sequence[Detected]) -> list[FollowedBox]:
+def join_seen(followed: Sequence[FollowedBox], seen: Sequence[SeenBox]) -> list[FollowedBox]:
     """Return all boxes of a frame, best first; who is seen alone has no track.
 
     Args:
@@ -51,7 +51,7 @@ def join_seen(followed: Sequence[FollowedBox], seen: Sequence[Detected]) -> list
     return sorted(found, key=lambda box: (-box.trust, box.track))
 
 
-def _both(followed: FollowedBox, seen: Detected) -> FollowedBox:
+def _both(followed: FollowedBox, seen: SeenBox) -> FollowedBox:
     trust = 1 - (1 - followed.trust) * (1 - seen.score)
     if seen.score < SURE_FROM:
         return replace(followed, trust=trust)
@@ -59,5 +59,5 @@ def _both(followed: FollowedBox, seen: Detected) -> FollowedBox:
     return replace(followed, trust=trust, box_xyxy_px=(x_min, y_min, x_max, y_max))
 
 
-def _edges(boxes: Sequence[FollowedBox | Detected]) -> Floats:
+def _edges(boxes: Sequence[FollowedBox | SeenBox]) -> Floats:
     return np.array([one.box_xyxy_px for one in boxes], dtype=np.float64).reshape(-1, 4)

@@ -60,7 +60,7 @@ TRAINING = TrainOptions(steps=80, batch=8, lr0=0.003, freeze=10, min_val_boxes=1
 
 
 @dataclass(slots=True)
-class Film:
+class FilmTrial:
     """A folder of stills while it is labelled."""
 
     engine: Engine
@@ -177,7 +177,7 @@ def label_film(data: Path, name: str, *, learn: bool = True, most: int | None = 
             tiling=TILING,
             retrain=TRAINING,
         )
-        film = Film(engine, store, experiments, annotators, line)
+        film = FilmTrial(engine, store, experiments, annotators, line)
         began = time.process_time()
         film.run()
         return film.worth() | {"cpu_seconds": round(time.process_time() - began)}

@@ -3,7 +3,7 @@
 import pytest
 
 from tasks.track.clip import FollowedBox
-from tasks.track.joined import SURE_FROM, Detected, join_seen
+from tasks.track.joined import SURE_FROM, SeenBox, join_seen
 
 HERE, BESIDE, FAR = (10.0, 10.0, 50.0, 50.0), (14.0, 10.0, 54.0, 50.0), (100.0, 10.0, 140.0, 50.0)
 
@@ -21,24 +21,24 @@ def test_what_only_is_followed_stays_as_it_is() -> None:
 
 
 def test_what_only_is_seen_has_its_score_and_no_track() -> None:
-    assert join_seen([], [Detected("tie", FAR, 0.7)]) == [FollowedBox("tie", FAR, "", 0.7)]
+    assert join_seen([], [SeenBox("tie", FAR, 0.7)]) == [FollowedBox("tie", FAR, "", 0.7)]
 
 
 def test_what_both_say_is_one_box_between_them_and_trusted_more_than_either() -> None:
-    (both,) = join_seen([followed()], [Detected("tie", BESIDE, 0.6)])
+    (both,) = join_seen([followed()], [SeenBox("tie", BESIDE, 0.6)])
     assert both.track == "a" and both.trust == pytest.approx(1 - 0.6 * 0.4)
     assert both.box_xyxy_px == (12, 10, 52, 50)
 
 
 def test_a_weak_detection_moves_no_box() -> None:
-    (both,) = join_seen([followed()], [Detected("tie", BESIDE, SURE_FROM - 0.01)])
+    (both,) = join_seen([followed()], [SeenBox("tie", BESIDE, SURE_FROM - 0.01)])
     assert both.box_xyxy_px == HERE and both.trust > 0.4
 
 
 def test_people_have_named_what_is_followed_so_another_class_there_is_not_shown() -> None:
-    assert join_seen([followed()], [Detected("falcon", BESIDE, 0.9)]) == [followed()]
+    assert join_seen([followed()], [SeenBox("falcon", BESIDE, 0.9)]) == [followed()]
 
 
 def test_each_detection_is_of_one_object_and_the_best_come_first() -> None:
-    found = join_seen([followed(trust=0.2)], [Detected("tie", HERE, 0.5), Detected("tie", FAR, 0.9)])
+    found = join_seen([followed(trust=0.2)], [SeenBox("tie", HERE, 0.5), SeenBox("tie", FAR, 0.9)])
     assert [(box.track, box.box_xyxy_px) for box in found] == [("", FAR), ("a", HERE)]

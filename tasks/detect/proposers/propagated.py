@@ -32,7 +32,7 @@ from tasks.intake.images import Pixels
 from tasks.intake.sequences import frame_order
 from tasks.track.asked_for import PROPAGATE
 from tasks.track.clip import FollowedBox, KeyBox, KeyFrame, Seen
-from tasks.track.joined import Detected, join_seen
+from tasks.track.joined import SeenBox, join_seen
 from tasks.track.known import KnownFrames
 from tasks.track.sequence import SequenceReader, follow_sequence, seen_by_class
 from tasks.track.shots import keep_cuts
@@ -166,7 +166,7 @@ class _Detections:
     looker: Looker | None
     frames: Sequence[Item]
     classes: Sequence[str]
-    _seen: dict[int, list[Detected]] = field(default_factory=dict)
+    _seen: dict[int, list[SeenBox]] = field(default_factory=dict)
 
     def between(self, start: int, stop: int) -> Seen:
         if self.looker is None:
@@ -179,7 +179,7 @@ class _Detections:
             ]
         )
 
-    def at(self, place: int) -> list[Detected]:
+    def at(self, place: int) -> list[SeenBox]:
         if self.looker is None:
             return []
         self._look_at(range(place, min(place + LOOKED_AHEAD, len(self.frames))))
@@ -197,8 +197,8 @@ class _Detections:
                 self._seen[unseen[looked.item_id]] = [_detected(row) for row in looked.rows]
 
 
-def _detected(row: dict[str, Any]) -> Detected:
-    return Detected(row["class_name"], (row["x_min"], row["y_min"], row["x_max"], row["y_max"]), row["score"])
+def _detected(row: dict[str, Any]) -> SeenBox:
+    return SeenBox(row["class_name"], (row["x_min"], row["y_min"], row["x_max"], row["y_max"]), row["score"])
 
 
 def _looked(item: Item, boxes: Sequence[FollowedBox]) -> Looked:

@@ -8,7 +8,7 @@ import pytest
 from blocks.database.tables import Item
 from tasks.detect.proposers.propagated import DETECTED_FROM, _Detections
 from tasks.detect.proposers.protocol import Looked, UnreadItem
-from tasks.track.joined import Detected
+from tasks.track.joined import SeenBox
 
 FRAMES = [
     Item(
@@ -47,7 +47,7 @@ def test_weak_detections_say_nothing_of_where_a_followed_object_is_but_may_be_sh
     detections = _Detections(Eyes(), FRAMES, ("car",))
     assert [len(boxes) for boxes in detections.between(0, 2)["car"]] == [0, 1, 1]
     assert DETECTED_FROM > 0.1
-    assert detections.at(0) == [Detected("car", (0, 0, 9, 9), pytest.approx(0.1))]
+    assert detections.at(0) == [SeenBox("car", (0, 0, 9, 9), pytest.approx(0.1))]
 
 
 def test_a_frame_that_cannot_be_read_has_none_and_spoils_no_other() -> None:
