@@ -4,27 +4,30 @@ Where the queue lets them, four clicks make an outline: what comes back is looke
 good enough. What is drawn by hand is a little off, as hands are.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from blocks.errors import BadInput
-from blocks.shapes import Box, Polygon, Shape
+from blocks.shapes import Bounds, Box, Polygon, Shape
 from infra.annotators.clicks.four_clicks import HAND_PX, click_regions, extremes_of
 from infra.annotators.desk import OpenQuestion
 from infra.annotators.people import Mistake
 from infra.annotators.times import Stopwatch
-from infra.annotators.truth import TruePicture
+from infra.annotators.truth import AnnotatorBox, TruePicture
 from tasks.kinds.geometry import RIGHT_IOU
 from tasks.kinds.matching import match_optimally
+from tasks.kinds.outlines.moving import moved
 from tasks.kinds.outlines.raster import Raster, mask_iou, mask_iou_of_all, rasterised
 from tasks.kinds.outlines.simplify import simplified
 from tasks.kinds.outlines.trace import mask_of, traced
 from tasks.kinds.outlines.valid import outlined
-from tasks.review.questions.kinds.outlines.mark import MarkOutlines, OutlinesPayload
+from tasks.review.questions.kinds.boxes.part import is_middle_in
+from tasks.review.questions.kinds.outlines.mark import MarkOutlines
 from tasks.review.questions.kinds.outlines.outline import AnsweredOutline, ShownOutline
+from tasks.review.questions.kinds.outlines.payload import OutlinesPayload
 
 KEEP_IOU = 0.8
 """What meets the object at this mask IoU is left as it is: nobody drags corners by a pixel."""
@@ -59,12 +62,19 @@ def answer_outlines(
     Returns:
         The result of an annotation as the browser would send it, and how many were kept, changed, added and deleted.
     """
-    payload = kind.payload(width=picture.size_wh[0], height=picture.size_wh[1])
+    crop = question.crop or (0.0, 0.0, float(picture.size_wh[0]), float(picture.size_wh[1]))
+    payload = kind.payload(width=round(crop[2] - crop[0]), height=round(crop[3] - crop[1]))
     shown, _ = kind.sort(payload, question.regions, question.desk.classes)
     there = [box for box in picture.boxes if box.class_name in question.desk.classes]
+    seen = list(_seen_of(kind, there, crop))
+    meant = [
+        (box.class_name, shape)
+        for box, shape in zip(there, seen, strict=True)
+        if shape is not None and (is_middle_in(question.frame or crop, box.xyxy) or _is_shown(shape, shown))
+    ]
     truth = [
-        AnsweredOutline(id=f"t{n}", class_name=box.class_name, shape=_shape(kind, box.shape, box.xyxy), untouched=False)
-        for n, box in enumerate(there)
+        AnsweredOutline(id=f"t{n}", class_name=name, shape=shape, untouched=False)
+        for n, (name, shape) in enumerate(meant)
     ]
     alike = mask_iou_of_all(truth, shown)
     partner = {row: column for row, column in match_optimally(alike) if alike[row, column] >= RIGHT_IOU}
@@ -187,6 +197,27 @@ class _OutlineWork:
         return others[int(self.rng.integers(len(others)))] if others else class_name
 
 
+def _seen_of(kind: MarkOutlines, there: Sequence[AnnotatorBox], crop: Bounds) -> Iterator[Shape | None]:
+    """Yield what a crop shows of each object, in pixels of the crop; None: nothing of it."""
+    left, top, right, bottom = (round(edge) for edge in crop)
+    for box in there:
+        x_min, y_min, x_max, y_max = box.xyxy
+        if x_min >= right or y_min >= bottom or x_max <= left or y_max <= top:
+            yield None
+        elif x_min >= left and y_min >= top and x_max <= right and y_max <= bottom:
+            yield moved(_shape(kind, box.shape, box.xyxy), -left, -top)
+        else:
+            raster = rasterised(box.shape or _box(box.xyxy))
+            low_x, low_y = max(raster.left, left), max(raster.top, top)
+            inside = raster.part(low_x, low_y, min(raster.right, right), min(raster.bottom, bottom))
+            yield kind.shaped(mask_of(Raster(low_x - left, low_y - top, inside))) if inside.any() else None
+
+
+def _is_shown(shape: Shape, shown: Sequence[AnsweredOutline]) -> bool:
+    raster = rasterised(shape)
+    return any(mask_iou(raster, rasterised(one.shape)) >= RIGHT_IOU for one in shown)
+
+
 def _shaken(polygon: Polygon, size_wh: tuple[int, int], rng: np.random.Generator) -> Polygon:
     """Return a polygon whose corners are off as those of a careful hand; in its picture."""
     corners = np.array(polygon.points) + rng.normal(0, CORNER_PX, (len(polygon.points), 2))
@@ -197,9 +228,12 @@ def _base(region: dict[str, Any]) -> str:
     return str(region["id"]).partition("/")[0]
 
 
-def _shape(kind: MarkOutlines, shape: Shape | None, edges: tuple[float, float, float, float]) -> Shape:
-    box = dict(zip(("x_min", "y_min", "x_max", "y_max"), edges, strict=True))
-    return kind.shaped(shape or Box(**box))
+def _shape(kind: MarkOutlines, shape: Shape | None, edges: Bounds) -> Shape:
+    return kind.shaped(shape or _box(edges))
+
+
+def _box(edges: Bounds) -> Box:
+    return Box(**dict(zip(("x_min", "y_min", "x_max", "y_max"), edges, strict=True)))
 
 
 def _off(shape: Shape, size_wh: tuple[int, int], kind: MarkOutlines) -> Shape:

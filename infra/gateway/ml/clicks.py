@@ -20,7 +20,6 @@ from blocks.database.tables import Question
 from blocks.errors import BadInput
 from blocks.storage.stores import Store
 from infra.gateway.pictures import ItemPictures
-from tasks.review.questions.kinds.outlines.four_clicks import clicks_in
 from tasks.review.questions.kinds.registry import kind_named, read_payload
 from tasks.review.questions.task import MODEL_VERSION
 from tasks.suggest.outlining.extremes import CLICKS, Extremes
@@ -56,13 +55,12 @@ class ClickedOutlines:
         if question is None:
             return None
         payload = read_payload(question.payload)
-        kind = kind_named(payload.type)
+        kind: Any = kind_named(payload.type)
         item = self._pictures.find_item(question.item_id) if kind.takes_clicks else None
         if item is None:
             return None
-        size_wh = item.width, item.height
         try:
-            by_class = clicks_in(clicked, size_wh)
+            by_class = kind.clicked(payload, clicked)
             picture = self._pictures.decoded(item)  # at the first click, so that it is there at the fourth
             if not by_class or any(len(points) % CLICKS for points in by_class.values()):
                 return None

@@ -28,7 +28,7 @@ def learn_experience(engine: Engine, batch_id: str, queue: str, draw_s: float = 
         engine: The catalogue.
         batch_id: A batch of the collection.
         queue: The queue's name.
-        draw_s: Seconds to draw one box, as people draw there.
+        draw_s: Seconds to draw one object, as people draw there.
     """
     collection = select(Batch.collection).where(Batch.id == batch_id).scalar_subquery()
     query = (
@@ -48,7 +48,7 @@ def learn_experience(engine: Engine, batch_id: str, queue: str, draw_s: float = 
     for item_id, subject, payload, raw in rows:
         by_item[item_id].setdefault(subject, len(raw))
         parts_of[item_id] = (payload.get("part") or {}).get("of", 1)
-        shown = {box["id"] for box in payload.get("boxes", ())}
+        shown = {one["id"] for one in payload.get("boxes") or payload.get("outlines") or ()}
         if shown and not payload.get("blind"):
             left += len(raw)
             added += sum(box.get("id") not in shown for box in raw)

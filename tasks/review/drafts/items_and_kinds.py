@@ -28,7 +28,6 @@ from tasks.review.gold.pool import hide_gold
 from tasks.review.posting.outbox import Draft, write_questions
 from tasks.review.questions.asked import note_asked
 from tasks.review.questions.bookmarks import questions_written, read_bookmarks, write_bookmarks
-from tasks.review.questions.expected import DRAW_S
 from tasks.review.questions.kinds.boxes.part import is_middle_in
 from tasks.review.questions.kinds.boxes.regions import AnsweredBox, ShownBox
 from tasks.review.questions.kinds.choose import ChoosePayload
@@ -105,8 +104,9 @@ def draft_missed(
     Raises:
         UnknownClass: A proposal has a class that the queue does not know.
     """
-    is_cut = parts is not None and kind_named(queue.kind).is_cut
-    known = learn_experience(engine, batch_id, queue.name, DRAW_S[queue.drawing]) if is_cut else None
+    kind = kind_named(queue.kind)
+    is_cut = parts is not None and kind.is_cut
+    known = learn_experience(engine, batch_id, queue.name, kind.draw_s[queue.drawing]) if is_cut else None
     for page in pages_of_items(engine, batch_id, (Route.ASK, Route.AUDIT)):
         with reading(engine) as session:
             boxes = proposed_of(session, batch_id, [place.item_id for place in page], (Outcome.ACCEPT, Outcome.ASK))

@@ -5,11 +5,9 @@ over the sure ones, take away what is wrong, draw what is missing. Simulated peo
 simulation have one yardstick.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from blocks.published_times import CHECK_COVERAGE, DRAW_BOX, DRAW_BOX_FAST, VERIFY_BOX
-from tasks.review.questions.kinds.boxes.extreme_points import Drawing
+from blocks.published_times import CHECK_COVERAGE, DRAW_BOX, VERIFY_BOX
 
 ADJUST_SHARE = 0.5
 """Ours, unpublished: mending the edges of a box costs half of drawing one (two of the four extreme points)."""
@@ -19,9 +17,6 @@ GLANCE_BOX_S = 0.2
 
 CLICK_S = 1.0
 """Ours, unpublished: to select a wrong box and delete it, or to press another class's key."""
-
-DRAW_S: Mapping[Drawing, float] = {"corners": DRAW_BOX.seconds, "extreme_points": DRAW_BOX_FAST.seconds}
-"""To draw one box, by how a queue lets people draw."""
 
 LOOK_S = CHECK_COVERAGE.seconds
 """What a question costs by itself, be it about a whole picture or a part of one: nobody has published less for less."""

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from blocks.database.tables import QuestionState
 from blocks.errors import BadRegion
+from blocks.shapes import read_shape
 from blocks.storage.links import Box
 from tasks.review.questions.kinds.boxes.part import DrawnPart, is_part, middles_in, said_twice
 from tasks.review.questions.kinds.protocol import SaidLabel
@@ -197,7 +198,9 @@ def _not_said_later(
 def _as_drawn(one: QuestionSoFar, labels: Sequence[SaidLabel]) -> DrawnPart:
     edges = np.array([label.box_px for label in labels], np.float64).reshape(-1, 4)
     shown = frozenset(one.payload.get("prefill", ()))
-    return DrawnPart(one.frame, edges, [label.class_name for label in labels], [label.id in shown for label in labels])
+    were_shown = [label.id in shown for label in labels]
+    shapes = [None if label.shape is None else read_shape(label.shape) for label in labels]
+    return DrawnPart(one.frame, edges, [label.class_name for label in labels], were_shown, shapes)
 
 
 def _is_in(label: SaidLabel, frames: Sequence[Box]) -> bool:

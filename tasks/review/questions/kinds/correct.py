@@ -112,11 +112,9 @@ class Correct(QuestionKind[CorrectPayload]):
         self, server: AnnotationServer, queue: Asking, item_id: str, payload: CorrectPayload
     ) -> dict[str, Any]:
         """Return the picture or its part, and what is odd about it and its boxes."""
-        why, part = why_line(payload.reasons), payload.part
-        if part is None:
-            return {IMAGE: server.image_link(item_id), "why": why}
-        told = f"Part {part.number} of {part.of}: what has its middle in the bright part"
-        return {IMAGE: server.image_link(item_id, part.crop, part.frame), "why": f"{told}; {why}" if why else told}
+        part = payload.part
+        link = server.image_link(item_id, part.crop, part.frame) if part else server.image_link(item_id)
+        return {IMAGE: link, "why": why_of_part(payload.reasons, part)}
 
     def shown(self, payload: CorrectPayload) -> list[dict[str, Any]]:
         """Return the boxes as regions, each with its reason and whose it is."""
@@ -221,6 +219,15 @@ def why_line(reasons: Mapping[str, str]) -> str:
         said.pop()
     line, more = shorten_to("; ".join(said), SAID_CHARACTERS), len(distinct) - len(said)
     return line + (f"; and {more} more, with their boxes" if more else "")
+
+
+def why_of_part(reasons: Mapping[str, str], part: PicturePart | None) -> str:
+    """Return the lines above a picture, or above a part of one, which say what of it is asked about."""
+    why = why_line(reasons)
+    if part is None:
+        return why
+    told = f"Part {part.number} of {part.of}: what has its middle in the bright part"
+    return f"{told}; {why}" if why else told
 
 
 def shorten_to(text: str, characters: int) -> str:

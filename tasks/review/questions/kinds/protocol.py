@@ -16,7 +16,7 @@ from blocks.errors import BadOption
 from blocks.servers.annotation_server import AnnotationServer
 from blocks.shapes import Bounds
 from tasks.intake.texts.media import Medium
-from tasks.review.questions.kinds.boxes.extreme_points import Drawing
+from tasks.review.questions.kinds.boxes.extreme_points import DRAW_BOX_S, Drawing
 from tasks.review.questions.kinds.boxes.part import PicturePart
 from tasks.review.questions.kinds.controls import BOX, IMAGE
 from tasks.review.questions.kinds.together import Together
@@ -159,9 +159,8 @@ class QuestionKind(Protocol[Shape]):
     about: ClassVar[str] = IMAGE
     """Name of the object of the label config that the answer is about."""
     compared_as: ClassVar[str | None] = None
-    """By which comparer of consensus several people's answers are weighed, and gold is judged. None: one person
-    answers, and the check is another: what a page removes is asked again as a whole item, a box not called right of
-    others."""
+    """By which comparer of consensus several people's answers are weighed, and gold is judged. None: one person answers,
+    and the check is another: what a page removes is asked again as a whole item, a box not called right of others."""
     allows_empty: ClassVar[bool] = False
     """Whether submitting nothing says something."""
     shows_predictions: ClassVar[bool] = True
@@ -176,6 +175,7 @@ class QuestionKind(Protocol[Shape]):
     """What is counted of them, in the words of a report: such as boxes."""
     how_to_draw: ClassVar[Mapping[Drawing, str]] = MappingProxyType({})
     """What people read of how they draw, by how a queue lets them; empty: nobody draws."""
+    draw_s: ClassVar[Mapping[Drawing, float]] = DRAW_BOX_S
     takes_clicks: ClassVar[bool] = False
     """Whether clicks become outlines while people draw by extreme points: see `MarkOutlines.outlined`."""
     takes_suggestions: ClassVar[bool] = False

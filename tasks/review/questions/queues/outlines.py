@@ -36,6 +36,7 @@ def mark_outlines_queue(classes: Sequence[str], annotators: Sequence[str] = ()) 
             f"<p>3. A hole in an object is outlined inside the object, with the label {escape(HOLE)} (key h).</p>"
             "<p>4. Outline only what you can see, and all of it. Submit, also when nothing is there.</p>"
             "<p>Some pictures come without any outlines on purpose: mark everything there.</p>"
+            "<p>A crowded picture comes in parts: outline what has its middle in the bright part.</p>"
         ),
         classes=tuple(classes),
         annotators=tuple(annotators),
@@ -61,6 +62,7 @@ def mark_pixels_queue(classes: Sequence[str], annotators: Sequence[str] = ()) ->
             f"<p>2. Paint what is missing: {HOW_TO_PAINT['corners']}.</p>"
             "<p>3. Paint only what you can see, and all of it. Submit, also when nothing is there.</p>"
             "<p>Some pictures come without anything painted on purpose: mark everything there.</p>"
+            "<p>A crowded picture comes in parts: paint what has its middle in the bright part.</p>"
         ),
         classes=tuple(classes),
         annotators=tuple(annotators),

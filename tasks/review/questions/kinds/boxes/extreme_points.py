@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from blocks.errors import BadRegion
+from blocks.published_times import DRAW_BOX, DRAW_BOX_FAST
 from tasks.review.questions.kinds.controls import BOX, IMAGE, add_classes
 
 POINTS = "points"
@@ -28,6 +29,9 @@ CLICKS = 4
 
 Drawing = Literal["corners", "extreme_points"]
 """How people draw boxes: by dragging from corner to corner, or by four clicks."""
+
+DRAW_BOX_S: Mapping[Drawing, float] = {"corners": DRAW_BOX.seconds, "extreme_points": DRAW_BOX_FAST.seconds}
+"""To draw one box, by how a queue lets people draw."""
 
 HOW_TO_DRAW: Mapping[Drawing, str] = {
     "corners": "drag, box after box",

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from blocks.frozen import Frozen
-from blocks.shapes import Bounds
+from blocks.shapes import Bounds, Shape
 from blocks.storage.links import Box
 from tasks.kinds.geometry import RIGHT_IOU, Flags, Floats, bounds_of, iou_of_all, same_edges
+from tasks.kinds.outlines.raster import mask_iou, rasterised
 from tasks.review.questions.kinds.boxes.regions import AnsweredBox, ShownBox
 
 SUBJECT = "part "
@@ -97,12 +98,15 @@ class DrawnPart:
     """Classes of the n boxes."""
     were_shown: Sequence[bool] = field(default=())
     """Of each, whether the question began with it; empty: none."""
+    shapes: Sequence[Shape | None] = field(default=())
+    """Of each its outline or pixels; empty, or None: it is a box."""
 
 
 def said_twice(parts: Sequence[DrawnPart]) -> set[tuple[int, int]]:
     """Return the boxes that are another part's object: an object at a cut that two people have drawn counts once.
 
-    Two boxes of one class in two parts are one object from an IoU of 0.5 on, as everywhere. The one whose middle lies
+    Two boxes of one class in two parts are one object from an IoU of 0.5 on, as everywhere, and two outlines if their
+    pixels share so much, too. The one whose middle lies
     in its own part stays, of two such the one that a question began with, then that of the earlier part. Two that
     questions began with stay both: whoever answered saw them as they are.
 
@@ -122,6 +126,8 @@ def said_twice(parts: Sequence[DrawnPart]) -> set[tuple[int, int]]:
                 shown = _was_shown(one, int(here)), _was_shown(other, int(there))
                 if one.names[here] != other.names[there] or all(shown):
                     continue
+                if not _share_pixels(one, int(here), other, int(there)):
+                    continue
                 keeps = (bool(own[first][here]), shown[0]), (bool(own[second][there]), shown[1])
                 gone.add((second, int(there)) if keeps[0] >= keeps[1] else (first, int(here)))
     return gone
@@ -129,6 +135,12 @@ def said_twice(parts: Sequence[DrawnPart]) -> set[tuple[int, int]]:
 
 def _was_shown(part: DrawnPart, at: int) -> bool:
     return bool(part.were_shown and part.were_shown[at])
+
+
+def _share_pixels(one: DrawnPart, here: int, other: DrawnPart, there: int) -> bool:
+    """Say whether the outlines of two whose boxes are alike are so as well; of boxes nothing more is known."""
+    first, second = (part.shapes[at] if part.shapes else None for part, at in ((one, here), (other, there)))
+    return first is None or second is None or mask_iou(rasterised(first), rasterised(second)) >= RIGHT_IOU
 
 
 def _moved(edges: tuple[float, float, float, float], right: float, down: float) -> dict[str, float]:

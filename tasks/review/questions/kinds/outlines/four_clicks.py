@@ -33,7 +33,7 @@ CLICKED = "clicks"
 TYPE = "keypointlabels"
 
 META = "clicks"
-"""Under which name an outline carries its clicks along, in pixels of the item."""
+"""Under which name an outline carries its clicks along, in pixels of what people see."""
 
 BY_HAND = "extremes"
 
@@ -95,7 +95,7 @@ def is_click(entry: object) -> bool:
 
 
 def clicks_in(entries: Sequence[Any], size_wh: tuple[int, int]) -> dict[str, list[tuple[float, float]]]:
-    """Return the clicks among the entries of a result by class, in their order, in pixels of the item.
+    """Return the clicks among the entries of a result by class, in their order, in pixels of what has that size.
 
     Raises:
         BadRegion: One has no place or not one class, or there are more than anybody clicks.
@@ -110,7 +110,7 @@ def clicks_in(entries: Sequence[Any], size_wh: tuple[int, int]) -> dict[str, lis
 
 
 def carried(points: Sequence[tuple[float, float]], by: str) -> dict[str, Any]:
-    """Return what an outline carries along of its clicks, in pixels of the item, and what it came of."""
+    """Return what an outline carries along of its clicks, in pixels of what people see, and what it came of."""
     return {"text": ["outlined from four clicks"], META: {"points": [list(one) for one in points], "by": by}}
 
 

@@ -1,21 +1,24 @@
-"""Mark: an item with the machine's outlines or masks, to be mended and completed; without any: blind."""
+"""Mark: an item, or a part of it, with the machine's outlines or masks, to be mended and completed; without any: blind.
+
+What a part asks about is seen, clicked and drawn in pixels of its crop; payloads and answers have pixels of the item.
+"""
 
 import hashlib
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 from xml.etree import ElementTree
 
-from pydantic import Field
-
 from blocks.errors import UnknownClass
+from blocks.published_times import DRAW_BOX_FAST, OUTLINE_OBJECT, VERIFY_BOX
 from blocks.servers.annotation_server import AnnotationServer
 from blocks.shapes import Mask, Polygon, Shape, check_inside, shape_of
 from tasks.kinds.outlines.raster import rasterised
 from tasks.kinds.outlines.simplify import MOST_CORNERS, corners_of, simplified
 from tasks.kinds.outlines.trace import mask_of, traced
 from tasks.review.questions.kinds.controls import COLORS, HOTKEYS, IMAGE, RENAME_KEYS, add_picture, add_question
-from tasks.review.questions.kinds.correct import why_line
+from tasks.review.questions.kinds.correct import why_of_part
 from tasks.review.questions.kinds.outlines.brush_regions import BRUSH, sort_brushes, to_brush_regions
 from tasks.review.questions.kinds.outlines.four_clicks import (
     CLICKED,
@@ -23,8 +26,10 @@ from tasks.review.questions.kinds.outlines.four_clicks import (
     HOW_TO_PAINT,
     add_clicks,
     carried,
+    clicks_in,
 )
 from tasks.review.questions.kinds.outlines.outline import AnsweredOutline, ShownOutline
+from tasks.review.questions.kinds.outlines.payload import MasksPayload, OutlinesPayload, PolygonsPayload
 from tasks.review.questions.kinds.outlines.polygon_regions import HOLE, POLYGON, sort_polygons, to_polygon_regions
 from tasks.review.questions.kinds.protocol import (
     Asking,
@@ -35,39 +40,9 @@ from tasks.review.questions.kinds.protocol import (
     ToShow,
 )
 from tasks.review.questions.parts import SetAsidePart, refuse_without_good
-from tasks.review.questions.payload import Payload
 from tasks.suggest.outlining.extremes import Clicks
 
 HOLE_COLOUR, HOLE_KEY = "#000000", "h"
-
-
-class OutlinesPayload(Payload):
-    """An item, and the outlines or masks that people begin with; pixels of the upright item."""
-
-    type: str = ""
-    width: int = 0
-    height: int = 0
-    blind: bool = False
-    prefill: list[str] = Field(default_factory=list)
-    outlines: list[ShownOutline] = Field(default_factory=list)
-    reasons: dict[str, str] = Field(default_factory=dict)
-    """Why they are asked about, by their id; '' is about the whole item."""
-
-    def showing(self, outlines: Sequence[ShownOutline]) -> "OutlinesPayload":
-        """Return the same question with others to begin with."""
-        return self.model_copy(update={"outlines": list(outlines), "prefill": [one.id for one in outlines]})
-
-
-class PolygonsPayload(OutlinesPayload):
-    """An item, and its polygons."""
-
-    type: Literal["polygons"] = "polygons"
-
-
-class MasksPayload(OutlinesPayload):
-    """An item, and its masks."""
-
-    type: Literal["masks"] = "masks"
 
 
 _Asks = QuestionKind[OutlinesPayload]
@@ -79,7 +54,11 @@ class MarkOutlines(_Asks):
     allows_empty = True
     shows_proposals = True
     settles: ClassVar[Literal["items", "kinds"] | None] = "items"
+    is_cut = True
     takes_clicks = True
+    draw_s = MappingProxyType(
+        {"corners": OUTLINE_OBJECT.seconds, "extreme_points": DRAW_BOX_FAST.seconds + VERIFY_BOX.seconds}
+    )
     other_controls = (CLICKED,)
     tag: ClassVar[str]
     """Of the control, as Label Studio calls it."""
@@ -119,8 +98,10 @@ class MarkOutlines(_Asks):
     def task_data(
         self, server: AnnotationServer, queue: Asking, item_id: str, payload: OutlinesPayload
     ) -> dict[str, Any]:
-        """Return the picture, and what is odd about it and its objects."""
-        return {IMAGE: server.image_link(item_id), "why": why_line(payload.reasons)}
+        """Return the picture or its part, and what is odd about it and its objects."""
+        part = payload.part
+        link = server.image_link(item_id, part.crop, part.frame) if part else server.image_link(item_id)
+        return {IMAGE: link, "why": why_of_part(payload.reasons, part)}
 
     def unread(self, payload: OutlinesPayload) -> list[dict[str, Any]]:
         """Return the same as is shown."""
@@ -145,6 +126,7 @@ class MarkOutlines(_Asks):
             prefill=ids,
             outlines=shown,
             reasons=item.reasons_of(set(ids)),
+            part=item.part,
         )
 
     def _shown(self, one: ToShow, size_wh: tuple[int, int]) -> ShownOutline:
@@ -163,21 +145,33 @@ class MarkOutlines(_Asks):
     def sort(
         self, payload: OutlinesPayload, result: Sequence[Any], classes: Sequence[str]
     ) -> tuple[list[AnsweredOutline], list[SetAsidePart]]:
-        """Return what a person left, and what does not count."""
+        """Return what a person left, in pixels of what they saw, and what does not count."""
 
     def parse(self, payload: OutlinesPayload, result: Sequence[Any], queue: Asking) -> ParsedAnswer:
         """Return the outlines, or masks, that a person left."""
         outlines, parts = self.sort(payload, result, queue.classes)
         refuse_without_good(parts, len(outlines))
-        return ParsedAnswer([one.model_dump(mode="json") for one in outlines], tuple(parts))
+        return ParsedAnswer([one.model_dump(mode="json") for one in payload.in_item(outlines)], tuple(parts))
+
+    def clicked(self, payload: OutlinesPayload, entries: Sequence[Any]) -> dict[str, list[tuple[float, float]]]:
+        """Return the clicks among the entries of a result by class, in their order, in pixels of the item.
+
+        Raises:
+            BadRegion: One has no place or not one class, or there are more than anybody clicks.
+        """
+        left, top = payload.corner
+        found = clicks_in(entries, payload.seen_wh)
+        return {name: [(x + left, y + top) for x, y in points] for name, points in found.items()}
 
     def outlined(
         self, payload: OutlinesPayload, class_name: str, outline: Polygon, clicks: Clicks
     ) -> list[dict[str, Any]]:
-        """Return the regions of an object that was clicked; they carry the clicks along."""
+        """Return the regions of an object that was clicked, in pixels of the item; they carry the clicks along."""
         known = hashlib.sha256(repr((class_name, clicks)).encode()).hexdigest()[:16]
         one = ShownOutline(id=f"{CLICKED}-{known}", class_name=class_name, score=1, shape=self.shaped(outline))
-        return [{**region, "meta": carried(*clicks)} for region in self.shown(payload.showing([one]))]
+        (left, top), (points, by) = payload.corner, clicks
+        told = carried([(x - left, y - top) for x, y in points], by)
+        return [{**region, "meta": told} for region in self.shown(payload.showing([one]))]
 
     def labels(self, row: Mapping[str, Any], said: Sequence[dict[str, Any]]) -> tuple[SaidLabel, ...]:
         """Return the outlines, or masks."""
@@ -193,7 +187,7 @@ class MarkOutlines(_Asks):
 
 
 class MarkPolygons(MarkOutlines, QuestionKind[OutlinesPayload]):
-    """Draw and mend polygons on an item."""
+    """Draw and mend polygons on an item, or on a part of it."""
 
     name = "polygons"
     payload = PolygonsPayload
@@ -216,7 +210,7 @@ class MarkPolygons(MarkOutlines, QuestionKind[OutlinesPayload]):
 
     def shown(self, payload: OutlinesPayload) -> list[dict[str, Any]]:
         """Return the polygons as regions, ring by ring."""
-        return to_polygon_regions(payload.outlines, (payload.width, payload.height))
+        return to_polygon_regions(payload.seen(), payload.seen_wh)
 
     def shaped(self, shape: Shape) -> Shape:
         """Return a polygon of few corners."""
@@ -228,11 +222,11 @@ class MarkPolygons(MarkOutlines, QuestionKind[OutlinesPayload]):
         self, payload: OutlinesPayload, result: Sequence[Any], classes: Sequence[str]
     ) -> tuple[list[AnsweredOutline], list[SetAsidePart]]:
         """Return the polygons that a person left."""
-        return sort_polygons(result, (payload.width, payload.height), classes, payload.outlines)
+        return sort_polygons(result, payload.seen_wh, classes, payload.seen())
 
 
 class MarkMasks(MarkOutlines, QuestionKind[OutlinesPayload]):
-    """Paint and mend masks on an item."""
+    """Paint and mend masks on an item, or on a part of it."""
 
     name = "masks"
     payload = MasksPayload
@@ -245,7 +239,7 @@ class MarkMasks(MarkOutlines, QuestionKind[OutlinesPayload]):
 
     def shown(self, payload: OutlinesPayload) -> list[dict[str, Any]]:
         """Return the masks as brushes."""
-        return to_brush_regions(payload.outlines, (payload.width, payload.height))
+        return to_brush_regions(payload.seen(), payload.seen_wh)
 
     def shaped(self, shape: Shape) -> Shape:
         """Return a mask.
@@ -259,7 +253,7 @@ class MarkMasks(MarkOutlines, QuestionKind[OutlinesPayload]):
         self, payload: OutlinesPayload, result: Sequence[Any], classes: Sequence[str]
     ) -> tuple[list[AnsweredOutline], list[SetAsidePart]]:
         """Return the masks that a person left."""
-        return sort_brushes(result, (payload.width, payload.height), classes, payload.outlines)
+        return sort_brushes(result, payload.seen_wh, classes, payload.seen())
 
 
 MARK_POLYGONS = MarkPolygons()

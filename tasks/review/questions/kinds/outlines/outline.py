@@ -17,10 +17,14 @@ class ShownOutline(Frozen):
 
 
 class ClickedPoints(Frozen):
-    """The four clicks that an outline came of; pixels of the upright item."""
+    """The four clicks that an outline came of; pixels of the upright item, once they are read."""
 
     points: tuple[tuple[Edge, Edge], ...] = Field(min_length=4, max_length=4)
     by: str = Field(max_length=64, description="what made an outline of them")
+
+    def moved(self, right: int, down: int) -> "ClickedPoints":
+        """Return them so many pixels to the right and down."""
+        return self.model_copy(update={"points": tuple((x + right, y + down) for x, y in self.points)})
 
 
 class AnsweredOutline(Frozen):

@@ -10,10 +10,11 @@ from xml.etree import ElementTree
 
 from pydantic import Field
 
-from blocks.shapes import Polygon, PolygonPart, Shape
-from tasks.kinds.outlines.raster import Points, rasterised
+from blocks.shapes import Polygon, Shape
+from tasks.kinds.outlines.moving import moved_polygon
+from tasks.kinds.outlines.raster import rasterised
 from tasks.kinds.outlines.simplify import MOST_CORNERS, corners_of, simplified
-from tasks.kinds.outlines.trace import polygon_of, traced
+from tasks.kinds.outlines.trace import traced
 from tasks.review.questions.kinds.controls import COLORS, IMAGE
 from tasks.review.questions.kinds.outlines.outline import ShownOutline
 from tasks.review.questions.kinds.outlines.polygon_regions import HOLE, POLYGON, to_polygon_regions
@@ -58,8 +59,8 @@ class VerifyOutline(Verify, QuestionKind[VerifyPayload]):
             raise ValueError(f"a question about a crop has one outline (got {len(payload.outlines)} outlines)")
         left, top, right, bottom = payload.crop
         one = payload.outlines[0]
-        moved = one.model_copy(update={"shape": _moved(as_line(one.shape), -left, -top)})
-        regions = to_polygon_regions([moved], (right - left, bottom - top))
+        seen = one.model_copy(update={"shape": moved_polygon(as_line(one.shape), -left, -top)})
+        regions = to_polygon_regions([seen], (right - left, bottom - top))
         for region in regions:
             del region["score"]
         return regions
@@ -73,12 +74,3 @@ def as_line(shape: Shape) -> Polygon:
     if not isinstance(shape, Polygon):
         return simplified(traced(rasterised(shape)), ALIKE)
     return shape if corners_of(shape) <= MOST_CORNERS else simplified(shape, ALIKE)
-
-
-def _moved(polygon: Polygon, right: float, down: float) -> Polygon:
-    def ring(points: Points) -> tuple[tuple[float, float], ...]:
-        return tuple((x + right, y + down) for x, y in points)
-
-    return polygon_of(
-        [PolygonPart(points=ring(piece.points), holes=tuple(map(ring, piece.holes))) for piece in polygon.pieces]
-    )
