@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from blocks.catalog import migrate
 from blocks.database.engine import open_engine, upsert, writing
@@ -26,11 +26,13 @@ from blocks.servers.web_files import WebDoor
 from blocks.storage.stores import FolderStore, Store
 from infra.gateway.app import GatewayParts, create_app
 from infra.gateway.bell import Hearing
+from infra.gateway.gallery.app import Gallery, gallery_app
 from infra.gateway.patience import configure
+from infra.gateway.pictures import ItemPictures
 from infra.gateway.score.app import Scoring, score_app
 from infra.gateway.score.limits import ScoreLimits
 from infra.gateway.score.room import AskedOf, Scored, ask_champion
-from infra.stack.doors.guard import OriginDoor, PasswordDoor
+from infra.stack.doors.guard import OriginDoor, PasswordDoor, guard
 from tasks.detect.scoring.protocol import OpenScorer
 from tasks.detect.scoring.registry import scorer_of
 from tasks.intake.label_kinds import note_label_kind
@@ -187,8 +189,21 @@ def gateway_of(world: World, limits: ScoreLimits, web: WebDoor | None, ends: Exi
     scoring = Scoring(score, limits, web)
     ends.callback(scoring.close)
     service = OriginDoor(score_app(scoring, TOKEN, lambda pages: PasswordDoor(pages, LOGIN, ())), ())
+
+    def open_gallery(pictures: ItemPictures) -> ASGIApp:
+        gallery = Gallery(world.engine, pictures, "link", "http://studio:1")
+        ends.callback(gallery.close)
+        return guard(gallery_app(gallery), (), login=LOGIN, open_paths=())
+
     parts = GatewayParts(
-        world.engine, world.store, "link", "bell", lambda _bodies: Hearing(), lambda: False, score=service
+        world.engine,
+        world.store,
+        "link",
+        "bell",
+        lambda _bodies: Hearing(),
+        lambda: False,
+        gallery=open_gallery,
+        score=service,
     )
     app = create_app(parts)
     ends.callback(app.state.bell.stop)

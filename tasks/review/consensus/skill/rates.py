@@ -24,7 +24,7 @@ FEWEST_OBJECTS = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class KnownRates:
-    """PeopleRates of one person that are given, not learnt."""
+    """Rates of one person that are given, not learnt."""
 
     miss: float
     false: float
