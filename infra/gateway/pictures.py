@@ -28,6 +28,10 @@ RENDERED_BYTES = 64_000_000
 DECODED_BYTES = 200_000_000
 """Decoded whole images: the crops of one image are asked for one after the other."""
 
+CELL_PX = 3000
+"""Of a picture too large to be kept decoded, the surroundings of what is looked at are kept: a cell of this grid, and
+half a cell around it, 108 MB. What is smaller than a cell lies wholly in what is kept for its middle."""
+
 JPEG_QUALITY = 92
 MAX_RENDERINGS = 2
 """At a time; of large images one, see `tasks.intake.decoding.budget`."""
@@ -76,6 +80,7 @@ class ItemPictures:
         self._known: SizedCache[KnownItem] = SizedCache(50_000, weigh=lambda _item: 1)
         self._rendered: SizedCache[bytes] = SizedCache(RENDERED_BYTES, weigh=len)
         self._decoded: SizedCache[npt.NDArray[np.uint8]] = SizedCache(DECODED_BYTES, weigh=lambda image: image.nbytes)
+        self._windows: SizedCache[npt.NDArray[np.uint8]] = SizedCache(DECODED_BYTES, weigh=lambda image: image.nbytes)
         self._renderings = BoundedSemaphore(MAX_RENDERINGS)
 
     def find_item(self, item_id: str) -> KnownItem | None:
@@ -131,6 +136,35 @@ class ItemPictures:
                 found = self._decode(item)
         return found
 
+    def around(self, item: KnownItem, box: Box) -> tuple[npt.NDArray[np.uint8], tuple[int, int]]:
+        """Return pixels of an item that show a box and what is around it, and where their first pixel is in the item.
+
+        All of it where it is small enough to be kept; of a larger one a window is kept, so that whoever clicks on an
+        object waits for one decoding and not for one each click.
+
+        Args:
+            item: From `find_item`.
+            box: Pixels of the upright item; may reach beyond it.
+
+        Raises:
+            UnreadableImage: The stored bytes do not decode.
+            ObjectMissing: The store has lost the bytes.
+        """
+        whole = self._decoded.find(item.id)
+        if whole is not None:
+            return whole, (0, 0)
+        corners = {(x // CELL_PX, y // CELL_PX) for x in (box[0], box[2] - 1) for y in (box[1], box[3] - 1)}
+        middle = (box[0] + box[2]) // 2 // CELL_PX, (box[1] + box[3]) // 2 // CELL_PX
+        for cell in (middle, *sorted(corners - {middle})):
+            window, kept = _window(cell, item), self._windows.find((item.id, cell))
+            if kept is not None and _holds(window, box, item):
+                return kept, window[:2]
+        whole, window = self.decoded(item), _window(middle, item)
+        if self._decoded.find(item.id) is None and _holds(window, box, item):
+            x_min, y_min, x_max, y_max = window
+            self._windows.keep((item.id, middle), whole[y_min:y_max, x_min:x_max].copy())
+        return whole, (0, 0)
+
     def _decode(self, item: KnownItem) -> npt.NDArray[np.uint8]:
         image = self._decoded.find(item.id)
         if image is None:
@@ -163,6 +197,19 @@ def _shrunk(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         return np.ascontiguousarray(image)
     size_wh = (max(1, int(width * scale)), max(1, int(height * scale)))
     return np.asarray(cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _window(cell: tuple[int, int], item: KnownItem) -> Box:
+    half = CELL_PX // 2
+    x_min, y_min = (max(0, at * CELL_PX - half) for at in cell)
+    x_max, y_max = ((at + 1) * CELL_PX + half for at in cell)
+    return x_min, y_min, min(item.width, x_max), min(item.height, y_max)
+
+
+def _holds(window: Box, box: Box, item: KnownItem) -> bool:
+    """Say whether a window shows all of a box that lies in the item."""
+    edges = max(0, box[0]), max(0, box[1]), min(item.width, box[2]), min(item.height, box[3])
+    return window[0] <= edges[0] and window[1] <= edges[1] and edges[2] <= window[2] and edges[3] <= window[3]
 
 
 def _clip(crop: Box, item: KnownItem) -> Box:

@@ -8,22 +8,23 @@ Source:
 """
 
 import logging
+import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from sqlalchemy import Engine
 
 from blocks.database.engine import reading
 from blocks.database.tables import Question
 from blocks.errors import BadInput
+from blocks.storage.links import Box
 from blocks.storage.stores import Store
-from infra.gateway.pictures import ItemPictures
+from infra.gateway.pictures import ItemPictures, KnownItem
+from tasks.kinds.outlines.moving import moved_polygon
 from tasks.review.questions.kinds.registry import kind_named, read_payload
 from tasks.review.questions.task import MODEL_VERSION
 from tasks.suggest.outlining.extremes import CLICKS, Extremes
-from tasks.suggest.outlining.grab import grow
+from tasks.suggest.outlining.grab import AROUND_LEAST_PX, AROUND_SHARE, grow
 
 log = logging.getLogger(__name__)
 
@@ -61,14 +62,15 @@ class ClickedOutlines:
             return None
         try:
             by_class = kind.clicked(payload, clicked)
-            picture = self._pictures.decoded(item)  # at the first click, so that it is there at the fourth
             if not by_class or any(len(points) % CLICKS for points in by_class.values()):
+                for points in by_class.values():  # at the first click, so that it is there at the fourth
+                    self._pictures.around(item, _surroundings(points[len(points) - len(points) % CLICKS :] or points))
                 return None
             regions = [
                 region
                 for class_name, points in by_class.items()
                 for at in range(0, len(points), CLICKS)
-                for region in self._outlined(kind, payload, class_name, points[at : at + CLICKS], picture)
+                for region in self._outlined(kind, payload, class_name, points[at : at + CLICKS], item)
             ]
         except BadInput as error:
             log.info("clicks come to no outline: %s", error)
@@ -81,8 +83,21 @@ class ClickedOutlines:
         payload: Any,
         class_name: str,
         points: Sequence[tuple[float, float]],
-        picture: npt.NDArray[np.uint8],
+        item: KnownItem,
     ) -> list[dict[str, Any]]:
-        grown = grow(picture, Extremes.of(points, (picture.shape[1], picture.shape[0])))
-        found: list[dict[str, Any]] = kind.outlined(payload, class_name, grown.polygon, (points, grown.by))
+        clicked = Extremes.of(points, (item.width, item.height))
+        picture, (left, top) = self._pictures.around(item, _surroundings(clicked.points))
+        seen = Extremes(*((x - left, y - top) for x, y in clicked.points))
+        grown = grow(picture, seen)
+        outline = moved_polygon(grown.polygon, left, top) if (left, top) != (0, 0) else grown.polygon
+        found: list[dict[str, Any]] = kind.outlined(payload, class_name, outline, (points, grown.by))
         return found
+
+
+def _surroundings(points: Sequence[tuple[float, float]]) -> Box:
+    """Return what is looked at around some clicks, in whole pixels of their item."""
+    across, down = zip(*points, strict=True)
+    side = max(max(across) - min(across), max(down) - min(down))
+    pad = math.ceil(max(AROUND_LEAST_PX, AROUND_SHARE * side)) + 1
+    low_x, low_y = math.floor(min(across)) - pad, math.floor(min(down)) - pad
+    return low_x, low_y, math.ceil(max(across)) + pad, math.ceil(max(down)) + pad

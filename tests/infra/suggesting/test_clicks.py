@@ -13,7 +13,11 @@ from sqlmodel import select
 from blocks.database.engine import reading, upsert, writing
 from blocks.database.tables import Batch, Item, Question
 from blocks.storage.stores import FolderStore, Store
+from infra.gateway import pictures
+from infra.gateway.cache import SizedCache
+from infra.gateway.pictures import ItemPictures
 from tasks.intake.folders import find_images, take_in
+from tasks.intake.images import decode_upright
 from tasks.kinds.outlines.raster import Raster, mask_iou, rasterised
 from tasks.review.posting.outbox import Draft, write_questions
 from tasks.review.questions.kinds.outlines.mark import MARK_MASKS, MARK_POLYGONS, MarkOutlines
@@ -107,3 +111,46 @@ def test_questions_of_boxes_unknown_ones_and_lost_pictures_have_no_outline(
         "results": [None]
     }
     assert asking.post("/predict", json={"tasks": [], "params": {"context": {"result": "all"}}}).status_code == 400
+
+
+@pytest.mark.parametrize("place", [(60, 60), (700, 500), (5_950, 3_000)], ids=["corner", "middle", "across cells"])
+def test_a_picture_too_large_to_be_kept_is_decoded_once_for_four_clicks(
+    engine: Engine,
+    store: FolderStore,
+    tmp_path: Path,
+    asking: httpx.Client,
+    monkeypatch: pytest.MonkeyPatch,
+    place: tuple[int, int],
+) -> None:
+    decoded: list[int] = []
+
+    def decode(data: bytes) -> Any:
+        decoded.append(len(data))
+        return decode_upright(data)
+
+    monkeypatch.setattr(pictures, "decode_upright", decode)
+    one = cell(SEED)
+    high, wide = one.inside.shape
+    size = (max(1_000, place[0] + wide + 200), max(900, place[1] + high + 200))
+    large = np.full((size[1], size[0], 3), 128, np.uint8)
+    large[place[1] : place[1] + high, place[0] : place[0] + wide] = one.picture
+    monkeypatch.setattr(pictures, "DECODED_BYTES", 1)
+    whole = ItemPictures(engine, store)
+    monkeypatch.setattr(whole, "_windows", SizedCache[Any](200_000_000, weigh=lambda image: image.nbytes))
+    (tmp_path / "p").mkdir()
+    cv2.imwrite(str(tmp_path / "p" / "large.png"), large, [cv2.IMWRITE_PNG_COMPRESSION, 0])
+    take_in(engine, store, "cells", find_images(tmp_path / "p"))
+    with reading(engine) as session:
+        (row,) = session.exec(select(Item)).all()
+    item = whole.find_item(row.id)
+    assert item is not None
+    points = np.add(clicks_on(one.inside, np.random.default_rng(1), 0.5), place)
+    first = (int(points[0][0]) - 8, int(points[0][1]) - 8, int(points[0][0]) + 8, int(points[0][1]) + 8)
+    all_four = (*(points.min(axis=0) - 20).astype(int).tolist(), *(points.max(axis=0) + 20).astype(int).tolist())
+    decoded.clear()
+    whole.around(item, first)
+    pixels, (left, top) = whole.around(item, all_four)
+    assert len(decoded) == 1
+    x_min, y_min, x_max, y_max = all_four
+    seen = pixels[y_min - top : y_max - top, x_min - left : x_max - left]
+    assert (seen == large[y_min:y_max, x_min:x_max]).all()

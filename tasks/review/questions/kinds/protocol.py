@@ -159,7 +159,7 @@ class QuestionKind(Protocol[Shape]):
     about: ClassVar[str] = IMAGE
     """Name of the object of the label config that the answer is about."""
     compared_as: ClassVar[str | None] = None
-    """By which comparer of consensus several people's answers are weighed, and gold is judged. None: one person answers,
+    """By which comparer of consensus several people's answers are weighed, gold is judged. None: one person answers,
     and the check is another: what a page removes is asked again as a whole item, a box not called right of others."""
     allows_empty: ClassVar[bool] = False
     """Whether submitting nothing says something."""
