@@ -25,6 +25,7 @@ from tasks.review.consensus.skill.rates import (
     KnownRates,
     PeopleRates,
     believe_evenly,
+    distance,
     first_guess,
     learn,
     plain_prior,
@@ -125,7 +126,7 @@ def learn_skills(
     for _ in range(MOST_ROUNDS):
         believed = believe_evenly(tallied.votes, learnt)
         before, learnt = learnt, learn(tallied.votes, weights, believed, rates, prior)
-        if _distance(before, learnt) < STILL:
+        if distance(before, learnt) < STILL:
             break
     crowds = draw_crowds(votes, [matched.question_id for matched in questions], people, rates)
     return _to_skills(classes, people, votes, learnt, given).model_copy(update={"crowds": crowds})
@@ -146,13 +147,6 @@ def weigh_votes(votes: Votes, skills: QueueSkills, people: Sequence[str]) -> Bel
 
 def _as_rates(skill: Skill) -> KnownRates:
     return KnownRates(skill.miss_rate, skill.false_boxes, np.array(skill.confusion, float))
-
-
-def _distance(before: PeopleRates, after: PeopleRates) -> float:
-    return max(
-        float(np.abs(getattr(before.people, name) - getattr(after.people, name)).max())
-        for name in ("miss", "false", "confusion")
-    )
 
 
 def _to_skills(

@@ -29,6 +29,7 @@ from tasks.review.consensus.skill.rates import (
     PeopleRates,
     Prior,
     believe_evenly,
+    distance,
     first_guess,
     learn,
     tally,
@@ -38,8 +39,9 @@ from tasks.review.consensus.votes import Beliefs, SkillArrays, Votes, believe
 CROWDS = 24
 """How many fits: each takes a share of the time, and a belief is a mean over so many."""
 
-ROUNDS = 40
-"""Of each fit. What moves more slowly is what answers hardly tell: it may stay as it was drawn."""
+ROUNDS, STILL = 40, 1e-4
+"""Of each fit, and when one ends earlier: no rate moved by more. What moves more slowly is what answers hardly tell: it
+may stay as it was drawn."""
 
 SPREAD_MISS, SPREAD_FALSE, SPREAD_RIGHT = 1.0, 1.0, 0.7
 """Standard deviation of what is expected of all: log odds of misses, logarithm of false boxes, log odds of the class.
@@ -115,7 +117,10 @@ def draw_crowds(votes: Votes, questions: Sequence[str], people: Sequence[str], g
         prior, weights = _prior(number, people, classes), tallied.weighted(counts[number])
         rates = first_guess(tallied, known, prior)
         for _ in range(ROUNDS):
-            rates = learn(tallied.votes, weights, believe_evenly(tallied.votes, rates), known, prior)
+            believed = believe_evenly(tallied.votes, rates)
+            before, rates = rates, learn(tallied.votes, weights, believed, known, prior)
+            if distance(before, rates) < STILL:
+                break
         crowds.append(Crowd(number, tuple(people), column, rates))
     return tuple(crowds)
 

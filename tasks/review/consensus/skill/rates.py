@@ -193,6 +193,14 @@ def learn(votes: Votes, weights: SortWeights, beliefs: Beliefs, given: Given, pr
     )
 
 
+def distance(before: PeopleRates, after: PeopleRates) -> float:
+    """Return by how much the rate that moved farthest has moved."""
+    return max(
+        float(np.abs(getattr(before.people, name) - getattr(after.people, name)).max())
+        for name in ("miss", "false", "confusion")
+    )
+
+
 def _pooled(events: Floats, chances: Floats, expected: float, weight: float) -> float:
     return float((events.sum() + weight * expected) / (chances.sum() + weight))
 
