@@ -58,6 +58,7 @@ def open_key_round(
         sequences = _sequences(session, batch.collection, free)
     asked: list[str] = []
     rest: list[str] = []
+    began = False
     for sequence in sequences:
         frames = frames_of(engine, batch.collection, sequence)
         known = _answered(engine, store, batch.collection, frames)
@@ -67,6 +68,9 @@ def open_key_round(
         asked += [frames[place].id for place in places if frames[place].id in free]
         left = [item.id for item in frames if item.id in free]
         rest += _evenly(left, most)
+        began = began or bool(known)
+    if learns and began and len(asked) < LEAST_IN_ROUND:
+        asked = []  # a training for so few is not worth people's waiting: they come with the rest
     chosen = (asked or rest)[:MOST_IN_ROUND]
     if chosen:
         places_of = [{"batch_id": batch.id, "item_id": item_id, "position": at} for at, item_id in enumerate(chosen)]

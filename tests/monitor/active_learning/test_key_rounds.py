@@ -210,6 +210,7 @@ def test_where_a_detector_learns_each_round_asks_little_and_all_is_asked_in_the_
         known += batch.size
         sizes.append(batch.size)
     assert known == FRAMES and sizes[0] == 4
+    assert min(sizes[1:]) >= LEAST_IN_ROUND, "nobody waits for a training before a few frames"
     assert len(sizes) > 3, "also of what follows some is asked first, for the detector to learn from"
 
 
