@@ -11,7 +11,7 @@ from sqlmodel import col, select
 
 from blocks.database.engine import reading, upsert, writing
 from blocks.database.tables import Batch, BatchItem, Bookmark, Source, utc_now
-from blocks.errors import NotEnoughData
+from blocks.errors import BadOption, BadWeights, NotEnoughData, TrainingFailed
 from blocks.servers.experiments import Experiments
 from blocks.storage.stores import Store
 from tasks.dataset.snapshots import take_snapshot
@@ -56,10 +56,8 @@ def learn_between_rounds(
 
     Returns:
         The detector; None: the line does not propagate, nothing is left to propose on, there are no weights to begin
-        with, or too few labels.
-
-    Raises:
-        TrainingFailed: Training itself failed.
+        with, or too few labels; or they cannot be trained, or training failed, which is logged with its reason: the
+        line goes on with what it has.
     """
     asked = propagate_asked(spec)
     if asked is None or not _is_anything_left(engine, collection):
@@ -73,6 +71,9 @@ def learn_between_rounds(
         trained = training.finetune(experiments, store, snapshot.id, base, alone, tiling=tiling, progress=progress)
     except NotEnoughData as error:
         log.info("nothing is learnt between the rounds of %s yet: %s", collection, error)
+        return None
+    except (BadOption, BadWeights, TrainingFailed) as error:
+        log.warning("nothing is learnt between the rounds of %s, which goes on without: %s", collection, error)
         return None
     noted = {"name": _name(collection), "value": trained.detector.model_dump_json(), "updated_at": utc_now()}
     with writing(engine) as session:

@@ -1,22 +1,27 @@
 """What a line that propagates learns between its rounds, from a film that is one sequence and has no test split."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+import torch
 from sqlalchemy import Engine
 
 from blocks.database.engine import reading, upsert, writing
 from blocks.database.tables import Batch, BatchItem, Item, Route, Source
 from blocks.servers.experiments import Experiments
 from blocks.storage.stores import Store
+from tasks.detect.backends.safe_weights import open_network
 from tasks.detect.models import open_detector
 from tasks.detect.options import TilingOptions
 from tasks.detect.proposers.propagated import open_propagated, read_known
 from tasks.detect.refs import DetectorRef
+from tasks.suggest.paging.plan import RoundOptions
 from tasks.train.between_rounds import learn_between_rounds, learnt_between_rounds
 from tasks.train.options import TrainOptions
 from tasks.train.propagating import find_propagated
 from tests.dataset.scenes import draw_scene, settle_scenes
+from tests.train.conftest import keep_weights
 
 SHORT = TrainOptions(epochs=1, batch=4, min_train_boxes=5, device="cpu")
 
@@ -107,3 +112,33 @@ def test_too_few_labels_are_said_and_wait_for_the_next_round(
         assert learn(f"propagate:{base.version}", SHORT.model_copy(update={"min_train_boxes": 500})) is None
     assert "24 labels on 6 items to train on, and 500 are needed" in caplog.text
     assert learnt_between_rounds(engine, "lot") is None
+
+
+def test_nothing_is_trained_unless_somebody_asks_for_it() -> None:
+    assert RoundOptions().learn is False
+
+
+def test_weights_that_propagate_and_cannot_be_trained_end_no_line(
+    store: Store,
+    settled: list[str],
+    learn: Learn,
+    tiny_weights: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    fused = tmp_path / "fused.pt"
+    torch.save({"model": open_network(tiny_weights).fuse(verbose=False), "train_args": {}}, fused)
+    assert learn(f"propagate:{keep_weights(store, fused).version}") is None
+    assert "goes on without: of weights" in caplog.text and "fuse()" in caplog.text
+
+
+def test_a_training_that_fails_ends_no_line(
+    settled: list[str],
+    base: DetectorRef,
+    learn: Learn,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert learn(f"propagate:{base.version}", SHORT.model_copy(update={"device": "cuda"})) is None
+    assert "goes on without: training" in caplog.text

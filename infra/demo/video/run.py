@@ -118,7 +118,7 @@ def line_of_tracks() -> "LineOptions":
         label_kind="tracks",
         classes=CLASSES,
         detector=f"propagate:{STARTER}",
-        rounds=RoundOptions(key_step=KEY_STEP, page_size=24, learn=False),  # a training takes longer than the rest
+        rounds=RoundOptions(key_step=KEY_STEP, page_size=24),
         annotator_pool=AnnotatorPool(drawing="corners"),
         retrain_after=100_000,  # of one video there is no other one to test on
     )

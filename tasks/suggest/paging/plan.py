@@ -89,10 +89,10 @@ class RoundOptions(Slimmed):
         "people correct what was followed.",
     )
     learn: bool = Field(
-        default=True,
+        default=False,
         description="With `propagate`, where there are weights to begin with (a .pt detector, or `base` of `retrain`): "
         "train the detector between rounds on what is settled, as `retrain` says, and ask less at once. People wait so "
-        "long.",
+        "long: worth it with a GPU, or where a film is long.",
     )
 
 
