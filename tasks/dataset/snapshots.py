@@ -77,6 +77,21 @@ def take_snapshot(engine: Engine, store: Store, collection: str) -> SnapshotRef:
     return ref
 
 
+def write_manifest(engine: Engine, store: Store, collection: str) -> str:
+    """Write down what a snapshot taken now would have, and take none: labels stay new to what counts since the last.
+
+    Returns:
+        The id that the snapshot would have; `read_snapshot` reads it.
+
+    Raises:
+        NotEnoughData: No item of the collection is settled, or a sequence has no split yet.
+    """
+    with tempfile.TemporaryDirectory(prefix="labelline-snapshot-") as folder:
+        ref, manifest = draw_manifest(engine, collection, Path(folder))
+        _keep_manifest(store, ref, manifest.path)
+    return ref.id
+
+
 def draw_manifest(engine: Engine, collection: str, folder: Path) -> tuple[SnapshotRef, Manifest]:
     """Write the manifest that a snapshot taken now would have, and take none.
 
@@ -162,12 +177,17 @@ def _assemble(manifest: Path, head: str, body: Path) -> str:
 
 def _keep(engine: Engine, store: Store, ref: SnapshotRef, manifest: Path) -> None:
     # Bytes before the row: a row without its manifest would be a promise broken by a crash.
-    key = manifest_key(ref.id)
-    if not store.has(key):
-        store.put(key, manifest, "application/json")
+    key = _keep_manifest(store, ref, manifest)
     with writing(engine) as session:
         row = {**ref.model_dump(), "classes": list(ref.classes), "manifest_key": key}
         upsert(session, Snapshot, [row])
+
+
+def _keep_manifest(store: Store, ref: SnapshotRef, manifest: Path) -> str:
+    key = manifest_key(ref.id)
+    if not store.has(key):
+        store.put(key, manifest, "application/json")
+    return key
 
 
 def _settled_items(session: Session, collection: str) -> Iterator[ManifestItem]:

@@ -14,7 +14,7 @@ from blocks.database.tables import Batch, BatchItem, Bookmark, Source, utc_now
 from blocks.errors import BadOption, BadWeights, NotEnoughData, TrainingFailed
 from blocks.servers.experiments import Experiments
 from blocks.storage.stores import Store
-from tasks.dataset.snapshots import take_snapshot
+from tasks.dataset.snapshots import write_manifest
 from tasks.detect.options import TilingOptions
 from tasks.detect.refs import DetectorRef
 from tasks.track.asked_for import propagate_asked
@@ -67,8 +67,8 @@ def learn_between_rounds(
         return None
     alone = options.model_copy(update={"min_test_boxes": UNTESTED})
     try:
-        snapshot = take_snapshot(engine, store, collection)
-        trained = training.finetune(experiments, store, snapshot.id, base, alone, tiling=tiling, progress=progress)
+        manifest = write_manifest(engine, store, collection)  # no snapshot: what is new for `retrain` stays new
+        trained = training.finetune(experiments, store, manifest, base, alone, tiling=tiling, progress=progress)
     except NotEnoughData as error:
         log.info("nothing is learnt between the rounds of %s yet: %s", collection, error)
         return None

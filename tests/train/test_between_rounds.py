@@ -16,6 +16,7 @@ from tasks.detect.models import open_detector
 from tasks.detect.options import TilingOptions
 from tasks.detect.proposers.propagated import open_propagated, read_known
 from tasks.detect.refs import DetectorRef
+from tasks.settle.in_force import news_of
 from tasks.suggest.paging.plan import RoundOptions
 from tasks.train.between_rounds import learn_between_rounds, learnt_between_rounds
 from tasks.train.options import TrainOptions
@@ -84,6 +85,17 @@ def test_the_same_labels_are_not_learnt_twice(
     assert learn(f"propagate:{base.version}") == learn(f"propagate:{base.version}")
     ids = [experiments.experiment_id("lot")]
     assert len(experiments.client.search_runs(ids, filter_string="tags.`labelline.job` != ''")) == 1
+
+
+def test_what_is_new_for_a_retraining_stays_new_over_two_rounds(
+    engine: Engine, store: Store, settled: list[str], base: DetectorRef, learn: Learn
+) -> None:
+    before = news_of(engine, "lot")
+    assert before.count == 24 and learn(f"propagate:{base.version}")
+    assert news_of(engine, "lot") == before
+    more = settle_scenes(engine, store, [draw_scene(8, sequence="film")], {}, batch_id="b4")
+    assert len(more) == 1 and learn(f"propagate:{base.version}")
+    assert news_of(engine, "lot").count == 28
 
 
 def test_nothing_is_learnt_where_nothing_is_left_to_propose_on(
