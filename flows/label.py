@@ -49,7 +49,8 @@ def label_batch(batch: BatchRef, line: LineOptions, plugs: str) -> LineReport:
     """Take one batch through the line."""
     if not batch.size:
         return LineReport.nothing_new(line.collection)
-    detector = choose_detector(batch, line.detector, plugs, line.label_kind)
+    learns = bool(line.rounds and line.rounds.learn)
+    detector = choose_detector(batch, line.detector, plugs, line.label_kind, learns=learns)
     scan = plan_scan(batch, detector, line.tiling, line.classes, plugs, line.label_kind)  # one for all below
     detect_shard.map(list_shards(batch.id, plugs=plugs), unmapped(scan)).result()
     triaged = triage_batch(

@@ -1,17 +1,19 @@
 """What a line that propagates learns between its rounds: a detector of what people have settled so far.
 
 It is no champion: nothing compares it, since people see all that it proposes, and it proposes to this line alone. Each
-one begins with the same first weights, so what it knows depends on the labels and not on how many rounds there were.
+one begins with the weights that the line asks for, so what it knows depends on the labels and not on how many rounds
+there were; once a line asks for others, or another champion is promoted, it proposes no more.
 """
 
 import logging
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, delete
 from sqlmodel import col, select
 
 from blocks.database.engine import reading, upsert, writing
 from blocks.database.tables import Batch, BatchItem, Bookmark, Source, utc_now
 from blocks.errors import BadOption, BadWeights, NotEnoughData, TrainingFailed
+from blocks.frozen import Frozen
 from blocks.servers.experiments import Experiments
 from blocks.storage.stores import Store
 from tasks.dataset.snapshots import write_manifest
@@ -28,6 +30,14 @@ log = logging.getLogger(__name__)
 
 UNTESTED = 0
 """Labels in the test split that it takes: a film is one sequence, which is never parted, so it has none."""
+
+
+class Learnt(Frozen):
+    """What was learnt last in a collection, and of which detector."""
+
+    spec: str
+    base_version: str
+    detector: DetectorRef
 
 
 def learn_between_rounds(
@@ -63,7 +73,8 @@ def learn_between_rounds(
     if asked is None or not _is_anything_left(engine, collection):
         return None
     base = registry.resolve_detector(experiments, store, collection, asked.detector or registry.CHAMPION, kind)
-    if not (options.base or is_trainable(base)):
+    is_nobody_wanted = base.is_nobody and asked.detector
+    if is_nobody_wanted or not (options.base or is_trainable(base)):
         return None
     alone = options.model_copy(update={"min_test_boxes": UNTESTED})
     try:
@@ -75,17 +86,46 @@ def learn_between_rounds(
     except (BadOption, BadWeights, TrainingFailed) as error:
         log.warning("nothing is learnt between the rounds of %s, which goes on without: %s", collection, error)
         return None
-    noted = {"name": _name(collection), "value": trained.detector.model_dump_json(), "updated_at": utc_now()}
-    with writing(engine) as session:
-        upsert(session, Bookmark, [noted], update=("value", "updated_at"))
+    note_learnt(engine, collection, Learnt(spec=spec, base_version=base.version, detector=trained.detector))
     return trained.detector
 
 
-def learnt_between_rounds(engine: Engine, collection: str) -> DetectorRef | None:
-    """Return what was learnt last; None: nothing was."""
+def note_learnt(engine: Engine, collection: str, learnt: Learnt) -> None:
+    """Note what was learnt last."""
+    noted = {"name": _name(collection), "value": learnt.model_dump_json(), "updated_at": utc_now()}
+    with writing(engine) as session:
+        upsert(session, Bookmark, [noted], update=("value", "updated_at"))
+
+
+def learnt_between_rounds(engine: Engine, collection: str, spec: str, base: DetectorRef) -> DetectorRef | None:
+    """Return what was learnt last; None: nothing was of what the line asks for now.
+
+    Args:
+        engine: The catalogue.
+        collection: Whose labels.
+        spec: The detector that the line asks for.
+        base: What that is now.
+    """
+    learnt = _last_learnt(engine, collection)
+    return learnt.detector if learnt and (learnt.spec, learnt.base_version) == (spec, base.version) else None
+
+
+def learnt_by_version(engine: Engine, collection: str, version: str) -> DetectorRef | None:
+    """Return what was learnt last, where that is its version: a batch that was interrupted keeps to it."""
+    learnt = _last_learnt(engine, collection)
+    return learnt.detector if learnt and learnt.detector.version == version else None
+
+
+def forget_learnt(engine: Engine, collection: str) -> None:
+    """Forget what was learnt: of a collection of the same name that comes later it knows nothing."""
+    with writing(engine) as session:
+        session.exec(delete(Bookmark).where(col(Bookmark.name) == _name(collection)))
+
+
+def _last_learnt(engine: Engine, collection: str) -> Learnt | None:
     with reading(engine) as session:
         kept = session.get(Bookmark, _name(collection))
-    return DetectorRef.model_validate_json(kept.value) if kept else None
+    return Learnt.model_validate_json(kept.value) if kept else None
 
 
 def _is_anything_left(engine: Engine, collection: str) -> bool:

@@ -18,7 +18,7 @@ from tasks.track.asked_for import PROPAGATE, TRACK, TrackAsked, propagate_asked,
 from tasks.track.known import KnownBox, KnownFrames, version_of_known
 from tasks.track.trackers import check_tracker
 from tasks.train import registry
-from tasks.train.between_rounds import learnt_between_rounds
+from tasks.train.between_rounds import learnt_between_rounds, learnt_by_version
 
 logger = logging.getLogger(__name__)
 
@@ -34,11 +34,12 @@ def find_propagated(
     spec: str,
     kind: str = "boxes",
     batch_id: str | None = None,
+    *,
+    learns: bool = False,
 ) -> DetectorRef | None:
     """Return what stands for a propagation, made now where `propagate` is asked for; None: something else is meant.
 
-    While no sequence of the batch has a key frame it is the detector alone: it proposes on the first key frames. What
-    was learnt between rounds is taken before the detector that is asked for.
+    While no sequence of the batch has a key frame it is the detector alone: it proposes on the first key frames.
 
     Args:
         engine: The catalogue.
@@ -48,6 +49,8 @@ def find_propagated(
         spec: `propagate`, with a detector behind it or without, or the version of what was kept before.
         kind: Of the labels of the collection.
         batch_id: What is to be looked at; None: nothing yet.
+        learns: Whether the line learns between its rounds: then what was learnt of the detector that is asked for is
+            taken in its place.
 
     Raises:
         BadOption: There is no such detector.
@@ -57,10 +60,10 @@ def find_propagated(
         return _find_tracked(store, experiments, collection, tracks, kind)
     asked = propagate_asked(spec)
     if asked is None:
-        return propagated_ref(store, spec)
-    detector = learnt_between_rounds(engine, collection) or registry.resolve_detector(
-        experiments, store, collection, asked.detector or registry.CHAMPION, kind
-    )
+        return propagated_ref(store, spec) or learnt_by_version(engine, collection, spec)
+    detector = registry.resolve_detector(experiments, store, collection, asked.detector or registry.CHAMPION, kind)
+    if learns:
+        detector = learnt_between_rounds(engine, collection, spec, detector) or detector
     keys = key_frames(engine, collection, batch_id) if batch_id else ()
     if not keys:
         return detector

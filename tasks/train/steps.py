@@ -52,7 +52,7 @@ def resolve_detector(
 
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
 def choose_detector(
-    batch: BatchRef, spec: str = "champion", plugs: str = "local", label_kind: str = "boxes"
+    batch: BatchRef, spec: str = "champion", plugs: str = "local", label_kind: str = "boxes", *, learns: bool = False
 ) -> DetectorRef:
     """Find the detector of a batch: chosen once, so that a promotion while people work changes nothing for them."""
     engine = open_catalog(plugs)
@@ -61,7 +61,7 @@ def choose_detector(
     ref = (
         find_imported(engine, batch.collection, meant)
         or teaching.find_taught(engine, store, experiments, batch.collection, meant, label_kind, batch.id)
-        or find_propagated(engine, store, experiments, batch.collection, meant, label_kind, batch.id)
+        or find_propagated(engine, store, experiments, batch.collection, meant, label_kind, batch.id, learns=learns)
         or registry.resolve_detector(experiments, store, batch.collection, meant, label_kind)
     )
     note_detector(engine, batch.id, ref.version)

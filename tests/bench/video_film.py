@@ -83,9 +83,9 @@ class FilmTrial:
 
     def _label(self, round_: RoundRef) -> None:
         batch, line, before = round_.batch, self.line.accepting(round_.accept), self.annotators.human_seconds
-        ref = find_propagated(
-            self.engine, self.store, self.experiments, batch.collection, line.detector, line.label_kind, batch.id
-        )
+        where = (self.engine, self.store, self.experiments, batch.collection)
+        learns = bool(line.rounds and line.rounds.learn)
+        ref = find_propagated(*where, line.detector, line.label_kind, batch.id, learns=learns)
         assert ref
         note_detector(self.engine, batch.id, ref.version)
         looks = (batch.collection, ref.version, line.classes, line.tiling, line.label_kind)

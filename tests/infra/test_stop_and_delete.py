@@ -16,8 +16,10 @@ from blocks.servers.annotation_server import AnnotationServer
 from blocks.storage.stores import FolderStore
 from infra.cli.main import app
 from infra.stack.servers.services import PLUGS
+from tasks.detect.refs import DetectorRef
 from tasks.review.posting.gone import is_gone
 from tasks.review.posting.outbox import post_questions
+from tasks.train.between_rounds import Learnt, learnt_between_rounds, note_learnt
 from tests.dataset.scenes import draw_scene, settle_scenes
 from tests.infra.homes import home
 from tests.infra.stack.orchestration.test_cancelling import start
@@ -78,6 +80,8 @@ def test_delete_asks_writes_all_down_and_leaves_nothing(
     first = questions(engine)[0]
     body = {"result": [region()], "lead_time": 7.0}
     label_studio.call("POST", f"api/tasks/{first.task_id}/annotations/", body=body)
+    base = DetectorRef.nobody(asked)
+    note_learnt(engine, asked, Learnt(spec="propagate", base_version=base.version, detector=base))
     refused = labelline(home, "delete", asked, typed="no\n")
     assert (refused.exit_code, "nothing was deleted" in refused.output) == (1, True)
     assert len(questions(engine)) == 3
@@ -87,6 +91,7 @@ def test_delete_asks_writes_all_down_and_leaves_nothing(
     assert (told["collection"], told["pictures"]) == (asked, 4)
     assert questions(engine) == []
     assert list(store.keys("items")) == []
+    assert learnt_between_rounds(engine, asked, "propagate", base) is None
     assert is_gone(label_studio, first.project_id or 0)
     (file,) = (home / "deleted").iterdir()
     assert told["kept_in"] == str(file)

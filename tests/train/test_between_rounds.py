@@ -18,11 +18,17 @@ from tasks.detect.proposers.propagated import open_propagated, read_known
 from tasks.detect.refs import DetectorRef
 from tasks.settle.in_force import news_of
 from tasks.suggest.paging.plan import RoundOptions
-from tasks.train.between_rounds import learn_between_rounds, learnt_between_rounds
+from tasks.train.between_rounds import (
+    Learnt,
+    forget_learnt,
+    learn_between_rounds,
+    learnt_between_rounds,
+    note_learnt,
+)
 from tasks.train.options import TrainOptions
 from tasks.train.propagating import find_propagated
 from tests.dataset.scenes import draw_scene, settle_scenes
-from tests.train.conftest import keep_weights
+from tests.train.conftest import keep_weights, save_weights
 
 SHORT = TrainOptions(epochs=1, batch=4, min_train_boxes=5, device="cpu")
 
@@ -60,23 +66,55 @@ def test_it_learns_from_a_film_without_a_test_split_and_proposes_on_what_is_left
     learn: Learn,
     tiling: TilingOptions,
 ) -> None:
-    assert learnt_between_rounds(engine, "lot") is None
-    learnt = learn(f"propagate:{base.version}")
+    spec = f"propagate:{base.version}"
+    assert learnt_between_rounds(engine, "lot", spec, base) is None
+    learnt = learn(spec)
     assert learnt and learnt.version != base.version
-    assert learnt_between_rounds(engine, "lot") == learnt
+    assert learnt_between_rounds(engine, "lot", spec, base) == learnt
     assert set(open_detector(store, learnt, 96).classes) == {"red", "blue"}
     with writing(engine) as session:
         upsert(session, Batch, [{"id": "b3", "collection": "lot"}])
         upsert(session, BatchItem, [{"batch_id": "b3", "item_id": settled[0], "position": 0}])
     where = (engine, store, experiments, "lot")
-    ref = find_propagated(*where, f"propagate:{base.version}", "boxes", "b3")
+    ref = find_propagated(*where, spec, "boxes", "b3", learns=True)
     assert ref and ref.is_propagated
     assert read_known(store, ref).network_version == learnt.version
+    assert find_propagated(*where, spec, learns=True) == find_propagated(*where, learnt.version) == learnt
     with reading(engine) as session:
         waits = [session.get_one(Item, settled[0])]
     torch = tiling.model_copy(update={"backend": "torch"})
     looked = list(open_propagated(engine, store, ref, torch).look(waits, ("red", "blue")))
     assert [one.item_id for one in looked] == settled, "it is looked at, whatever so short a training sees there"
+
+
+@pytest.fixture
+def learnt(engine: Engine, store: Store, base: DetectorRef, tmp_path: Path) -> DetectorRef:
+    """What stands as learnt of a detector, for the collection `lot`."""
+    weights = keep_weights(store, save_weights(tmp_path / "more.pt", ("red", "blue"), seed=1))
+    note_learnt(engine, "lot", Learnt(spec=f"propagate:{base.version}", base_version=base.version, detector=weights))
+    return weights
+
+
+def test_what_was_learnt_proposes_only_while_the_line_asks_for_what_it_began_with(
+    engine: Engine, store: Store, experiments: Experiments, base: DetectorRef, learnt: DetectorRef
+) -> None:
+    where, spec = (engine, store, experiments, "lot"), f"propagate:{base.version}"
+    assert find_propagated(*where, spec, learns=True) == learnt
+    assert find_propagated(*where, spec, learns=False) == base, "it was turned off"
+    assert find_propagated(*where, f"propagate:{learnt.version}", learns=True) == learnt, "by name it is any other"
+    nobody = find_propagated(*where, "propagate:nobody", learns=True)
+    assert nobody and nobody.is_nobody
+    assert learnt_between_rounds(engine, "lot", spec, learnt) is None, "another champion was promoted"
+    assert learnt_between_rounds(engine, "other", spec, base) is None
+
+
+def test_what_was_learnt_is_forgotten_with_its_collection(
+    engine: Engine, base: DetectorRef, learnt: DetectorRef
+) -> None:
+    forget_learnt(engine, "other")
+    assert learnt_between_rounds(engine, "lot", f"propagate:{base.version}", base) == learnt
+    forget_learnt(engine, "lot")
+    assert learnt_between_rounds(engine, "lot", f"propagate:{base.version}", base) is None
 
 
 def test_the_same_labels_are_not_learnt_twice(
@@ -108,8 +146,13 @@ def test_nothing_is_learnt_where_nothing_is_left_to_propose_on(
 
 @pytest.mark.parametrize(
     ("spec", "options"),
-    [("suggest", SHORT), ("propagate", SHORT), ("propagate:nobody", SHORT)],
-    ids=["it does not propagate", "no champion", "nobody"],
+    [
+        ("suggest", SHORT),
+        ("propagate", SHORT),
+        ("propagate:nobody", SHORT),
+        ("propagate:nobody", SHORT.model_copy(update={"base": "yolov8n.pt"})),
+    ],
+    ids=["it does not propagate", "no champion", "nobody", "nobody, whatever a retraining begins with"],
 )
 def test_nothing_is_learnt_without_weights_to_begin_with(
     settled: list[str], learn: Learn, spec: str, options: TrainOptions
@@ -123,7 +166,7 @@ def test_too_few_labels_are_said_and_wait_for_the_next_round(
     with caplog.at_level("INFO"):
         assert learn(f"propagate:{base.version}", SHORT.model_copy(update={"min_train_boxes": 500})) is None
     assert "24 labels on 6 items to train on, and 500 are needed" in caplog.text
-    assert learnt_between_rounds(engine, "lot") is None
+    assert learnt_between_rounds(engine, "lot", f"propagate:{base.version}", base) is None
 
 
 def test_nothing_is_trained_unless_somebody_asks_for_it() -> None:

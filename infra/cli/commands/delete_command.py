@@ -38,6 +38,7 @@ def delete_collection(home: Path, collection: str, *, sure: bool) -> dict[str, o
     from tasks.audit.watching.film_round import films_of
     from tasks.review.posting.stop import remove_projects
     from tasks.review.receiving.poll import read_all_changes
+    from tasks.train.between_rounds import forget_learnt
 
     state = running_stack(home, console.print)
     with connected(state) as client:
@@ -54,6 +55,7 @@ def delete_collection(home: Path, collection: str, *, sure: bool) -> dict[str, o
         projects = remove_projects(engine, server, collection)
         films = films_of(engine, collection)
         keys = delete_rows(engine, collection)
+        forget_learnt(engine, collection)
         for key in (*keys, *films):
             store.delete(key)
     console.print(f"{collection} is deleted: {len(keys):,} pictures that no other collection has, {projects} projects")

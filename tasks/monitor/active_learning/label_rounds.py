@@ -39,6 +39,7 @@ from tasks.suggest.asked_for import SUGGEST
 from tasks.suggest.paging.plan import NEVER, OpenItems, RoundOptions, RoundPlan, by_lot, entropy_of, plan_round
 from tasks.track.asked_for import propagate_asked
 from tasks.train.between_rounds import learnt_between_rounds
+from tasks.train.registry import CHAMPION, resolve_detector
 from tasks.train.teaching import find_taught, labels_that_teach
 from tasks.triage.audit import FRAME
 from tasks.triage.boxes import in_shards
@@ -106,8 +107,11 @@ def open_round(
     batch = BatchRef(id=f"{prefix_of(collection)}{number + 1}", collection=collection, size=0)
     if not free:
         return RoundRef(batch=batch)
-    if propagate_asked(spec):
-        learns = options.learn and learnt_between_rounds(engine, collection) is not None
+    if asked := propagate_asked(spec):
+        learns = False
+        if options.learn:
+            base = resolve_detector(experiments, store, collection, asked.detector or CHAMPION, kind)
+            learns = learnt_between_rounds(engine, collection, spec, base) is not None
         opened, follows = open_key_round(engine, store, batch, options.key_step, run_id, learns=learns)
         return _noted(engine, opened, TRUSTED if follows else NEVER)
     pool = _items(engine, by_lot(list(free), options.seed)[:POOL_AT_MOST])
