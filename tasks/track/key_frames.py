@@ -3,7 +3,8 @@
 After the first key frames of a sequence the middle of each gap is asked, with what was followed as its prefill. Where
 people leave it as it is, the gaps at both sides of it are followed well, and nobody is asked there again; where they
 correct it, their middles are asked next, until the gaps are too short for that. Nothing is followed across a cut: a
-shot without a key frame is asked in its middle, and a gap ends where its shot does.
+shot without a key frame is asked in its middle, or at equal steps where it is longer than one, and a gap ends where its
+shot does. So are parts farther than a step from any key frame: of a sequence that grew.
 
 Where a detector learns between the rounds, each asks no more than have been answered so far, those first of which most
 is unknown: what it has learnt from them spares work on the others.
@@ -59,25 +60,25 @@ def next_key_frames(
     found: dict[int, int] = {}
     for shot in shots:
         known = {place: one for place, one in answered.items() if shot[0] <= place <= shot[1]}
-        found |= dict(_within(shot, known, step, grew=len(shots) == 1))
+        found |= dict(_within(shot, known, step, is_whole=len(shots) == 1))
     return sorted(_largest(found, most))
 
 
-def _within(shot: Shot, answered: Mapping[int, Answered], step: int, *, grew: bool) -> Iterator[tuple[int, int]]:
+def _within(shot: Shot, answered: Mapping[int, Answered], step: int, *, is_whole: bool) -> Iterator[tuple[int, int]]:
     """Yield places to ask in a shot, each with how many frames are unknown around it."""
     length = shot[1] - shot[0] + 1
     if not answered:
-        if length >= SHORTEST_SHOT:
+        if length > step:
+            yield from ((place, step) for place in [*range(shot[0], shot[1], step), shot[1]])
+        elif length >= SHORTEST_SHOT:
             yield (shot[0] + shot[1]) // 2, length
         return
     known = sorted(answered)
     for one, other in pairwise(known):
         if _is_open(answered, one, other):
             yield (one + other) // 2, (other - one) // 2
-    if grew:
-        yield from ((place, step) for place in _beyond(shot, known, step))
-    else:
-        yield from _ends(shot, answered, known)
+    yield from _before(shot, answered, known[0], step, is_whole=is_whole)
+    yield from _after(shot, answered, known[-1], step, is_whole=is_whole)
 
 
 def _is_open(answered: Mapping[int, Answered], one: int, other: int) -> bool:
@@ -87,20 +88,26 @@ def _is_open(answered: Mapping[int, Answered], one: int, other: int) -> bool:
     return not newest.was_right
 
 
-def _ends(shot: Shot, answered: Mapping[int, Answered], known: list[int]) -> Iterator[tuple[int, int]]:
-    """Yield the first and the last frame of a shot, where they are far from a key frame that was not right."""
-    for end, nearest in ((shot[0], known[0]), (shot[1], known[-1])):
-        if abs(nearest - end) >= SHORTEST_GAP and not answered[nearest].was_right:
-            yield end, abs(nearest - end)
+def _before(
+    shot: Shot, answered: Mapping[int, Answered], first: int, step: int, *, is_whole: bool
+) -> Iterator[tuple[int, int]]:
+    """Yield frames before the first known one: equal steps where it is far or the sequence grew, else the end alone."""
+    far = first - shot[0]
+    if far and (is_whole or far > step):
+        yield from ((place, step) for place in range(shot[0], first, step))
+    elif far >= SHORTEST_GAP and not answered[first].was_right:
+        yield shot[0], far
 
 
-def _beyond(shot: Shot, known: list[int], step: int) -> Iterator[int]:
-    """Yield frames of a sequence that grew, before the first and after the last one that is known."""
-    if known[0] > shot[0]:
-        yield shot[0]
-    if known[-1] < shot[1]:
-        yield from range(known[-1] + step, shot[1], step)
-        yield shot[1]
+def _after(
+    shot: Shot, answered: Mapping[int, Answered], last: int, step: int, *, is_whole: bool
+) -> Iterator[tuple[int, int]]:
+    """Yield frames after the last known one, likewise."""
+    far = shot[1] - last
+    if far and (is_whole or far > step):
+        yield from ((place, step) for place in [*range(last + step, shot[1], step), shot[1]])
+    elif far >= SHORTEST_GAP and not answered[last].was_right:
+        yield shot[1], far
 
 
 def _largest(found: Mapping[int, int], most: int | None) -> list[int]:

@@ -48,6 +48,20 @@ def test_a_shot_without_a_key_frame_is_asked_in_its_middle_and_one_of_a_frame_no
     assert next_key_frames(13, {0: FIRST, 12: FIRST}, 24, cuts=[3, 8, 9, 12]) == [5, 10]
 
 
+@pytest.mark.parametrize(("cut", "most"), [(50, 90), (500, 90)], ids=["before what grew", "within what grew"])
+def test_a_sequence_that_grew_is_asked_beyond_its_end_also_where_it_has_a_cut(cut: int, most: int) -> None:
+    known = {**dict.fromkeys([0, 24, 48, 72, 96, 99], FIRST), **dict.fromkeys([12, 36, 60, 84], Answered(2, True))}
+    without = next_key_frames(2000, known, 24)
+    with_one = next_key_frames(2000, known, 24, cuts=[cut])
+    assert len(without) - 3 <= len(with_one) <= most
+    places = sorted({*known, *with_one})
+    assert max(b - a for a, b in pairwise(places)) <= 24 and places[-1] == 1999
+
+
+def test_a_shot_that_begins_long_before_its_first_key_frame_is_asked_from_its_begin() -> None:
+    assert next_key_frames(100, {0: FIRST, 90: Answered(2, True), 99: FIRST}, 24, cuts=[30]) == [24, 29, 30, 54, 78]
+
+
 def test_no_gap_reaches_across_a_cut() -> None:
     known = {0: FIRST, 8: FIRST}
     assert next_key_frames(9, known, 8) == [4]
