@@ -15,7 +15,7 @@ from blocks.database.tables import Batch, BatchItem, Item, Label, SequenceSplit,
 from blocks.shapes import Mask, shape_columns
 from blocks.storage.stores import FolderStore
 from tasks.dataset.formats.opened import open_dataset
-from tasks.dataset.formats.outlines.davis import MOST_OBJECTS, palette
+from tasks.dataset.formats.outlines.davis_numbers import MOST_OBJECTS, palette
 from tasks.dataset.formats.reading.pictures import ReadPicture
 from tasks.dataset.take_along import take_along
 from tasks.intake.label_kinds import note_label_kind
@@ -29,11 +29,14 @@ Said = list[tuple[str, str | None, Mask]]
 
 
 def settle(engine: Engine, frames: list[Said]) -> str:
-    """Write the frames of a sequence as settled items, each with class, track and mask of its objects."""
+    """Write the frames of a sequence as settled items, each with class, track and mask of its objects.
+
+    Their ids are in the reverse order of the frames: those of items are hashes.
+    """
     collection = uuid4().hex
     items, places, rows = [], [], []
     for at, said in enumerate(frames):
-        id_ = f"{at:04d}{collection}"
+        id_ = f"{len(frames) - at:04d}{collection}"
         items.append(
             {"id": id_, "key": f"items/{id_}.png", "name": f"{at}.png", "sequence": "walk", "frame": at, "plain": True}
             | {"media_type": "image/png", "size_bytes": 1, "width": SIZE[0], "height": SIZE[1]}
@@ -144,6 +147,38 @@ def test_more_objects_than_a_byte_counts_are_left_out_and_counted(engine: Engine
     assert notes == {f"masks beyond the {MOST_OBJECTS} objects that a sequence can have, left out": 3}
 
 
+def test_frames_are_told_in_order_and_only_those_that_show_an_object(engine: Engine, tmp_path: Path) -> None:
+    hidden: Said = [("cat", None, square(x, y, 1)) for x in (3, 4) for y in (3, 4)]
+    dog: Said = [("dog", "a", square(3, 3, 2))]
+    place, _ = written(engine, tmp_path, [dog, [*dog, *hidden], dog, dog])
+    objects = json.loads((place / "meta.json").read_text())["videos"]["walk"]["objects"]
+    (frames,) = (one["frames"] for one in objects.values() if one["category"] == "dog")
+    assert frames == ["00000", "00002", "00003"]
+
+
+def test_a_second_mask_of_a_track_has_a_number_of_its_own(engine: Engine, tmp_path: Path) -> None:
+    frames: list[Said] = [
+        [("dog", "a", square(3, 3, 9))],
+        [("dog", "a", square(3, 3, 9)), ("dog", "a", square(30, 30, 5))],
+    ]
+    place, notes = written(engine, tmp_path, frames)
+    assert notes == {"masks whose track has a larger one in the frame, written under another number": 1}
+    assert pixels_of(place, 0)[5, 5] == pixels_of(place, 1)[5, 5] != pixels_of(place, 1)[32, 32] != 0
+
+
+def test_a_track_of_two_classes_is_written_as_both(engine: Engine, tmp_path: Path) -> None:
+    frames: list[Said] = [
+        [("dog", "a", square(3, 3, 9))],
+        [("cat", "a", square(3, 3, 9))],
+        [("dog", "a", square(3, 3, 9))],
+    ]
+    place, notes = written(engine, tmp_path, frames)
+    pictures, problems = read(place)
+    assert not notes and problems == []
+    assert [[label.class_name for label in picture.labels or ()] for picture in pictures] == [["dog"], ["cat"], ["dog"]]
+    assert pixels_of(place, 0)[5, 5] == pixels_of(place, 2)[5, 5]
+
+
 @pytest.fixture
 def video(tmp_path: Path) -> Path:
     """A video as YouTube-VOS has it, of three frames."""
@@ -208,6 +243,29 @@ def test_pixels_that_may_be_anything_s_are_nobody_s(video: Path) -> None:
     Image.fromarray(numbers).save(video / "train/Annotations/walk/00002.png")
     pictures, problems = read(video)
     assert [label.shape for label in pictures[2].labels or ()] == [square(0, 0, 5)]
+    assert len(problems) == 1 and "may be anything's" in problems[0]
+
+
+@pytest.mark.parametrize("dtype", [np.bool_, np.uint8])
+def test_white_is_the_object_of_a_sequence_that_has_nothing_else(video: Path, dtype: type) -> None:
+    white = np.zeros((SIZE[1], SIZE[0]), np.bool_)
+    white[10:20, 10:20] = True
+    drawn = white if dtype is np.bool_ else white.astype(np.uint8) * 255
+    for at, pixels in enumerate((drawn, drawn & False, drawn)):
+        Image.fromarray(pixels).save(video / "train/Annotations/walk" / f"{at:05d}.png")
+    pictures, problems = read(video)
+    assert [[(one.class_name, one.shape) for one in each.labels or ()] for each in pictures] == [
+        [("penguin", square(10, 10, 10))],
+        [],
+        [("penguin", square(10, 10, 10))],
+    ]
+    assert len(problems) == (dtype is np.uint8) and all("as DAVIS 2016 has it" in problem for problem in problems)
+
+
+def test_a_frame_that_is_all_anything_s_has_no_object_where_others_have_numbers(video: Path) -> None:
+    Image.fromarray(np.full((SIZE[1], SIZE[0]), 255, np.uint8)).save(video / "train/Annotations/walk/00001.png")
+    pictures, problems = read(video)
+    assert [len(picture.labels or ()) for picture in pictures] == [1, 0, 1]
     assert len(problems) == 1 and "may be anything's" in problems[0]
 
 

@@ -1,27 +1,28 @@
 """DAVIS and YouTube-VOS: a PNG for each frame, whose pixels say whose they are: 0 nobody's, else an object's number.
 
 An object keeps its number in all frames of its sequence, and `meta.json` says which class it is of. A pixel is one
-object's, so where two masks share pixels the smaller object has them. 255 is read as "no matter which".
+object's, so where two masks share pixels the smaller object has them. 255 is read as "no matter
+which", and as the one object of a sequence whose PNGs have nothing but 0 and 255.
 
 Source:
     Pont-Tuset et al., "The 2017 DAVIS Challenge on Video Object Segmentation"; `meta.json` as YouTube-VOS has it (Xu et
-    al., ECCV 2018): videos, objects by number, each with its category.
+    al., ECCV 2018): videos, objects by number, each with its category; "A Benchmark Dataset and Evaluation Methodology
+    for Video Object Segmentation" (Perazzi et al., CVPR 2016): one object in a sequence, in white.
 """
 
 import io
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from blocks.errors import BadTruth
 from blocks.shapes import Mask
 from blocks.storage.outside_files import parse_json, read_bounded
+from tasks.dataset.formats.outlines.davis_numbers import VOID, Numbers, SequenceObjects, numbers_of, save_numbers
 from tasks.dataset.formats.reading.faults import Oddity
 from tasks.dataset.formats.reading.files import SPLIT_NAMES
 from tasks.dataset.formats.reading.look import is_frame_of_numbers
@@ -29,16 +30,11 @@ from tasks.dataset.formats.reading.pictures import RawLabel, ReadPicture
 from tasks.dataset.formats.reading.reading import MAX_LABEL_BYTES, Reading
 from tasks.dataset.formats.writing.frames import frame_places
 from tasks.dataset.formats.writing.holding import Room
-from tasks.dataset.formats.writing.target import SPLITS, Target, WrittenLabel
+from tasks.dataset.formats.writing.target import SPLITS, Target
 from tasks.intake.decoding.headers import MAX_PIXELS
-from tasks.kinds.outlines.raster import rasterised
 
 ANNOTATIONS, PICTURES, SETS = "Annotations", "JPEGImages", "ImageSets"
 META = "meta.json"
-VOID = 255
-MOST_OBJECTS = VOID - 1
-"""Of one sequence: a pixel is one byte."""
-
 MOST_META_BYTES = 256 << 20
 
 UNNAMED = "object"
@@ -46,12 +42,6 @@ UNNAMED = "object"
 
 OBJECT = "object"
 """What numbers of labels count."""
-
-SHARED = "pixels that two masks share, given to the smaller object"
-TOO_MANY = f"masks beyond the {MOST_OBJECTS} objects that a sequence can have, left out"
-HIDDEN = "masks of which others have every pixel, left out"
-
-Numbers = npt.NDArray[np.uint8]
 
 
 class DavisFormat:
@@ -68,6 +58,7 @@ class DavisFormat:
         frames = {_frame_of(name): name for name in reading.files.pictures if not is_frame_of_numbers(name)}
         drawn = {_frame_of(name): name for name in reading.files.pictures if is_frame_of_numbers(name)}
         classes, splits = _Classes(reading), _splits(reading)
+        alone = _Alone(drawn, reading)
         for place in sorted({*frames, *drawn}):
             sequence = PurePosixPath(place).parent.name
             split = splits.get(sequence)
@@ -78,7 +69,7 @@ class DavisFormat:
                     yield reading.picture(sight, None, OBJECT, split=split)
                 continue
             try:
-                numbers = _read(drawn[place], reading)
+                numbers = alone.object_of(place, _read(drawn[place], reading))
             except BadTruth as error:
                 reading.problems.add(Oddity.UNREADABLE_FILE, drawn[place], "", str(error))
                 sight = reading.see(name)
@@ -92,7 +83,7 @@ class DavisFormat:
 
     def write(self, target: Target) -> None:
         """Write frames into a folder for each sequence, with a PNG for each; then what is in which split, and what."""
-        places, numbers = frame_places(target.manifest), dict[str, _SequenceObjects]()
+        places, numbers = frame_places(target.manifest), dict[str, SequenceObjects]()
         sequences: dict[str, set[str]] = defaultdict(set)
         for written in target.pictures():
             item = written.item
@@ -101,11 +92,11 @@ class DavisFormat:
             suffix = PurePosixPath(item.key).suffix
             target.put_image(item, target.place / PICTURES / folder / f"{number:05d}{suffix}")
             target.count(written, written.name)
-            known = numbers.setdefault(folder, _SequenceObjects())
-            drawn = _drawn(written.labels, (item.width, item.height), known, f"{number:05d}", target)
+            known = numbers.setdefault(folder, SequenceObjects())
+            drawn = numbers_of(written.labels, (item.width, item.height), known, f"{number:05d}", target)
             path = target.place / ANNOTATIONS / folder / f"{number:05d}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
-            _save(drawn, path)
+            save_numbers(drawn, path)
         (target.place / SETS).mkdir(exist_ok=True)
         for split in SPLITS:
             names = "".join(f"{name}\n" for name in sorted(sequences[split]))
@@ -113,88 +104,6 @@ class DavisFormat:
         videos = {folder: {"objects": known.told()} for folder, known in sorted(numbers.items())}
         text = json.dumps({"videos": videos}, indent=1, ensure_ascii=False)
         (target.place / META).write_text(text, encoding="utf-8")
-
-
-@dataclass(slots=True)
-class _SequenceObjects:
-    """The objects of a sequence by their numbers, from 1: those followed keep theirs, others take a free one."""
-
-    classes: dict[int, str] = field(default_factory=dict)
-    frames: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
-    _tracks: dict[str, int] = field(default_factory=dict)
-
-    def number(self, class_name: str, track: str | None, taken: set[int]) -> int | None:
-        """Return an object's number in a frame; None: there is none left."""
-        if track is not None and track in self._tracks:
-            return self._tracks[track]
-        followed = set(self._tracks.values())
-        free = (n for n, name in self.classes.items() if name == class_name and n not in taken and n not in followed)
-        # Whoever is not followed may share a number over frames with others of the class, and none in a frame.
-        found = next(free, None) if track is None else None
-        if found is None:
-            found = len(self.classes) + 1
-            if found > MOST_OBJECTS:
-                return None
-            self.classes[found] = class_name
-        if track is not None:
-            self._tracks[track] = found
-        return found
-
-    def told(self) -> dict[str, Any]:
-        """Return the objects as `meta.json` has them."""
-        return {str(n): {"category": name, "frames": self.frames[n]} for n, name in self.classes.items()}
-
-
-def _drawn(
-    labels: Sequence[WrittenLabel], size_wh: tuple[int, int], known: _SequenceObjects, frame: str, target: Target
-) -> Numbers:
-    """Return the numbers of a frame's pixels; the largest object is drawn first."""
-    numbers: Numbers = np.zeros((size_wh[1], size_wh[0]), np.uint8)
-    rasters = [(each.label, rasterised(each.label.shape)) for each in labels if isinstance(each.label.shape, Mask)]
-    taken: set[int] = set()
-    for label, raster in sorted(rasters, key=lambda one: (-one[1].area, one[0].id)):
-        number = known.number(label.class_name, label.track, taken)
-        if number is None or number in taken:
-            target.result.notes[TOO_MANY] += 1
-            continue
-        taken.add(number)
-        part = numbers[raster.top : raster.bottom, raster.left : raster.right]
-        inside = raster.pixels[: part.shape[0], : part.shape[1]]
-        shared = int(np.count_nonzero(part[inside]))
-        if shared:
-            target.result.notes[SHARED] += shared
-        part[inside] = number
-        known.frames[number].append(frame)
-    hidden = len(taken) - len(np.unique(numbers[numbers > 0]))
-    if hidden:
-        target.result.notes[HIDDEN] += hidden
-    return numbers
-
-
-def palette() -> list[int]:
-    """Return the colours of 256 numbers, red, green and blue in turn: bits spread so that neighbours differ.
-
-    Source:
-        The colour map of PASCAL VOC's devkit, which DAVIS has as well.
-    """
-    colours = []
-    for number in range(256):
-        red = green = blue = 0
-        for bit in range(8):
-            shift = 7 - bit
-            red |= (number >> 3 * bit & 1) << shift
-            green |= (number >> 3 * bit + 1 & 1) << shift
-            blue |= (number >> 3 * bit + 2 & 1) << shift
-        colours += [red, green, blue]
-    return colours
-
-
-def _save(numbers: Numbers, path: Path) -> None:
-    from PIL import Image
-
-    picture = Image.fromarray(numbers)
-    picture.putpalette(palette())
-    picture.save(path)
 
 
 def _frame_of(name: str) -> str:
@@ -229,9 +138,44 @@ def _read(name: str, reading: Reading) -> Numbers:
                 raise BadTruth(f"has {picture.width}×{picture.height} pixels: expected at most {MAX_PIXELS}")
             if picture.mode not in ("P", "L", "1"):
                 raise BadTruth(f"has colours ({picture.mode}) and no numbers of objects: expected a palette, or grey")
-            return np.array(picture.convert("L") if picture.mode == "1" else picture, np.uint8)
+            return np.array(picture, np.uint8)  # of one bit: 0 and 1
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise BadTruth(f"is no PNG that can be read ({type(error).__name__})") from error
+
+
+class _Alone:
+    """Finds sequences of one object whose pixels are white, as DAVIS 2016 has them, and not of no matter whom."""
+
+    def __init__(self, drawn: Mapping[str, str], reading: Reading) -> None:
+        self._reading = reading
+        self._sequences: dict[str, list[str]] = defaultdict(list)
+        for place, name in drawn.items():
+            self._sequences[str(PurePosixPath(place).parent)].append(name)
+        self._is_alone: dict[str, bool] = {}
+
+    def object_of(self, place: str, numbers: Numbers) -> Numbers:
+        """Return the numbers of a frame's pixels, in which such an object is 1; said once for each sequence."""
+        if not _is_white(numbers) or not numbers.any():
+            return numbers
+        sequence = str(PurePosixPath(place).parent)
+        if sequence not in self._is_alone:
+            names = self._sequences[sequence]
+            self._is_alone[sequence] = all(self._may_be(name) for name in names)
+            if self._is_alone[sequence]:
+                told = f"its PNGs have nothing but 0 and {VOID}: {VOID} is read as object 1, as DAVIS 2016 has it"
+                self._reading.problems.add(Oddity.AMBIGUOUS_LABEL, min(names), "", told, "note")
+        return np.minimum(numbers, 1) if self._is_alone[sequence] else numbers
+
+    def _may_be(self, name: str) -> bool:
+        """Return whether a PNG has no number of an object; what cannot be read is said where its frame is."""
+        try:
+            return _is_white(_read(name, self._reading))
+        except BadTruth:
+            return True
+
+
+def _is_white(numbers: Numbers) -> bool:
+    return bool(((numbers == 0) | (numbers == VOID)).all())
 
 
 class _Classes:
