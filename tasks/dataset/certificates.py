@@ -160,7 +160,9 @@ def _who(kind: LabelKind, label: ManifestLabel, proposal: Proposal | None) -> st
         return "imported"
     if proposal is None:
         return "added_by_people"
-    return "confirmed_by_people" if kind.is_same(proposal, _row_of(label)) else "corrected_by_people"
+    # Whose a label is comes from what its whole sequence says: of the box itself nobody has corrected anything.
+    row = _row_of(label).model_copy(update={"track": proposal.track})
+    return "confirmed_by_people" if kind.is_same(proposal, row) else "corrected_by_people"
 
 
 def _row_of(label: ManifestLabel) -> Label:

@@ -15,6 +15,7 @@ from tasks.audit.certificate.certificate import Bound, Certificate, from_json
 from tasks.dataset.certificate_page import certificate_page
 from tasks.dataset.certificates import issue_certificate
 from tasks.dataset.snapshots import read_snapshot, take_snapshot
+from tasks.intake.label_kinds import change_label_kind
 from tests.dataset.scenes import draw_scene, label_row, settle_scenes
 
 SPLITS = {"s0": "train", "s1": "val", "s2": "test"}
@@ -74,6 +75,24 @@ def audit(engine: Engine, item_id: str) -> None:
 
 def certify(engine: Engine, store: Store) -> Certificate:
     return issue_certificate(engine, store, take_snapshot(engine, store, "lot").id)
+
+
+def test_a_followed_box_that_a_person_left_is_confirmed_whosever_it_is(
+    engine: Engine, store: Store, items: list[str]
+) -> None:
+    change_label_kind(engine, "lot", "tracks")
+    for number, label in enumerate(labels_of(engine, "red")):
+        moved = {"x_max": label.x_max + 9} if number == 0 else {}
+        proposal_id = propose(engine, label, **moved)
+        with writing(engine) as session:
+            row = session.get_one(Label, label.id)
+            row.proposal_id, row.track = (
+                proposal_id,
+                label.region,
+            )  # whose it is was said once all of its sequence was settled
+    certificate = issue_certificate(engine, store, take_snapshot(engine, store, "lot").id)
+    (red,) = [one for one in certificate.classes if one.name == "red"]
+    assert (red.labellers.confirmed_by_people, red.labellers.corrected_by_people) == (5, 1)
 
 
 def test_an_unknown_snapshot_is_refused(engine: Engine, store: Store) -> None:
