@@ -134,10 +134,12 @@ def _film(pictures: ItemPictures, link_secret: str, name: str, signature: str) -
     if not is_film_signed(link_secret, name, signature):
         return _refuse(403, "the signature does not fit this film")
     try:
+        if not pictures.is_watched(name):
+            return _refuse(410, "nobody is asked about this film any more: its collection was deleted")
         return _stored(pictures, f"films/{name}", "video/mp4", {**OPEN_HEADERS, "Cache-Control": FOR_EVER})
     except ObjectMissing:
         return _refuse(410, "the film is gone from the store: `labelline watch` makes it anew")
-    except StoreUnavailable as error:
+    except (StoreUnavailable, CatalogUnavailable) as error:
         return _refuse(*told_of(error))
 
 

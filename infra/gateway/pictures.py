@@ -13,9 +13,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Engine
+from sqlmodel import col, select
 
 from blocks.database.engine import reading
-from blocks.database.tables import Item
+from blocks.database.tables import Item, Question
 from blocks.errors import BadInput
 from blocks.storage.links import Box
 from blocks.storage.stores import Store
@@ -23,6 +24,7 @@ from infra.gateway.cache import SizedCache
 from tasks.intake.decoding.budget import DECODING, widest_bytes
 from tasks.intake.images import decode_upright, encode_jpeg
 from tasks.intake.texts.text_items import MEDIA_TYPE
+from tasks.review.questions.queues.films import WATCH_TRACKS
 
 RENDERED_BYTES = 64_000_000
 DECODED_BYTES = 200_000_000
@@ -78,6 +80,7 @@ class ItemPictures:
         self.store = store
         self._engine = engine
         self._known: SizedCache[KnownItem] = SizedCache(50_000, weigh=lambda _item: 1)
+        self._watched: SizedCache[str] = SizedCache(10_000, weigh=lambda _id: 1)
         self._rendered: SizedCache[bytes] = SizedCache(RENDERED_BYTES, weigh=len)
         self._decoded: SizedCache[npt.NDArray[np.uint8]] = SizedCache(DECODED_BYTES, weigh=lambda image: image.nbytes)
         self._windows: SizedCache[npt.NDArray[np.uint8]] = SizedCache(DECODED_BYTES, weigh=lambda image: image.nbytes)
@@ -96,6 +99,20 @@ class ItemPictures:
             )
             self._known.keep(item_id, known)
         return known
+
+    def is_watched(self, film: str) -> bool:
+        """Say whether a question of the catalogue is about a film: none is once its collection is deleted."""
+        # A browser asks for many parts of one film: all but the first time the row alone is looked up.
+        mine = select(Question.id).where(Question.queue == WATCH_TRACKS)
+        known = self._watched.find(film)
+        with reading(self._engine) as session:
+            if known is not None and session.exec(mine.where(Question.id == known)).first():
+                return True
+            named = mine.where(col(Question.payload)["film"].as_string() == film).limit(1)
+            found = session.exec(named).first()
+        if found is not None:
+            self._watched.keep(film, found)
+        return found is not None
 
     def shows_as_stored(self, item: KnownItem) -> bool:
         """Say whether a browser shows an item's own bytes as the detector sees them."""

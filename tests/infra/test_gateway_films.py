@@ -8,12 +8,16 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
+from blocks.database.deletion import delete_rows
 from blocks.errors import StoreUnavailable
 from blocks.storage.links import film_link, film_signature_of, signature_of
 from blocks.storage.stores import FolderStore
 from infra.gateway.app import GatewayParts, create_app
 from infra.gateway.bell import Hearing
 from tasks.intake.video.playable import key_of
+from tasks.review.questions.queues.films import WATCH_TRACKS
+from tests.settle.world import ask
+from tests.triage.rows import add_batch
 
 SECRET = "link-secret"
 NAME = f"{'0123456789abcdef' * 2}.mp4"
@@ -32,6 +36,14 @@ class Away(FolderStore):
 
     def local_path(self, key: str) -> Path:
         raise StoreUnavailable("no way to it")
+
+
+@pytest.fixture(autouse=True)
+def watched(engine: Engine) -> None:
+    """Frames of the film, and of another one, that people are asked about."""
+    items = add_batch(engine, items=3)
+    for item_id, film in zip(items, ("another.mp4", NAME, NAME), strict=True):
+        ask(engine, item_id, queue=WATCH_TRACKS, film=film)
 
 
 @pytest.fixture
@@ -91,6 +103,17 @@ def test_a_film_that_is_gone_and_a_store_that_is_away_are_told(engine: Engine, t
         assert gone.headers["cache-control"] == "no-store"
     with serving(engine, Away(tmp_path / "away")) as client:
         assert client.get(link()).status_code == 503
+
+
+def test_a_film_of_a_deleted_collection_plays_no_more_though_its_bytes_are_there(
+    client: httpx.Client, engine: Engine, store: FolderStore
+) -> None:
+    assert client.get(link()).status_code == 200
+    delete_rows(engine, "lot")
+    assert store.has(key_of(NAME))
+    answer = client.get(link())
+    assert (answer.status_code, answer.headers["cache-control"]) == (410, "no-store")
+    assert "its collection was deleted" in answer.text
 
 
 def test_where_the_store_has_addresses_the_browser_is_sent_there(engine: Engine, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from blocks.database.engine import reading, upsert, writing
 from blocks.database.tables import Answer, AnswerState, BatchItem, Label, Question, QuestionState, Source, Verdict
 from tasks.intake.label_kinds import note_label_kind
 from tasks.review.questions.queue import CHOOSE_CLASS, MARK_MISSED, NAME_KIND
+from tasks.review.questions.queues.films import WATCH_TRACKS
 from tasks.settle.labels import settle
 from tasks.settle.report import SettleReport
 from tests.triage.rows import BATCH, DETECTOR, RECIPE
@@ -22,7 +23,7 @@ _numbers: Iterator[int] = count(1)
 
 Region = dict[str, Any]
 
-KINDS_BY_QUEUE = {MARK_MISSED: "boxes", NAME_KIND: "kind", CHOOSE_CLASS: "class"}
+KINDS_BY_QUEUE = {MARK_MISSED: "boxes", NAME_KIND: "kind", CHOOSE_CLASS: "class", WATCH_TRACKS: "watch"}
 
 
 def give_route(engine: Engine, item_id: str, route: str, batch_id: str = BATCH) -> None:
