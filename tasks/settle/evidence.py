@@ -129,6 +129,7 @@ def _evidence_of(
         is_partial=about.is_partial,
         namings=_namings_of(said.get("kinds", [])),
         page_words=words,
+        mends=about.mends,
     )
 
 

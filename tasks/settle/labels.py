@@ -17,9 +17,10 @@ from tasks.detect.refs import Scope
 from tasks.intake.label_kinds import noted_shapes
 from tasks.review.questions.bookmarks import read_bookmarks, write_bookmarks
 from tasks.settle.evidence import BatchPlace, read_evidence, read_places
+from tasks.settle.films.mending import settle_mended
 from tasks.settle.report import ItemAside, SettleCounts, SettleReport
 from tasks.settle.revisions import COLUMNS, Home, LabelRow, new_revisions, newest_per_region
-from tasks.settle.truth import TruthStatus, settle_item
+from tasks.settle.truth import TruthStatus
 from tasks.triage.boxes import in_shards
 
 _LAST = "settle batch {} last"
@@ -109,7 +110,7 @@ def _settle_shard(
         known = evidence.get(place.item_id)
         if known is None:
             continue
-        settlement = settle_item(known)
+        settlement = settle_mended(known)
         added = new_revisions(home, place.item_id, settlement, latest.get(place.item_id, []))
         strange = home.strange(added)
         if strange:

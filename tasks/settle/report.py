@@ -89,6 +89,8 @@ class SettleCounts:
         self._totals["deleted"] += settlement.deleted
         self._totals["refused"] += len(settlement.refused)
         answered = {identity_in_item(one.shape, one.id, one.class_name): one for one in evidence.answered}
+        # Of films, only what was mended: the rest is theirs who said it before.
+        answered |= {one.id: one for mend in evidence.mends for one in mend.labels if not one.untouched}
         came_in = {label.region for label in evidence.imported}
         for box in settlement.labels:
             self._by["origin"][box.origin] += 1
@@ -98,7 +100,7 @@ class SettleCounts:
             if box.origin == MACHINE:
                 # Somebody who named its kind, or said something about the item, has seen it; who skipped it has not.
                 nobody = evidence.answer_id is None or not evidence.is_answered_at(box.proposal_id, box.box_px)
-                unseen = nobody and box.kind_answer_id is None
+                unseen = nobody and box.kind_answer_id is None and not evidence.mends
                 self._totals["accepted_without_people" if unseen else "passed_over"] += 1
             elif box.origin == IMPORT:
                 self._totals["imported"] += 1

@@ -17,7 +17,7 @@ from tasks.review.drafts.page_words import WordOnBox
 from tasks.review.questions.kinds.boxes.part import is_middle_in
 from tasks.review.questions.kinds.choose import AnsweredKind
 from tasks.review.questions.kinds.protocol import SaidLabel
-from tasks.review.questions.said import WholeItemQuestion
+from tasks.review.questions.said import Mend, WholeItemQuestion
 
 MACHINE = "machine"
 PERSON = "person"
@@ -95,6 +95,8 @@ class ItemEvidence:
     page_words: Mapping[str, WordOnBox] = field(default_factory=dict)
     imported: "tuple[TrueLabel, ...]" = ()
     """What the newest import says of the item."""
+    mends: tuple[Mend, ...] = ()
+    """What people changed of all this since: `films.mending` settles it."""
 
     def is_answered_at(self, proposal_id: str | None, bounds: Bounds | None) -> bool:
         """Say whether people have said what is at a place of the item, and what becomes of the proposal there."""
@@ -181,7 +183,7 @@ def _settle_looked_at(evidence: ItemEvidence) -> Settlement:
     if evidence.asked in _UNKNOWN:
         return Settlement(_UNKNOWN[evidence.asked], answer_id=evidence.answer_id)
     if evidence.asked is WholeItemQuestion.ANSWERED:
-        boxes = tuple(_answered_box(box, evidence) for box in evidence.answered if not _is_gone(box, evidence))
+        boxes = tuple(answered_box(box, evidence) for box in evidence.answered if not _is_gone(box, evidence))
         shown = evidence.prefill if evidence.saw_proposals else frozenset()
         deleted = len(shown - {box.id for box in evidence.answered})
         answered = Settlement(
@@ -263,7 +265,8 @@ def _is_gone(answered: SaidLabel, evidence: ItemEvidence) -> bool:
     return bool(shown and answered.untouched and shown.outcome == Outcome.ACCEPT.value and _is_removed(shown, evidence))
 
 
-def _answered_box(answered: SaidLabel, evidence: ItemEvidence) -> TrueLabel:
+def answered_box(answered: SaidLabel, evidence: ItemEvidence) -> TrueLabel:
+    """Return what a person's label is, who was asked about the whole item."""
     shown = evidence.proposals.get(answered.id) if evidence.route != Route.AUDIT.value else None
     if shown and answered.untouched and shown.outcome == Outcome.ACCEPT.value:
         return _sure_box(shown, evidence)

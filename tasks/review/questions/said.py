@@ -66,6 +66,23 @@ class QuestionSoFar:
 
 
 @dataclass(frozen=True, slots=True)
+class Mend:
+    """What somebody changed of an item's labels, who left the others as they are.
+
+    Attributes:
+        answer_id: Theirs.
+        labels: As they left them.
+        shown: What they had before them, by id: what is not among `labels` they took away.
+        said_later: Parts of the item about which people said more in a later round.
+    """
+
+    answer_id: str
+    labels: tuple[SaidLabel, ...]
+    shown: frozenset[str]
+    said_later: tuple[Box, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ItemAnswer:
     """What people said about an item."""
 
@@ -85,6 +102,8 @@ class ItemAnswer:
     """What the answered parts began with, whether or not it was seen."""
     is_partial: bool = False
     """Whether it says nothing of what lies in none of its parts."""
+    mends: tuple[Mend, ...] = ()
+    """What was changed since, the earliest first."""
 
 
 def answer_about(questions: Sequence[QuestionSoFar]) -> ItemAnswer:
@@ -99,6 +118,11 @@ def answer_about(questions: Sequence[QuestionSoFar]) -> ItemAnswer:
     Raises:
         BadRegion: An answer cannot be read.
     """
+    others = [one for one in questions if not _is_mend(one)]
+    return replace(_said_of_all(others), mends=_mends([one for one in questions if _is_mend(one)], others))
+
+
+def _said_of_all(questions: Sequence[QuestionSoFar]) -> ItemAnswer:
     whole = [one for one in questions if not one.subject]
     last = max((one for one in whole if one.counted), key=lambda one: one.recency, default=None)
     since = last.round if last else -1
@@ -112,6 +136,26 @@ def answer_about(questions: Sequence[QuestionSoFar]) -> ItemAnswer:
     if any(one.counted for one in parts):
         return _joined(parts, last)
     return ItemAnswer(state_of([*whole, *parts]))
+
+
+def _is_mend(one: QuestionSoFar) -> bool:
+    return KINDS[one.payload["type"]].mends
+
+
+def _mends(mends: Sequence[QuestionSoFar], others: Sequence[QuestionSoFar]) -> tuple[Mend, ...]:
+    """Return what was mended since somebody last said what the whole of an item is."""
+    since = max((one.round for one in others if one.counted and not one.subject), default=-1)
+    parts = [one for one in others if one.counted and is_part(one.subject)]
+    return tuple(
+        Mend(
+            one.counted.id,
+            _labels_of(one, one.counted) or (),
+            frozenset(one.payload.get("prefill", ())),
+            tuple(part.frame for part in parts if part.round > one.round),
+        )
+        for one in sorted(mends, key=lambda each: each.recency)
+        if one.counted and one.round > since
+    )
 
 
 def state_of(questions: Sequence[QuestionSoFar]) -> WholeItemQuestion:

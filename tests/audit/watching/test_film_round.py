@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 from sqlmodel import col, select
 
-from blocks.database.engine import reading
+from blocks.database.engine import reading, upsert, writing
 from blocks.database.tables import Answer, AnswerState, Batch, Label, Question, QuestionState
 from blocks.errors import BadOption
 from blocks.servers.annotation_server import AnnotationServer
+from tasks.audit.label_errors.record import claim_round
 from tasks.audit.settle_edits import settle_edited
 from tasks.audit.watching.film_round import ask_to_watch, settle_watched
 from tasks.audit.watching.options import Watched, WatchOptions
+from tasks.detect.settled_evidence import triaged_by
 from tasks.intake.label_kinds import change_label_kind
 from tasks.kinds.geometry import edges_of
 from tasks.review.posting.duplicates import list_tasks
@@ -23,9 +25,12 @@ from tasks.review.questions.kinds.boxes.strip import stills_in
 from tasks.review.questions.queues.films import WATCH_TRACKS
 from tasks.review.receiving.poll import read_all_changes
 from tasks.settle.in_force import labels_in_force
+from tasks.settle.labels import newest_rows, settle
+from tasks.settle.revisions import further_revision
 from tasks.track.identities import GIVEN
 from tests.monitor.active_learning.test_key_rounds import FRAMES, SCENE, KeyRounds, clip, empty_mlflow, experiments
 from tests.settle.test_identities import in_force, label_all
+from tests.settle.world import ask, say
 
 __all__ = ["clip", "empty_mlflow", "experiments"]
 
@@ -94,6 +99,53 @@ def answers_to(clip: KeyRounds) -> list[Answer]:
     mine = [one.id for one in asked_of(clip)]
     with reading(clip.engine) as session:
         return list(session.exec(select(Answer).where(col(Answer.question_id).in_(mine))))
+
+
+def left(box: dict[str, Any]) -> dict[str, Any]:
+    """A shown box as it is answered where nobody touches it."""
+    names = ("id", "class_name", "x_min", "y_min", "x_max", "y_max")
+    return {name: box[name] for name in names} | {"untouched": True}
+
+
+def submit(clip: KeyRounds, watched: Watched, **changes: dict[str, Any]) -> int:
+    """Submit a film in which all is left as it was shown, but for changes by region; returns the revisions."""
+    for one in asked_of(clip):
+        said = [left(box) | {"track": box["track"]} for box in one.payload["boxes"]]
+        raw = [box | {"untouched": False} | changes[box["id"]] if box["id"] in changes else box for box in said]
+        say(clip.engine, one.id, raw)
+    return settle_watched(clip.engine, clip.store, watched).revisions
+
+
+def test_what_was_mended_elsewhere_since_stays_where_a_film_leaves_it(labelled: KeyRounds) -> None:
+    round_ = claim_round(labelled.engine, "clip", "a look")
+    watched = ask_to_watch(labelled.engine, labelled.store, ALL, "run-1")
+    assert watched.round > round_
+    frame, other = asked_of(labelled)[20], asked_of(labelled)[30]
+    boxes = frame.payload["boxes"]
+    mended = [left(boxes[0]) | {"x_min": boxes[0]["x_min"] - 5, "untouched": False}]  # the other was taken away
+    look = ask(labelled.engine, frame.item_id, frame.payload["prefill"], round_=round_, batch_id=frame.batch_id)
+    say(labelled.engine, look, mended)
+    settle(labelled.engine, frame.batch_id, *triaged_by(labelled.engine, frame.batch_id))
+
+    def edges() -> list[float]:
+        return [one.x_min for one in labels_in_force(labelled.engine, [frame.item_id], "clip")[frame.item_id]]
+
+    assert edges() == [mended[0]["x_min"]]
+    changed = other.payload["boxes"][0]
+    assert submit(labelled, watched, **{changed["id"]: {"y_max": changed["y_max"] + 4}}) == 1
+    assert edges() == [mended[0]["x_min"]]
+
+
+def test_a_track_that_was_joined_to_another_meanwhile_stays_joined(labelled: KeyRounds) -> None:
+    watched = ask_to_watch(labelled.engine, labelled.store, ALL, "run-1")
+    some = {label.track for _, label in in_force(labelled)}
+    with writing(labelled.engine) as session:
+        for found in newest_rows(session, [one.item_id for one in asked_of(labelled)]).values():
+            upsert(session, Label, [further_revision(row, track=f"joined-{row.track}") for row in found])
+    assert submit(labelled, watched) == 0
+    asked = {one.item_id for one in asked_of(labelled)}
+    tracks = {label.track for _, label in in_force(labelled) if label.item_id in asked}
+    assert tracks == {f"joined-{track}" for track in some}
 
 
 class Posted:

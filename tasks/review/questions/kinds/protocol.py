@@ -190,6 +190,8 @@ class QuestionKind(Protocol[Shape]):
     """How questions of a sequence are asked at once, each with its own answer; None: each alone."""
     counts_unseen: ClassVar[bool] = True
     """Whether an answer of somebody who was not shown the box says anything."""
+    mends: ClassVar[bool] = False
+    """Whether its answers say nothing of what they leave as it was."""
 
     @property
     def is_weighed(self) -> bool:
@@ -291,10 +293,8 @@ class QuestionKind(Protocol[Shape]):
 
     def not_ours(self, result: Sequence[Any]) -> tuple[SetAsidePart, ...]:
         """Return the entries of a result that are none of this kind's; a shown box comes along in some answers."""
-        ours = (BOX, self.control, *self.other_controls)
-        entries = enumerate(result)
         return tuple(
             passed_over(n, entry)
-            for n, entry in entries
-            if not (isinstance(entry, dict) and entry.get("from_name") in ours)
+            for n, entry in enumerate(result)
+            if not (isinstance(entry, dict) and entry.get("from_name") in (BOX, self.control, *self.other_controls))
         )

@@ -63,6 +63,7 @@ class Watch(QuestionKind[WatchPayload]):
     shows_proposals = True
     settles: ClassVar[Literal["items", "kinds"] | None] = "items"
     answers_are = "boxes"
+    mends = True
     together = AsFilm()
 
     def add_controls(self, view: ElementTree.Element, queue: Asking) -> None:
@@ -94,11 +95,13 @@ class Watch(QuestionKind[WatchPayload]):
         return ParsedAnswer([box.model_dump() for box in answered], tuple(parts))
 
     def labels(self, row: Mapping[str, Any], said: Sequence[dict[str, Any]]) -> tuple[SaidLabel, ...]:
-        """Return the boxes, and whose they are."""
-        boxes = map(WatchAnswer.model_validate, said)
+        """Return the boxes, and whose they are where that is not as it was shown."""
+        whose = {box["id"]: box.get(TRACK) for box in row["boxes"]}
+        boxes = [WatchAnswer.model_validate(one) for one in said]
+        new = [None if box.track == whose.get(box.id) else box.track for box in boxes]
         return tuple(
-            SaidLabel(box.id, box.class_name, bounds_of(box), box.untouched, None, box.track, is_glanced=box.untouched)
-            for box in boxes
+            SaidLabel(box.id, box.class_name, bounds_of(box), box.untouched, None, track, is_glanced=box.untouched)
+            for box, track in zip(boxes, new, strict=True)
         )
 
     def asks_for(self, queue: Asking) -> frozenset[str]:
