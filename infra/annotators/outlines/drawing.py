@@ -54,7 +54,8 @@ def answer_outlines(
     Args:
         kind: Of the question.
         question: What is shown.
-        picture: What really is on it; objects of which only a box is known are that box.
+        picture: What really is on it; objects of which only a box is known are that box, and those that cover no
+            pixel are not there.
         mistakes: Draws, for each of several objects, which mistake is made with it.
         rng: The person's chance.
         watch: Of this person at this question.
@@ -198,14 +199,16 @@ class _OutlineWork:
 
 
 def _seen_of(kind: MarkOutlines, there: Sequence[AnnotatorBox], crop: Bounds) -> Iterator[Shape | None]:
-    """Yield what a crop shows of each object, in pixels of the crop; None: nothing of it."""
+    """Yield what a crop shows of each object, in pixels of the crop; None: it covers none of these."""
     left, top, right, bottom = (round(edge) for edge in crop)
     for box in there:
         x_min, y_min, x_max, y_max = box.xyxy
         if x_min >= right or y_min >= bottom or x_max <= left or y_max <= top:
             yield None
         elif x_min >= left and y_min >= top and x_max <= right and y_max <= bottom:
-            yield moved(_shape(kind, box.shape, box.xyxy), -left, -top)
+            # Nobody sees, clicks or paints what is thinner than a pixel.
+            is_seen = bool(rasterised(box.shape or _box(box.xyxy)).pixels.any())
+            yield None if not is_seen else moved(_shape(kind, box.shape, box.xyxy), -left, -top)
         else:
             raster = rasterised(box.shape or _box(box.xyxy))
             low_x, low_y = max(raster.left, left), max(raster.top, top)

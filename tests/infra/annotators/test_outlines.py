@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from blocks.shapes import Polygon
 from infra.annotators.answers import answer_as
 from infra.annotators.clicks.four_clicks import LiveOutlines
 from infra.annotators.desk import Desk, OpenQuestion, _classes_of, _kind_of
@@ -94,6 +95,22 @@ def test_who_never_errs_draws_everything_a_little_off(kind: MarkOutlines) -> Non
     assert acts == {"kept": 0, "changed": 0, "added": 3, "deleted": 0}
     assert all(0.85 < iou < 1 for iou in best_of(said))
     assert set(watch.by_act) == {"look", "outline"}
+
+
+THIN = Polygon(points=((50.1, 20.3), (90, 20.3), (90, 20.4)))
+
+
+@KINDS
+@pytest.mark.parametrize("drawing", ["classic", "extreme-clicking"])
+@pytest.mark.parametrize("skill", [1.0, 0.2])
+@pytest.mark.parametrize("shape", [THIN, None], ids=["outline", "box"])
+def test_nobody_draws_what_is_thinner_than_a_pixel(
+    kind: MarkOutlines, drawing: Drawing, skill: float, shape: Polygon | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thin = AnnotatorBox("cell", THIN.bounds(), shape=shape)
+    monkeypatch.setitem(globals(), "TRUE", TruePicture("p", SIZE, (thin,)))
+    said, acts, _ = said_by(kind, [], skill, drawing)
+    assert said == [] and not any(acts.values())
 
 
 @KINDS
