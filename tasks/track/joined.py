@@ -19,6 +19,10 @@ SAME_FROM = 0.4
 BESIDE_FROM = 0.5
 """IoU with a followed box from which on a detection is nothing new, whatever its class: people have named that one."""
 
+BESIDE_SCORE = 0.25
+"""Score from which on who is seen beside what is followed is proposed, as pictures show people boxes from it on
+(`tasks/detect/options.py`): a fainter one only steers what is followed, or all of its frame would be asked for it."""
+
 SURE_FROM = 0.3
 """Score from which on a detection says how large a followed box has become."""
 
@@ -46,7 +50,8 @@ def join_seen(followed: Sequence[FollowedBox], seen: Sequence[SeenBox]) -> list[
     found = [_both(one, seen[pairs[row]]) if row in pairs else one for row, one in enumerate(followed)]
     taken = set(pairs.values())
     for at, one in enumerate(seen):
-        if at not in taken and overlap[:, at].max(initial=0.0) < BESIDE_FROM:
+        is_shown = one.score >= BESIDE_SCORE
+        if is_shown and at not in taken and overlap[:, at].max(initial=0.0) < BESIDE_FROM:
             found.append(FollowedBox(one.class_name, one.box_xyxy_px, "", one.score))
     return sorted(found, key=lambda box: (-box.trust, box.track))
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tasks.track.clip import FollowedBox
-from tasks.track.joined import SURE_FROM, SeenBox, join_seen
+from tasks.track.joined import BESIDE_SCORE, SURE_FROM, SeenBox, join_seen
 
 HERE, BESIDE, FAR = (10.0, 10.0, 50.0, 50.0), (14.0, 10.0, 54.0, 50.0), (100.0, 10.0, 140.0, 50.0)
 
@@ -37,6 +37,14 @@ def test_a_weak_detection_moves_no_box() -> None:
 
 def test_people_have_named_what_is_followed_so_another_class_there_is_not_shown() -> None:
     assert join_seen([followed()], [SeenBox("falcon", BESIDE, 0.9)]) == [followed()]
+
+
+def test_a_faint_detection_beside_what_is_followed_asks_nobody_and_one_of_it_still_counts() -> None:
+    faint = BESIDE_SCORE - 0.01
+    assert join_seen([followed()], [SeenBox("tie", FAR, faint)]) == [followed()]
+    assert len(join_seen([followed()], [SeenBox("tie", FAR, BESIDE_SCORE)])) == 2
+    (both,) = join_seen([followed()], [SeenBox("tie", BESIDE, faint)])
+    assert both.trust > 0.4
 
 
 def test_each_detection_is_of_one_object_and_the_best_come_first() -> None:
