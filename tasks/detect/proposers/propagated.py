@@ -10,7 +10,7 @@ before it.
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
@@ -97,11 +97,8 @@ class PropagatedLooker:
         reader = SequenceReader(len(frames), read, detections.between, cuts)
         named: dict[int, KeyFrame] = {}
         found = dict(follow_sequence(keys, reader, named))
-        followed = {
-            frames[place].id: [asdict(box) for box in join_seen(found.get(place, ()), detections.at(place))]
-            for place in range(len(frames))
-            if place in found or (detections.looker and place not in named)
-        }
+        boxes = detections.joined(found, named)
+        followed = {frames[place].id: [asdict(box) for box in some] for place, some in boxes.items()}
         names = {frames[place].id: {box.id: box.track for box in frame.boxes} for place, frame in named.items()}
         return {"followed": followed, "tracks": names}
 
@@ -166,6 +163,7 @@ class _Detections:
     looker: Looker | None
     frames: Sequence[Item]
     classes: Sequence[str]
+    unread: set[int] = field(default_factory=set)
     _seen: dict[int, list[SeenBox]] = field(default_factory=dict)
 
     def between(self, start: int, stop: int) -> Seen:
@@ -185,6 +183,19 @@ class _Detections:
         self._look_at(range(place, min(place + LOOKED_AHEAD, len(self.frames))))
         return self._seen[place]
 
+    def joined(self, found: Mapping[int, Sequence[FollowedBox]], named: Container[int]) -> dict[int, list[FollowedBox]]:
+        """Return by place what is followed and seen; without frames that cannot be read, which people are asked about.
+
+        Args:
+            found: What is followed.
+            named: Places of the key frames: there nothing is proposed.
+        """
+        wanted = [at for at in range(len(self.frames)) if at in found or (self.looker and at not in named)]
+        seen = {place: self.at(place) for place in wanted}
+        return {
+            place: join_seen(found.get(place, ()), some) for place, some in seen.items() if place not in self.unread
+        }
+
     def _look_at(self, places: range) -> None:
         assert self.looker
         unseen = {self.frames[place].id: place for place in places if place not in self._seen}
@@ -195,6 +206,8 @@ class _Detections:
         for looked in self.looker.look([self.frames[place] for place in unseen.values()], wanted):
             if isinstance(looked, Looked):
                 self._seen[unseen[looked.item_id]] = [_detected(row) for row in looked.rows]
+            else:
+                self.unread.add(unseen[looked.item_id])
 
 
 def _detected(row: dict[str, Any]) -> SeenBox:

@@ -8,6 +8,7 @@ import pytest
 from blocks.database.tables import Item
 from tasks.detect.proposers.propagated import DETECTED_FROM, _Detections
 from tasks.detect.proposers.protocol import Looked, UnreadItem
+from tasks.track.clip import FollowedBox
 from tasks.track.joined import SeenBox
 
 FRAMES = [
@@ -54,6 +55,13 @@ def test_a_frame_that_cannot_be_read_has_none_and_spoils_no_other() -> None:
     detections = _Detections(Eyes(), FRAMES, ("car",))
     assert [len(boxes) for boxes in detections.between(2, 4)["car"]] == [1, 0, 1]
     assert detections.at(3) == []
+
+
+def test_nothing_is_proposed_in_a_frame_that_cannot_be_read_though_it_is_followed_there() -> None:
+    box = FollowedBox("car", (50, 50, 59, 59), "a", 0.9)
+    boxes = _Detections(Eyes(), FRAMES, ("car",)).joined({3: [box], 4: [box]}, named={0})
+    assert {place: len(some) for place, some in boxes.items()} == {1: 0, 2: 1, 4: 2, 5: 1}
+    assert _Detections(None, FRAMES, ("car",)).joined({4: [box]}, named={0}) == {4: [box]}
 
 
 @pytest.mark.parametrize("looker", [None, Eyes(classes=("boat",))], ids=["no detector", "it knows other classes"])
