@@ -14,7 +14,7 @@ Source:
     as much on the same clip.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -41,7 +41,12 @@ class Answered:
 
 
 def next_key_frames(
-    frames: int, answered: Mapping[int, Answered], step: int, cuts: Sequence[int] = (), most: int | None = None
+    frames: int,
+    answered: Mapping[int, Answered],
+    step: int,
+    cuts: Sequence[int] = (),
+    most: int | None = None,
+    among: Iterable[int] | None = None,
 ) -> list[int]:
     """Return the places of the frames to ask next; empty: all gaps are followed well, or too short.
 
@@ -51,17 +56,19 @@ def next_key_frames(
         step: From key frame to key frame at first, in frames.
         cuts: Places at which another shot begins, in order.
         most: How many at most, once there are answers; None: all.
+        among: Places that may be asked; None: all.
     """
+    may_be = set(range(frames) if among is None else among)
     if not frames:
         return []
     if not answered:
-        return sorted({*range(0, frames, step), frames - 1})
+        return sorted({*range(0, frames, step), frames - 1} & may_be)
     shots = shots_between(frames, cuts)
     found: dict[int, int] = {}
     for shot in shots:
         known = {place: one for place, one in answered.items() if shot[0] <= place <= shot[1]}
         found |= dict(_within(shot, known, step, is_whole=len(shots) == 1))
-    return sorted(_largest(found, most))
+    return sorted(_largest({place: found[place] for place in found if place in may_be}, most))
 
 
 def _within(shot: Shot, answered: Mapping[int, Answered], step: int, *, is_whole: bool) -> Iterator[tuple[int, int]]:

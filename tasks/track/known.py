@@ -30,6 +30,9 @@ class KnownFrames(Frozen):
     network_key: str = ""
     classes: tuple[str, ...]
     frames: Mapping[str, tuple[KnownBox, ...]] = Field(description="by item id; empty where nothing is there")
+    settled: Mapping[str, tuple[KnownBox, ...]] = Field(
+        default_factory=dict, description="labels of what else is settled, by item id: the detector need not look there"
+    )
     tracker: str = Field(default="", description="that says whose the detector's boxes are; empty: nothing is tracked")
 
     def to_bytes(self) -> bytes:

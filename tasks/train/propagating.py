@@ -67,13 +67,16 @@ def find_propagated(
     keys = key_frames(engine, collection, batch_id) if batch_id else ()
     if not keys:
         return detector
+    others = [] if detector.is_nobody else set(settled_frames(engine, collection, batch_id)) - set(keys)
     labels = labels_in_force(engine, keys, collection)
+    settled = labels_in_force(engine, sorted(others), collection)
     known = KnownFrames(
         collection=collection,
         network_version="" if detector.is_nobody else detector.version,
         network_key=detector.weights_key,
         classes=tuple(sorted({label.class_name for some in labels.values() for label in some})),
         frames={item_id: tuple(map(_known, some)) for item_id, some in sorted(labels.items())},
+        settled={item_id: tuple(map(_known, some)) for item_id, some in settled.items()},
     )
     ref = _kept(store, known, PROPAGATE)
     logger.info("propagation %s of %s: %d key frames", ref.version, collection, len(keys))
@@ -122,12 +125,21 @@ def key_frames(engine: Engine, collection: str, batch_id: str | None = None) -> 
         collection: Whose.
         batch_id: Only those in a sequence of which this batch has a frame; None: all.
     """
+    return _read_settled(engine, collection, batch_id, BY_PEOPLE)
+
+
+def settled_frames(engine: Engine, collection: str, batch_id: str | None = None) -> Sequence[str]:
+    """Return the items of a collection that are settled, whoever looked; the arguments are those of `key_frames`."""
+    return _read_settled(engine, collection, batch_id, tuple(Route))
+
+
+def _read_settled(engine: Engine, collection: str, batch_id: str | None, routes: Sequence[str]) -> Sequence[str]:
     answered = (
         select(Item.id)
         .join(BatchItem, col(BatchItem.item_id) == col(Item.id))
         .join(Batch, col(Batch.id) == col(BatchItem.batch_id))
         .where(Batch.collection == collection, col(BatchItem.settled_at).is_not(None))
-        .where(col(BatchItem.route).in_(BY_PEOPLE))
+        .where(col(BatchItem.route).in_(routes))
     )
     if batch_id is not None:
         mine = select(Item.sequence).join(BatchItem, col(BatchItem.item_id) == col(Item.id))

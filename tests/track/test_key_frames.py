@@ -84,3 +84,9 @@ def test_where_a_detector_learns_the_largest_unknown_parts_are_asked_first_and_e
     assert next_key_frames(21, known, 24, cuts, most=1) == [5]
     assert next_key_frames(21, known, 24, cuts, most=3) == [5, 11, 15]
     assert next_key_frames(21, known, 24, cuts, most=6) == everything
+
+
+def test_what_cannot_be_asked_takes_no_place_of_a_round() -> None:
+    assert next_key_frames(21, {0: FIRST}, 24, [1, 11, 13], most=1) == [5]
+    assert next_key_frames(21, {0: FIRST}, 24, [1, 11, 13], most=1, among=range(6, 21)) == [16]
+    assert next_key_frames(9, {}, 4, among=[1, 4, 8]) == [4, 8]

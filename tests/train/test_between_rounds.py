@@ -108,6 +108,26 @@ def test_what_was_learnt_proposes_only_while_the_line_asks_for_what_it_began_wit
     assert learnt_between_rounds(engine, "other", spec, base) is None
 
 
+def test_what_is_settled_on_pages_goes_along_for_a_detector_that_need_not_look_there(
+    engine: Engine, store: Store, experiments: Experiments, base: DetectorRef, settled: list[str]
+) -> None:
+    (on_page,) = settle_scenes(engine, store, [draw_scene(9, sequence="film")], {}, batch_id="b4")
+    with writing(engine) as session:
+        upsert(session, Source, [{"collection": "lot", "uri": "9.png", "item_id": on_page, "state": "taken"}])
+        paged = {"batch_id": "b4", "item_id": on_page, "position": 0, "route": Route.SURE.value}
+        upsert(session, BatchItem, [paged], update=("route",))
+        upsert(session, Batch, [{"id": "b5", "collection": "lot"}])
+        upsert(session, BatchItem, [{"batch_id": "b5", "item_id": settled[0], "position": 0}])
+    where = (engine, store, experiments, "lot")
+    ref = find_propagated(*where, f"propagate:{base.version}", "boxes", "b5")
+    assert ref
+    known = read_known(store, ref)
+    assert on_page not in known.frames and len(known.frames) == 6
+    assert {item_id: len(boxes) for item_id, boxes in known.settled.items()} == {on_page: 4}
+    alone = find_propagated(*where, "propagate:nobody", "boxes", "b5")
+    assert alone and read_known(store, alone).settled == {}
+
+
 def test_what_was_learnt_is_forgotten_with_its_collection(
     engine: Engine, base: DetectorRef, learnt: DetectorRef
 ) -> None:

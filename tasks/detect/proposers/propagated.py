@@ -97,15 +97,20 @@ class PropagatedLooker:
         reader = SequenceReader(len(frames), read, detections.between, cuts)
         named: dict[int, KeyFrame] = {}
         found = dict(follow_sequence(keys, reader, named))
-        boxes = detections.joined(found, named)
-        followed = {frames[place].id: [asdict(box) for box in some] for place, some in boxes.items()}
+        joined = detections.joined(found, named)
+        followed = {frames[place].id: [asdict(box) for box in some] for place, some in joined.items()}
         names = {frames[place].id: {box.id: box.track for box in frame.boxes} for place, frame in named.items()}
         return {"followed": followed, "tracks": names}
 
     def _detections(self, frames: Sequence[Item]) -> "_Detections":
         if not self.known.network_key:
             return _Detections(None, frames, self.known.classes)
-        return _Detections(self._network(), frames, self.known.classes)
+        settled = {
+            place: [SeenBox(box.class_name, box.box_xyxy_px, 1.0) for box in boxes]
+            for place, item in enumerate(frames)
+            if (boxes := self.known.settled.get(item.id)) is not None
+        }
+        return _Detections(self._network(), frames, self.known.classes, settled=frozenset(settled), _seen=settled)
 
     def _network(self) -> Looker:
         """Return the detector, which is kept warm between calls."""
@@ -158,11 +163,15 @@ class _Reader:
 
 @dataclass(slots=True)
 class _Detections:
-    """What a detector sees in the frames of a sequence, each looked at once; nothing where there is no detector."""
+    """What a detector sees in the frames of a sequence, each looked at once; nothing where there is no detector.
+
+    At settled places it does not look: the labels there stand for what it would see, and nothing is proposed.
+    """
 
     looker: Looker | None
     frames: Sequence[Item]
     classes: Sequence[str]
+    settled: frozenset[int] = frozenset()
     unread: set[int] = field(default_factory=set)
     _seen: dict[int, list[SeenBox]] = field(default_factory=dict)
 
@@ -190,7 +199,8 @@ class _Detections:
             found: What is followed.
             named: Places of the key frames: there nothing is proposed.
         """
-        wanted = [at for at in range(len(self.frames)) if at in found or (self.looker and at not in named)]
+        every = (at for at in range(len(self.frames)) if at not in self.settled)
+        wanted = [at for at in every if at in found or (self.looker and at not in named)]
         seen = {place: self.at(place) for place in wanted}
         return {
             place: join_seen(found.get(place, ()), some) for place, some in seen.items() if place not in self.unread

@@ -48,7 +48,8 @@ def open_key_round(
         batch: Its id and its collection.
         step: From key frame to key frame at first.
         run_id: The flow run that goes on with it.
-        learns: Whether a detector learns between rounds: then each asks as many frames as are answered so far at most.
+        learns: Whether a detector learns between rounds: then each asks of a sequence at most as many frames as are
+            settled so far.
 
     Returns:
         The batch, of size 0 where nothing is left; and whether its frames follow from key frames.
@@ -63,10 +64,12 @@ def open_key_round(
         frames = frames_of(engine, batch.collection, sequence)
         known = _answered(engine, store, batch.collection, frames)
         cuts = cuts_of(store, frames, TilingOptions()) if known else []
-        most = max(len(known), LEAST_IN_ROUND) if learns else None
-        places = next_key_frames(len(frames), known, step, cuts, most)
-        asked += [frames[place].id for place in places if frames[place].id in free]
         left = [item.id for item in frames if item.id in free]
+        begun = max(len(known), len(frames) - len(left))  # also on pages: so rounds double to the end
+        most = max(begun, LEAST_IN_ROUND) if learns else None
+        open_places = [place for place, item in enumerate(frames) if item.id in free]
+        places = next_key_frames(len(frames), known, step, cuts, most, among=open_places)
+        asked += [frames[place].id for place in places]
         rest += _evenly(left, most)
         began = began or bool(known)
     if learns and began and len(asked) < LEAST_IN_ROUND:

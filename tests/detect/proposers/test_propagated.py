@@ -64,6 +64,14 @@ def test_nothing_is_proposed_in_a_frame_that_cannot_be_read_though_it_is_followe
     assert _Detections(None, FRAMES, ("car",)).joined({4: [box]}, named={0}) == {4: [box]}
 
 
+def test_what_is_settled_is_not_looked_at_again_and_still_says_who_is_there() -> None:
+    eyes, label = Eyes(), SeenBox("car", (5, 5, 14, 14), 1.0)
+    detections = _Detections(eyes, FRAMES, ("car",), settled=frozenset({1, 2}), _seen={1: [label], 2: []})
+    assert [boxes.tolist() for boxes in detections.between(0, 2)["car"]] == [[], [[5, 5, 14, 14]], []]
+    assert detections.joined({}, named={0}).keys() == {4, 5}
+    assert eyes.looked_at == [0, 3, 4, 5]
+
+
 @pytest.mark.parametrize("looker", [None, Eyes(classes=("boat",))], ids=["no detector", "it knows other classes"])
 def test_without_a_detector_of_these_classes_nothing_is_seen(looker: Eyes | None) -> None:
     detections = _Detections(looker, FRAMES, ("car",))

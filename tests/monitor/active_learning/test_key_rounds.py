@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from blocks.database.engine import reading
-from blocks.database.tables import Batch, BatchItem, Item, Label, Proposal, Question
+from blocks.database.engine import reading, upsert, writing
+from blocks.database.tables import Batch, BatchItem, Item, Label, Proposal, Question, Route, Source, utc_now
 from blocks.servers.experiments import Experiments
 from blocks.storage.stores import Store
 from flows.options import LineOptions
@@ -212,6 +212,35 @@ def test_where_a_detector_learns_each_round_asks_little_and_all_is_asked_in_the_
     assert known == FRAMES and sizes[0] == 4
     assert min(sizes[1:]) >= LEAST_IN_ROUND, "nobody waits for a training before a few frames"
     assert len(sizes) > 3, "also of what follows some is asked first, for the detector to learn from"
+
+
+def test_rounds_of_a_long_film_double_also_where_pages_settle_what_follows(engine: Engine, store: Store) -> None:
+    frames = [f"{at:064x}" for at in range(400)]
+    facts = {"sequence": "film", "media_type": "image/png", "size_bytes": 1, "width": 32, "height": 32, "plain": True}
+    items = [{"id": id_, "key": id_, "name": id_, "frame": at, **facts} for at, id_ in enumerate(frames)]
+    taken = [{"collection": "film", "uri": id_, "item_id": id_, "state": "taken"} for id_ in frames]
+    keys = [
+        {"batch_id": "b", "item_id": frames[at], "position": at, "route": Route.ASK.value, "settled_at": utc_now()}
+        for at in (0, 399)
+    ]
+    with writing(engine) as session:
+        upsert(session, Item, items)
+        upsert(session, Source, taken)
+        upsert(session, Batch, [{"id": "b", "collection": "film"}])
+        upsert(session, BatchItem, keys)
+    sizes: list[int] = []
+    while True:
+        empty = BatchRef(id=f"film-round-{len(sizes) + 1}", collection="film", size=0)
+        batch, _ = open_key_round(engine, store, empty, 240, "run", learns=True)
+        if not batch.size:
+            break
+        sizes.append(batch.size)
+        on_page = {"route": Route.SURE.value, "settled_at": utc_now()}
+        places = [{"batch_id": batch.id, "item_id": one.id, "position": 0} for one in items_of(engine, batch.id)]
+        with writing(engine) as session:
+            upsert(session, BatchItem, [place | on_page for place in places], update=("route", "settled_at"))
+    assert sum(sizes) == 398
+    assert len(sizes) < 8, "as many again each time, and not as many as there are key frames"
 
 
 def test_a_shot_without_a_key_frame_is_asked_about(
