@@ -33,7 +33,7 @@ def tracked_boxes(
     Raises:
         BadOption: There is no such tracker.
     """
-    mark = sha256(sequence.encode()).hexdigest()[:6]
+    mark = track_mark(sequence)
     found: dict[str, list[FollowedBox]] = {}
     for named in track_frames(tracker, _detected(frames, looker, read if tracker in SEE_FRAMES else None)):
         seen = named.detected
@@ -44,6 +44,11 @@ def tracked_boxes(
             )
         ]
     return found
+
+
+def track_mark(sequence: str) -> str:
+    """Return what the tracks of a sequence begin with, and those of no other."""
+    return sha256(sequence.encode()).hexdigest()[:16]
 
 
 def _detected(frames: Sequence[Item], looker: Looker, read: ReadFrames | None) -> Iterator[Detected]:

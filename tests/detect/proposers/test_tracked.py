@@ -1,5 +1,6 @@
 """A detector's boxes with whose they are: a tracker stands where a detector would, and its tracks are proposals'."""
 
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from infra.demo.video.film import draw_film
 from tasks.detect.options import TilingOptions
 from tasks.detect.proposals import propose
 from tasks.detect.proposers.propagated import frames_of
+from tasks.detect.proposers.tracked import track_mark
 from tasks.intake.batches import items_of, open_batch
 from tasks.intake.folders import take_in
 from tasks.intake.video.options import VideoOptions
@@ -73,3 +75,14 @@ def test_a_tracker_without_a_detector_or_by_no_name_is_refused(
 def test_a_line_refuses_it_before_work_begins(detector: str, kind: str, words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         LineOptions.model_validate({"collection": "film", "classes": ["car"], "label_kind": kind, "detector": detector})
+
+
+def test_sequences_share_no_track_though_their_hashes_begin_alike() -> None:
+    first: dict[str, str] = {}
+    for number in range(20_000):  # until two begin alike in six digits
+        name = f"clip-{number}.mp4"
+        other = first.setdefault(sha256(name.encode()).hexdigest()[:6], name)
+        if other != name:
+            break
+    assert other != name
+    assert track_mark(other) != track_mark(name)
