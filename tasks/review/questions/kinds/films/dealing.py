@@ -3,9 +3,11 @@
 Where a track is as it was shown, its box is untouched and keeps its own numbers. A track that cannot be read voids
 nothing beside it, and stays as it was shown. The rules:
 
-- A track whose end was taken away ends where it was shown to end, or at its last key frame, if that is later.
+- A track whose end was taken away ends where it was shown to end, or at its last key frame, if that is later. One
+  whose end is there, and that is switched on there, goes on to the end of the film, as people see it.
 - A track that a person draws is there up to where they end it, else to the end of the film, as they see it.
 - Of two tracks with one id the second is one by itself.
+- A label without a track, or a second one of a track in a frame, that is made longer gets one of its own in all frames.
 - Beyond the edge of the picture a box is cut; wholly beyond it, it is not there.
 """
 
@@ -101,7 +103,7 @@ def _box_in(
         before: As it was shown; None: a person has drawn it.
         number: How many tracks of this id stand before it in the answer.
     """
-    place = track.place_at(payload.frame, max(before.boxes) if before else None)
+    place = track.place_at(payload.frame, _end_of(track, before) if before else None)
     inside = _inside(place) if place else None
     if place is None or inside is None:
         return None
@@ -109,11 +111,24 @@ def _box_in(
         id_ = f"{track.id}~{number}" if number else track.id
         return _rectangle(id_, track.class_name, inside, f"{GIVEN}{id_}")
     shown = before.boxes.get(payload.frame)
+    is_own = before.track is None or before.track != track.id
+    whose = f"{GIVEN}{track.id}" if is_own and _is_longer(track, before) else before.track
     if shown is None:  # it is in a frame now in which it was not
-        name = before.track or f"{GIVEN}{track.id}"
-        return _rectangle(f"{track.id}:{payload.frame}", track.class_name, inside, name)
+        return _rectangle(f"{track.id}:{payload.frame}", track.class_name, inside, whose)
     is_same = all(abs(a - b) <= 2 * SAME_PERCENT for a, b in zip(place, shown[1], strict=True))
-    return _rectangle(shown[0].id, track.class_name, shown[1] if is_same else inside, before.track)
+    return _rectangle(shown[0].id, track.class_name, shown[1] if is_same else inside, whose)
+
+
+def _end_of(track: AnsweredTrack, before: ShownTrack) -> int | None:
+    """Return where a track ends of which the key frame is gone that said so; None: it is there."""
+    end = max(before.boxes)
+    return None if any(key.frame == end and key.enabled for key in track.keys) else end
+
+
+def _is_longer(track: AnsweredTrack, before: ShownTrack) -> bool:
+    """Say whether a track was given key frames beyond those frames in which it was shown, or no end there."""
+    reach = [key.frame for key in track.keys]
+    return min(reach) < min(before.boxes) or max(reach) > max(before.boxes) or _end_of(track, before) is None
 
 
 def _inside(place: Place) -> Place | None:

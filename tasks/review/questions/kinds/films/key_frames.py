@@ -78,7 +78,7 @@ class AnsweredTrack:
 
         Args:
             frame: Which.
-            ends_at: The last frame in which it is, where nothing says that it ends; None: the film's end.
+            ends_at: The last frame in which it is, where a key frame that said so is gone; None: the film's end.
         """
         at = bisect_right([key.frame for key in self.keys], frame) - 1
         if at < 0:

@@ -68,15 +68,21 @@ class ShownTrack:
 def shown_tracks(payloads: Sequence[WatchPayload]) -> list[ShownTrack]:
     """Return the tracks of some frames of a film, in order: a label without a track is one by itself.
 
-    So is a second label of a track in one frame, and one of another class.
+    So is a second label of a track in one frame. A track of two classes is shown as one of each.
     """
     tracks: dict[str, ShownTrack] = {}
+    by_class: dict[tuple[str, str], ShownTrack] = {}
     for payload in sorted(payloads, key=lambda one: one.still.number):
         for box in payload.boxes:
-            before = tracks.get(box.track or "")
-            joins = before is None or (before.class_name == box.class_name and payload.frame not in before.boxes)
-            id_ = box.track if box.track and joins else f"{box.id}:{payload.frame}"
-            track = tracks.setdefault(id_, ShownTrack(id_, box.class_name, box.track))
+            track = by_class.get((box.track or "", box.class_name))
+            if track is None or payload.frame in track.boxes:
+                # The first of a track has its name, the first of another class of it the name of where it begins.
+                id_ = box.track if box.track and box.track not in tracks else f"{box.id}:{payload.frame}"
+                new = ShownTrack(id_, box.class_name, box.track)
+                tracks[id_] = new
+                if box.track and track is None:
+                    by_class[box.track, box.class_name] = new
+                track = new
             track.boxes[payload.frame] = box, _percent(box, payload)
     return list(tracks.values())
 

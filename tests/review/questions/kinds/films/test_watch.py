@@ -144,6 +144,32 @@ def test_a_track_whose_end_was_taken_away_ends_where_it_did(shown: list[dict[str
     assert [one.untouched for some in labels[4:9] for one in some if one.id.startswith("b")] == [True] + [False] * 4
 
 
+def test_a_track_that_is_switched_on_at_its_end_goes_on_to_the_end_of_the_film(shown: list[dict[str, Any]]) -> None:
+    keys_of(shown, "b")[-1]["enabled"] = True
+    assert [len(some) for some in said(shown)] == [1] * 4 + [2] * 8
+
+
+def test_a_label_without_a_track_that_is_made_longer_is_one_object_in_all_its_frames() -> None:
+    lone = WatchedBox(id="x", class_name="car", score=1.0, x_min=1, y_min=1, x_max=20, y_max=20)
+    twin = box("a", 2).model_copy(update={"id": "again", "y_min": 300.0, "y_max": 340.0})
+    some = [payload(2, [box("a", 2), twin, lone]), payload(3, [box("a", 3)])]
+    regions = copy.deepcopy(posted(some)[1])
+    for region in regions[1:]:
+        region["value"]["sequence"][-1]["enabled"] = True
+    tracks = [{one.id.partition(":")[0]: one.track for one in labels} for labels in said(regions, some)]
+    mine = {"again": f"{GIVEN}again:3", "x": f"{GIVEN}x:3"}
+    assert tracks == [{"a-label-2": None, **mine}, {"a-label-3": None, **mine}]
+
+
+def test_a_track_of_two_classes_is_shown_as_one_region_of_each() -> None:
+    some = [
+        payload(at, [box("a", at).model_copy(update={"class_name": "bus" if at > 3 else "car"})]) for at in range(9)
+    ]
+    regions = posted(some)[1]
+    assert [(one["id"], one["value"]["labels"]) for one in regions] == [("a", ["car"]), ("a-label-4:5", ["bus"])]
+    assert all(one.untouched for labels in said(regions, some) for one in labels)
+
+
 def test_of_two_tracks_with_one_id_the_second_is_one_by_itself(shown: list[dict[str, Any]]) -> None:
     twin = copy.deepcopy(shown[1])
     for key in twin["value"]["sequence"]:
