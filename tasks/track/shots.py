@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from blocks.storage.stores import Store
@@ -40,16 +40,49 @@ def shots_between(frames: int, cuts: Sequence[int]) -> list[Shot]:
     return [(start, stop - 1) for start, stop in pairwise([*starts, frames])]
 
 
-def keep_cuts(store: Store, item_ids: Sequence[str], read: Callable[[], Iterable[tuple[int, Pixels]]]) -> list[int]:
-    """Return where the shots of a sequence begin; found once, and kept.
+def keep_cuts(
+    store: Store, item_ids: Sequence[str], read: Callable[[int, int], Iterable[tuple[int, Pixels]]]
+) -> list[int]:
+    """Return where the shots of a sequence begin: of frames that were looked at before it is kept.
+
+    A sequence that grew is looked at from where it ended. Of frames that cannot be read now, and of those after them,
+    nothing is kept.
 
     Args:
         store: Where it is kept.
-        item_ids: The frames of the sequence, in order: another one has other shots.
-        read: Reads all frames.
+        item_ids: The frames of the sequence, in order; may be empty.
+        read: Reads the frames from a place to another, both included, in order, those that can be read.
     """
-    key = f"shots/{hashlib.sha256('|'.join(item_ids).encode()).hexdigest()[:16]}.json"
+    if not item_ids:
+        return []
+    key = f"cuts/{_hash_of(item_ids[:1])}.json"
+    done, cuts = _kept(store, key, item_ids)
+    if done == len(item_ids):
+        return cuts
+    begin = max(done - 1, 0)  # the last one again: the first of the new ones is compared with it
+    unread = set(range(begin, len(item_ids)))
+    cuts += find_cuts(_noting(read(begin, len(item_ids) - 1), unread))
+    sure = min(unread, default=len(item_ids))
+    if sure > done:
+        kept = {"frames": sure, "of": _hash_of(item_ids[:sure]), "cuts": [cut for cut in cuts if cut < sure]}
+        store.put(key, json.dumps(kept).encode(), "application/json")
+    return cuts
+
+
+def _kept(store: Store, key: str, item_ids: Sequence[str]) -> tuple[int, list[int]]:
+    """Return how many of the first frames were looked at, and their cuts; 0, where others were."""
     if not store.has(key):
-        store.put(key, json.dumps(find_cuts(read())).encode(), "application/json")
-    found: list[int] = json.loads(store.get(key))
-    return found
+        return 0, []
+    kept = json.loads(store.get(key))
+    frames: int = kept["frames"]
+    return (frames, kept["cuts"]) if kept["of"] == _hash_of(item_ids[:frames]) else (0, [])
+
+
+def _noting(frames: Iterable[tuple[int, Pixels]], unread: set[int]) -> Iterator[tuple[int, Pixels]]:
+    for place, pixels in frames:
+        unread.discard(place)
+        yield place, pixels
+
+
+def _hash_of(item_ids: Sequence[str]) -> str:
+    return hashlib.sha256("|".join(item_ids).encode()).hexdigest()[:16]

@@ -1,5 +1,6 @@
 """Shots of a sequence: where they begin, and that it is looked for once."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -45,16 +46,46 @@ def test_shots_lie_between_cuts(frames: int, cuts: list[int], shots: list[tuple[
     assert shots_between(frames, cuts) == shots
 
 
+@dataclass
+class Reels:
+    """Reads a film, and notes what was asked for; some frames cannot be read."""
+
+    lacking: set[int] = field(default_factory=set)
+    reads: list[tuple[int, int]] = field(default_factory=list)
+
+    def read(self, start: int, stop: int) -> list[tuple[int, Pixels]]:
+        self.reads.append((start, stop))
+        return [frame for frame in film() if start <= frame[0] <= stop and frame[0] not in self.lacking]
+
+
+IDS = [f"item-{at}" for at in range(10)]
+
+
 def test_cuts_are_found_once_for_the_same_frames(tmp_path: Path) -> None:
-    store = FolderStore(tmp_path)
-    reads: list[str] = []
+    store, reels = FolderStore(tmp_path), Reels()
+    assert keep_cuts(store, [], reels.read) == []
+    assert keep_cuts(store, IDS, reels.read) == keep_cuts(store, IDS, reels.read) == [5, 8]
+    assert reels.reads == [(0, 9)]
 
-    def read() -> list[tuple[int, Pixels]]:
-        reads.append("read")
-        return film()
 
-    ids = [f"item-{at}" for at in range(10)]
-    assert keep_cuts(store, ids, read) == keep_cuts(store, ids, read) == [5, 8]
-    assert len(reads) == 1
-    assert keep_cuts(store, [*ids, "one more"], read) == [5, 8]
-    assert len(reads) == 2, "a sequence that grew is looked at again"
+@pytest.mark.parametrize("before", [1, 5, 6, 8, 9])
+def test_a_sequence_that_grew_is_looked_at_from_where_it_ended(tmp_path: Path, before: int) -> None:
+    store, reels = FolderStore(tmp_path), Reels()
+    assert keep_cuts(store, IDS[:before], reels.read) == [cut for cut in (5, 8) if cut < before]
+    assert keep_cuts(store, IDS, reels.read) == [5, 8]
+    assert reels.reads == [(0, before - 1), (before - 1, 9)]
+
+
+def test_other_frames_before_are_another_sequence(tmp_path: Path) -> None:
+    store, reels = FolderStore(tmp_path), Reels()
+    keep_cuts(store, IDS, reels.read)
+    assert keep_cuts(store, [IDS[0], "between", *IDS[1:9]], reels.read) == [5, 8]
+    assert reels.reads == [(0, 9), (0, 9)]
+
+
+def test_nothing_is_kept_of_frames_that_cannot_be_read_for_a_moment(tmp_path: Path) -> None:
+    store, reels = FolderStore(tmp_path), Reels(lacking={5})
+    assert keep_cuts(store, IDS, reels.read) == [6, 8]
+    reels.lacking.clear()
+    assert keep_cuts(store, IDS, reels.read) == [5, 8]
+    assert reels.reads == [(0, 9), (4, 9)]

@@ -274,7 +274,7 @@ def frames_of(engine: Engine, collection: str, sequence: str) -> list[Item]:
 def cuts_of(store: Store, frames: Sequence[Item], options: TilingOptions) -> list[int]:
     """Return the places among the frames of a sequence at which another shot begins, in order."""
     read = _Reader(store, frames, options).read
-    return keep_cuts(store, [item.id for item in frames], lambda: read(0, len(frames) - 1))
+    return keep_cuts(store, [item.id for item in frames], read)
 
 
 def open_propagated(engine: Engine, store: Store, ref: DetectorRef, options: TilingOptions) -> PropagatedLooker:
