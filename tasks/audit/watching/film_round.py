@@ -14,7 +14,7 @@ from sqlalchemy import Engine, true
 from sqlmodel import col, func, select
 
 from blocks.database.engine import reading
-from blocks.database.tables import Answer, AnswerState, Batch, Item, Label, Question, QuestionState
+from blocks.database.tables import Answer, AnswerState, Batch, BatchItem, Item, Label, Question, QuestionState
 from blocks.errors import BadOption
 from blocks.storage.stores import Store
 from tasks.audit.label_errors.record import LookScope, claim_round
@@ -28,8 +28,10 @@ from tasks.review.drafts.items_and_kinds import write_once
 from tasks.review.posting.outbox import Draft
 from tasks.review.questions.kinds.boxes.strip import StillPlace
 from tasks.review.questions.kinds.films.shown import WatchedBox, WatchPayload
+from tasks.review.questions.kinds.registry import kinds_that_settle
 from tasks.review.questions.queue import MOST_TOGETHER, Queue
 from tasks.review.questions.queues.films import WATCH_TRACKS, watch_queue
+from tasks.review.questions.slots import of_kinds
 from tasks.review.steps import QuestionsWritten
 from tasks.settle.identities import settle_tracks_again
 from tasks.settle.in_force import labels_in_force
@@ -116,7 +118,7 @@ def sequences_to_watch(engine: Engine, options: WatchOptions, round_: int | None
         round_: In which they are asked; None: in none yet.
 
     Raises:
-        BadOption: It is no collection of tracks, it has no such sequence, or one is being watched in another round.
+        BadOption: It is no collection of tracks, it has no such sequence, or people are being asked about one already.
     """
     kind = noted_kind(engine, options.collection)
     if kind is None or not kind.has_identity:
@@ -131,6 +133,8 @@ def sequences_to_watch(engine: Engine, options: WatchOptions, round_: int | None
         raise BadOption(f"{options.collection!r} has no sequence {strange[0]!r} (known: {some})")
     names = list(dict.fromkeys(options.sequences)) or known
     _refuse_twice(engine, options.collection, names, round_)
+    if round_ is None or not _is_asked(engine, options.collection, round_):
+        _refuse_asked_otherwise(engine, options.collection, names)
     return names
 
 
@@ -150,6 +154,34 @@ def _refuse_twice(engine: Engine, collection: str, sequences: Sequence[str], rou
         raise BadOption(
             f"{twice[0]!r} of {collection!r} stands open to be watched already: submit or skip it in Label Studio "
             f"(project `{collection}: {WATCH_TRACKS}`), or end it with `labelline stop {collection}`"
+        )
+
+
+def _is_asked(engine: Engine, collection: str, round_: int) -> bool:
+    mine = select(Question.id).join(Batch, col(Batch.id) == col(Question.batch_id))
+    with reading(engine) as session:
+        found = mine.where(Batch.collection == collection, Question.queue == WATCH_TRACKS, Question.round == round_)
+        return session.exec(found.limit(1)).first() is not None
+
+
+def _refuse_asked_otherwise(engine: Engine, collection: str, sequences: Sequence[str]) -> None:
+    """Refuse to ask about settled frames about which people are being asked otherwise, such as at a second look."""
+    over = (col(BatchItem.batch_id) == col(Question.batch_id)) & (col(BatchItem.item_id) == col(Question.item_id))
+    asked = (
+        select(Item.sequence, Question.queue)
+        .join(Question, col(Question.item_id) == col(Item.id))
+        .join(Batch, col(Batch.id) == col(Question.batch_id))
+        .join(BatchItem, over)
+        .where(Batch.collection == collection, Question.queue != WATCH_TRACKS, of_kinds(kinds_that_settle("items")))
+        .where(col(Question.state).in_((*OPEN, QuestionState.SHARED.value)), col(BatchItem.settled_at).is_not(None))
+        .distinct()
+    )
+    with reading(engine) as session:
+        twice = sorted((name, queue) for name, queue in session.exec(asked) if name in set(sequences))
+    if twice:
+        raise BadOption(
+            f"frames of {twice[0][0]!r} of {collection!r} stand open in queue {twice[0][1]}: answer or skip them in "
+            "Label Studio before the film is watched, since who mends one does not see what the other mends"
         )
 
 

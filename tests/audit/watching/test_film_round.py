@@ -116,6 +116,17 @@ def submit(clip: KeyRounds, watched: Watched, **changes: dict[str, Any]) -> int:
     return settle_watched(clip.engine, clip.store, watched).revisions
 
 
+def test_frames_at_which_people_take_a_second_look_are_not_watched_meanwhile(labelled: KeyRounds) -> None:
+    (_, label), *_ = in_force(labelled)
+    look = ask(labelled.engine, label.item_id, [label.region], round_=20, batch_id=label.batch_id)
+    with pytest.raises(BadOption, match=r"frames of 'clip.mkv' of 'clip' stand open in queue mark-missed"):
+        ask_to_watch(labelled.engine, labelled.store, ALL, "run-1")
+    say(labelled.engine, look, [])
+    first = ask_to_watch(labelled.engine, labelled.store, ALL, "run-1")
+    ask(labelled.engine, label.item_id, [label.region], round_=30, batch_id=label.batch_id)
+    assert ask_to_watch(labelled.engine, labelled.store, ALL, "run-1") == first
+
+
 def test_what_was_mended_elsewhere_since_stays_where_a_film_leaves_it(labelled: KeyRounds) -> None:
     round_ = claim_round(labelled.engine, "clip", "a look")
     watched = ask_to_watch(labelled.engine, labelled.store, ALL, "run-1")
