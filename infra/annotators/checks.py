@@ -13,6 +13,7 @@ from infra.annotators.truth import AnnotatorBox, TruePicture
 from tasks.kinds.geometry import RIGHT_IOU, iou_of_all
 from tasks.kinds.outlines.raster import Raster, mask_iou, rasterised
 from tasks.review.questions.kinds.controls import IMAGE
+from tasks.review.questions.kinds.outlines.brush_regions import sort_brushes
 from tasks.review.questions.kinds.outlines.polygon_regions import sort_polygons
 from tasks.review.questions.kinds.registry import KINDS
 from tasks.review.questions.kinds.verify import CHECKS
@@ -41,7 +42,8 @@ def answer_outline_check(
 ) -> str:
     """Choose one of the four choices about an outline that is shown in a crop; the pixels decide."""
     left, top, right, bottom = (int(edge) for edge in question.crop or (0, 0, 0, 0))
-    shown, _ = sort_polygons(question.regions, (right - left, bottom - top), question.desk.classes, ())
+    seen_as = question.regions, (right - left, bottom - top), question.desk.classes, ()
+    shown = sort_polygons(*seen_as)[0] or sort_brushes(*seen_as)[0]
     if not shown:
         return _pressed(Said.NOTHING, slip, rng)
     seen = rasterised(shown[0].shape)

@@ -49,6 +49,11 @@ def traced(raster: Raster) -> Polygon:
     )
 
 
+def corners_along(raster: Raster) -> int:
+    """Return how many corners the outline of pixels has, without tracing it."""
+    return len(_corners(raster.pixels)[0])
+
+
 def polygon_of(parts: Sequence[PolygonPart]) -> Polygon:
     """Return one or more parts as one polygon."""
     return Polygon(points=parts[0].points, holes=parts[0].holes, parts=tuple(parts[1:]))

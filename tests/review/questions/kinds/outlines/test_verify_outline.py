@@ -22,6 +22,8 @@ from tasks.kinds.outlines.trace import mask_of, traced
 from tasks.kinds.registry import label_kind
 from tasks.review.drafts.box_checks import confirm_again_queue, confirm_box_queue, draft_confirms
 from tasks.review.drafts.items_and_kinds import write_once
+from tasks.review.questions.kinds.outlines.brush_regions import sort_brushes
+from tasks.review.questions.kinds.outlines.outline import ShownOutline
 from tasks.review.questions.kinds.outlines.polygon_regions import sort_polygons
 from tasks.review.questions.kinds.outlines.verify_outline import VERIFY_OUTLINE, VerifyOutlinePayload
 from tasks.review.questions.kinds.registry import read_payload
@@ -92,6 +94,38 @@ def test_people_judge_the_pixels(engine: Engine, kind: str, shaped: Any) -> None
     frame[4:-4, 4:-4] = False
     true = picture(("cell", shaped(Raster(60, 40, full))))
     assert said_of(engine, kind, shaped(Raster(60, 40, frame)), true) is Said.WRONG, "its box is the true one's"
+
+
+CHECKERED = Raster(60, 40, np.indices((40, 40)).sum(axis=0) % 2 == 0)
+SPECKLED = Raster(60, 40, np.random.default_rng(0).random((60, 60)) < 0.5)
+LARGE = Raster(60, 40, np.random.default_rng(0).random((200, 200)) < 0.5)
+
+
+@pytest.mark.parametrize("raster", [CHECKERED, SPECKLED, LARGE], ids=["checkered", "speckled", "large"])
+def test_pixels_that_no_line_of_few_corners_follows_are_shown_as_they_are(engine: Engine, raster: Raster) -> None:
+    queue, task, payload = asked(engine, "masks", mask_of(raster))
+    (region,) = task["predictions"][0]["result"]
+    assert payload.crop is not None and region["type"] == "brushlabels" and "score" not in region
+    left, top, right, bottom = payload.crop
+    (shown,), parts = sort_brushes([region], (right - left, bottom - top), CLASSES, ())
+    assert not parts
+    moved = Raster(raster.left - left, raster.top - top, raster.pixels)
+    assert mask_iou(rasterised(shown.shape), moved) == 1
+    choice = {"value": {"choices": [next(iter(CHECKS))]}, "type": "choices", "from_name": VERIFY_OUTLINE.control}
+    parsed = VERIFY_OUTLINE.parse(payload, [region, choice], queue)
+    assert parsed.said == [{"said": Said.RIGHT}] and not parsed.parts
+
+
+@pytest.mark.parametrize(("at", "expected"), [(60, Said.RIGHT), (300, Said.NOTHING)])
+def test_simulated_people_judge_pixels_that_are_shown_as_such(engine: Engine, at: int, expected: Said) -> None:
+    true = picture(("cell", mask_of(Raster(at, 40, SPECKLED.pixels))))
+    assert said_of(engine, "masks", mask_of(SPECKLED), true) is expected
+
+
+def test_of_pixels_outside_of_the_crop_nothing_is_shown() -> None:
+    one = ShownOutline(id="p", class_name="cell", score=0, shape=mask_of(Raster(700, 700, CHECKERED.pixels)))
+    about = {"width": WIDTH, "height": HEIGHT, "crop": (10, 10, 30, 30), "class_name": "cell", "boxes": []}
+    assert VERIFY_OUTLINE.shown(VerifyOutlinePayload.model_validate({**about, "outlines": [one]})) == []
 
 
 @pytest.mark.parametrize(
