@@ -202,7 +202,7 @@ def test_coco_without_categories_is_refused(tmp_path: Path) -> None:
 def test_an_empty_folder_a_missing_one_and_mixed_formats_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadTruth, match="no labels of a known format"):
         read_truth(tmp_path)
-    with pytest.raises(BadTruth, match="not a folder"):
+    with pytest.raises(BadTruth, match="does not exist"):
         read_truth(tmp_path / "nowhere")
     text(tmp_path / "a.xml", voc(""))
     text(tmp_path / "a.json", coco())
