@@ -110,7 +110,7 @@ def _settle_shard(
         known = evidence.get(place.item_id)
         if known is None:
             continue
-        settlement = settle_mended(known)
+        settlement = settle_mended(known, home.batch_id)
         added = new_revisions(home, place.item_id, settlement, latest.get(place.item_id, []))
         strange = home.strange(added)
         if strange:

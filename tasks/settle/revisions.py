@@ -112,6 +112,11 @@ def _free_region(region: str, by_region: Mapping[str, LabelRow], home: Home) -> 
     return f"{region}@{home.batch_id}"
 
 
+def plain_region(region: str, batch_id: str) -> str:
+    """Return a region without what tells it from that of another collection, which shares the item of the batch."""
+    return region.removesuffix(f"@{batch_id}")
+
+
 def _is_same(before: LabelRow, box: TrueLabel) -> bool:
     same_words = (before.class_name, before.kind, before.origin) == (box.class_name, box.kind, box.origin)
     if not same_words or before.shape != box.shape or (box.track and box.track != before.track):

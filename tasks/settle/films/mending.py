@@ -10,6 +10,7 @@ from blocks.shapes import Bounds, identity_in_item
 from tasks.review.questions.kinds.boxes.part import is_middle_in
 from tasks.review.questions.kinds.protocol import SaidLabel
 from tasks.review.questions.said import Mend, WholeItemQuestion
+from tasks.settle.revisions import plain_region
 from tasks.settle.truth import (
     PERSON,
     ItemEvidence,
@@ -21,21 +22,31 @@ from tasks.settle.truth import (
 )
 
 
-def settle_mended(evidence: ItemEvidence) -> Settlement:
+def settle_mended(evidence: ItemEvidence, batch_id: str) -> Settlement:
     """Decide what is true of an item: `settle_item`, and what was mended since.
 
     - A label that was changed is the person's who did it, wherever it came from.
     - One that was shown and taken away is none; one that was not shown, since it came later, stays.
     - One that was left as it was stays as it is now; if it was taken away elsewhere meanwhile, it is gone.
     - Where nothing is true without the mend, such as after an earlier answer was deleted, it counts as a whole answer.
+
+    Args:
+        evidence: All that is known of the item.
+        batch_id: Whose evidence it is. People saw its labels as they are kept; of an item that two collections share
+            that is with its name, which what is settled does not have yet.
     """
     settled = settle_item(evidence)
     for mend in evidence.mends:
-        settled = _mended(settled, mend, evidence)
+        settled = _mended(settled, _plain(mend, batch_id), evidence, batch_id)
     return settled
 
 
-def _mended(before: Settlement, mend: Mend, evidence: ItemEvidence) -> Settlement:
+def _plain(mend: Mend, batch_id: str) -> Mend:
+    labels = tuple(replace(one, id=plain_region(one.id, batch_id)) for one in mend.labels)
+    return replace(mend, labels=labels, shown=frozenset(plain_region(one, batch_id) for one in mend.shown))
+
+
+def _mended(before: Settlement, mend: Mend, evidence: ItemEvidence, batch_id: str) -> Settlement:
     alone = ItemEvidence(
         route=evidence.route,
         proposals=evidence.proposals,
@@ -50,9 +61,10 @@ def _mended(before: Settlement, mend: Mend, evidence: ItemEvidence) -> Settlemen
     if before.standing is not TruthStatus.SETTLED:
         return settle_item(alone)
     said = {identity_in_item(one.shape, one.id, one.class_name): one for one in mend.labels}
-    known = {label.region for label in before.labels}
-    kept = [label for label in before.labels if not _is_taken_away(label, mend, said)]
-    labels = [_as_mended(label, mend, said.get(label.region)) for label in kept]
+    now = [(plain_region(label.region, batch_id), label) for label in before.labels]  # as a second look left them
+    known = {region for region, _ in now}
+    kept = [(region, label) for region, label in now if not _is_taken_away(region, label, mend, said)]
+    labels = [_as_mended(label, mend, said.get(region)) for region, label in kept]
     labels += [
         answered_box(one, alone)
         for region, one in said.items()
@@ -64,8 +76,8 @@ def _mended(before: Settlement, mend: Mend, evidence: ItemEvidence) -> Settlemen
     return replace(before, labels=tuple(labels), deleted=deleted, answer_id=mend.answer_id, answer_by_part={})
 
 
-def _is_taken_away(label: TrueLabel, mend: Mend, said: dict[str, SaidLabel]) -> bool:
-    return label.region in mend.shown and label.region not in said and not _is_said_later(mend, label.box_px)
+def _is_taken_away(region: str, label: TrueLabel, mend: Mend, said: dict[str, SaidLabel]) -> bool:
+    return region in mend.shown and region not in said and not _is_said_later(mend, label.box_px)
 
 
 def _as_mended(label: TrueLabel, mend: Mend, now: SaidLabel | None) -> TrueLabel:
