@@ -51,7 +51,8 @@ def deal(
         return
     result, way = annotation.result, kind_named(queue.kind).together or Strip()
     is_dealt = isinstance(result, list) and not annotation.was_cancelled
-    dealt = way.deal([_payload_of(questions.get(id_)) for id_ in ids], result) if is_dealt else [[]] * len(ids)
+    payloads = [_payload_of(questions.get(id_)) for id_ in ids]
+    dealt = way.deal(payloads, result, queue.classes) if is_dealt else [[]] * len(ids)
     for id_, entries in zip(ids, dealt, strict=True):
         question = questions.get(id_)
         if question is None or question.project_id != task.project_id:

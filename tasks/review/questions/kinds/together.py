@@ -47,12 +47,13 @@ class Together(Protocol):
             asked: In the order of the sequence, one or more.
         """
 
-    def deal(self, payloads: Sequence[Any], result: Sequence[Any]) -> Dealt:
+    def deal(self, payloads: Sequence[Any], result: Sequence[Any], classes: Sequence[str]) -> Dealt:
         """Part the result of an annotation among the questions of its task.
 
         Args:
             payloads: Of the questions, in order; None: it is not known, or cannot be read.
             result: As Label Studio sends it, any list.
+            classes: Known class names.
 
         Returns:
             What is about none of them goes to the first that is known: it is kept there, and does not count.

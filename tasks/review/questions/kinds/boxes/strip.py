@@ -56,7 +56,7 @@ class Strip(Together):
         """Return what the task of a strip holds, given what each still alone would."""
         return on_strip(title, [one.view for one in asked], [one.question_id for one in asked])
 
-    def deal(self, payloads: Sequence[Any], result: Sequence[Any]) -> Dealt:
+    def deal(self, payloads: Sequence[Any], result: Sequence[Any], classes: Sequence[str]) -> Dealt:
         """Part a result by the images that its entries are about."""
         return by_place(result, len(payloads))
 

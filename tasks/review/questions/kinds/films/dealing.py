@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from blocks.errors import BadRegion
+from blocks.errors import BadRegion, UnknownClass
 from tasks.review.questions.kinds.controls import BOX, IMAGE
 from tasks.review.questions.kinds.films.key_frames import (
     SAME_PERCENT,
@@ -33,12 +33,13 @@ OFF_BY = 1.0
 """Frames by which a browser may count a film otherwise: by its length, which is a fraction."""
 
 
-def deal_tracks(payloads: Sequence[WatchPayload | None], result: Sequence[Any]) -> Dealt:
+def deal_tracks(payloads: Sequence[WatchPayload | None], result: Sequence[Any], classes: Sequence[str]) -> Dealt:
     """Part an answer among the frames of a film.
 
     Args:
         payloads: Of the frames that are asked, in order; None: it is not known.
         result: Of the annotation, any list.
+        classes: Known class names.
 
     Returns:
         Of each frame its boxes, with the position of their track. What is no track, or cannot be read, goes to the
@@ -63,8 +64,8 @@ def deal_tracks(payloads: Sequence[WatchPayload | None], result: Sequence[Any]) 
         before, number = (None if times[id_] else shown.get(id_)), times[id_]
         times[id_] += 1
         try:
-            track = read_track(entry, frames)
-        except BadRegion:
+            track = read_track(entry, frames, classes)
+        except (BadRegion, UnknownClass):
             dealt[first].append((position, entry))
             boxes = _as_shown(before, [payload for _, payload in known])
         else:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from blocks.errors import BadRegion
+from blocks.errors import BadRegion, UnknownClass
 
 Place = tuple[float, float, float, float]
 """x, y, width, height in percent of the picture."""
@@ -96,15 +96,17 @@ class AnsweredTrack:
         return x, y, width, height
 
 
-def read_track(entry: object, frames: int) -> AnsweredTrack:
+def read_track(entry: object, frames: int, classes: Sequence[str]) -> AnsweredTrack:
     """Return the track that an entry of an answer is; of two key frames in one frame the later one counts.
 
     Args:
         entry: As Label Studio sends it, anything.
         frames: How many the film has.
+        classes: Known class names.
 
     Raises:
         BadRegion: It is no track of this film, and why.
+        UnknownClass: It is of another class.
     """
     name = repr(entry.get("id") if isinstance(entry, dict) else entry)[:80]
     try:
@@ -122,7 +124,10 @@ def read_track(entry: object, frames: int) -> AnsweredTrack:
     turned = [key for key in keys.values() if key.rotation % 360 != 0]
     if turned:
         raise BadRegion(f"track {name} is rotated by {turned[0].rotation} degrees in frame {turned[0].frame}")
-    return AnsweredTrack(read.id, read.value.labels[0], tuple(keys[frame] for frame in sorted(keys)))
+    class_name = read.value.labels[0]
+    if class_name not in classes:
+        raise UnknownClass.named(class_name, classes, "the label config")
+    return AnsweredTrack(read.id, class_name, tuple(keys[frame] for frame in sorted(keys)))
 
 
 def frames_told(entry: object) -> float | None:

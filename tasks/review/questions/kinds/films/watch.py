@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 from xml.etree import ElementTree
 
-from blocks.errors import BadRegion
+from blocks.errors import BadRegion, UnknownClass
 from blocks.servers.annotation_server import AnnotationServer
 from tasks.kinds.geometry import bounds_of
 from tasks.review.questions.kinds.boxes.regions import AnsweredBox, sort_boxes
@@ -46,10 +46,10 @@ class AsFilm(Together):
         data = {VIDEO: server.film_link(payloads[0].film), RATE: payloads[0].rate, "why": "", STILLS: frames}
         return data, [to_region(track, payloads) for track in shown_tracks(payloads)]
 
-    def deal(self, payloads: Sequence[Any], result: Sequence[Any]) -> Dealt:
+    def deal(self, payloads: Sequence[Any], result: Sequence[Any], classes: Sequence[str]) -> Dealt:
         """Part an answer among the frames."""
         known = [one if isinstance(one, WatchPayload) else None for one in payloads]
-        return deal_tracks(known, result)
+        return deal_tracks(known, result, classes)
 
 
 class Watch(QuestionKind[WatchPayload]):
@@ -85,7 +85,9 @@ class Watch(QuestionKind[WatchPayload]):
         Raises:
             BadRegion: They were drawn in a film of another length.
         """
-        parts = [_as_part(position, one, payload) for position, one in enumerate(result) if is_track(one)]
+        parts = [
+            _as_part(position, one, payload, queue.classes) for position, one in enumerate(result) if is_track(one)
+        ]
         places = [position for position, one in enumerate(result) if not is_track(one)]
         boxes = [result[position] for position in places]
         said, others = sort_boxes(boxes, payload.width, payload.height, queue.classes, payload.boxes)
@@ -112,7 +114,7 @@ class Watch(QuestionKind[WatchPayload]):
 WATCH = Watch()
 
 
-def _as_part(position: int, entry: Any, payload: WatchPayload) -> SetAsidePart:
+def _as_part(position: int, entry: Any, payload: WatchPayload, classes: Sequence[str]) -> SetAsidePart:
     """Return a track that was dealt to a frame as it came, which is why it could not be read."""
     if is_of_another_film(entry, payload.frames):
         raise BadRegion(
@@ -120,7 +122,7 @@ def _as_part(position: int, entry: Any, payload: WatchPayload) -> SetAsidePart:
             f"{payload.frames}): open the question again"
         )
     try:
-        read_track(entry, payload.frames)
-    except BadRegion as error:
+        read_track(entry, payload.frames, classes)
+    except (BadRegion, UnknownClass) as error:
         return set_aside(position, entry, error)
     return passed_over(position, entry)

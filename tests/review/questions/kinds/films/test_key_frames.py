@@ -10,6 +10,7 @@ from blocks.errors import BadRegion
 from tasks.review.questions.kinds.films.key_frames import SAME_PERCENT, AnsweredTrack, Place, read_track, sparse
 
 FRAMES = 30
+CLASSES = ("car",)
 
 
 def entry(keys: list[dict[str, Any]], **changes: Any) -> dict[str, Any]:
@@ -22,7 +23,7 @@ def key(frame: int, x: float = 10.0, *, enabled: bool = True) -> dict[str, Any]:
 
 
 def answered(*keys: dict[str, Any]) -> AnsweredTrack:
-    return read_track(entry(list(keys)), FRAMES)
+    return read_track(entry(list(keys)), FRAMES, CLASSES)
 
 
 def x_at(track: AnsweredTrack, frame: int, ends_at: int | None = None) -> float | None:
@@ -80,13 +81,13 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
 def test_what_is_no_track_of_the_film_is_named(bad: str) -> None:
     given_entry, words = BAD[bad]
     with pytest.raises(BadRegion, match=words):
-        read_track(given_entry, FRAMES)
+        read_track(given_entry, FRAMES, CLASSES)
 
 
 @pytest.mark.parametrize("strange", [None, 7, "track", [], {}])
 def test_so_is_what_is_nothing_at_all(strange: object) -> None:
     with pytest.raises(BadRegion, match="no track of this film"):
-        read_track(strange, FRAMES)
+        read_track(strange, FRAMES, CLASSES)
 
 
 def test_a_straight_way_needs_two_key_frames_and_a_bend_a_third() -> None:
@@ -105,7 +106,7 @@ places = st.tuples(*[st.floats(0, 60), st.floats(0, 60), st.floats(1, 40), st.fl
 @given(st.dictionaries(st.integers(1, FRAMES), places, min_size=1), st.sets(st.integers(1, FRAMES)))
 def test_read_back_it_is_where_it_was_and_nowhere_else(boxes: dict[int, Place], others: set[int]) -> None:
     asked = sorted(boxes.keys() | others)
-    track = read_track(entry(sparse(boxes, asked, 10)), FRAMES)
+    track = read_track(entry(sparse(boxes, asked, 10)), FRAMES, CLASSES)
     for frame in asked:
         place = track.place_at(frame)
         assert (place is None) == (frame not in boxes)

@@ -56,7 +56,7 @@ def posted(payloads: list[WatchPayload]) -> tuple[dict[str, Any], list[dict[str,
 
 def said(result: list[Any], payloads: list[WatchPayload] = ALL) -> list[tuple[SaidLabel, ...]]:
     """What an answer says of each frame."""
-    dealt = WATCH.together.deal(payloads, result)
+    dealt = WATCH.together.deal(payloads, result, QUEUE.classes)
     parsed = [
         WATCH.parse(one, [entry for _, entry in entries], QUEUE).said
         for one, entries in zip(payloads, dealt, strict=True)
@@ -66,7 +66,7 @@ def said(result: list[Any], payloads: list[WatchPayload] = ALL) -> list[tuple[Sa
 
 def reasons(result: list[Any]) -> list[str]:
     """What is said of what does not count, frame by frame."""
-    dealt = WATCH.together.deal(ALL, result)
+    dealt = WATCH.together.deal(ALL, result, QUEUE.classes)
     return [
         part.reason
         for one, entries in zip(ALL, dealt, strict=True)
@@ -227,15 +227,18 @@ def test_an_answer_to_a_film_of_another_length_is_set_aside_whole(
     if is_fine:
         assert all(one.untouched for some in said(shown) for one in some)
         return
-    for one, entries in zip(ALL, WATCH.together.deal(ALL, shown), strict=True):
+    for one, entries in zip(ALL, WATCH.together.deal(ALL, shown, QUEUE.classes), strict=True):
         with pytest.raises(BadRegion, match="film of 14 frames \\(this one has 12\\)"):
             WATCH.parse(one, [entry for _, entry in entries], QUEUE)
 
 
-def test_an_unknown_class_is_named_in_each_frame_and_the_rest_counts(shown: list[dict[str, Any]]) -> None:
+def test_a_track_of_an_unknown_class_stays_as_it_was_shown_for_one_reason(shown: list[dict[str, Any]]) -> None:
     shown[1]["value"]["labels"] = ["lorry"]
-    assert [len(some) for some in said(shown)] == [1] * FRAMES
-    assert len(reasons(shown)) == 5
+    keys_of(shown, "b")[0]["y"] -= 9.0
+    assert [len(some) for some in said(shown)] == [1] * 4 + [2] * 5 + [1] * 3
+    assert all(one.untouched and one.class_name == "car" for some in said(shown) for one in some)
+    (reason,) = reasons(shown)
+    assert reason.startswith("class 'lorry' is not in the label config (known: car, bus)")
 
 
 def test_words_and_strangers_mean_nothing(shown: list[dict[str, Any]]) -> None:
@@ -262,10 +265,10 @@ def test_labels_without_a_track_or_two_of_one_in_a_frame_are_each_by_itself() ->
 
 
 def test_a_frame_that_is_not_known_costs_no_other(shown: list[dict[str, Any]]) -> None:
-    dealt = WATCH.together.deal([None, *ALL[1:]], shown)
+    dealt = WATCH.together.deal([None, *ALL[1:]], shown, QUEUE.classes)
     assert dealt[0] == []
     assert all(len(some) for some in dealt[1:])
-    assert WATCH.together.deal([None], shown) == [[]]
+    assert WATCH.together.deal([None], shown, QUEUE.classes) == [[]]
 
 
 def test_a_question_about_a_single_frame_tells_whose_its_boxes_are_too() -> None:
