@@ -21,6 +21,7 @@ from blocks.frozen import Frozen
 from blocks.storage.stores import Store
 from tasks.audit.label_errors.record import claim_round
 from tasks.audit.missing_classes import refused_of
+from tasks.audit.open_films import watched_items
 from tasks.audit.risk_control.judgements import collect_judgements
 from tasks.detect.refs import Scope
 from tasks.detect.settled_evidence import triaged_by
@@ -58,6 +59,7 @@ class Reopened(Frozen):
     collection: str
     asked: tuple[AskedAgain, ...] = ()
     waiting: tuple[str, ...] = Field(default=(), description="Pictures left out, since a run still asks about them")
+    watched: tuple[str, ...] = Field(default=(), description="Pictures left out, since they stand open in a film")
 
 
 class ReopenReport(Frozen):
@@ -104,13 +106,15 @@ def reopen(engine: Engine, collection: str, names: Sequence[str], run_id: str) -
             if last_settled(session, batch_id) is not None
         }
     if not before:
-        mine = skipped_named(engine, collection, names)
+        found, films = skipped_named(engine, collection, names), watched_items(engine, collection)
+        watched = tuple(sorted({one.name for one in found if one.item_id in films}))
+        mine = [one for one in found if one.item_id not in films]
         waiting = tuple(sorted({one.name for one in mine if one.batch_id not in over}))
         _write(engine, collection, [one for one in mine if one.batch_id in over], round_)
         with reading(engine) as session:
             before = _written(session, collection, round_)
     else:
-        waiting = ()
+        waiting = watched = ()
     asked = []
     for (name, batch_id), count in sorted(before.items()):
         queue = queue_of(engine, name, batch_id, round_)
@@ -119,7 +123,7 @@ def reopen(engine: Engine, collection: str, names: Sequence[str], run_id: str) -
                 queue=queue, questions=QuestionsWritten(queue=name, batch_id=batch_id, round=round_, count=count)
             )
         )
-    return Reopened(collection=collection, asked=tuple(asked), waiting=waiting)
+    return Reopened(collection=collection, asked=tuple(asked), waiting=waiting, watched=watched)
 
 
 def settle_reopened(engine: Engine, store: Store, reopened: Reopened) -> ReopenReport:

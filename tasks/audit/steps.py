@@ -182,7 +182,13 @@ def reopen_questions(options: ReopenOptions, run_id: str | None = None, plugs: s
     """Write what is without an answer as questions of a further round; a run keeps its own."""
     found = reopen.reopen(open_catalog(plugs), options.collection, options.names, run_id or "by hand")
     counts = {one.questions.queue: one.questions.count for one in found.asked}
-    log.info("%s: asked again %s; %d pictures are still in a run", options.collection, counts, len(found.waiting))
+    log.info(
+        "%s: asked again %s; %d pictures are still in a run, %d in a film that stands open",
+        options.collection,
+        counts,
+        len(found.waiting),
+        len(found.watched),
+    )
     return found
 
 

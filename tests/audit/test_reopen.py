@@ -8,9 +8,11 @@ from blocks.database.engine import reading, writing
 from blocks.database.tables import BatchItem, Outcome, Question, QuestionState, Route
 from blocks.errors import BadOption
 from blocks.storage.stores import Store
+from tasks.audit.label_errors.record import claim_round
 from tasks.audit.reopen import Reopened, reopen, reopened_page, settle_reopened, skipped_named
 from tasks.review.decide.aggregate import weigh_answers
 from tasks.review.decide.until import close_rest
+from tasks.review.questions.queues.films import WATCH_TRACKS
 from tasks.review.questions.staffing import AnnotatorPool, OverlapRule
 from tasks.settle.annotators.people import people_of, people_summary
 from tasks.settle.annotators.skipped import UNANSWERED, count_skipped, in_pictures, skipped_of
@@ -27,7 +29,7 @@ from tests.review.builders import (
     region,
     write_missed,
 )
-from tests.settle.world import make_film
+from tests.settle.world import ask, make_film, say
 
 A, B, C = (f"{name}@example.org" for name in ("ada", "ben", "chi"))
 BOX = ("car", 0.5, Outcome.ASK, (96.0, 64.0, 192.0, 128.0))
@@ -156,6 +158,16 @@ def test_a_picture_that_a_run_still_asks_about_is_left_to_it(engine: Engine, lin
     reopened = ask_again(engine)
     assert reopened.waiting == (name_of(10),)
     assert {one.questions.batch_id for one in reopened.asked} == {"b1"}
+
+
+def test_a_picture_in_a_film_that_stands_open_is_not_asked_about_meanwhile(engine: Engine, line: Speaker) -> None:
+    round_ = claim_round(engine, "lot", "a film")
+    film = ask(engine, item_id(1), queue=WATCH_TRACKS, round_=round_, batch_id="b1")
+    reopened = ask_again(engine)
+    assert (reopened.watched, [one.questions.count for one in reopened.asked]) == ((name_of(1),), [2])
+    say(engine, film, [])
+    reopened = ask_again(engine, name_of(1), run="run-2")
+    assert (reopened.watched, [one.questions.count for one in reopened.asked]) == ((), [1])
 
 
 def test_what_was_asked_of_several_is_asked_again_of_several(engine: Engine) -> None:

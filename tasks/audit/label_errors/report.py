@@ -31,6 +31,7 @@ class LabelErrorReport(BaseModel):
     items_not_scanned: int = Field(default=0, description="Not judged: this detector has not looked at them")
     items_audited: int = Field(default=0, description="Left out: audits are never shown what a detector says")
     items_unsettled: int = Field(default=0, description="Not judged: their batch is not settled yet")
+    items_watched: int = Field(default=0, description="Not judged: people are asked to watch them in a film")
     items_beyond: int = Field(default=0, description="Not judged: of older batches, and more than the most allowed")
     not_judged: tuple[str, ...] = Field(default=(), description="What could not be judged at all, and why")
     items_learned: int | None = Field(
@@ -121,6 +122,7 @@ def _left_out(report: LabelErrorReport) -> list[str]:
         (report.items_audited, "labelled blind for the audit: never shown what a detector says"),
         (report.items_not_scanned, "not looked at by this detector: not readable"),
         (report.items_unsettled, "in batches that are not settled yet"),
+        (report.items_watched, "in a film that people are asked to watch: a later look judges them"),
         (report.items_beyond, "of older batches, more than the most allowed"),
     ]
     rows = [(words, number) for number, words in counted if number]

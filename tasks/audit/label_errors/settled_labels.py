@@ -13,6 +13,7 @@ from blocks.database.tables import Batch, BatchItem, Item, Label, Proposal, Rout
 from blocks.errors import BadOption
 from blocks.shapes import PLACED
 from tasks.audit.label_errors.record import LookScope
+from tasks.audit.open_films import watched_items
 from tasks.intake.label_kinds import label_kind_of
 from tasks.settle.in_force import labels_in_force
 from tasks.settle.truth import MACHINE
@@ -87,14 +88,17 @@ def find_settled(engine: Engine, scope: LookScope) -> tuple[list[Any], Counter[s
 
 
 def read_settled(engine: Engine, scope: LookScope, most_items: int) -> SettledItems:
-    """Return the settled items that this detector has looked at, with their labels.
+    """Return the settled items that this detector has looked at, with their labels; none that people watch just now.
 
     Memory: some 300 bytes a label.
 
     Raises:
         BadOption: The batch that is asked for is not one of the collection.
     """
-    rows, out = find_settled(engine, scope)
+    found, out = find_settled(engine, scope)
+    watched = watched_items(engine, scope.collection)
+    rows = [row for row in found if row[0] not in watched]
+    out["items_watched"] = len(found) - len(rows)
     out["items_beyond"] = max(0, len(rows) - most_items)
     items: list[SettledItem] = []
     for part in in_shards(rows[:most_items]):

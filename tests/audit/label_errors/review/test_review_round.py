@@ -28,6 +28,7 @@ from tasks.review.questions.kinds.boxes.regions import ShownBox
 from tasks.review.questions.kinds.registry import read_payload
 from tasks.review.questions.payload import Payload
 from tasks.review.questions.queue import mark_missed_queue
+from tasks.review.questions.queues.films import WATCH_TRACKS
 from tasks.review.questions.task import to_task
 from tasks.settle.in_force import labels_in_force
 from tests.settle.world import ask, give_route, give_verdicts, make_film, region, say, settle_batch
@@ -267,6 +268,16 @@ def test_audited_items_are_never_shown_what_a_detector_says(engine: Engine, look
     mine = look()
     assert mine.asked == {}
     assert (mine.report.items, mine.report.items_audited) == (39, 1)
+
+
+def test_items_in_a_film_that_stands_open_are_counted_and_judged_later(engine: Engine, look: Opened) -> None:
+    ids, _ = settled_lot(engine)
+    film = ask(engine, ids[FAULTY], queue=WATCH_TRACKS, round_=20)
+    mine = look()
+    assert (mine.asked, mine.report.items, mine.report.items_watched) == ({}, 39, 1)
+    assert "in a film that people are asked to watch" in look_page(mine.report)
+    say(engine, film, [])
+    assert list(look().asked) == [ids[FAULTY]]
 
 
 def test_items_that_the_detector_has_not_seen_are_counted_and_not_judged(engine: Engine, look: Opened) -> None:
