@@ -174,6 +174,7 @@ def label_film(data: Path, name: str, *, learn: bool = True, most: int | None = 
             classes=world.classes,
             detector=f"propagate:{detector}" if detector else "propagate",
             rounds=RoundOptions(learn=learn),
+            parts=None,  # these people answer whole stills
             tiling=TILING,
             retrain=TRAINING,
         )
