@@ -7,11 +7,11 @@ from typing import Any, Protocol, cast
 from tasks.kinds.boxes.kind import BOXES as BOX_LABELS
 from tasks.kinds.geometry import SAME_PX, bounds_of, same_edges
 from tasks.review.consensus.agreement import Statement, statements_about_places
-from tasks.review.consensus.annotator_skill import QueueSkills, faultless, learn_skills
+from tasks.review.consensus.annotator_skill import QueueSkills, faultless, learn_skills, unknown_skills
 from tasks.review.consensus.answer_groups import Group, SlotAnswer
 from tasks.review.consensus.box_consensus import Candidate, Consensus, agree_on_boxes
 from tasks.review.consensus.box_matching import Matched, PersonAnswer, match_boxes
-from tasks.review.consensus.comparers.protocol import Comparer, GoldSaid
+from tasks.review.consensus.comparers.protocol import ENOUGH, Comparer, GoldSaid
 from tasks.review.consensus.overlap_rule import NextStep, Slots, next_step_of_boxes
 from tasks.review.questions.kinds.boxes.regions import AnsweredBox, ShownBox
 from tasks.review.questions.payload import Payload
@@ -114,6 +114,8 @@ def learn_queue_skills(queue: Queue, matched: Sequence[Matched[Any]]) -> QueueSk
         matched: People's answers to this batch and earlier ones, and to gold, matched with each other and the truth.
     """
     classes = classes_of(queue, matched)
+    if sum(len(one.people) > 1 for one in matched) < ENOUGH:
+        return unknown_skills(classes)
     return learn_skills(matched, classes, known={TRUTH: faultless(classes)})
 
 
