@@ -8,24 +8,28 @@ labelled blind as an audit are seen and not asked: what people say of them besid
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Engine, true
-from sqlmodel import col, func, select
+from sqlmodel import Session, col, func, select
 
-from blocks.database.engine import reading
+from blocks.database.engine import reading, writing
 from blocks.database.tables import Answer, AnswerState, Batch, BatchItem, Item, Label, Question, QuestionState
 from blocks.errors import BadOption
 from blocks.storage.stores import Store
 from tasks.audit.label_errors.record import LookScope, claim_round
 from tasks.audit.label_errors.settled_labels import find_settled
+from tasks.audit.open_films import OPEN
 from tasks.audit.watching.options import Watched, WatchOptions, WatchReport
 from tasks.detect.proposers.propagated import frames_of, sequences_of
 from tasks.detect.settled_evidence import triaged_by
 from tasks.intake.label_kinds import noted_kind
 from tasks.intake.video.playable import Film, key_of, make_film
 from tasks.review.drafts.items_and_kinds import write_once
-from tasks.review.posting.outbox import Draft
+from tasks.review.posting.outbox import Draft, write_questions, write_rows
+from tasks.review.questions.asked import note_asked
+from tasks.review.questions.bookmarks import questions_written, read_bookmarks
 from tasks.review.questions.kinds.boxes.strip import StillPlace
 from tasks.review.questions.kinds.films.shown import WatchedBox, WatchPayload
 from tasks.review.questions.kinds.registry import kinds_that_settle
@@ -37,8 +41,6 @@ from tasks.settle.identities import settle_tracks_again
 from tasks.settle.in_force import labels_in_force
 from tasks.settle.labels import settle
 from tasks.triage.boxes import in_shards
-
-OPEN = (QuestionState.WRITTEN.value, QuestionState.POSTED.value)
 
 log = logging.getLogger(__name__)
 
@@ -61,20 +63,24 @@ def ask_to_watch(engine: Engine, store: Store, options: WatchOptions, run_id: st
     round_ = claim_round(engine, options.collection, f"watch {run_id}")
     names = sequences_to_watch(engine, options, round_)
     homes = _homes(engine, options.collection)
-    found = [one for name in names for one in _frames_to_ask(engine, store, options.collection, name, homes)]
-    if not found:
+    found = (part for name in names for part in _parts_to_ask(engine, store, options.collection, name, homes))
+    parts = [replace(part, start=place * MOST_TOGETHER) for place, part in enumerate(found)]
+    if not parts:
         raise BadOption(
             f"nothing of {', '.join(names)} in {options.collection!r} is settled: people watch what is labelled. Label "
             f"it first (`labelline label`)"
         )
-    queue = watch_queue(_classes(found, options.classes), options.annotators)
-    drafts: dict[str, list[Draft]] = defaultdict(list)
-    for number, (item, batch_id, payload) in enumerate(found):
-        drafts[batch_id].append(
-            Draft(batch_id, item.id, payload.model_dump(mode="json"), round=round_, priority=-float(number))
-        )
-    asked = [_written(engine, queue, batch_id, round_, mine) for batch_id, mine in sorted(drafts.items())]
-    log.info("%s: %d frames of %d sequences can be watched", options.collection, len(found), len(names))
+    queue = watch_queue(_classes(engine, options, parts), options.annotators)
+    batches = sorted({part.homes[item.id] for part in parts for _, item in part.asked})
+    _open(engine, options.collection, names, queue, batches, parts, round_)
+    with reading(engine) as session:
+        over = read_bookmarks(session, [questions_written(queue.name, one, round_) for one in batches])
+    left = {one for one in batches if questions_written(queue.name, one, round_) not in over}
+    for part in parts:
+        write_questions(engine, queue, [one for one in _drafts(engine, part, round_) if one.batch_id in left])
+    asked = [_written(engine, queue, batch_id, round_) for batch_id in batches]
+    frames = sum(len(part.asked) for part in parts)
+    log.info("%s: %d frames of %d sequences can be watched", options.collection, frames, len(names))
     return Watched(collection=options.collection, round=round_, queue=queue, asked=tuple(asked))
 
 
@@ -132,13 +138,18 @@ def sequences_to_watch(engine: Engine, options: WatchOptions, round_: int | None
         some = ", ".join(known[:5]) + (f" and {len(known) - 5} more" if len(known) > 5 else "")
         raise BadOption(f"{options.collection!r} has no sequence {strange[0]!r} (known: {some})")
     names = list(dict.fromkeys(options.sequences)) or known
-    _refuse_twice(engine, options.collection, names, round_)
-    if round_ is None or not _is_asked(engine, options.collection, round_):
-        _refuse_asked_otherwise(engine, options.collection, names)
+    with reading(engine) as session:
+        _refuse_open(session, options.collection, names, round_)
     return names
 
 
-def _refuse_twice(engine: Engine, collection: str, sequences: Sequence[str], round_: int | None) -> None:
+def _refuse_open(session: Session, collection: str, names: Sequence[str], round_: int | None) -> None:
+    _refuse_twice(session, collection, names, round_)
+    if round_ is None or not _is_asked(session, collection, round_):
+        _refuse_asked_otherwise(session, collection, names)
+
+
+def _refuse_twice(session: Session, collection: str, sequences: Sequence[str], round_: int | None) -> None:
     """Refuse to ask about a sequence whose film stands open: whoever mends one would not see what the other mends."""
     standing = (
         select(Item.sequence)
@@ -148,8 +159,7 @@ def _refuse_twice(engine: Engine, collection: str, sequences: Sequence[str], rou
         .where(true() if round_ is None else Question.round != round_)
         .distinct()
     )
-    with reading(engine) as session:
-        twice = sorted(set(session.exec(standing)) & set(sequences))
+    twice = sorted(set(session.exec(standing)) & set(sequences))
     if twice:
         raise BadOption(
             f"{twice[0]!r} of {collection!r} stands open to be watched already: submit or skip it in Label Studio "
@@ -157,14 +167,13 @@ def _refuse_twice(engine: Engine, collection: str, sequences: Sequence[str], rou
         )
 
 
-def _is_asked(engine: Engine, collection: str, round_: int) -> bool:
+def _is_asked(session: Session, collection: str, round_: int) -> bool:
     mine = select(Question.id).join(Batch, col(Batch.id) == col(Question.batch_id))
-    with reading(engine) as session:
-        found = mine.where(Batch.collection == collection, Question.queue == WATCH_TRACKS, Question.round == round_)
-        return session.exec(found.limit(1)).first() is not None
+    found = mine.where(Batch.collection == collection, Question.queue == WATCH_TRACKS, Question.round == round_)
+    return session.exec(found.limit(1)).first() is not None
 
 
-def _refuse_asked_otherwise(engine: Engine, collection: str, sequences: Sequence[str]) -> None:
+def _refuse_asked_otherwise(session: Session, collection: str, sequences: Sequence[str]) -> None:
     """Refuse to ask about settled frames about which people are being asked otherwise, such as at a second look."""
     over = (col(BatchItem.batch_id) == col(Question.batch_id)) & (col(BatchItem.item_id) == col(Question.item_id))
     asked = (
@@ -176,8 +185,7 @@ def _refuse_asked_otherwise(engine: Engine, collection: str, sequences: Sequence
         .where(col(Question.state).in_((*OPEN, QuestionState.SHARED.value)), col(BatchItem.settled_at).is_not(None))
         .distinct()
     )
-    with reading(engine) as session:
-        twice = sorted((name, queue) for name, queue in session.exec(asked) if name in set(sequences))
+    twice = sorted((name, queue) for name, queue in session.exec(asked) if name in set(sequences))
     if twice:
         raise BadOption(
             f"frames of {twice[0][0]!r} of {collection!r} stand open in queue {twice[0][1]}: answer or skip them in "
@@ -191,21 +199,63 @@ def _homes(engine: Engine, collection: str) -> dict[str, str]:
     return {row[0]: row[4] for row in rows}
 
 
-Asked = tuple[Item, str, WatchPayload]
-"""An item, its batch, and what is shown of it."""
+@dataclass(frozen=True, slots=True)
+class FilmPart:
+    """A part of a sequence, as one film.
+
+    Attributes:
+        collection: Whose labels are shown.
+        film: Made already.
+        asked: The frames that may be mended, one or more, each with its place in the film.
+        homes: The batch of each.
+        start: How many frames may stand before it in the order in which people watch.
+    """
+
+    collection: str
+    film: Film
+    asked: tuple[tuple[int, Item], ...]
+    homes: Mapping[str, str]
+    start: int = 0
 
 
-def _frames_to_ask(engine: Engine, store: Store, collection: str, sequence: str, homes: dict[str, str]) -> list[Asked]:
-    found: list[Asked] = []
-    frames = frames_of(engine, collection, sequence)
-    for start in range(0, len(frames), MOST_TOGETHER):
-        part = frames[start : start + MOST_TOGETHER]
-        asked = [(number, item) for number, item in enumerate(part) if item.id in homes]
-        if not asked:
-            continue
-        film = make_film(store, part)
-        labels = labels_in_force(engine, [item.id for _, item in asked], collection)
-        found += [(item, homes[item.id], _payload(item, number, film, labels[item.id])) for number, item in asked]
+def _parts_to_ask(
+    engine: Engine, store: Store, collection: str, sequence: str, homes: Mapping[str, str]
+) -> Iterator[FilmPart]:
+    for part in in_shards(frames_of(engine, collection, sequence), MOST_TOGETHER):
+        asked = tuple((number, item) for number, item in enumerate(part) if item.id in homes)
+        if asked:
+            yield FilmPart(collection, make_film(store, part), asked, homes)
+
+
+def _open(
+    engine: Engine,
+    collection: str,
+    names: Sequence[str],
+    queue: Queue,
+    batches: Sequence[str],
+    parts: Sequence[FilmPart],
+    round_: int,
+) -> None:
+    """Write the first question of each sequence, unless somebody else has asked while the films were made."""
+    first = {part.asked[0][1].sequence: part for part in reversed(parts)}
+    drafts = [_drafts(engine, replace(part, asked=part.asked[:1]), round_)[0] for part in first.values()]
+    mine = select(Batch.id).where(Batch.collection == collection).order_by(col(Batch.id))
+    with writing(engine) as session:
+        session.exec(mine.with_for_update()).all()  # whoever asks as well waits here, and then sees these questions
+        if not _is_asked(session, collection, round_):
+            _refuse_open(session, collection, names, round_)
+            for batch_id in batches:
+                note_asked(session, queue, batch_id, round_)
+            write_rows(session, queue, drafts)
+
+
+def _drafts(engine: Engine, part: FilmPart, round_: int) -> list[Draft]:
+    """Return the questions of a part: they are written before those of the next are made, since they are large."""
+    labels = labels_in_force(engine, [item.id for _, item in part.asked], part.collection)
+    found = []
+    for number, item in part.asked:
+        payload = _payload(item, number, part.film, labels[item.id]).model_dump(mode="json")
+        found.append(Draft(part.homes[item.id], item.id, payload, round=round_, priority=-float(part.start + number)))
     return found
 
 
@@ -236,12 +286,14 @@ def _payload(item: Item, number: int, film: Film, labels: Sequence[Label]) -> Wa
     )
 
 
-def _classes(found: Sequence[Asked], others: Sequence[str]) -> tuple[str, ...]:
-    named = {box.class_name for _, _, payload in found for box in payload.boxes}
-    return tuple(dict.fromkeys((*others, *sorted(named)))) or ("object",)
+def _classes(engine: Engine, options: WatchOptions, parts: Sequence[FilmPart]) -> tuple[str, ...]:
+    named: set[str] = set()
+    for part in parts:
+        labels = labels_in_force(engine, [item.id for _, item in part.asked], part.collection)
+        named |= {one.class_name for some in labels.values() for one in some if one.x_min is not None}
+    return tuple(dict.fromkeys((*options.classes, *sorted(named)))) or ("object",)
 
 
-def _written(engine: Engine, queue: Queue, batch_id: str, round_: int, drafts: Sequence[Draft]) -> QuestionsWritten:
-    pages = (list(part) for part in in_shards(drafts))
-    count = write_once(engine, queue, batch_id, round_, pages)
+def _written(engine: Engine, queue: Queue, batch_id: str, round_: int) -> QuestionsWritten:
+    count = write_once(engine, queue, batch_id, round_, ())
     return QuestionsWritten(queue=queue.name, batch_id=batch_id, round=round_, count=count)
