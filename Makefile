@@ -133,7 +133,7 @@ bench-suggest: setup ## Suggested classes after few labels, minutes to label in 
 	$(BIN)/python -m tests.bench.unlabelled
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.bench.suggest_live --label-studio
 
-bench-video: setup ## What videos and film stills cost people, and how well is followed (trains four times: half an hour; LABELLINE_DATA, or ../shared/data)
+bench-video: setup ## What videos and film stills cost people, and how well is followed (a detector is trained after each round of stills: long; LABELLINE_DATA, or ../shared/data)
 	$(BIN)/python -m tests.bench.video
 
 chaos: setup ## Kill, lose and double everything; nothing may be lost or doubled
