@@ -102,7 +102,7 @@ def test_referees_finish_what_a_crowd_without_them_leaves_open(
 ) -> None:
     monkeypatch.setenv("LABELLINE_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(
-        "infra.cli.commands.line_commands.annotation_server", lambda *_: label_studio
+        "infra.cli.commands.line_commands.annotation_server", lambda *_: (label_studio, False)
     )  # no stack runs here
     queue = ask_about(engine, truth, f"crowd {uuid4().hex[:8]}")
     let_work(engine, label_studio, queue, truth)

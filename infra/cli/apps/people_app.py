@@ -67,9 +67,9 @@ def simulate(
     from infra.annotators.people import People
     from infra.annotators.terminal import simulate_in_terminal
     from infra.annotators.times import HABIT_FOR
-    from infra.cli.commands.line_commands import annotation_server, may_have_outlines
+    from infra.cli.commands.line_commands import annotation_server
 
-    server, outlines = annotation_server(labelline_home(), collection), may_have_outlines(labelline_home(), collection)
+    server, outlines = annotation_server(labelline_home(), collection)
     who = People(
         count=people,
         skill=skill,

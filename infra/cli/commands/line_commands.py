@@ -257,23 +257,21 @@ def retrain_collection(
         return {"collection": collection, "run": run_address(state, run), "has_ended": wait, "verdict": verdict}
 
 
-def annotation_server(home: Path, collection: str) -> AnnotationServer:
+def annotation_server(home: Path, collection: str) -> tuple[AnnotationServer, bool]:
     """Return the Label Studio of the local blocks, in which a collection's questions are.
+
+    Returns:
+        It, and whether the collection has, or may yet get, outlines or masks, and not only boxes, classes or spans.
 
     Raises:
         StackError: The stack does not run.
         BadOption: There is no such collection.
     """
     with connected(running_stack(home, console.print)):
-        require_collection(open_catalog(PLUGS), collection)
-        return load_server()
-
-
-def may_have_outlines(home: Path, collection: str) -> bool:
-    """Say whether a collection has, or may yet get, outlines or masks, and not only boxes, classes or spans."""
-    with connected(running_stack(home, console.print)):
-        kind = noted_kind(open_catalog(PLUGS), collection)
-    return kind is None or bool(kind.shapes & {"polygon", "mask"})
+        engine = open_catalog(PLUGS)
+        require_collection(engine, collection)
+        kind = noted_kind(engine, collection)
+        return load_server(), kind is None or bool(kind.shapes & {"polygon", "mask"})
 
 
 def run_address(state: StackState, run: "FlowRun") -> str:
