@@ -461,12 +461,10 @@ def test_unknown_addresses_and_methods_are_refused(client: httpx.Client) -> None
 
 
 def test_a_slow_back_room_keeps_nobody_waiting(client: httpx.Client, heard: Heard) -> None:
-    heard.open.clear()
-    started = time.monotonic()
+    heard.open.clear()  # from here on who waits for the back room waits for ever
     for number in range(20):
         payload = {"action": "A", "n": number}
         assert client.post("/webhooks/label-studio", json=payload, headers=KNOWN).status_code == 202
-    assert time.monotonic() - started < 2
     assert client.get("/health").json()["rings"]["waiting"] == 20
     heard.open.set()
     wait_until(lambda: len(heard.payloads) == 20)
