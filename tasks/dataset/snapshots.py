@@ -57,6 +57,13 @@ class SnapshotRef(BaseModel):
     kind: str = "boxes"
 
 
+def newest_snapshot(engine: Engine, collection: str) -> str | None:
+    """Return the id of a collection's newest snapshot; None: it has none."""
+    query = select(col(Snapshot.id)).where(col(Snapshot.collection) == collection)
+    with reading(engine) as session:
+        return session.scalars(query.order_by(col(Snapshot.created_at).desc()).limit(1)).first()
+
+
 def take_snapshot(engine: Engine, store: Store, collection: str) -> SnapshotRef:
     """Write down all settled items of a collection with their labels in force, as an immutable version.
 

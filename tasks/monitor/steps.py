@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from blocks.database.engine import reading
-from blocks.database.tables import Batch, Snapshot
+from blocks.database.tables import Batch
 from blocks.errors import BadWeights, CatalogUnavailable, NotEnoughData, StoreUnavailable, TrackingUnavailable
 from blocks.naming.artifacts import artifact_key
 from blocks.plugs import open_catalog, open_experiments, open_store
@@ -25,7 +25,7 @@ from blocks.retries import WAITS_S, only_for
 from tasks.audit.risk_control.certified_pages import pages_summary, read_page_thresholds
 from tasks.audit.risk_control.recheck import watch_again
 from tasks.dataset.certificates import issue_certificate
-from tasks.dataset.snapshots import read_snapshot, take_snapshot
+from tasks.dataset.snapshots import newest_snapshot, read_snapshot, take_snapshot
 from tasks.detect.options import TilingOptions
 from tasks.detect.proposals import ProposalCounts, propose
 from tasks.detect.refs import DetectorRef
@@ -125,9 +125,7 @@ def recheck_collection(collection: str, plugs: str = "local") -> dict[str, tuple
     """End the thresholds that answers changed since speak against; the newest snapshot is certified anew then."""
     engine = open_catalog(plugs)
     ended = watch_again(engine, collection)
-    newest = select(Snapshot.id).where(Snapshot.collection == collection).order_by(col(Snapshot.created_at).desc())
-    with reading(engine) as session:
-        snapshot_id = session.exec(newest.limit(1)).first()
+    snapshot_id = newest_snapshot(engine, collection)
     if ended and snapshot_id:
         issue_certificate(engine, open_store(plugs), snapshot_id)
     log.info("%s: thresholds ended in %d batches", collection, len(ended))

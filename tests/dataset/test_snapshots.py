@@ -1,5 +1,6 @@
 import hashlib
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from blocks.errors import BadShape, NotEnoughData, ObjectMissing
 from blocks.shapes import Polygon, Whole, shape_columns
 from blocks.storage.stores import Store
 from tasks.dataset.manifest import ManifestLabel, head_line, is_plain, item_line, read_head, tail_line
-from tasks.dataset.snapshots import read_snapshot, take_snapshot
+from tasks.dataset.snapshots import newest_snapshot, read_snapshot, take_snapshot
 from tests.dataset.scenes import draw_scene, label_row, settle_scenes
 
 SPLITS = {"s0": "train", "s1": "val", "s2": "test"}
@@ -202,3 +203,23 @@ def test_a_label_without_edges_has_no_box() -> None:
 def test_a_manifest_of_a_format_to_come_is_refused() -> None:
     with pytest.raises(ValueError, match="labelline-snapshot-3"):
         read_head('{"classes":[],"collection":"lot","format":"labelline-snapshot-3","items":[\n')
+
+
+def test_the_newest_snapshot_is_that_of_its_collection_taken_last(engine: Engine) -> None:
+    assert newest_snapshot(engine, "lot") is None
+    rows = [
+        {
+            "id": id_,
+            "collection": collection,
+            "manifest_key": id_,
+            "classes": [],
+            "items": 0,
+            "labels": 0,
+            "splits": {},
+            "created_at": datetime(2026, 1, day, tzinfo=UTC),
+        }
+        for day, (id_, collection) in enumerate((("b", "lot"), ("a", "lot"), ("c", "other")), start=1)
+    ]
+    with writing(engine) as session:
+        upsert(session, Snapshot, rows)
+    assert newest_snapshot(engine, "lot") == "a"

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from blocks.database.engine import open_engine, reading
-from blocks.database.tables import Answer, AnswerState, Batch, Question, Snapshot
+from blocks.database.tables import Answer, AnswerState, Batch, Question
 from blocks.errors import LabellingError
 from blocks.frozen import Frozen
 from blocks.servers.experiments import Experiments
@@ -19,6 +19,7 @@ from infra.demo.summary import in_hours
 from infra.demo.worth import worth_of_labels
 from infra.stack.servers.services import artifact_root, catalog_url, tracking_uri
 from infra.stack.state import StackState
+from tasks.dataset.snapshots import newest_snapshot
 from tasks.detect.options import TilingOptions
 from tasks.detect.refs import NOBODY
 from tasks.monitor.active_learning.rounds import read_rounds
@@ -104,9 +105,7 @@ def read_report(state: StackState, world: KnownWorld, pictures: int, tiling: Til
 
 
 def _newest_snapshot(engine: Engine, collection: str) -> str:
-    query = select(Snapshot.id).where(Snapshot.collection == collection).order_by(col(Snapshot.created_at).desc())
-    with reading(engine) as session:
-        found = session.exec(query.limit(1)).first()
+    found = newest_snapshot(engine, collection)
     if found is None:
         raise LabellingError(f"the line left no snapshot of {collection!r}: look at its retrain run")
     return found

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from blocks.database.engine import open_engine, reading
-from blocks.database.tables import Answer, AnswerState, Batch, Item, Question, Snapshot
+from blocks.database.tables import Answer, AnswerState, Batch, Item, Question
 from blocks.errors import LabellingError
 from blocks.frozen import Frozen
 from blocks.published_times import OUTLINE_OBJECT
@@ -22,6 +22,7 @@ from infra.demo.outlines.dishes import DrawnDishes, DrawnObject
 from infra.demo.summary import in_hours
 from infra.stack.servers.services import artifact_root, catalog_url, tracking_uri
 from infra.stack.state import StackState
+from tasks.dataset.snapshots import newest_snapshot
 from tasks.detect.options import TilingOptions
 from tasks.detect.refs import NOBODY
 from tasks.kinds.geometry import RIGHT_IOU
@@ -121,7 +122,7 @@ def read_outcome(
     shaped = [[FoundShape(one.class_name, one.shape) for one in some] for some in in_order]  # type: ignore[arg-type]
     said = compared(shaped, list(dishes.truth.values()))
     experiments = Experiments(tracking_uri(state.home), artifact_root(state.home))
-    champion, snapshot = champion_of(experiments, collection), _newest_snapshot(engine, collection)
+    champion, snapshot = champion_of(experiments, collection), newest_snapshot(engine, collection)
     if not said.labels or champion is None or snapshot is None:
         raise LabellingError(f"the loop left no labels or no champion of {collection!r}: look at its run")
     known = {one.ref.version: one.ref for one in versions_of(experiments, collection)}
@@ -154,12 +155,6 @@ def read_outcome(
 def _items_by_name(engine: Engine) -> dict[str, str]:
     with reading(engine) as session:
         return {name: id_ for id_, name in session.exec(select(Item.id, Item.name))}
-
-
-def _newest_snapshot(engine: Engine, collection: str) -> str | None:
-    query = select(Snapshot.id).where(Snapshot.collection == collection).order_by(col(Snapshot.created_at).desc())
-    with reading(engine) as session:
-        return session.exec(query.limit(1)).first()
 
 
 def _answers(engine: Engine, collection: str) -> tuple[int, int]:
