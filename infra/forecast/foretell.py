@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sqlalchemy import Engine
 
-from blocks.published_times import CHECK_COVERAGE, CONSIDER_CLASS, DRAW_BOX, DRAW_BOX_FAST
-from blocks.shapes import PLACED
 from infra.annotators.people import FIRST_NAMES, People
 from infra.annotators.times import HABIT_FOR
 from infra.forecast.dry_run import DryRun, Say, Tried, dry_run
@@ -119,13 +117,11 @@ def _pool(pool: "AnnotatorPool", team: People, queue: str) -> "AnnotatorPool":
 
 
 def _by_hand(run: DryRun, line: "LineOptions") -> dict[str, Floats]:
-    """Return seconds by hand for each picture: all that is true is drawn, or one class of all considered."""
-    true = np.array([picture.true for picture in run.pictures], np.float64)
-    if not label_kind(line.label_kind).shapes & PLACED:
-        seconds = np.full(len(true), len(line.classes) * CONSIDER_CLASS.seconds)
-        return {"by hand": seconds, "by hand, fastest": seconds}
-    drawn = {"by hand": DRAW_BOX, "by hand, fastest": DRAW_BOX_FAST}
-    return {name: true * draw.seconds + CHECK_COVERAGE.seconds for name, draw in drawn.items()}
+    """Return seconds by hand for each picture, as the kind of label says: all that is true, or every class."""
+    by_hand = label_kind(line.label_kind).by_hand
+    both = [by_hand.seconds(picture.true, 1, len(line.classes)) for picture in run.pictures]
+    usual, fastest = np.array(both, np.float64).reshape(-1, 2).T
+    return {"by hand": usual, "by hand, fastest": fastest}
 
 
 def _queue(queue: str, run: DryRun, numbers: Resampled, pay: Pay) -> QueueForecast:

@@ -54,7 +54,7 @@ class Forecast(Frozen):
     questions: Interval
     hours: Interval
     money: Interval | None = None
-    hours_by_hand: Interval = Field(description="every box drawn as most do, every picture looked over")
+    hours_by_hand: Interval = Field(description="every label made as most do, every picture looked over")
     hours_by_hand_fastest: Interval = Field(description="the same by the fastest published way to draw")
     share_of_by_hand: Interval | None = Field(description="None: by hand it takes no time")
     share_of_fastest: Interval | None = Field(description="The same, of the fastest published way to draw")

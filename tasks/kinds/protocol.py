@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from blocks.shapes import Shape
+from tasks.kinds.by_hand import ByHand
 from tasks.kinds.geometry import Floats
 from tasks.kinds.metrics import Metrics
 
@@ -47,6 +48,9 @@ class LabelKind(Protocol):
 
     same_class_bonus: float
     """What it adds to a similarity that is high enough if both have one class: breaks ties."""
+
+    by_hand: ByHand
+    """What its labels take people where nothing is proposed."""
 
     def similarity(self, first: Sequence[Any], second: Sequence[Any]) -> Floats:
         """Return how alike the places of each two are, shape (n, m), 0 to 1; the class does not count."""

@@ -1,7 +1,8 @@
 """What the Prefect UI shows of a settled batch: labels and where they came from, and the human seconds they cost."""
 
-from blocks.published_times import CHECK_COVERAGE, CONSIDER_CLASS, DRAW_BOX, DRAW_BOX_FAST
+from blocks.shapes import PLACED
 from tasks.detect.options import SHOW_SCORE
+from tasks.kinds.registry import label_kind
 from tasks.settle.effort import Effort
 from tasks.settle.report import SettleReport
 from tasks.triage.summary import escape_cell, percent, table
@@ -81,21 +82,15 @@ def effort_summary(effort: Effort) -> str:
             *_unprompted(effort),
             table(("queue", "person", "answers", "time", "per answer"), times) if times else "No answers yet.",
             _sources(effort),
-            *([] if effort.wholes or effort.spans else [_found(effort)]),
+            *([_found(effort)] if label_kind(effort.label_kind).shapes & PLACED else []),
         ]
     )
 
 
 def _by_hand(effort: Effort) -> list[tuple[str, float]]:
-    if effort.spans:
-        return []
-    if effort.wholes:
-        each = f"{CONSIDER_CLASS.seconds:g} s for each of {_count(effort.classes, 'class')}"
-        return [(f"by hand, choosing a class ({each})", effort.human_seconds_manual)]
-    return [
-        (f"by hand, dragging boxes ({DRAW_BOX.seconds} s each)", effort.human_seconds_manual),
-        (f"by hand, extreme clicking ({DRAW_BOX_FAST.seconds} s each)", effort.human_seconds_manual_fastest),
-    ]
+    usual, fastest = effort.human_seconds_manual, effort.human_seconds_manual_fastest
+    ways = zip(effort.by_hand.ways, (usual, fastest), strict=False)  # one where the usual way is the fastest, or none
+    return [(f"by hand, {way.doing} ({effort.by_hand.each(way, effort.classes)})", seconds) for way, seconds in ways]
 
 
 def _unprompted(effort: Effort) -> list[str]:
@@ -115,14 +110,9 @@ def _found(effort: Effort) -> str:
 
 
 def _sources(effort: Effort) -> str:
-    if effort.spans:
-        return "Nobody has published how long marking a span takes by hand, so nothing stands against this time."
-    if effort.wholes:
-        each = f"{CONSIDER_CLASS.seconds} s to {CONSIDER_CLASS.what} ({CONSIDER_CLASS.source})"
-        return f"By hand is an estimate from published times, for {_count(effort.wholes, 'image')}: {each}."
-    told = [f"{time.seconds} s to {time.what} ({time.source})" for time in (DRAW_BOX, DRAW_BOX_FAST, CHECK_COVERAGE)]
-    scope = f"{effort.labels:,} boxes on {_count(effort.images, 'image')}"
-    return f"By hand is an estimate from published times, for {scope}: {told[0]} or {told[1]}, and {told[2]}."
+    items = _count(effort.images, "image")
+    by_hand = effort.by_hand
+    return by_hand.told(items if by_hand.is_by_class else f"{_count(effort.labels, by_hand.noun)} on {items}")
 
 
 def in_words(seconds: float) -> str:
@@ -149,5 +139,5 @@ def _times_more(seconds: float, ours: float) -> str:
 
 
 def _count(number: int, noun: str) -> str:
-    plural = "es" if noun.endswith("s") else "s"
+    plural = "es" if noun.endswith(("s", "x")) else "s"
     return f"{number:,} {noun}{'' if number == 1 else plural}"

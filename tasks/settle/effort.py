@@ -8,22 +8,18 @@ from sqlalchemy import Engine, case, func
 from sqlmodel import Session, col, select
 
 from blocks.database.engine import reading
-from blocks.database.tables import Answer, BatchItem, Item, Proposal, Question, QuestionState, Scan
+from blocks.database.tables import Answer, Batch, BatchItem, Item, Proposal, Question, QuestionState, Scan
 from blocks.frozen import Frozen
 from blocks.naming.emails import normal_email
-from blocks.published_times import (
-    CHECK_COVERAGE,
-    CONSIDER_CLASS,
-    DRAW_BOX,
-    DRAW_BOX_FAST,
-    PublishedTime,
-    reading_seconds,
-)
+from blocks.published_times import reading_seconds
 from tasks.detect.options import SHOW_SCORE
 from tasks.detect.refs import Scope
+from tasks.intake.label_kinds import noted_kind
+from tasks.kinds.by_hand import ByHand
+from tasks.kinds.registry import label_kind
 from tasks.review.consensus.answer_groups import CONSENSUS
 from tasks.review.questions.slots import asked_queue
-from tasks.settle.in_force import count_in_force, count_spans, count_wholes
+from tasks.settle.in_force import count_in_force, count_wholes
 
 
 class QueueTime(Frozen):
@@ -48,7 +44,7 @@ class Effort(BaseModel):
     labels: int = Field(description="labels in force on them")
     wholes: int = Field(default=0, description="items with labels of the whole of them")
     classes: int = Field(default=0, description="classes that occur among these")
-    spans: int = Field(default=0, description="of these labels, those of spans of a text")
+    label_kind: str = Field(default="boxes", description="which says what a label takes by hand")
     characters: int = Field(default=0, description="of the settled items that are texts")
     unprompted_answers: int = Field(
         default=0, description="answers to questions that should have shown proposals and did not: work by hand"
@@ -63,25 +59,27 @@ class Effort(BaseModel):
         """What people spent, skipped and deleted answers included."""
         return round(sum(time.seconds for time in self.times), 1)
 
+    @property
+    def by_hand(self) -> ByHand:
+        """What labels of this kind take by hand."""
+        return label_kind(self.label_kind).by_hand
+
     @computed_field  # type: ignore[prop-decorator]
     @property
     def human_seconds_manual(self) -> float:
-        """What all of it by hand would take: `manual_seconds`; every class considered for every whole item; reading."""
-        return self._by_hand(DRAW_BOX)
+        """What all of it by hand would take in the usual way, texts read; 0 where nobody has published any."""
+        return self._by_hand()[0]
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def human_seconds_manual_fastest(self) -> float:
-        """The same, for people who draw boxes in the fastest published way."""
-        return self._by_hand(DRAW_BOX_FAST)
+        """The same, for people who draw in the fastest published way."""
+        return self._by_hand()[1]
 
-    def _by_hand(self, draw: PublishedTime) -> float:
-        if self.spans:
-            return 0.0  # nobody has published what marking one takes
-        if self.wholes:  # every class is considered for every item, also for those that show none
-            by_class = manual_seconds_of_wholes(self.images, self.classes)
-            return round(by_class + reading_seconds(self.characters), 1)
-        return round(manual_seconds(self.labels, self.images, draw) + reading_seconds(self.characters), 1)
+    def _by_hand(self) -> tuple[float, float]:
+        read = reading_seconds(self.characters) if self.by_hand.ways else 0.0
+        usual, fastest = self.by_hand.seconds(self.labels, self.images, self.classes)
+        return round(usual + read, 1), round(fastest + read, 1)
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -97,28 +95,6 @@ class Effort(BaseModel):
         return dict(seconds)
 
 
-def manual_seconds(
-    boxes: int, images: int, draw: PublishedTime = DRAW_BOX, look: PublishedTime = CHECK_COVERAGE
-) -> float:
-    """Estimate how long people would take to label by hand: draw every box, and look over every image once.
-
-    Args:
-        boxes: Boxes that are there in the end.
-        images: Images, those without boxes included.
-        draw: The time to draw one box.
-        look: The time that an image costs by itself.
-
-    Source:
-        The constants above name theirs.
-    """
-    return boxes * draw.seconds + images * look.seconds
-
-
-def manual_seconds_of_wholes(items: int, classes: int) -> float:
-    """Estimate how long people would take to choose one of some classes for every item by hand."""
-    return items * classes * CONSIDER_CLASS.seconds
-
-
 def effort_of(engine: Engine, batch_id: str, detector: str, recipe: str) -> Effort:
     """Count what people spent on a batch, what came out, and what tiles found that whole images did not."""
     scope = Scope(batch_id, detector, recipe)
@@ -128,9 +104,10 @@ def effort_of(engine: Engine, batch_id: str, detector: str, recipe: str) -> Effo
         asked, answered = _count_questions(session, batch_id)
         images, labels = _count_settled(session, batch_id), count_in_force(session, batch_id)
         wholes, classes = count_wholes(session, batch_id)
-        spans = count_spans(session, batch_id)
         whole_frame, tiled = _count_found(session, scope)
         characters = _count_characters(session, batch_id)
+        batch = session.get(Batch, batch_id)
+    kind = noted_kind(engine, batch.collection) if batch else None
     return Effort(
         batch_id=batch_id,
         times=times,
@@ -140,7 +117,7 @@ def effort_of(engine: Engine, batch_id: str, detector: str, recipe: str) -> Effo
         labels=labels,
         wholes=wholes,
         classes=classes,
-        spans=spans,
+        label_kind=kind.name if kind else "boxes",
         characters=characters,
         unprompted_answers=unprompted[0],
         unprompted_seconds=unprompted[1],

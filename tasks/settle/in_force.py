@@ -61,12 +61,6 @@ def count_wholes(session: Session, batch_id: str) -> tuple[int, int]:
     return int(wholes), int(classes)
 
 
-def count_spans(session: Session, batch_id: str) -> int:
-    """Count those of them that are spans of a text."""
-    spans = _on_settled(batch_id, select(func.count())).where(col(Label.x_min).is_(None), ~_is_whole())
-    return int(session.exec(spans).one())
-
-
 def _is_whole() -> ColumnElement[bool]:
     # A label of the whole of an item is named after that: see `identity_in_item`, and a shared item's suffix.
     named = (col(Label.region).startswith(f"{WHOLE}{sign}") for sign in "@:")

@@ -37,9 +37,9 @@ from tasks.detect.proposals import propose
 from tasks.detect.refs import DetectorRef, Scope
 from tasks.intake.batches import BatchRef, items_of
 from tasks.kinds.boxes.average_precision import average_precision
+from tasks.kinds.by_hand import manual_seconds
 from tasks.monitor.active_learning.choose import BY_LOT, Selection, choose_batch, pool_of
 from tasks.monitor.cost.spent import settled_items
-from tasks.settle.effort import manual_seconds
 from tasks.settle.labels import settle
 from tasks.train.fitting.trainers.detector import detections_of, training_pictures
 from tasks.train.fitting.training import finetune

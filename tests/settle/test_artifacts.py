@@ -77,8 +77,8 @@ def test_images_set_aside_on_the_way_are_told_with_their_reason() -> None:
 def test_effort_is_told_against_by_hand_with_its_sources(engine: Engine, settled: list[str]) -> None:
     text = effort_summary(effort_of(engine, BATCH, DETECTOR, RECIPE))
     assert "| this line | 1 min 0 s | 20.0 s |" in text
-    assert r"| by hand, dragging boxes \(25.5 s each\) | 1 min 40 s | 33.3 s | 1.7 times |" in text
-    assert r"| by hand, extreme clicking \(7.0 s each\) | 44 s | 14.8 s | 0.7 times |" in text
+    assert r"| by hand, dragging boxes \(25.5 s a box\) | 1 min 40 s | 33.3 s | 1.7 times |" in text
+    assert r"| by hand, extreme clicking \(7.0 s a box\) | 44 s | 14.8 s | 0.7 times |" in text
     assert "of score 0.25 and more; triage counts all" in text
     assert "Su, Deng and Fei-Fei" in text
     assert r"a\|b@example.org" in text

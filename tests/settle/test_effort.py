@@ -6,8 +6,9 @@ from sqlalchemy import Engine
 from blocks.database.engine import upsert, writing
 from blocks.database.tables import AnswerState, Snapshot, utc_now
 from blocks.published_times import CHECK_BOX, CHECK_COVERAGE, DRAW_BOX, DRAW_BOX_FAST
+from tasks.kinds.by_hand import manual_seconds
 from tasks.settle.artifacts import effort_summary
-from tasks.settle.effort import Effort, effort_of, manual_seconds
+from tasks.settle.effort import Effort, effort_of
 from tasks.settle.in_force import news_of
 from tests.settle.world import ask, give_route, name_kind, region, say, settle_batch
 from tests.triage.rows import BATCH, DETECTOR, RECIPE, add_batch, add_scan, car
@@ -129,5 +130,5 @@ def test_new_labels_are_those_in_force_since_the_last_snapshot(engine: Engine, i
 def test_by_hand_every_class_is_considered_for_every_whole_item() -> None:
     facts = {"batch_id": "b", "times": (), "questions_asked": 0, "questions_answered": 0}
     seen = {"boxes_whole_frame": 0, "boxes_tiled": 0}
-    wholes = Effort(images=10, labels=10, wholes=10, classes=4, **facts, **seen)
+    wholes = Effort(label_kind="classes", images=10, labels=10, wholes=10, classes=4, **facts, **seen)
     assert wholes.human_seconds_manual == wholes.human_seconds_manual_fastest == 40.0

@@ -25,6 +25,7 @@ from infra.stack.state import StackState
 from tasks.dataset.snapshots import newest_snapshot
 from tasks.detect.options import TilingOptions
 from tasks.detect.refs import NOBODY
+from tasks.kinds.by_hand import manual_seconds
 from tasks.kinds.geometry import RIGHT_IOU
 from tasks.kinds.matching import match_optimally
 from tasks.kinds.outlines.average_precision import FoundShape
@@ -32,7 +33,6 @@ from tasks.kinds.outlines.raster import mask_iou_of_all
 from tasks.kinds.outlines.trace import mask_of
 from tasks.monitor.active_learning.rounds import read_rounds
 from tasks.monitor.cost.spent import read_spent
-from tasks.settle.effort import manual_seconds
 from tasks.settle.in_force import labels_in_force
 from tasks.train.evaluate import evaluate
 from tasks.train.registry import champion_of, versions_of

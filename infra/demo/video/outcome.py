@@ -19,12 +19,12 @@ from infra.demo.summary import in_hours
 from infra.demo.video.film import DrawnFilm, SeenVehicle
 from infra.stack.servers.services import catalog_url
 from infra.stack.state import StackState
+from tasks.kinds.by_hand import manual_seconds
 from tasks.kinds.geometry import RIGHT_IOU, edges_of, iou_of_all
 from tasks.kinds.matching import match_optimally
 from tasks.kinds.tracks.accuracy import TrackedFrame, tracking_accuracy
 from tasks.monitor.cost.spent import read_spent
 from tasks.review.questions.queue import CONFIRM_PAGE
-from tasks.settle.effort import manual_seconds
 from tasks.settle.in_force import labels_in_force
 
 

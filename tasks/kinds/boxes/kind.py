@@ -8,6 +8,7 @@ import numpy as np
 from blocks.shapes import Bounds, Box, Shape
 from tasks.kinds.boxes.average_precision import average_precision
 from tasks.kinds.boxes.fusion import EXPECTED_NOISE, GroupedBoxes, fuse
+from tasks.kinds.by_hand import BOXES_BY_HAND
 from tasks.kinds.geometry import RIGHT_IOU, Floats, bounds_of, edges_of, iou_of_all, same_edges
 from tasks.kinds.metrics import Metrics
 from tasks.kinds.protocol import LabelKind, Pixels
@@ -26,6 +27,7 @@ class BoxesKind:
     """Mean IoU of one object. Careless hands meet at 0.4 to 0.6, parked neighbours below 0.3."""
     right_from = RIGHT_IOU
     same_class_bonus = 0.05
+    by_hand = BOXES_BY_HAND
 
     def similarity(self, first: Sequence[Any], second: Sequence[Any]) -> Floats:
         """Return the IoU of each two."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from blocks.shapes import Shape, Whole
+from tasks.kinds.by_hand import CLASSES_BY_HAND
 from tasks.kinds.geometry import Floats
 from tasks.kinds.metrics import Metrics
 from tasks.kinds.protocol import LabelKind, Pixels
@@ -24,6 +25,7 @@ class ClassesKind:
     same_from = 1.0
     right_from = 1.0
     same_class_bonus = 0.0
+    by_hand = CLASSES_BY_HAND
 
     def similarity(self, first: Sequence[Any], second: Sequence[Any]) -> Floats:
         """Return 1 where two have one class, and 0 elsewhere."""

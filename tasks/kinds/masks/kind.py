@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from blocks.shapes import Mask, Shape
+from tasks.kinds.by_hand import OUTLINES_BY_HAND
 from tasks.kinds.geometry import RIGHT_IOU, Floats
 from tasks.kinds.metrics import Metrics
 from tasks.kinds.outlines.average_precision import mask_average_precision
@@ -26,6 +27,7 @@ class MasksKind:
     same_from = 0.4
     right_from = RIGHT_IOU
     same_class_bonus = 0.05
+    by_hand = OUTLINES_BY_HAND
 
     def similarity(self, first: Sequence[Any], second: Sequence[Any]) -> Floats:
         """Return the mask IoU of each two."""

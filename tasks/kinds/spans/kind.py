@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from blocks.shapes import Shape, Span
+from tasks.kinds.by_hand import SPANS_BY_HAND
 from tasks.kinds.geometry import Floats
 from tasks.kinds.metrics import Metrics
 from tasks.kinds.protocol import Pixels
@@ -25,6 +26,7 @@ class SpansKind:
     right_from = 1.0
     """A span that is not where the true one is, is wrong, as the field counts."""
     same_class_bonus = 0.1
+    by_hand = SPANS_BY_HAND
 
     def __init__(self, overlap: Overlap = "any") -> None:
         self.overlap = overlap

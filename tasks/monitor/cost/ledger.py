@@ -17,14 +17,11 @@ from sqlmodel import col, select
 from blocks.database.engine import reading
 from blocks.database.tables import Batch, BatchItem, Route, Snapshot
 from blocks.frozen import Frozen
-from blocks.published_times import DRAW_BOX, DRAW_BOX_FAST
-from blocks.shapes import PLACED, SEVERAL, WHOLE
 from tasks.intake.label_kinds import label_kind_of
 from tasks.monitor.cost.control import ControlReport, compare_control
 from tasks.monitor.cost.machines import MachineTime, add_up
 from tasks.monitor.cost.spent import Spent, read_spent, settled_items
 from tasks.monitor.options import HourlyRates, MonitorOptions
-from tasks.settle.effort import manual_seconds, manual_seconds_of_wholes
 from tasks.settle.in_force import labels_in_force
 from tasks.settle.truth import IMPORT
 from tasks.triage.boxes import in_shards
@@ -81,7 +78,8 @@ class Ledger(Frozen):
     control: ControlReport
     human_seconds_manual: float
     human_seconds_manual_fastest: float
-    considered_classes: int = Field(default=0, description="by hand, for each whole item; 0: labels have places")
+    label_kind: str = Field(default="boxes", description="which says what a label takes by hand")
+    considered_classes: int = Field(default=0, description="that occur")
     imported_labels: int = Field(
         default=0, description="came in from elsewhere: they cost nothing here, and save nothing"
     )
@@ -110,11 +108,8 @@ def keep_ledger(
     by_class = sum(labels.values(), Counter[str]())
     work = add_up(machine)
     by_item = _item_seconds(measured)
-    shapes = label_kind_of(engine, collection, set()).shapes
-    considered = len(by_class) if shapes & {WHOLE, SEVERAL} else 0
-    by_hand = [manual_seconds_of_wholes(len(labels), considered)] * 2  # of spans nobody has published any
-    if shapes & PLACED:
-        by_hand = [manual_seconds(by_class.total(), len(labels), draw) for draw in (DRAW_BOX, DRAW_BOX_FAST)]
+    kind = label_kind_of(engine, collection, set())
+    by_hand = kind.by_hand.seconds(by_class.total(), len(labels), len(by_class))
     return Ledger(
         collection=collection,
         rates=options.rates,
@@ -132,7 +127,8 @@ def keep_ledger(
         control=compare_control(spent, options),
         human_seconds_manual=by_hand[0],
         human_seconds_manual_fastest=by_hand[1],
-        considered_classes=considered,
+        label_kind=kind.name,
+        considered_classes=len(by_class),
         imported_labels=imported,
     )
 

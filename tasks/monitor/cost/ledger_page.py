@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from blocks.published_times import CHECK_COVERAGE, CONSIDER_CLASS, DRAW_BOX, DRAW_BOX_FAST
+from tasks.kinds.registry import label_kind
 from tasks.monitor.cost.ledger import Entry, Ledger
 from tasks.settle.artifacts import in_words
 from tasks.triage.summary import escape_cell, table
@@ -56,15 +56,10 @@ def _summary(ledger: Ledger) -> str:
 
 
 def _ways_by_hand(ledger: Ledger) -> list[tuple[str, float]]:
-    if ledger.considered_classes:
-        how = f"{CONSIDER_CLASS.seconds} s for each of {ledger.considered_classes} classes"
-        return [(how, ledger.human_seconds_manual)]
-    if ledger.whole.labels and not ledger.human_seconds_manual:
-        return []
-    return [
-        (f"{DRAW_BOX.seconds} s a box", ledger.human_seconds_manual),
-        (f"{DRAW_BOX_FAST.seconds} s a box", ledger.human_seconds_manual_fastest),
-    ]
+    by_hand = label_kind(ledger.label_kind).by_hand
+    both = ledger.human_seconds_manual, ledger.human_seconds_manual_fastest
+    ways = zip(by_hand.ways, both, strict=False)  # one where the usual way is the fastest, or none
+    return [(by_hand.each(way, ledger.considered_classes), took) for way, took in ways]
 
 
 def _against(ledger: Ledger) -> str:
@@ -84,13 +79,10 @@ def _against(ledger: Ledger) -> str:
         )
         for name, side in (("shown", control.shown), (f"hidden ({control.group})", control.hidden))
     ]
-    sources = f"{DRAW_BOX.source}; {DRAW_BOX_FAST.source}), with {CHECK_COVERAGE.seconds} s an image ("
-    sources = CONSIDER_CLASS.source if ledger.considered_classes else sources + CHECK_COVERAGE.source
-    estimate = f"By hand is an estimate from published times ({sources})."
     return "\n\n".join(
         [
             table(("way", "human time", "against this line"), [("this line", in_words(ours), ""), *rows]),
-            estimate,
+            label_kind(ledger.label_kind).by_hand.told(),
             table(("whole items", "items", "boxes", "per item", "per box"), sides),
             f"Control group: {control.words}.",
         ]

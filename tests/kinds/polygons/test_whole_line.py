@@ -14,6 +14,8 @@ from tasks.detect.refs import Scope
 from tasks.intake.label_kinds import note_label_kind
 from tasks.kinds.outlines.raster import Raster, mask_iou, rasterised
 from tasks.kinds.outlines.trace import mask_of, traced
+from tasks.monitor.cost.ledger import keep_ledger
+from tasks.monitor.cost.ledger_page import ledger_page
 from tasks.review.decide.aggregate import weigh_answers
 from tasks.review.drafts.items_and_kinds import write_once
 from tasks.review.drafts.line_queue import draft_questions
@@ -21,6 +23,8 @@ from tasks.review.questions.kinds.outlines.mark import MARK_MASKS, MARK_POLYGONS
 from tasks.review.questions.kinds.outlines.outline import ShownOutline
 from tasks.review.questions.kinds.registry import read_payload
 from tasks.review.questions.staffing import AnnotatorPool, OverlapRule
+from tasks.settle.artifacts import effort_summary
+from tasks.settle.effort import effort_of
 from tasks.settle.labels import settle
 from tasks.triage.decide import decide
 from tasks.triage.options import TriageOptions
@@ -74,6 +78,12 @@ def test_a_batch_becomes_outlines_and_outlines_a_dataset(
     report = settle(engine, BATCH, SCOPE.detector, SCOPE.recipe)
     assert report.items_settled == len(ids) and not report.set_aside
     assert settle(engine, BATCH, SCOPE.detector, SCOPE.recipe).revisions_written == 0
+    by_hand = report.labels * 79.2 + len(ids) * 7.8
+    effort = effort_of(engine, BATCH, SCOPE.detector, SCOPE.recipe)
+    assert effort.human_seconds_manual == pytest.approx(by_hand, abs=0.1)
+    assert "79.2 s an outline" in effort_summary(effort) and "dragging boxes" not in effort_summary(effort)
+    ledger = keep_ledger(engine, line.collection)
+    assert ledger.human_seconds_manual == pytest.approx(by_hand, abs=0.1) and "79.2 s an outline" in ledger_page(ledger)
     ref = take_snapshot(engine, store, line.collection)
     manifest = read_snapshot(store, ref.id)
     assert manifest.kind == kind

@@ -88,7 +88,7 @@ def test_a_batch_of_texts_becomes_spans_and_spans_a_dataset(
     assert settle(engine, BATCH, SCOPE.detector, SCOPE.recipe).revisions_written == 0
     effort = effort_of(engine, BATCH, SCOPE.detector, SCOPE.recipe)
     pages = [labels_summary(report), effort_summary(effort), people_summary(people_of(engine, BATCH))]
-    assert (effort.spans, effort.wholes) == (report.labels, 0) and "dragging boxes" not in pages[1]
+    assert (effort.label_kind, effort.wholes) == ("spans", 0) and "dragging boxes" not in pages[1]
     assert all(pages) and "s a box" not in ledger_page(keep_ledger(engine, line.collection))
     assert len(read_judged(engine, line.collection)) == asked
 

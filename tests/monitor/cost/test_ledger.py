@@ -9,12 +9,12 @@ from sqlalchemy import Engine
 from blocks.database.engine import upsert, writing
 from blocks.database.tables import AnswerState, Snapshot
 from blocks.servers.experiments import Experiments
+from tasks.kinds.by_hand import manual_seconds
 from tasks.monitor.cost.ledger import Ledger, keep_ledger
 from tasks.monitor.cost.ledger_page import ledger_page, overview_page
 from tasks.monitor.cost.machines import MachineTime, add_up, training_times
 from tasks.monitor.cost.spent import NO_OBJECT, class_shares
 from tasks.monitor.options import HourlyRates, MonitorOptions
-from tasks.settle.effort import manual_seconds
 from tests.monitor.spending import EARLY, LATE, answered, received, shown_boxes
 from tests.settle.world import ask, name_kind, region, say, settle_batch
 from tests.train.conftest import empty_mlflow, experiments
