@@ -32,6 +32,7 @@ STATIONS = (
     "dataset",
     "train",
     "monitor",
+    "keeping",
 )
 DEPENDENCIES = {
     "prefect",

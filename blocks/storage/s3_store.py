@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from blocks.errors import BadOption, ObjectMissing, StoreUnavailable
-from blocks.storage.stores import check_key, check_source, fill_atomically, is_key
+from blocks.storage.stores import PIECE_BYTES, check_key, check_source, fill_atomically, is_key
 
 if TYPE_CHECKING:
     from minio import Minio
@@ -82,6 +82,17 @@ class S3Store:
             return self._cached(key).read_bytes()
         except OSError:  # not there, or being replaced
             return self.local_path(key).read_bytes()
+
+    def pieces(self, key: str) -> Iterator[bytes]:
+        """Yield the bytes of a key from the bucket, past the cache; see `Store.pieces`."""
+        check_key(key)
+        with self._asking(f"get {key!r}"):
+            response = self._client.get_object(self.bucket, key)
+            try:
+                yield from response.stream(PIECE_BYTES)
+            finally:
+                response.close()
+                response.release_conn()
 
     def has(self, key: str) -> bool:
         """Say whether a key exists."""

@@ -6,6 +6,7 @@ Split from `object_store.py` so that plain code can use a store without Prefect.
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Protocol
@@ -14,6 +15,9 @@ from blocks.errors import BadInput, ObjectMissing, StoreUnavailable
 
 MAX_KEY_BYTES = 1024
 """S3 takes keys of up to 1,024 bytes."""
+
+PIECE_BYTES = 1 << 20
+"""How much of an object is read at once where nobody wants all of it."""
 
 MAX_NAME_BYTES = 200
 """Longest part between two slashes: file systems take 255 bytes, and a temporary name is a little longer."""
@@ -32,6 +36,15 @@ class Store(Protocol):
 
     def get(self, key: str) -> bytes:
         """Return the bytes of a key.
+
+        Raises:
+            ObjectMissing: No such key.
+            StoreUnavailable: The store cannot be reached or read.
+        """
+        ...
+
+    def pieces(self, key: str) -> Iterator[bytes]:
+        """Yield the bytes of a key piece by piece, from where they are kept and past every cache.
 
         Raises:
             ObjectMissing: No such key.
@@ -128,6 +141,19 @@ class FolderStore:
         path = self._path(key)
         try:
             return path.read_bytes()
+        except OSError as error:
+            raise self._unreadable(key, error) from error
+
+    def pieces(self, key: str) -> Iterator[bytes]:
+        """Yield the bytes of a key; see `Store.pieces`."""
+        path = self._path(key)
+        try:
+            # It may be a pipe that nobody writes to: O_NONBLOCK sees to that, fstat to all that is no file.
+            with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb", 0) as file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    raise ObjectMissing(f"{path} is no file: no object {key!r} in the folder {self.root}")
+                while piece := file.read(PIECE_BYTES):
+                    yield piece
         except OSError as error:
             raise self._unreadable(key, error) from error
 

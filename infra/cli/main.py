@@ -10,6 +10,7 @@ import typer
 from blocks.home import labelline_home
 from infra.cli.apps.classes_app import classes_app
 from infra.cli.apps.gold_app import gold_app
+from infra.cli.apps.keeping_app import keeping_app
 from infra.cli.apps.labels_app import labels_app
 from infra.cli.apps.line_app import line_app
 from infra.cli.apps.people_app import people_app
@@ -32,6 +33,7 @@ for panel, commands in {
     "Labels": labels_app,
     "People": people_app,
     "The stack": stack_app,
+    "Kept safe": keeping_app,
 }.items():
     for command in commands.registered_commands:
         command.rich_help_panel = panel

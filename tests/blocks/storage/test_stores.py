@@ -50,6 +50,17 @@ def test_a_file_is_put_by_its_path(store: Store, tmp_path: Path) -> None:
     assert store.local_path("weights/abc.pt").suffix == ".pt"
 
 
+def test_an_object_is_read_piece_by_piece_past_every_cache(store: Store) -> None:
+    content = os.urandom(3 * 1024 * 1024 + 5)
+    store.put("weights/abc.pt", content)
+    pieces = list(store.pieces("weights/abc.pt"))
+    assert (b"".join(pieces), len(pieces) > 2) == (content, True)
+    store.put("empty", b"")
+    assert b"".join(store.pieces("empty")) == b""
+    with pytest.raises(ObjectMissing):
+        list(store.pieces("weights/other.pt"))
+
+
 def test_no_bytes_are_bytes_too(store: Store) -> None:
     store.put("empty", b"")
     assert store.has("empty")

@@ -1,0 +1,1 @@
+"""What keeps data safe, in a terminal."""

@@ -1,0 +1,1 @@
+"""The station that keeps: every object of the store against the catalogue, and back."""
