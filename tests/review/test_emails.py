@@ -121,6 +121,6 @@ def test_a_suspension_is_lifted_however_the_address_is_typed_and_was_kept(engine
     ],
 )
 def test_the_e_mail_is_read_from_a_list_at_once_whatever_people_call_themselves(text: str, email: str | None) -> None:
-    began = time.process_time()
+    began = time.thread_time()
     assert HeardAnnotation(id=1, updated_at=NOON, created_username=text).email == email
-    assert time.process_time() - began < 1
+    assert time.thread_time() - began < 1

@@ -207,7 +207,7 @@ def test_a_hundred_thousand_detections_merge_in_seconds():
     regions = regions_of((20_000, 20_000), 1024, 0.2, True)
     seen = seen_of(objects, regions)
     assert len(seen) > 95_000
-    start = time.perf_counter()
+    start = time.thread_time()  # of a processor: how busy the machine is does not count
     merged = merge_views(seen, regions, options)
-    assert time.perf_counter() - start < 10  # 0.5 s on an idle core; a machine under load takes its time
+    assert time.thread_time() - start < 10  # it takes 0.5 s
     assert abs(len(merged) - len(objects)) < 0.02 * len(objects)

@@ -309,10 +309,8 @@ def test_whoever_is_at_the_learner_holds_up_no_question(desk: Desk) -> None:
     desk.answer(range(30))
     until_shown(desk, 59, desk.world.names[59])
     (collection,) = desk.live._collections.values()
-    with collection._lock:
-        began = time.monotonic()
+    with collection._lock:  # given back only after the question: one that waited for it would wait for ever
         assert desk.shown(59) is None, "as it was posted"
-        assert time.monotonic() - began < 5
     assert desk.shown(59) == desk.world.names[59]
 
 
