@@ -12,18 +12,10 @@ from blocks.servers.experiments import Experiments, OpenRun
 from blocks.tracking import Tracking
 
 
-@pytest.fixture(scope="module")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """MLflow's tables, made once: that takes seconds."""
-    path = tmp_path_factory.mktemp("mlflow") / "empty.sqlite"
-    Experiments(f"sqlite:///{path}").client.search_experiments()
-    return path
-
-
 @pytest.fixture
-def experiments(tmp_path: Path, empty_database: Path) -> Experiments:
+def experiments(tmp_path: Path, empty_mlflow: Path) -> Experiments:
     (tmp_path / "deep").mkdir()
-    shutil.copyfile(empty_database, tmp_path / "deep" / "mlflow.sqlite")
+    shutil.copyfile(empty_mlflow, tmp_path / "deep" / "mlflow.sqlite")
     return Tracking(uri=SecretStr(f"sqlite:///{tmp_path / 'deep' / 'mlflow.sqlite'}")).open()
 
 

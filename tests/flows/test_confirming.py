@@ -23,9 +23,6 @@ from tasks.review.questions.queue import CONFIRM_PAGE, MARK_MISSED
 from tasks.triage.options import TriageOptions
 from tests.flows.surroundings import save_plugs
 from tests.flows.test_lines import World, labelled
-from tests.train.conftest import empty_mlflow, experiments
-
-__all__ = ["empty_mlflow", "experiments"]
 
 pytestmark = [
     pytest.mark.label_studio,

@@ -37,10 +37,8 @@ from tasks.detect.options import TilingOptions
 from tasks.review.questions.staffing import AnnotatorPool, GoldRule, OverlapRule
 from tasks.train.options import TrainOptions
 from tests.dataset.scenes import COLOURS, Scene, draw_scene
-from tests.train.conftest import empty_mlflow, experiments, save_weights
-
-__all__ = ["empty_mlflow", "experiments"]
 from tests.flows.surroundings import at_work, save_plugs
+from tests.train.conftest import save_weights
 
 pytestmark = [
     pytest.mark.label_studio,

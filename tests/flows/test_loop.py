@@ -18,9 +18,9 @@ from tasks.monitor.cost.spent import settled_items
 from tasks.monitor.steps import step_times
 from tasks.train.options import PromoteOptions, TrainOptions
 from tests.flows.test_lines import World, people_at_work, shown, world
-from tests.train.conftest import empty_mlflow, experiments, save_weights
+from tests.train.conftest import save_weights
 
-__all__ = ["empty_mlflow", "experiments", "world"]
+__all__ = ["world"]
 
 pytestmark = [
     pytest.mark.label_studio,

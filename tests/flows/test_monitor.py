@@ -21,10 +21,7 @@ from tasks.monitor.cost.machines import MachineTime, training_times
 from tests.monitor.judging import judge_items
 from tests.review.builders import make_batch
 from tests.settle.world import region
-from tests.train.conftest import empty_mlflow, experiments
 from tests.triage.rows import car
-
-__all__ = ["empty_mlflow", "experiments"]
 
 pytestmark = [
     pytest.mark.slow,

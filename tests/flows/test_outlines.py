@@ -32,9 +32,6 @@ from tasks.kinds.outlines.raster import Raster, mask_iou
 from tasks.review.questions.staffing import AnnotatorPool, OverlapRule
 from tests.chaos.post_office import open_gateway
 from tests.flows.surroundings import at_work, save_plugs
-from tests.train.conftest import empty_mlflow, experiments
-
-__all__ = ["empty_mlflow", "experiments"]
 
 pytestmark = [
     pytest.mark.label_studio,

@@ -20,9 +20,9 @@ from tasks.detect.backends.safe_weights import version_of
 from tasks.detect.refs import Scope
 from tasks.triage.options import TriageOptions
 from tests.dataset.scenes import draw_scene
-from tests.flows.test_lines import World, empty_mlflow, experiments, labelled, people_at_work, shown, world
+from tests.flows.test_lines import World, labelled, people_at_work, shown, world
 
-__all__ = ["empty_mlflow", "experiments", "world"]
+__all__ = ["world"]
 
 pytestmark = [
     pytest.mark.label_studio,

@@ -22,9 +22,6 @@ from tasks.review.questions.queue import CHOOSE_CLASS, CONFIRM_PAGE
 from tasks.suggest.paging.plan import RoundOptions
 from tests.flows.surroundings import at_work, save_plugs
 from tests.flows.test_classes import COLOURS, draw_truth
-from tests.train.conftest import empty_mlflow, experiments
-
-__all__ = ["empty_mlflow", "experiments"]
 
 pytestmark = [
     pytest.mark.label_studio,

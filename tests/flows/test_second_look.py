@@ -29,19 +29,10 @@ from tasks.kinds.geometry import iou_of_all
 from tasks.settle.in_force import labels_in_force
 from tasks.triage import audit
 from tests.dataset.scenes import Scene, draw_scene
-from tests.flows.test_lines import (
-    CLASSES,
-    World,
-    empty_mlflow,
-    experiments,
-    labelled,
-    people_at_work,
-    shown,
-    world,
-)
+from tests.flows.test_lines import CLASSES, World, labelled, people_at_work, shown, world
 from tests.train.conftest import save_weights
 
-__all__ = ["empty_mlflow", "experiments", "world"]
+__all__ = ["world"]
 
 pytestmark = [
     pytest.mark.label_studio,

@@ -33,9 +33,6 @@ from tasks.triage.report import TriageReport
 from tasks.triage.steps import triage_batch
 from tests.flows.surroundings import at_work, save_plugs
 from tests.kinds.spans.letters import CLASSES, write_letter
-from tests.train.conftest import empty_mlflow, experiments
-
-__all__ = ["empty_mlflow", "experiments"]
 
 pytestmark = [
     pytest.mark.label_studio,

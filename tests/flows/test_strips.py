@@ -27,9 +27,6 @@ from tasks.suggest.paging.plan import RoundOptions
 from tests.flows.surroundings import at_work, save_plugs
 from tests.intake.video.films import write_film
 from tests.track.scenes import SIZE_WH, Scene, Walker
-from tests.train.conftest import empty_mlflow, experiments
-
-__all__ = ["empty_mlflow", "experiments"]
 
 pytestmark = [
     pytest.mark.label_studio,

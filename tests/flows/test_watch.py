@@ -23,10 +23,10 @@ from tasks.kinds.geometry import edges_of
 from tasks.review.posting.duplicates import list_tasks
 from tasks.review.questions.queues.films import WATCH_TRACKS
 from tests.label_studio import save_label_studio
-from tests.monitor.active_learning.test_key_rounds import KeyRounds, clip, empty_mlflow, experiments
+from tests.monitor.active_learning.test_key_rounds import KeyRounds, clip
 from tests.settle.test_identities import in_force, label_all
 
-__all__ = ["clip", "empty_mlflow", "experiments"]
+__all__ = ["clip"]
 
 UP_PERCENT = 10.0
 

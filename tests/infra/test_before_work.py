@@ -15,9 +15,9 @@ from blocks.storage.stores import FolderStore
 from infra.cli.main import app
 from tests.dataset.scenes import draw_scene, settle_scenes
 from tests.infra.homes import home
-from tests.train.conftest import empty_mlflow, experiments, tiny_weights
+from tests.train.conftest import tiny_weights
 
-__all__ = ["empty_mlflow", "experiments", "home", "tiny_weights"]
+__all__ = ["home", "tiny_weights"]
 
 # Prefect 3.8 leaves sockets of its own clients to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

@@ -34,9 +34,7 @@ from tests.bench.effort_tables import near_at, summarize
 from tests.bench.effort_worth import is_wrong
 from tests.dataset.scenes import draw_scene
 from tests.flows.test_lines import CLASSES, write_truth
-from tests.train.conftest import empty_mlflow, save_weights
-
-__all__ = ["empty_mlflow"]
+from tests.train.conftest import save_weights
 
 TILING = TilingOptions(tile_px=96, whole_image=False, backend="torch")
 

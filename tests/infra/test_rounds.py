@@ -28,10 +28,10 @@ from tasks.monitor.active_learning.goals import Round
 from tasks.train import steps as train_steps
 from tasks.train.fitting.watch import EpochReport
 from tasks.train.naming import registry_name
-from tests.infra.test_before_work import empty_mlflow, experiments, home, labelline, rows, tiny_weights
+from tests.infra.test_before_work import home, labelline, rows, tiny_weights
 from tests.monitor.active_learning.test_choose import add_items
 
-__all__ = ["empty_mlflow", "experiments", "home", "tiny_weights"]
+__all__ = ["home", "tiny_weights"]
 
 # Prefect 3.8 leaves sockets of its own clients to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

@@ -26,9 +26,8 @@ from tests.infra.stack.orchestration.test_cancelling import start
 from tests.label_studio import save_label_studio
 from tests.review.builders import QUEUE, make_batch, questions, region, write_missed
 from tests.review.posting.conftest import there
-from tests.train.conftest import empty_mlflow, experiments
 
-__all__ = ["empty_mlflow", "experiments", "home"]
+__all__ = ["home"]
 
 pytestmark = [
     pytest.mark.label_studio,

@@ -15,10 +15,9 @@ from tasks.monitor import steps
 from tasks.train.options import TrainOptions
 from tests.audit.lot import Lot
 from tests.audit.risk_control.test_recheck_changed import change, lot
-from tests.train.conftest import empty_mlflow, experiments
 from tests.triage.rows import BATCH, add_split
 
-__all__ = ["empty_mlflow", "experiments", "lot"]
+__all__ = ["lot"]
 
 
 @pytest.fixture(autouse=True)

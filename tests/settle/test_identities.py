@@ -16,10 +16,10 @@ from tasks.settle.identities import settle_tracks
 from tasks.settle.in_force import labels_in_force
 from tasks.settle.labels import newest_rows
 from tasks.settle.revisions import further_revision
-from tests.monitor.active_learning.test_key_rounds import SCENE, KeyRounds, clip, empty_mlflow, experiments
+from tests.monitor.active_learning.test_key_rounds import SCENE, KeyRounds, clip
 from tests.settle.world import Region, say
 
-__all__ = ["clip", "empty_mlflow", "experiments"]
+__all__ = ["clip"]
 
 
 def label_all(clip: KeyRounds) -> str:

@@ -1,13 +1,11 @@
-"""What training tests share: an MLflow in a folder, tiny weights, and a settled collection."""
+"""What training tests share: tiny weights, and a settled collection."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
-from blocks.servers.experiments import Experiments
 from blocks.storage.stores import Store
 from tasks.dataset.snapshots import SnapshotRef, take_snapshot
 from tasks.detect.backends.safe_weights import quiet_ultralytics, version_of
@@ -25,21 +23,6 @@ TINY = {
     "head": [[[4], 1, "Detect", ["nc"]]],
 }  # fmt: skip
 """A detector with one output of stride 8: half a second an epoch."""
-
-
-@pytest.fixture(scope="session")
-def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """MLflow's tables, made once: that takes seconds."""
-    path = tmp_path_factory.mktemp("mlflow") / "empty.sqlite"
-    Experiments(f"sqlite:///{path}").client.search_experiments()
-    return path
-
-
-@pytest.fixture
-def experiments(tmp_path: Path, empty_mlflow: Path) -> Experiments:
-    """An MLflow without a server."""
-    shutil.copyfile(empty_mlflow, tmp_path / "mlflow.sqlite")
-    return Experiments(f"sqlite:///{tmp_path / 'mlflow.sqlite'}", str(tmp_path / "mlartifacts"))
 
 
 @pytest.fixture(scope="session")

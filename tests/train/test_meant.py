@@ -10,9 +10,9 @@ from blocks.servers.experiments import Experiments
 from blocks.storage.stores import FolderStore
 from tasks.train.meant import MeantDetector, find_meant
 from tasks.train.registry import resolve_detector, versions_of
-from tests.train.conftest import empty_mlflow, experiments, tiny_weights
+from tests.train.conftest import tiny_weights
 
-__all__ = ["empty_mlflow", "experiments", "tiny_weights"]
+__all__ = ["tiny_weights"]
 
 KNOWS = MeantDetector("0" * 12, "the detector best.pt", ("car", "truck", "bus", "person"))
 

@@ -14,9 +14,9 @@ from tasks.dataset.snapshots import take_snapshot
 from tasks.detect.options import TilingOptions
 from tasks.detect.refs import DetectorRef
 from tests.dataset.scenes import draw_scene, settle_scenes
-from tests.train.conftest import base, empty_mlflow, experiments, tiny_weights
+from tests.train.conftest import base, tiny_weights
 
-__all__ = ["base", "empty_mlflow", "experiments", "tiny_weights"]
+__all__ = ["base", "tiny_weights"]
 
 CLASSES = ("red", "blue")
 TILING = TilingOptions(tile_px=96, overlap_share=0.2, whole_image=False, backend="torch")

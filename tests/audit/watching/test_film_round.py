@@ -34,11 +34,11 @@ from tasks.settle.in_force import labels_in_force
 from tasks.settle.labels import newest_rows, settle
 from tasks.settle.revisions import further_revision
 from tasks.track.identities import GIVEN
-from tests.monitor.active_learning.test_key_rounds import FRAMES, SCENE, KeyRounds, clip, empty_mlflow, experiments
+from tests.monitor.active_learning.test_key_rounds import FRAMES, SCENE, KeyRounds, clip
 from tests.settle.test_identities import in_force, label_all
 from tests.settle.world import ask, say
 
-__all__ = ["clip", "empty_mlflow", "experiments"]
+__all__ = ["clip"]
 
 ALL = WatchOptions(collection="clip")
 

@@ -25,9 +25,6 @@ from tasks.intake.batches import items_of, open_batch
 from tasks.intake.folders import take_in
 from tasks.intake.video.options import VideoOptions
 from tasks.train.propagating import find_propagated
-from tests.train.conftest import empty_mlflow, experiments
-
-__all__ = ["empty_mlflow", "experiments"]
 
 FRAMES = 8
 SPEC = f"track:bytetrack:{STARTER}"

@@ -31,9 +31,6 @@ from tasks.triage.decide import decide
 from tests.intake.video.films import write_film
 from tests.settle.world import say
 from tests.track.scenes import Scene, Walker
-from tests.train.conftest import empty_mlflow, experiments
-
-__all__ = ["empty_mlflow", "experiments"]
 
 FRAMES = 49
 SCENE = Scene(

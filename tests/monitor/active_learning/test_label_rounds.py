@@ -29,10 +29,7 @@ from tasks.suggest.paging.plan import RoundOptions
 from tasks.triage.audit import FRAME
 from tasks.triage.decide import decide
 from tests.settle.world import say
-from tests.train.conftest import empty_mlflow, experiments
 from tests.train.test_teaching import COLOURS, colour_of, draw, names_of
-
-__all__ = ["empty_mlflow", "experiments"]
 
 PICTURES = 150
 

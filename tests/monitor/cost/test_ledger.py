@@ -17,10 +17,7 @@ from tasks.monitor.cost.spent import NO_OBJECT, class_shares
 from tasks.monitor.options import HourlyRates, MonitorOptions
 from tests.monitor.spending import EARLY, LATE, answered, received, shown_boxes
 from tests.settle.world import ask, name_kind, region, say, settle_batch
-from tests.train.conftest import empty_mlflow, experiments
 from tests.triage.rows import add_batch
-
-__all__ = ["empty_mlflow", "experiments"]
 
 
 def two_items(engine: Engine) -> list[str]:

@@ -15,9 +15,9 @@ from infra.cli.progress.label_report import tell_labels
 from tasks.detect.refs import NOBODY
 from tasks.train.registry import resolve_detector
 from tests.dataset.scenes import draw_scene, settle_scenes
-from tests.train.conftest import empty_mlflow, experiments, tiny_weights
+from tests.train.conftest import tiny_weights
 
-__all__ = ["empty_mlflow", "experiments", "tiny_weights"]
+__all__ = ["tiny_weights"]
 
 NAME = "Bob's (1)"
 
