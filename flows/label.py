@@ -17,7 +17,7 @@ from tasks.intake.batches import BatchRef
 from tasks.intake.steps import list_shards, open_batch
 from tasks.monitor.steps import open_round
 from tasks.review.ask import ask
-from tasks.review.steps import write_questions
+from tasks.review.steps import choose_outlines, write_questions
 from tasks.settle.steps import announce_labels, settle_batch, show_effort, show_people, show_pictures
 from tasks.train.steps import choose_detector, learn_between_rounds
 from tasks.triage.steps import triage_batch
@@ -57,6 +57,7 @@ def label_batch(batch: BatchRef, line: LineOptions, plugs: str) -> LineReport:
         scan, line.triage, certify_thresholds(scan, line)
     )  # what the line promises, people prove first
 
+    choose_outlines(batch, line.outlines_by, plugs)
     for stop in line.queues:  # pages of sure crops, whole items, exact kinds: the run sleeps while people answer
         for wave in range(stop.waves):
             ask(stop.queue, write_questions(scan, stop, round_=wave), line.until, plugs)

@@ -75,9 +75,8 @@ class LineOptions(Renamed):
         "and what is not one by one, until all is labelled. Empty: batch by batch.",
     )
     stills: stops.Stills = None
-    parts: PartOptions | None = Field(
-        default=PartOptions(), description="When a picture with many objects is asked in parts; empty: always whole."
-    )
+    parts: stops.Parts = PartOptions()
+    outlines_by: stops.OutlinesBy = ""
     risk_control: RiskControlOptions | None = Field(
         default=None,
         description="Certify from which score boxes are accepted unseen: people judge a random sample of each "
@@ -116,5 +115,6 @@ class LineOptions(Renamed):
         given = [name for name in ("risk_control", "kinds", "missing_classes") if getattr(self, name)]
         asks = {"in_rounds": self.rounds is not None, "has_pages": self.confirm is not None}
         stops.check_suits(self.label_kind, self.classes, self.detector, **asks, given=given)
+        stops.check_outlined(self.label_kind, self.annotator_pool, self.outlines_by)
         stops.check_stills(self.label_kind, self.classes, self.annotator_pool, self.stills)
         return self

@@ -27,6 +27,18 @@ def on_pages(detector: str, wanted: bool | None) -> bool:
     return wanted if wanted is not None else detector.partition(":")[0] == SUGGEST
 
 
+def keep_outlines(store: "Store", file: dict[str, Any]) -> dict[str, Any]:
+    """Check the network that outlines what is clicked, keep it, and return the line's options with what names it then.
+
+    Raises:
+        BadWeights: There is no such file, or it has not the numbers of this network.
+    """
+    from tasks.detect.prompted.named import keep_network
+
+    given = file.get("outlines_by")
+    return {**file, "outlines_by": str(keep_network(store, given))} if given else file
+
+
 def check_can_learn(engine: "Engine", collection: str, look: "FolderLook | TextsLook | None") -> None:
     """Refuse rounds in which nothing could be tested, before any picture is taken in.
 

@@ -15,7 +15,9 @@ from blocks.plugs import open_catalog, open_server, open_store
 from blocks.retries import WAITS_S, only_for
 from blocks.servers.annotation_server import AnnotationServer
 from blocks.servers.crashed_runs import restart_crashed
+from tasks.detect.prompted.named import keep_network, note_network
 from tasks.detect.refs import ScanRef
+from tasks.intake.batches import BatchRef
 from tasks.intake.texts.media import medium_of
 from tasks.review import mending
 from tasks.review import reask as again
@@ -57,6 +59,15 @@ class AskReport(BaseModel):
     closed: int
     people: int
     seconds: float
+
+
+@task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
+def choose_outlines(batch: BatchRef, given: str = "", plugs: str = "local") -> str:
+    """Note which network outlines what people click in a collection's questions; empty: colours do."""
+    network = keep_network(open_store(plugs), given) if given else None
+    note_network(open_catalog(plugs), batch.collection, network)
+    LOG.info("what is clicked in %s is outlined by %s", batch.collection, network or "colours")
+    return str(network or "")
 
 
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)

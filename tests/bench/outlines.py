@@ -5,12 +5,17 @@ where they are, flaws of real tiles. Settings were chosen on the first 60 of eac
 counts is measured on others. What is written in `.labelline/bench/video.json` under `outlines`:
 
     python -m tests.bench.outlines
+
+How long networks that a line may name take, by seeded random numbers: no published weights are here.
+
+    python -m tests.bench.outlines --networks mobile_sam sam2.1_t sam_b
 """
 
 import argparse
 import json
 import os
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -21,17 +26,19 @@ import cv2
 import numpy as np
 
 from blocks.shapes import Polygon
+from tasks.detect.prompted.sam import open_sam
 from tasks.kinds.geometry import Floats
 from tasks.kinds.outlines.raster import Raster, mask_iou, rasterised
 from tasks.kinds.outlines.simplify import corners_of
 from tasks.kinds.outlines.valid import outlined
 from tasks.suggest.outlining.extremes import Extremes, curve, octagon
 from tasks.suggest.outlining.grab import grow
+from tests.detect.prompted.networks import save_blank
 from tests.suggest.outlining.scenes import FAMILIES, OneObject, clicks_on
 
 OUTPUT = Path(".labelline/bench/video.json")
 TILES = Path("magnetic_tile")
-CHOSEN_ON, EACH = 60, 120
+CHOSEN_ON, EACH, OUTLINES = 60, 120, 10
 OFF_PX = {"exact": 0.0, "hand": 1.5}
 LEAST_SIDE_PX = 8
 """Of a flaw of the real tiles: nobody clicks four points on less."""
@@ -41,8 +48,13 @@ def main() -> None:
     """Measure, and write it beside what else is there."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("LABELLINE_DATA", "../shared/data")))
+    parser.add_argument("--networks", nargs="+", help="Only measure how long these networks take")
+    given = parser.parse_args()
+    if given.networks:
+        print(json.dumps({name: network_times(name) for name in given.networks}, indent=1))
+        return
     report = json.loads(OUTPUT.read_text()) if OUTPUT.exists() else {}
-    report["outlines"] = outlines(parser.parse_args().data)
+    report["outlines"] = outlines(given.data)
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
     OUTPUT.write_text(json.dumps(report, indent=1) + "\n")
     print(json.dumps(report["outlines"], indent=1))
@@ -58,6 +70,26 @@ def outlines(data: Path) -> dict[str, Any]:
     else:
         print(f"tiles: skipped, {data / TILES} is not there (set LABELLINE_DATA)")
     return {name: {hand: measure(some(), off) for hand, off in OFF_PX.items()} for name, some in families.items()}
+
+
+def network_times(name: str) -> dict[str, float]:
+    """Return how long a network takes for a picture, in seconds, and for an outline of it, in milliseconds."""
+    with tempfile.TemporaryDirectory() as folder:
+        network = open_sam(save_blank(Path(folder) / "weights.pt", name), name)
+    picture = np.random.default_rng(0).integers(0, 255, (960, 1280, 3), np.uint8)
+    clicks = Extremes((640, 300), (900, 480), (640, 700), (400, 480))
+    network.find(network.embed(picture), clicks)  # the first of each takes longer
+    began, worked = time.perf_counter(), time.process_time()
+    embedded = network.embed(picture)
+    middle, half = time.perf_counter(), time.process_time()
+    for _ in range(OUTLINES):
+        network.find(embedded, clicks)
+    return {
+        "picture_s": round(middle - began, 1),
+        "picture_cpu_s": round(half - worked, 1),
+        "outline_ms": round(1000 * (time.perf_counter() - middle) / OUTLINES),
+        "outline_cpu_ms": round(1000 * (time.process_time() - half) / OUTLINES),
+    }
 
 
 def measure(objects: Iterator[OneObject], off_px: float) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from infra.cli.rounds import (
     check_can_learn,
     has_splits,
     keep_first_weights,
+    keep_outlines,
     loop_parameters,
     rounds_in_words,
     warn_of_one_sequence,
@@ -78,7 +79,9 @@ def label_folder(home: Path, request: LabelRequest, *, wait: bool) -> Callable[[
             console.print(line)
         by_choice = request.detector == BY_HAND or bool(asked_of(request.detector) or propagate_asked(request.detector))
         in_rounds = request.in_rounds or (meant.is_nobody and not by_choice)
-        request = replace(request, begin_with=keep_first_weights(store, request))
+        request = replace(
+            request, begin_with=keep_first_weights(store, request), file=keep_outlines(store, request.file)
+        )
         if in_rounds:
             check_can_learn(engine, request.collection, look)
         elif not meant.is_nobody and (told_of_one := warn_of_one_sequence(engine, request.collection, look)):

@@ -10,21 +10,25 @@ Source:
 import logging
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Engine
 
 from blocks.database.engine import reading
-from blocks.database.tables import Question
+from blocks.database.tables import Batch, Question
 from blocks.errors import BadInput
 from blocks.storage.links import Box
 from blocks.storage.stores import Store
+from infra.gateway.ml.networks import OutlineNetworks, window_around
 from infra.gateway.pictures import ItemPictures, KnownItem
+from tasks.detect.prompted.named import NamedNetwork, noted_network
 from tasks.kinds.outlines.moving import moved_polygon
 from tasks.review.questions.kinds.registry import kind_named, read_payload
 from tasks.review.questions.task import MODEL_VERSION
 from tasks.suggest.outlining.extremes import CLICKS, Extremes
-from tasks.suggest.outlining.grab import AROUND_LEAST_PX, AROUND_SHARE, grow
+from tasks.suggest.outlining.grab import AROUND_LEAST_PX, AROUND_SHARE, Grown, grow
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +44,11 @@ class ClickedOutlines:
     def __init__(self, engine: Engine, store: Store) -> None:
         self._engine = engine
         self._pictures = ItemPictures(engine, store)
+        self._networks = OutlineNetworks(store)
+
+    def close(self) -> None:
+        """End."""
+        self._networks.close()
 
     def answer(self, question_id: str, clicked: Sequence[Any]) -> dict[str, Any] | None:
         """Return the outlines of what was clicked as one prediction; None: there is none yet, or can be none.
@@ -53,6 +62,8 @@ class ClickedOutlines:
         """
         with reading(self._engine) as session:
             question = session.get(Question, question_id)
+            batch = session.get(Batch, question.batch_id) if question else None
+            named = noted_network(session, batch.collection) if batch else None
         if question is None:
             return None
         payload = read_payload(question.payload)
@@ -64,13 +75,17 @@ class ClickedOutlines:
             by_class = kind.clicked(payload, clicked)
             if not by_class or any(len(points) % CLICKS for points in by_class.values()):
                 for points in by_class.values():  # at the first click, so that it is there at the fourth
-                    self._pictures.around(item, _surroundings(points[len(points) - len(points) % CLICKS :] or points))
+                    around = _surroundings(points[len(points) - len(points) % CLICKS :] or points)
+                    self._pictures.around(item, around)
+                    if named is not None:
+                        window = window_around((item.width, item.height), around)
+                        self._networks.look_ahead(named, item.id, window, partial(self._pictures.around, item))
                 return None
             regions = [
                 region
                 for class_name, points in by_class.items()
                 for at in range(0, len(points), CLICKS)
-                for region in self._outlined(kind, payload, class_name, points[at : at + CLICKS], item)
+                for region in self._outlined(kind, payload, class_name, points[at : at + CLICKS], (item, named))
             ]
         except BadInput as error:
             log.info("clicks come to no outline: %s", error)
@@ -83,15 +98,23 @@ class ClickedOutlines:
         payload: Any,
         class_name: str,
         points: Sequence[tuple[float, float]],
-        item: KnownItem,
+        of: tuple[KnownItem, NamedNetwork | None],
     ) -> list[dict[str, Any]]:
-        clicked = Extremes.of(points, (item.width, item.height))
-        picture, (left, top) = self._pictures.around(item, _surroundings(clicked.points))
-        seen = Extremes(*((x - left, y - top) for x, y in clicked.points))
-        grown = grow(picture, seen)
-        outline = moved_polygon(grown.polygon, left, top) if (left, top) != (0, 0) else grown.polygon
-        found: list[dict[str, Any]] = kind.outlined(payload, class_name, outline, (points, grown.by))
+        clicked = Extremes.of(points, (of[0].width, of[0].height))
+        grown = self._by_network(*of, clicked) or self._by_colours(of[0], clicked)
+        found: list[dict[str, Any]] = kind.outlined(payload, class_name, grown.polygon, (points, grown.by))
         return found
+
+    def _by_network(self, item: KnownItem, named: NamedNetwork | None, clicked: Extremes) -> Grown | None:
+        if named is None:
+            return None
+        window = window_around((item.width, item.height), _surroundings(clicked.points))
+        return self._networks.grow(named, item.id, window, partial(self._pictures.around, item), clicked)
+
+    def _by_colours(self, item: KnownItem, clicked: Extremes) -> Grown:
+        picture, (left, top) = self._pictures.around(item, _surroundings(clicked.points))
+        grown = grow(picture, Extremes(*((x - left, y - top) for x, y in clicked.points)))
+        return replace(grown, polygon=moved_polygon(grown.polygon, left, top)) if (left, top) != (0, 0) else grown
 
 
 def _surroundings(points: Sequence[tuple[float, float]]) -> Box:

@@ -83,6 +83,7 @@ class LiveSuggestions:
         """End."""
         self._is_ending.set()
         self._work_to_do.set()
+        self.clicks.close()
         if self._worker.is_alive():
             self._worker.join(timeout=10)
 

@@ -3,10 +3,11 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from blocks.errors import BadOption
 from blocks.shapes import PLACED, SEVERAL
+from tasks.detect.prompted.named import EXAMPLE, NETWORKS, told_apart
 from tasks.kinds.protocol import LabelKind
 from tasks.kinds.registry import label_kind
 from tasks.review.drafts.cutting import PartOptions
@@ -36,6 +37,32 @@ Stills = Annotated[
     ),
 ]
 """How many questions stand together, as an option of a line."""
+
+
+Parts = Annotated[
+    PartOptions | None,
+    Field(description="When a picture with many objects is asked in parts; empty: always whole."),
+]
+"""When a picture is asked in parts, as an option of a line."""
+
+
+def _checked_network(given: str) -> str:
+    try:
+        return "@".join(told_apart(given)) if given else ""
+    except BadOption as error:
+        raise ValueError(str(error)) from error
+
+
+OutlinesBy = Annotated[
+    str,
+    AfterValidator(_checked_network),
+    Field(
+        max_length=4096,
+        description="With `polygons` and `masks` drawn by four clicks: the network that outlines what was clicked, as "
+        f"`NAME@FILE`, such as `{EXAMPLE}`. Known: {', '.join(NETWORKS)}. Empty: colours do.",
+    ),
+]
+"""Which network outlines what was clicked, as an option of a line."""
 
 
 def page_stops(
@@ -133,6 +160,20 @@ def check_stills(kind: str, classes: tuple[str, ...], pool: AnnotatorPool, still
         on_strips(queue.model_copy(update={"gold": pool.gold}), stills or 1)
     except BadOption as error:
         raise ValueError(str(error)) from error
+
+
+def check_outlined(kind: str, pool: AnnotatorPool, outlines_by: str) -> None:
+    """Refuse a network that outlines what nobody clicks.
+
+    Raises:
+        ValueError: Nobody does.
+    """
+    takes_clicks = kind_named(label_kind(kind).asked_as).takes_clicks and pool.drawing == "extreme_points"
+    if outlines_by and not takes_clicks:
+        raise ValueError(
+            f"`outlines_by` ({outlines_by}) outlines what is clicked four times, and here nobody does: label "
+            "`polygons` or `masks`, with `annotator_pool: {drawing: extreme_points}`"
+        )
 
 
 def check_suits(

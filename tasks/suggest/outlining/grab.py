@@ -9,7 +9,6 @@ Source:
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -60,16 +59,14 @@ FOUND_WEIGHT = 0.4
 MOST_CORNERS, LEAST_ALIKE = 40, 0.992
 """Of an outline that is offered: a person can drag so many; as few as cover nearly the same."""
 
-GrownBy = Literal["grabcut", "extremes"]
-"""What an outline comes of: colours, within the clicks; or rather the clicks alone."""
-
 
 @dataclass(frozen=True, slots=True)
 class Grown:
     """An outline, in pixels of the item, and what it comes of."""
 
     polygon: Polygon
-    by: GrownBy
+    by: str
+    """`grabcut`: colours, within the clicks; `extremes`: rather the clicks alone; or a network that was named."""
 
 
 def grow(picture: Pixels, extremes: Extremes) -> Grown:

@@ -1,0 +1,1 @@
+"""Networks that outline what a person points at, named by the person."""
