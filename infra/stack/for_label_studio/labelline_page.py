@@ -3,7 +3,8 @@
 Label Studio has that as a setting of each browser ("Keep label selected after creating a region"), off until somebody
 finds it, and neither a project nor a label config can turn it on. So a browser that has no settings yet gets this one;
 one in which a person has set anything keeps what it has. Likewise what a back end suggests for clicks is taken at once
-unless somebody has said otherwise, and where a project has a tool for such clicks it is in hand from the start.
+unless somebody has said otherwise, and where a project has a tool for such clicks it is in hand from the start, unless
+somebody has taken another tool that such a project has. Elsewhere its name is that of no tool, and says nothing.
 """
 
 from collections.abc import Callable
@@ -15,7 +16,8 @@ try {
   if (!localStorage.getItem(key)) localStorage.setItem(key, JSON.stringify({continuousLabeling: true}));
   for (const name of ["autoAcceptSuggestions", "autoAnnotation"])
     if (localStorage.getItem(name) === null) localStorage.setItem(name, "true");
-  localStorage.setItem("selected-tool:image", "KeyPointTool-dynamic");
+  const tool = "selected-tool:image", taken = ["PolygonTool", "BrushTool", "EraserTool", "MoveTool", "ZoomPanTool"];
+  if (!taken.includes(localStorage.getItem(tool))) localStorage.setItem(tool, "KeyPointTool-dynamic");
 } catch (error) {}
 </script>"""
 

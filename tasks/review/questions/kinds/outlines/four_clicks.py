@@ -74,7 +74,12 @@ class _Clicked(BaseModel):
 
 
 def add_clicks(
-    view: ElementTree.Element, classes: Sequence[str], keys: Sequence[str] = (), *, is_chosen: bool = False
+    view: ElementTree.Element,
+    classes: Sequence[str],
+    keys: Sequence[str] = (),
+    *,
+    is_chosen: bool = False,
+    is_live: bool = True,
 ) -> None:
     """Add the control, with a label for each class.
 
@@ -83,8 +88,10 @@ def add_clicks(
         classes: In order.
         keys: The labels' hotkeys, for the first classes.
         is_chosen: Whether the first class is chosen from the start.
+        is_live: Whether people click with it; else it is there for what was clicked before, and its tool is not.
     """
-    attributes = {"name": CLICKED, "toName": IMAGE, "strokeWidth": "3", "smart": "true", "smartOnly": "true"}
+    attributes = {"name": CLICKED, "toName": IMAGE, "strokeWidth": "3"}
+    attributes |= {"smart": "true", "smartOnly": "true"} if is_live else {"smart": "false"}
     control = ElementTree.SubElement(view, "KeyPointLabels", attributes)
     add_classes(control, classes, keys, is_chosen=is_chosen)
 

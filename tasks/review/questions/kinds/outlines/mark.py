@@ -87,7 +87,7 @@ class MarkOutlines(_Asks):
         self.add_more(control)
         add_picture(view)
         if queue.keeps_points and not by_clicks:
-            add_clicks(ElementTree.SubElement(view, "View", style="display:none"), queue.classes)
+            add_clicks(ElementTree.SubElement(view, "View", style="display:none"), queue.classes, is_live=False)
 
     def style(self, control: ElementTree.Element) -> None:
         """Say how it looks."""
