@@ -1,10 +1,12 @@
-"""The intake line: a folder of images and videos, or texts of a table or a folder, become items of a collection."""
+"""The intake line: images and videos of a folder, of a list of addresses, or texts, become items of a collection."""
 
 from prefect import flow, unmapped
 
 from blocks.naming.names import CollectionName, PictureFolder, SequencePattern
 from blocks.naming.run_names import named
 from tasks.intake.folders import IntakeReport
+from tasks.intake.sources.protocol import AskedOfSource
+from tasks.intake.sources.urls.options import UrlOptions
 from tasks.intake.steps import (
     find_near_duplicates,
     find_shards,
@@ -25,15 +27,16 @@ def intake(
     plugs: str = "local",
     texts: TextOptions | None = None,
     videos: VideoOptions | None = None,
+    urls: UrlOptions | None = None,
 ) -> IntakeReport:
-    """Take a folder of images and videos, or texts, into a collection.
+    """Take a folder of images and videos, a list of addresses of images, or texts into a collection.
 
     Every file ends as taken, duplicate or set aside with its reason; running it again takes in only what is new. What
     is alike an item before it is shown, and stays. A folder without any is nothing to do.
 
     Args:
-        folder: The folder on the worker's machine, searched with all its subfolders; one video; or a file of texts:
-            CSV, JSON lines, or one text.
+        folder: The folder on the worker's machine, searched with all its subfolders; one video; a list of
+            addresses of pictures (CSV, JSON lines, or text with one in each line); or a file of texts, likewise.
         collection: The name under which the line will find these images.
         sequence_pattern: A regular expression (RE2's syntax) whose groups, or all that it finds where it has none, name
             the sequence in a file's path. Images of one sequence never part between training and test. Empty: the path
@@ -41,12 +44,14 @@ def intake(
         plugs: Leave it as it is: the name under which the connections of this stack are saved.
         texts: Where in a table the texts are. For a folder: that its .txt files are taken, and no images.
         videos: Which frames of videos become items; empty: one a second.
+        urls: How a list of addresses is read, and with which manners servers are asked; empty: as it is usual, where
+            the file is one.
     """
-    shards = find_shards(folder, plugs, texts)
+    asked = AskedOfSource(sequence_pattern=sequence_pattern, texts=texts, videos=videos, urls=urls)
+    shards = find_shards(folder, plugs, asked)
     if not shards:
         return IntakeReport()
-    options = unmapped(sequence_pattern), unmapped(plugs), unmapped(texts), unmapped(videos)
-    reports = take_in_shard.map(shards, unmapped(collection), *options).result()
+    reports = take_in_shard.map(shards, unmapped(collection), unmapped(plugs), unmapped(asked)).result()
     report = merge_reports(reports)
     split_sequences(collection, plugs)
     find_near_duplicates(collection, plugs)

@@ -13,10 +13,18 @@ from sqlalchemy import ColumnElement, Engine, Table, func, or_, select
 from sqlalchemy import delete as delete_from
 from sqlmodel import Session, SQLModel
 
-from blocks.database import audit_tables, import_tables, people_tables, suggestion_tables, tables, vector_tables
+from blocks.database import (
+    audit_tables,
+    import_tables,
+    origin_tables,
+    people_tables,
+    suggestion_tables,
+    tables,
+    vector_tables,
+)
 from blocks.database.engine import reading, writing
 
-ALL = (audit_tables, import_tables, people_tables, suggestion_tables, tables, vector_tables)
+ALL = (audit_tables, import_tables, origin_tables, people_tables, suggestion_tables, tables, vector_tables)
 """Whose import makes the metadata whole."""
 
 

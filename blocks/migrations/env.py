@@ -5,6 +5,7 @@ from sqlmodel import SQLModel
 
 import blocks.database.audit_tables
 import blocks.database.import_tables
+import blocks.database.origin_tables
 import blocks.database.people_tables
 import blocks.database.suggestion_tables
 import blocks.database.tables

@@ -8,17 +8,20 @@ a new address, and is looked at in the same way. Nothing is read that is longer,
 No proxy that the environment names is used: it would resolve names itself.
 """
 
+import io
 import ipaddress
+import os
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urljoin, urlsplit
 
 import httpcore
 
-from blocks.errors import BadInput
+from blocks.errors import BadInput, BadOption
 from blocks.servers.certificates import trusted_certificates
 
 MOST_REDIRECTS = 3
@@ -30,8 +33,28 @@ NAT64 = ipaddress.ip_network("64:ff9b::/96")
 """Addresses of version 6 that stand for one of version 4, in their last four bytes."""
 
 
+PRIVATE_NETWORKS = "LABELLINE_PRIVATE_NETWORKS"
+"""The environment variable by which an operator lets addresses of private networks be fetched from: `10.1.0.0/16`, or
+several with commas. Without it none is."""
+
+PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""Answers after which the same question may be worth asking again."""
+
+
 class NotFetched(BadInput):
-    """An address that is not fetched, or gives nothing that can be used; the message names no more than its host."""
+    """An address that is not fetched, or gives nothing that can be used; the message names no more than its host.
+
+    Attributes:
+        may_pass: Whether the same address may be worth asking for later.
+        status: What was answered, where it was no file; None: nothing was.
+        retry_after: When to come back, as the server wrote it; empty: it did not say.
+    """
+
+    def __init__(self, told: str, *, may_pass: bool = False, status: int | None = None, retry_after: str = "") -> None:
+        super().__init__(told)
+        self.may_pass = may_pass
+        self.status = status
+        self.retry_after = retry_after
 
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -46,6 +69,20 @@ def is_public(address: IpAddress) -> bool:
         if hidden is not None:
             return is_public(hidden)
     return address.is_global and not address.is_multicast
+
+
+def may_reach_as_operated() -> Callable[[IpAddress], bool]:
+    """Return what may be connected to: the public internet, and what the operator of this machine names beside it.
+
+    Raises:
+        BadOption: `PRIVATE_NETWORKS` holds what is no network.
+    """
+    said = os.environ.get(PRIVATE_NETWORKS, "")
+    try:
+        networks = [ipaddress.ip_network(one.strip(), strict=False) for one in said.split(",") if one.strip()]
+    except ValueError as error:
+        raise BadOption(f"{PRIVATE_NETWORKS} is {said!r} ({error}): expected networks such as 10.1.0.0/16") from error
+    return lambda address: is_public(address) or any(address in network for network in networks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,23 +106,48 @@ class WebDoor:
             NotFetched: The address is none of http or https, or leads where nothing is fetched; it does not answer, or
                 not with a file; the file is too long, or takes too long.
         """
-        wire = _Wire(time.monotonic() + self.timeout_s, self.may_reach)
-        pool = httpcore.ConnectionPool(trusted_certificates(), max_connections=1, network_backend=wire)
-        try:
-            with pool:
-                for _ in range(MOST_REDIRECTS + 1):
-                    found = self._ask(pool, url)
-                    if isinstance(found, bytes):
-                        return found
-                    url = found
-        except (httpcore.TimeoutException, TimeoutError) as error:
-            raise NotFetched(f"{host_of(url)} took longer than {self.timeout_s:g} s: send the file itself") from error
-        except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
-            raise NotFetched(f"{host_of(url)} does not answer as a web server does ({type(error).__name__})") from error
+        read = io.BytesIO()
+        with self._pool() as pool, self._telling(url):
+            for _ in range(MOST_REDIRECTS + 1):
+                elsewhere = self._ask(pool, url, read)
+                if elsewhere is None:
+                    return read.getvalue()
+                url = elsewhere
         raise NotFetched(f"more than {MOST_REDIRECTS} redirects: give the address that they lead to")
 
-    def _ask(self, pool: httpcore.ConnectionPool, url: str) -> bytes | str:
-        """Return a file, or where else it is."""
+    def ask(self, url: str, into: IO[bytes], takes: Callable[[str], bool] | None = None) -> str | None:
+        """Write the file at an address, or return where else it is; no redirect is followed.
+
+        Args:
+            url: The address.
+            into: Where its bytes go, as they come.
+            takes: Whether a kind of file (`image/jpeg`; empty where the server does not say) is wanted; None: all are.
+
+        Raises:
+            NotFetched: See `fetch`; also, that the file is of a kind that is not wanted.
+        """
+        with self._pool() as pool, self._telling(url):
+            return self._ask(pool, url, into, takes)
+
+    def _pool(self) -> httpcore.ConnectionPool:
+        wire = _Wire(time.monotonic() + self.timeout_s, self.may_reach)
+        return httpcore.ConnectionPool(trusted_certificates(), max_connections=1, network_backend=wire)
+
+    @contextmanager
+    def _telling(self, url: str) -> Iterator[None]:
+        try:
+            yield
+        except (httpcore.TimeoutException, TimeoutError) as error:
+            told = f"{host_of(url)} took longer than {self.timeout_s:g} s: send the file itself"
+            raise NotFetched(told, may_pass=True) from error
+        except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
+            told = f"{host_of(url)} does not answer as a web server does ({type(error).__name__})"
+            raise NotFetched(told, may_pass=True) from error
+
+    def _ask(
+        self, pool: httpcore.ConnectionPool, url: str, into: IO[bytes], takes: Callable[[str], bool] | None = None
+    ) -> str | None:
+        """Write a file, or return where else it is."""
         host = check_address(url)
         headers = [(b"Accept-Encoding", b"identity"), (b"User-Agent", USER_AGENT)]
         try:
@@ -93,25 +155,31 @@ class WebDoor:
         except UnicodeEncodeError as error:
             raise NotFetched("an address has letters that belong encoded (%C3%A4 for ä): encode them") from error
         with opened as answer:
-            given = {name.lower(): value for name, value in answer.headers}
+            given = {name.lower(): value.decode("latin-1") for name, value in answer.headers}
             if answer.status in REDIRECTS and b"location" in given:
-                return urljoin(url, given[b"location"].decode("latin-1"))
+                return _redirected(url, given[b"location"])
             if answer.status != 200:
-                raise NotFetched(f"{host} answers {answer.status}: expected 200 and a file")
-            if given.get(b"content-encoding", b"identity") != b"identity":
+                told = f"{host} answers {answer.status}: expected 200 and a file"
+                later = given.get(b"retry-after", "")
+                raise NotFetched(told, may_pass=answer.status in PASSING, status=answer.status, retry_after=later)
+            if given.get(b"content-encoding", "identity") != "identity":
                 raise NotFetched(f"{host} sends the file packed, which was not asked for: send the file itself")
-            return self._read(answer.iter_stream(), host, given.get(b"content-length", b""))
+            media_type = given.get(b"content-type", "").partition(";")[0].strip().lower()
+            if takes and not takes(media_type):
+                raise NotFetched(f"{host} answers with {media_type[:50]!r}, and not with such a file", status=200)
+            self._read(answer.iter_stream(), host, given.get(b"content-length", ""), into)
+            return None
 
-    def _read(self, parts: Iterable[bytes], host: str, claimed: bytes) -> bytes:
+    def _read(self, parts: Iterable[bytes], host: str, claimed: str, into: IO[bytes]) -> None:
         too_long = f"the file at {host} is longer than {self.most_bytes:,} bytes, the most that is fetched"
-        if claimed.isdigit() and (len(claimed) > 18 or int(claimed) > self.most_bytes):
+        if claimed.isdecimal() and (len(claimed) > 18 or int(claimed) > self.most_bytes):
             raise NotFetched(too_long)
-        read = bytearray()
+        read = 0
         for part in parts:
-            read += part
-            if len(read) > self.most_bytes:
+            read += len(part)
+            if read > self.most_bytes:
                 raise NotFetched(too_long)
-        return bytes(read)
+            into.write(part)
 
 
 def check_address(url: str) -> str:
@@ -135,6 +203,13 @@ def check_address(url: str) -> str:
     if any(character.isspace() or not character.isprintable() for character in url):
         raise NotFetched(f"an address at {host} has blanks or invisible characters: encode them")
     return host
+
+
+def _redirected(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        raise NotFetched(f"{host_of(url)} redirects to what is no address") from error
 
 
 def host_of(url: str) -> str:
@@ -180,7 +255,8 @@ class _Wire(httpcore.NetworkBackend):
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
-            raise NotFetched(f"no machine is named {host}: correct the address") from error
+            may_pass = getattr(error, "errno", None) == socket.EAI_AGAIN
+            raise NotFetched(f"no machine is named {host}: correct the address", may_pass=may_pass) from error
         addresses = list(dict.fromkeys(ipaddress.ip_address(str(one[4][0]).partition("%")[0]) for one in found))
         if not all(self._may_reach(address) for address in addresses):
             raise NotFetched(

@@ -11,8 +11,8 @@ from blocks.errors import BadOption, NotEnoughData
 from blocks.shapes import PLACED
 from infra.cli.label_request import LabelRequest
 from infra.cli.words import in_words
-from tasks.intake.preview import FolderLook, look_into
-from tasks.intake.texts.preview import TextsLook, look_into_texts
+from tasks.intake.sources.protocol import SourceLook
+from tasks.intake.sources.registry import source_kind_of
 from tasks.kinds.registry import label_kind
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ KNOWN_SHOWN = 10
 """Classes of a detector that are told."""
 
 
-def check_folder_and_line(request: LabelRequest) -> FolderLook | TextsLook | None:
+def check_folder_and_line(request: LabelRequest) -> SourceLook | None:
     """Check what needs no server: the folder, the pattern, and the options of the line as its flow will take them.
 
     Returns:
@@ -44,13 +44,12 @@ def check_folder_and_line(request: LabelRequest) -> FolderLook | TextsLook | Non
         raise BadOption(f"the line cannot be run like this: {in_words(error)}") from error
     if request.folder is None:
         return None
-    if request.texts is None:
-        return look_into(request.folder, request.sequence_pattern)
-    if label_kind(request.label_kind).shapes & PLACED:
+    if request.texts is not None and label_kind(request.label_kind).shapes & PLACED:
         raise BadOption(
             f"{request.folder.name} has texts, and in them nobody draws {request.label_kind}: add --label-kind classes"
         )
-    return look_into_texts(request.folder, request.texts, request.sequence_pattern)
+    asked = request.asked()
+    return source_kind_of(request.folder, asked).look_into(request.folder, asked)
 
 
 def check_detector(

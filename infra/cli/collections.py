@@ -41,9 +41,14 @@ def require_collection(engine: "Engine", name: str) -> str:
     raise BadOption(f"there is no collection {name!r}. {did_you_mean(wanted, known, 'collections')}")
 
 
-def folders_of(engine: "Engine", collection: str, folder: Path, most: int = 3) -> list[str]:
-    """Return some other folders from which pictures of a collection were taken: two may have one name."""
-    below = folder.as_uri().rstrip("/") + "/"
+def folders_of(
+    engine: "Engine", collection: str, folder: Path, most: int = 3, *, is_url_list: bool = False
+) -> list[str]:
+    """Return some other folders from which pictures of a collection were taken: two may have one name.
+
+    Those of a list of addresses are all in the web: from which list an address came is not known.
+    """
+    below = "http" if is_url_list else folder.as_uri().rstrip("/") + "/"
     within = f"{folder.as_uri()}#"  # parts of one file: rows of a table, frames of a video
     elsewhere = (
         select(Source.uri)

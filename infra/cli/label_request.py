@@ -5,7 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from infra.cli.typed.line_file import merged
+from tasks.intake.sources.protocol import AskedOfSource
+from tasks.intake.sources.urls.options import UrlOptions
 from tasks.intake.texts.columns import TextOptions
+from tasks.intake.video.options import VideoOptions
 from tasks.track.asked_for import propagate_asked
 
 
@@ -40,8 +43,9 @@ class LabelRequest:
     """What `labelline label` or `labelline loop` was asked for.
 
     Attributes:
-        folder: What is taken in, a folder or a file of texts; None: only what is there already.
+        folder: What is taken in, a folder, a list of addresses or a file of texts; None: only what is there already.
         texts: Where in a file the texts are, or that a folder holds texts; None: it holds pictures.
+        urls: How a list of addresses is read and fetched; None: it is no list of addresses.
         frames: Which frames of videos are taken in, as `VideoOptions` has it.
         begin_with: Weights that a training begins with where there is no model, as `TrainOptions.base`.
         in_rounds: Whether a model shall be trained in rounds also where there is a detector.
@@ -62,11 +66,17 @@ class LabelRequest:
     new_classes: tuple[str, ...] = ()
     label_kind: str = "boxes"
     texts: TextOptions | None = None
+    urls: UrlOptions | None = None
     begin_with: str = ""
     in_rounds: bool = False
     on_pages: bool = False
     rounds: RoundsRequest = field(default_factory=RoundsRequest)
     file: dict[str, Any] = field(default_factory=dict)
+
+    def asked(self) -> AskedOfSource:
+        """Return how things are taken in, as the sources take it."""
+        videos = VideoOptions(frames=self.frames)
+        return AskedOfSource(sequence_pattern=self.sequence_pattern, texts=self.texts, videos=videos, urls=self.urls)
 
     def line(self) -> dict[str, Any]:
         """Return the options of the line, as the flow takes them."""

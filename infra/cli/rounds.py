@@ -8,9 +8,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from blocks.storage.stores import Store
-    from tasks.intake.preview import FolderLook
+    from tasks.intake.sources.protocol import SourceLook
     from tasks.intake.texts.media import Medium
-    from tasks.intake.texts.preview import TextsLook
     from tasks.monitor.active_learning.choose import Selection
     from tasks.train.meant import MeantDetector
 
@@ -39,7 +38,7 @@ def keep_outlines(store: "Store", file: dict[str, Any]) -> dict[str, Any]:
     return {**file, "outlines_by": str(keep_network(store, given))} if given else file
 
 
-def check_can_learn(engine: "Engine", collection: str, look: "FolderLook | TextsLook | None") -> None:
+def check_can_learn(engine: "Engine", collection: str, look: "SourceLook | None") -> None:
     """Refuse rounds in which nothing could be tested, before any picture is taken in.
 
     Raises:
@@ -49,7 +48,7 @@ def check_can_learn(engine: "Engine", collection: str, look: "FolderLook | Texts
         look.refuse_one_sequence()
 
 
-def warn_of_one_sequence(engine: "Engine", collection: str, look: "FolderLook | TextsLook | None") -> str:
+def warn_of_one_sequence(engine: "Engine", collection: str, look: "SourceLook | None") -> str:
     """Say, before any picture is taken in, that a line labels all and yet nothing could be trained; empty: it could."""
     return look.about_one_sequence() if look is not None and not has_splits(engine, collection) else ""
 

@@ -1,4 +1,4 @@
-"""What kind of label is meant, whether a path holds texts, and where in a table they are, as it is typed."""
+"""What kind of label is meant, whether a path holds texts or addresses, and where in it they are, as it is typed."""
 
 import mimetypes
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
+    from tasks.intake.sources.urls.options import UrlOptions
     from tasks.intake.texts.columns import TextOptions
 
 KIND = typer.Option(
@@ -16,6 +17,9 @@ KIND = typer.Option(
 COLUMN = typer.Option(help="Column, or field, with the texts of a CSV file, or of JSON lines; found where it can be.")
 ID_COLUMN = typer.Option(help="Column, or field, with an id of each text.")
 CLASS_COLUMN = typer.Option(help="Column, or field, with the class of each text; found where it can be.")
+WEB = typer.Option(
+    help="Of a list of addresses: column=photo, per_second=50, robots=no, … (`UrlOptions`). May be repeated."
+)
 ENCODING = typer.Option(help="How the letters of texts are written, such as cp1252; UTF-8 where it is not given.")
 
 
@@ -33,20 +37,60 @@ def parse_texts(
     given = any((column, id_column, encoding))
     if place is None:
         return None
+    from tasks.intake.sources.urls.lists import is_url_list
     from tasks.intake.video.containers import is_video_name
 
-    is_file = place.is_file() and not is_video_name(place)
+    is_file = place.is_file() and not is_video_name(place) and not is_url_list(place)
     if not (is_file or given or (_may_be_of_texts(label_kind) and _has_texts_alone(place))):
         return None
     return parse_text_options(column, id_column, None, encoding)
 
 
+def parse_urls(place: Path | None, web: list[str] | None, texts: "TextOptions | None") -> "UrlOptions | None":
+    """Return how a list of addresses is read and fetched; None: the place is none.
+
+    Args:
+        place: What is taken in.
+        web: Options of `UrlOptions` as `name=value`; where one is given, the place is a list of addresses.
+        texts: What is known of its texts; where there are any, it is no list.
+
+    Raises:
+        typer.BadParameter: There is no such option, or not with such a value.
+    """
+    from pydantic import ValidationError
+
+    from infra.cli.parsing import said_of
+    from infra.cli.words import in_words
+    from tasks.intake.sources.urls.lists import is_url_list
+    from tasks.intake.sources.urls.options import UrlOptions
+
+    if web and (place is None or not place.is_file() or texts is not None):
+        raise typer.BadParameter("it is for a list of addresses: a file with one in each row", param_hint="--web")
+    if place is None or texts is not None or not (web or is_url_list(place)):
+        return None
+    with said_of("--web"):
+        try:
+            return UrlOptions.model_validate(dict(_named(each) for each in web or ()))
+        except ValidationError as error:
+            known = f"options: {', '.join(UrlOptions.model_fields)}"
+            raise ValueError(f"{in_words(error)} ({known})") from error
+
+
+def _named(option: str) -> tuple[str, str]:
+    name, is_given, value = option.partition("=")
+    if not is_given:
+        raise ValueError(f"{option!r} is no option with its value: expected one such as per_second=50")
+    return name.strip(), value.strip()
+
+
 def kind_in(place: Path | None) -> str:
     """Return which kind of label is meant where nobody says: classes in a file of texts, else boxes."""
+    from tasks.intake.sources.urls.lists import is_url_list
     from tasks.intake.texts.rows import is_table
 
-    holds_texts = place is not None and place.is_file() and (is_table(place) or place.suffix.lower() == ".txt")
-    return "classes" if holds_texts else "boxes"
+    if place is None or not place.is_file() or is_url_list(place):
+        return "boxes"
+    return "classes" if is_table(place) or place.suffix.lower() == ".txt" else "boxes"
 
 
 def kind_of_weights(detector: str) -> str | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from blocks.database.tables import Item
 from blocks.errors import BadInput, ImageTooLarge, UnreadableImage
 from blocks.storage.stores import Store
+from tasks.intake.credits import Credit
 from tasks.intake.decoding.budget import DECODING
 from tasks.intake.images import MAX_FILE_BYTES, inspect_image
 from tasks.intake.sequences import readable, sequence_of
@@ -62,6 +63,8 @@ class Examined:
         item: The item's row when the file was decoded; None when its item is known already.
         notes: What is not shown as it is stored; see `ImageFacts`.
         fingerprint: By which near-duplicates are found; None: it has none, or the item is known already.
+        credit: Who made it, where that is known.
+        is_double: Whether it names what was offered before, and so was not looked at; `reason` says where.
     """
 
     uri: str
@@ -70,6 +73,8 @@ class Examined:
     item: Item | None = None
     notes: tuple[str, ...] = ()
     fingerprint: bytes | None = None
+    credit: Credit | None = None
+    is_double: bool = False
 
 
 def uri_of(path: Path) -> str:
@@ -106,7 +111,25 @@ def examine(path: Path, known: Known | None, relative: Path, *, store: Store, se
 def _take(
     uri: str, path: Path, known: Known | None, relative: Path, store: Store, sequence_pattern: str | None
 ) -> Examined:
-    data = read_file(path)
+    return take_bytes(uri, read_file(path), known, path.name, sequence_of(relative, sequence_pattern), store=store)
+
+
+def take_bytes(uri: str, data: bytes, known: Known | None, name: str, sequence: str, *, store: Store) -> Examined:
+    """Look at the bytes of one picture, and store them.
+
+    Args:
+        uri: Where they come from.
+        data: All of them.
+        known: What the catalogue says of the source.
+        name: Under which people know it.
+        sequence: To which it belongs.
+        store: Where its bytes go.
+
+    Raises:
+        UnreadableImage: They are no picture.
+        ImageTooLarge: It is too large for this machine.
+        StoreUnavailable: The store cannot be reached or written.
+    """
     item_id = hashlib.sha256(data).hexdigest()
     if known and known.item_id == item_id:
         return Examined(uri, item_id)
@@ -117,8 +140,8 @@ def _take(
     item = Item(
         id=item_id,
         key=key,
-        name=readable(path.name),
-        sequence=readable(sequence_of(relative, sequence_pattern)),
+        name=readable(name),
+        sequence=readable(sequence),
         media_type=facts.media_type,
         size_bytes=len(data),
         width=facts.width,

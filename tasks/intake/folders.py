@@ -23,7 +23,7 @@ from blocks.naming.patterns import compile_pattern
 from blocks.storage.stores import Store
 from tasks.intake.files import examine, uri_of
 from tasks.intake.reports import IntakeReport, RejectedFile
-from tasks.intake.sources import known_sources, write_sources
+from tasks.intake.source_rows import known_sources, write_sources
 from tasks.intake.texts.media import refuse_other_medium
 from tasks.intake.video.containers import is_video_name
 from tasks.intake.video.options import VideoOptions

@@ -15,6 +15,7 @@ from prefect.exceptions import ObjectNotFound
 from sqlalchemy import Engine
 
 from blocks.errors import CatalogUnavailable, NoImages, NoTexts, StoreUnavailable
+from blocks.frozen import Frozen
 from blocks.naming.artifacts import artifact_key
 from blocks.plugs import open_catalog, open_store
 from blocks.retries import WAITS_S, only_for
@@ -22,10 +23,8 @@ from tasks.intake import batches, folders, sequences
 from tasks.intake.near_duplicates import find
 from tasks.intake.near_duplicates.find import NearDuplicates
 from tasks.intake.reports import IntakeReport, as_markdown
-from tasks.intake.texts.columns import TextOptions
-from tasks.intake.texts.take_in import TextShard, list_texts, take_in_texts, texts_listed
-from tasks.intake.video.containers import is_video_name
-from tasks.intake.video.options import VideoOptions
+from tasks.intake.sources.protocol import AskedOfSource
+from tasks.intake.sources.registry import source_kind_of, source_kind_of_shard
 
 LOG = logging.getLogger(__name__)
 
@@ -34,43 +33,26 @@ AWAY = only_for(StoreUnavailable, CatalogUnavailable)
 
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY)
 def find_shards(
-    folder: str, plugs: str = "local", texts: TextOptions | None = None, *, size: int = folders.CHUNK
-) -> list[folders.FileShard] | list[TextShard]:
+    folder: str, plugs: str = "local", asked: AskedOfSource | None = None, *, size: int = folders.CHUNK
+) -> Sequence[Frozen]:
     """List what a place offers in shards; none where it holds nothing, which is no failure but nothing to do."""
-    store, place = open_store(plugs), Path(folder)
+    store, place, how = open_store(plugs), Path(folder), asked or AskedOfSource()
     try:
-        if texts is not None or (place.is_file() and not is_video_name(place)):
-            listed = list_texts(store, place, texts or TextOptions(), size)
-            LOG.info("%s: %d texts in %d shards", folder, sum(shard.texts for shard in listed), len(listed))
-            return listed
-        shards = folders.list_files(store, place, size)
+        shards = source_kind_of(place, how).list_shards(store, place, how, size)
     except (NoImages, NoTexts) as nothing:
         LOG.info("nothing to do: %s", nothing)
         return []
-    LOG.info("%s: %d files in %d shards", folder, sum(shard.files for shard in shards), len(shards))
+    LOG.info("%s: %d shards", folder, len(shards))
     return shards
 
 
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY)
 def take_in_shard(
-    shard: folders.FileShard | TextShard,
-    collection: str,
-    sequence_pattern: str | None = None,
-    plugs: str = "local",
-    texts: TextOptions | None = None,
-    videos: VideoOptions | None = None,
+    shard: Frozen, collection: str, plugs: str = "local", asked: AskedOfSource | None = None
 ) -> IntakeReport:
-    """Take the files, or the texts, of one shard into a collection."""
-    store = open_store(plugs)
-    if isinstance(shard, TextShard):
-        offered, options = texts_listed(store, shard), texts or TextOptions()
-        report = take_in_texts(open_catalog(plugs), store, collection, offered, options, sequence_pattern)
-        LOG.info("%s: %s", collection, report)
-        return report
-    paths = folders.paths_of(store, shard)
-    engine, folder = open_catalog(plugs), Path(shard.folder)
-    frames = videos or VideoOptions()
-    report = folders.take_in(engine, store, collection, paths, sequence_pattern, folder=folder, videos=frames)
+    """Take what one shard lists into a collection."""
+    where = open_catalog(plugs), open_store(plugs), collection
+    report = source_kind_of_shard(shard).take_in(*where, shard, asked or AskedOfSource())
     LOG.info("%s: %s", collection, report)
     return report
 

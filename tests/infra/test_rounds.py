@@ -124,6 +124,37 @@ def test_a_line_of_texts_is_told_in_words_of_texts_and_labels_classes_unless_it_
     assert "next: labelline label mail --label-kind classes --classes CLASSES" in " ".join(shown.output.split())
 
 
+def test_a_list_of_addresses_is_looked_at_before_it_is_fetched_with_the_manners_that_were_typed(
+    home: Path, started: list[tuple[str, dict[str, Any]]], tmp_path: Path
+) -> None:
+    web = tmp_path / "web.csv"
+    web.write_text("id,photo\n" + "".join(f"{n},https://example.org/{n}/cat.jpg\n" for n in range(30)) + "x,\n")
+    shown = label(home, str(web), "--detector", "nobody", "--no-wait", "--web", "column=photo", "--web", "robots=no")
+    assert shown.exit_code == 0, shown.output
+    assert "31 addresses at example.org (30), in 30 sequences; 1 cannot be used: line 32: no address" in shown.output
+    asked = started[0][1]
+    assert (asked["folder"], asked["collection"], asked["texts"]) == (str(web), "web", None)
+    assert (asked["urls"]["column"], asked["urls"]["robots"], asked["urls"]["per_host"]) == ("photo", False, 4)
+    plain = tmp_path / "plain.txt"
+    plain.write_text("https://example.org/a.jpg\nhttps://example.org/b.jpg\n")
+    assert label(home, str(plain), "--detector", "nobody", "--no-wait").exit_code == 0
+    assert started[-1][1].get("urls", started[-2][1].get("urls")) is not None, "known as a list by what it holds"
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [("robots", "no option with its value"), ("speed=3", "speed is no option"), ("per_host=0", "per_host")],
+)
+def test_a_slip_in_how_the_web_is_asked_is_told_with_the_options_there_are(
+    home: Path, started: list[tuple[str, dict[str, Any]]], tmp_path: Path, typed: str, told: str
+) -> None:
+    web = tmp_path / "web.txt"
+    web.write_text("https://example.org/a.jpg\nhttps://example.org/b.jpg\n")
+    shown = label(home, str(web), "--web", typed)
+    assert (shown.exit_code, started) == (2, [])
+    assert told in " ".join(shown.output.replace("│", " ").split())
+
+
 def test_nobody_by_name_means_that_all_is_labelled_by_hand(
     home: Path, engine: Engine, photos: Path, started: list[tuple[str, dict[str, Any]]]
 ) -> None:

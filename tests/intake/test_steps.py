@@ -28,7 +28,7 @@ def test_the_steps_take_a_folder_to_shards_of_a_batch_and_again_change_nothing(t
     (folder / "broken.jpg").write_bytes(b"broken")
     for changed in (10, 0):
         shards = steps.find_shards.fn(str(folder), size=4)
-        reports = [steps.take_in_shard.fn(shard, "lots", None) for shard in shards]
+        reports = [steps.take_in_shard.fn(shard, "lots") for shard in shards]
         report = steps.merge_reports.fn(reports)
         assert (report.offered, report.taken, len(report.set_aside), report.changed) == (10, 9, 1, changed)
         counts = steps.split_sequences.fn("lots")

@@ -20,7 +20,7 @@ from tasks.intake.batches import items_of, open_batch
 from tasks.intake.files import Examined
 from tasks.intake.label_kinds import note_label_kind
 from tasks.intake.sequences import assign_splits
-from tasks.intake.sources import write_sources
+from tasks.intake.source_rows import write_sources
 from tasks.intake.texts.text_items import keep_text
 from tasks.suggest.embedders.text_axes import axes_of_texts
 from tasks.train.evaluate import compare

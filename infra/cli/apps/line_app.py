@@ -7,13 +7,14 @@ import typer
 
 from blocks.home import labelline_home
 from infra.cli.json_answer import AsJson, answer
-from infra.cli.text_place import COLUMN, ENCODING, ID_COLUMN, KIND
+from infra.cli.text_place import COLUMN, ENCODING, ID_COLUMN, KIND, WEB
 from infra.cli.typed.choices import ExportFormatName
 
 line_app = typer.Typer()
 
 PLACE = typer.Argument(
-    metavar="FOLDER|COLLECTION", help="Images, videos, texts, or a file of them; or what was taken in before."
+    metavar="FOLDER|COLLECTION",
+    help="Images, videos, texts, or a list of their addresses; or what was taken in before.",
 )
 DETECTOR = typer.Option(help="Weights (.pt, .onnx), a version, the champion, nobody, or suggest.")
 BEGIN_WITH = typer.Option(
@@ -63,20 +64,21 @@ def label(
     text_column: Annotated[str | None, COLUMN] = None,
     id_column: Annotated[str | None, ID_COLUMN] = None,
     encoding: Annotated[str | None, ENCODING] = None,
+    web: Annotated[list[str] | None, WEB] = None,
     frames: Annotated[str, FRAMES] = "1",
     batch_size: Annotated[int, BATCH_SIZE] = 1000,
     rounds: Annotated[bool | None, ROUNDS] = None,
     wait: Annotated[bool, typer.Option(help="Stay and show the progress until all is settled.")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Label a folder of images and videos, or texts: machines first, people where machines are not sure.
+    """Label images and videos of a folder or a list of addresses, or texts: machines first, people in doubt.
 
     Without a detector it is labelled in rounds, as by `loop`: people label a few, a model is trained and proposes.
     """
     from infra.cli import parsing
     from infra.cli.label_request import LabelRequest
     from infra.cli.rounds import on_pages
-    from infra.cli.text_place import kind_in, parse_texts
+    from infra.cli.text_place import kind_in, parse_texts, parse_urls
     from infra.cli.typed.line_file import OptionsGiven, read_line_file
 
     folder = parsing.parse_place(place)
@@ -90,9 +92,11 @@ def label(
     known = chosen.of("classes", parsing.parse_classes(classes) if classes else (), lambda one: one.classes)
     kind = chosen.of("label_kind", label_kind, lambda one: one.label_kind)
     proposer = parsing.parse_detector(chosen.of("detector", detector, lambda one: one.detector))
+    texts = parse_texts(folder, kind, text_column, id_column, encoding) if not web else None
     request = LabelRequest(
         folder=folder,
-        texts=parse_texts(folder, kind, text_column, id_column, encoding),
+        texts=texts,
+        urls=parse_urls(folder, web, texts),
         collection=chosen.of("name", parsing.parse_collection(name, folder), lambda one: one.collection)
         if folder
         else place,
@@ -141,6 +145,7 @@ def loop(
     text_column: Annotated[str | None, COLUMN] = None,
     id_column: Annotated[str | None, ID_COLUMN] = None,
     encoding: Annotated[str | None, ENCODING] = None,
+    web: Annotated[list[str] | None, WEB] = None,
     batch_size: Annotated[int, BATCH_SIZE] = 1000,
     wait: Annotated[bool, typer.Option(help="Stay and show the progress until the goal is met.")] = True,
     as_json: AsJson = False,
@@ -148,13 +153,15 @@ def loop(
     """Label in rounds: people label a few items, a model is trained on them and proposes, until it is good enough."""
     from infra.cli import parsing
     from infra.cli.label_request import LabelRequest, RoundsRequest
-    from infra.cli.text_place import kind_in, parse_texts
+    from infra.cli.text_place import kind_in, parse_texts, parse_urls
 
     folder = parsing.parse_place(place)
     label_kind = label_kind or kind_in(folder)
+    texts = parse_texts(folder, label_kind, text_column, id_column, encoding) if not web else None
     request = LabelRequest(
         folder=folder,
-        texts=parse_texts(folder, label_kind, text_column, id_column, encoding),
+        texts=texts,
+        urls=parse_urls(folder, web, texts),
         collection=parsing.parse_collection(name, folder) if folder else place,
         classes=parsing.parse_classes(classes),
         detector=parsing.parse_detector(detector),

@@ -67,7 +67,7 @@ def label_folder(home: Path, request: LabelRequest, *, wait: bool) -> Callable[[
         StackError: The stack cannot take runs, or a run failed.
     """
     look = check_folder_and_line(request)
-    if look and (request.sequence_pattern or request.texts):
+    if look and (request.sequence_pattern or request.texts or request.urls):
         console.print(look.about_sequences())
     state = running_stack(home, console.print)
     with connected(state) as client:
@@ -101,7 +101,7 @@ def label_folder(home: Path, request: LabelRequest, *, wait: bool) -> Callable[[
 def _take_in(
     client: "SyncPrefectClient", state: StackState, engine: "Engine", request: LabelRequest, folder: Path
 ) -> None:
-    elsewhere = folders_of(engine, request.collection, folder)
+    elsewhere = folders_of(engine, request.collection, folder, is_url_list=request.urls is not None)
     if elsewhere:
         told, what = " and ".join(elsewhere), "texts" if request.texts else "pictures"
         console.print(f"{request.collection} has {what} of {told}: these are added to them (--name parts them)")
@@ -115,6 +115,7 @@ def _take_in(
         sequence_pattern=request.sequence_pattern,
         texts=request.texts.model_dump() if request.texts else None,
         videos={"frames": request.frames},
+        urls=request.urls.model_dump() if request.urls else None,
     )
     follow_run(client, state, taken, f"taking in {folder}")
     console.print(f"{request.collection}: {count_intake(engine, request.collection)}")

@@ -20,7 +20,7 @@ from tasks.dataset.imports.plan import ImportPlan, PlannedPicture
 from tasks.intake.files import Examined, uri_of
 from tasks.intake.folders import take_in
 from tasks.intake.images import MAX_FILE_BYTES
-from tasks.intake.sources import known_sources, write_sources
+from tasks.intake.source_rows import known_sources, write_sources
 from tasks.intake.texts.take_in import sequence_of_text
 from tasks.intake.texts.text_items import keep_text
 

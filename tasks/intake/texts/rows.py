@@ -80,10 +80,10 @@ def rows_of(path: Path, options: TextOptions, classes_in: Sequence[str] = ()) ->
         encoding = encoding_of(start_of(path), options.encoding)
         with TextIOWrapper(raw, encoding=encoding, errors="surrogateescape", newline="") as file:
             read = _json_rows if path.suffix.lower() in JSON_SUFFIXES else _csv_rows
-            yield from read(path, _Lines(file), options, encoding.removesuffix("-sig"), classes_in)
+            yield from read(path, BoundedLines(file), options, encoding.removesuffix("-sig"), classes_in)
 
 
-class _Lines:
+class BoundedLines:
     """The lines of a file, none longer than is held in memory; how many were read is known at any time."""
 
     def __init__(self, file: TextIOWrapper) -> None:
@@ -100,7 +100,7 @@ class _Lines:
 
 
 def _csv_rows(
-    path: Path, lines: _Lines, options: TextOptions, encoding: str, classes_in: Sequence[str]
+    path: Path, lines: BoundedLines, options: TextOptions, encoding: str, classes_in: Sequence[str]
 ) -> Iterator[TextRow]:
     csv.field_size_limit(2 * MOST_LINE)
     each = iter(lines)
@@ -143,7 +143,7 @@ def _read_row(row: Sequence[str], places: ColumnPlaces, line: int, encoding: str
 
 
 def _json_rows(
-    path: Path, lines: _Lines, options: TextOptions, encoding: str, classes_in: Sequence[str]
+    path: Path, lines: BoundedLines, options: TextOptions, encoding: str, classes_in: Sequence[str]
 ) -> Iterator[TextRow]:
     column: str | None = options.column
     for line in lines:

@@ -24,7 +24,7 @@ from tasks.intake.files import Examined, read_file, uri_of, why_unread_file
 from tasks.intake.near_duplicates.fingerprints import fingerprint_of_text
 from tasks.intake.reports import IntakeReport
 from tasks.intake.sequences import readable, sequence_of
-from tasks.intake.sources import write_sources
+from tasks.intake.source_rows import write_sources
 from tasks.intake.texts.columns import TextOptions
 from tasks.intake.texts.letters import read_letters
 from tasks.intake.texts.media import refuse_other_medium

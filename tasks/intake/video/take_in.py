@@ -23,7 +23,7 @@ from tasks.intake.files import Examined, uri_of, why_unread_file
 from tasks.intake.images import encode_jpeg
 from tasks.intake.reports import IntakeReport, RejectedFile
 from tasks.intake.sequences import readable, sequence_of
-from tasks.intake.sources import DUPLICATE, SET_ASIDE, TAKEN, write_sources
+from tasks.intake.source_rows import DUPLICATE, SET_ASIDE, TAKEN, write_sources
 from tasks.intake.video.choosing import chooser_of
 from tasks.intake.video.frames import Damage, Shown, read_frames
 from tasks.intake.video.options import VideoOptions

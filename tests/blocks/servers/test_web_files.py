@@ -142,6 +142,7 @@ def test_a_redirect_is_followed_to_where_one_may_go() -> None:
         ("http://127.0.0.2/a.jpg", "127.0.0.2 is an address of a private network"),
         ("http://169.254.169.254/", "private network"),
         ("file:///etc/passwd", "expected http"),
+        ("http://[::1", "redirects to what is no address"),
         ("/a.jpg", "more than 3 redirects"),
     ],
 )

@@ -1,7 +1,8 @@
-"""The catalogue's side of intake: what is known of a source, and one row for every file offered."""
+"""The catalogue's side of intake: what is known of a source, and one row for everything offered."""
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -9,8 +10,10 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from blocks.database.engine import reading, upsert, writing
+from blocks.database.origin_tables import Origin
 from blocks.database.tables import Item, Source
 from blocks.database.vector_tables import Fingerprint
+from tasks.intake.credits import CREDITED
 from tasks.intake.files import Examined, Known
 from tasks.intake.reports import IntakeReport, RejectedFile
 
@@ -51,6 +54,8 @@ def write_sources(engine: Engine, collection: str, examined: Sequence[Examined],
         rows = [_row(found, before.get(found.uri), taken_from, collection) for found in examined]
         changed = [{**row, "seen_at": seen_at} for row in rows if not _says_so(before.get(row["uri"]), row)]
         upsert(session, Source, changed, update=("item_id", "state", "reason", "seen_at"))
+        origins = [_origin(found, collection) for found in examined if found.item_id and found.credit]
+        upsert(session, Origin, origins, update=("item_id", "url", *CREDITED))
     return IntakeReport(
         offered=len(rows),
         taken=sum(row["state"] == TAKEN for row in rows),
@@ -67,8 +72,15 @@ def _fingerprint(found: Examined) -> dict[str, Any]:
     return {"item_id": found.item_id, "bits": found.fingerprint}
 
 
+def _origin(found: Examined, collection: str) -> dict[str, Any]:
+    assert found.credit
+    return {"collection": collection, "uri": found.uri, "item_id": found.item_id, **asdict(found.credit)}
+
+
 def _row(found: Examined, before: Source | None, taken_from: dict[str, str], collection: str) -> dict[str, Any]:
     row: dict[str, Any] = {"collection": collection, "uri": found.uri, "item_id": found.item_id}
+    if found.is_double:
+        return {**row, "state": DUPLICATE, "reason": found.reason}
     if found.item_id is None:
         return {**row, "state": SET_ASIDE, "reason": found.reason}
     first = taken_from.setdefault(found.item_id, found.uri)

@@ -1,0 +1,1 @@
+"""Where items come from: one protocol, one room or file for each kind of place."""

@@ -1,0 +1,1 @@
+"""Lists of addresses: pictures of the web, fetched with manners and with distrust."""

@@ -1,0 +1,194 @@
+"""Rows of a list of addresses, one by one: CSV, JSON lines, or text with an address in each line."""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from io import TextIOWrapper
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from blocks.errors import BadInput, BadOption, UnreadableText
+from blocks.storage.outside_files import open_regular
+from tasks.intake.credits import cut_to_fit
+from tasks.intake.sources.urls.options import UrlOptions
+from tasks.intake.texts.columns import USUAL_NAMES, delimiter_of
+from tasks.intake.texts.letters import encoding_of, start_of, why_unread
+from tasks.intake.texts.rows import JSON_SUFFIXES, MOST_FILE_BYTES, BoundedLines
+
+TEXT_SUFFIXES = frozenset({".txt", ".urls", ".lst"})
+SUFFIXES = frozenset({".csv", ".tsv"}) | JSON_SUFFIXES | TEXT_SUFFIXES
+
+NAMES: Mapping[str, tuple[str, ...]] = {
+    "url": ("url", "image_url", "imageurl", "img_url", "original_url", "originalurl", "link", "uri", "src", "image"),
+    "page_url": ("foreign_landing_url", "landing_url", "originallandingurl", "page_url", "source_url"),
+    "title": ("title", "caption"),
+    "author": ("author", "creator", "artist", "photographer"),
+    "licence": ("license", "licence"),
+    "licence_url": ("license_url", "licence_url"),
+}
+"""How columns may be called, in the order in which they are looked for."""
+
+BEGINNINGS = ("http://", "https://")
+LOOKED_AT = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ListedUrl:
+    """One row of a list.
+
+    Attributes:
+        line: In which it begins, from 1.
+        url: As it stands there; empty where there is none.
+        credits: What it says of who made the picture, by the names of `Credit`.
+        fault: Why it cannot be used; None: it can, as far as is known.
+    """
+
+    line: int
+    url: str = ""
+    credits: Mapping[str, str] = field(default_factory=dict)
+    fault: str | None = None
+
+
+def is_url_list(path: Path) -> bool:
+    """Say whether a file is a list of addresses, and not of texts: by its name and its first rows."""
+    if path.suffix.lower() not in SUFFIXES or not path.is_file():
+        return False
+    try:
+        rows = list(islice(rows_of_list(path, UrlOptions()), LOOKED_AT))
+        has_texts = path.suffix.lower() not in TEXT_SUFFIXES and bool(_first_names(path) & {*USUAL_NAMES})
+    except (BadInput, OSError):
+        return False
+    given = [row.url.lower() for row in rows if row.url]
+    return bool(given) and not has_texts and all(url.startswith(BEGINNINGS) for url in given)
+
+
+def rows_of_list(path: Path, options: UrlOptions) -> Iterator[ListedUrl]:
+    """Yield the rows of a list, in order; an empty line is none, nor is one of text that begins with `#`.
+
+    Raises:
+        BadOption: It has no such column, or none that holds addresses; or it is no such file.
+        UnreadableText: The file cannot be opened.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise BadOption(f"{path} is no list of addresses that is read: expected {', '.join(sorted(SUFFIXES))}")
+    with open_regular(path, UnreadableText, MOST_FILE_BYTES) as raw:
+        encoding = encoding_of(start_of(path), None)
+        with TextIOWrapper(raw, encoding=encoding, errors="surrogateescape", newline="") as file:
+            lines = BoundedLines(file)
+            if suffix in TEXT_SUFFIXES:
+                yield from _text_rows(lines)
+            elif suffix in JSON_SUFFIXES:
+                yield from _json_rows(path, lines, options)
+            else:
+                yield from _csv_rows(path, lines, options)
+
+
+def _text_rows(lines: BoundedLines) -> Iterator[ListedUrl]:
+    for line in lines:
+        said = line.strip()
+        if said and not said.startswith("#"):
+            yield _listed(lines.read, said, {})
+
+
+def _json_rows(path: Path, lines: BoundedLines, options: UrlOptions) -> Iterator[ListedUrl]:
+    places: dict[str, str] | None = None
+    for line in lines:
+        if not line.strip():
+            continue
+        try:
+            said = json.loads(line)
+        except (ValueError, RecursionError):
+            said = None
+        said = {"url": said} if isinstance(said, str) else said
+        if not isinstance(said, dict):
+            yield ListedUrl(lines.read, fault="no JSON object, or not all of one")
+            continue
+        if places is None:
+            names = {str(name): str(name) for name in said}
+            places = _places(path, list(names), options, lambda name: _is_address(said.get(name)))  # noqa: B023 now
+        yield _listed(lines.read, *_read(said.get, places))
+
+
+def _csv_rows(path: Path, lines: BoundedLines, options: UrlOptions) -> Iterator[ListedUrl]:
+    each = iter(lines)
+    head = next(each, "")
+    rows = csv.reader(_with_first(head, each), delimiter=delimiter_of(path, head))
+    names: list[str] = []
+    places: dict[str, str] = {}
+    while True:
+        begins = rows.line_num + 1
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield ListedUrl(begins, fault=f"no row of CSV ({error}): is a quote before it not closed?")
+            continue
+        if not places:
+            has_names = not any(_is_address(cell) for cell in row)
+            names = [cell.strip() for cell in row] if has_names else [str(at) for at, _ in enumerate(row, start=1)]
+            places = _places(path, names, options, lambda name: _is_address(row[names.index(name)]))  # noqa: B023 now
+            if has_names:
+                continue
+        if any(cell.strip() for cell in row):
+            said = dict(zip(names, row, strict=False))
+            yield _listed(begins, *_read(said.get, places))
+
+
+def _places(path: Path, names: Sequence[str], options: UrlOptions, holds_address: Any) -> dict[str, str]:
+    """Return in which column stands what, by what."""
+    asked = {"url": options.column, "licence": options.licence_column, "author": options.author_column}
+    for name in asked.values():
+        if name and name not in names:
+            raise BadOption(f"{path.name} has no column {name!r} (columns: {', '.join(names[:20])}): give one of these")
+    found = {}
+    lower = {name.casefold(): name for name in reversed(names)}
+    for what, usual in NAMES.items():
+        known = asked.get(what) or next((lower[name] for name in usual if name in lower), None)
+        if known:
+            found[what] = known
+    found.setdefault("url", next((name for name in names if holds_address(name)), ""))
+    if not found["url"]:
+        raise BadOption(
+            f"{path.name} has the columns {', '.join(names[:20]) or 'none'}: say which one has the addresses "
+            "(--url-column)"
+        )
+    return found
+
+
+def _read(said: Any, places: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    texts = {what: cut_to_fit(str(value)) for what, name in places.items() if (value := said(name)) is not None}
+    url = said(places["url"])
+    return str(url or "").strip(), {what: text for what, text in texts.items() if text and what != "url"}
+
+
+def _listed(line: int, url: str, credits_: Mapping[str, str]) -> ListedUrl:
+    if not url:
+        return ListedUrl(line, fault="no address")
+    if why_unread(url, "utf-8"):
+        return ListedUrl(line, fault="an address with letters that are none of UTF-8: save the list as UTF-8")
+    return ListedUrl(line, url, credits_)
+
+
+def _is_address(value: object) -> bool:
+    return isinstance(value, str) and value.strip().lower().startswith(BEGINNINGS)
+
+
+def _first_names(path: Path) -> set[str]:
+    """Return what the first row of a table calls its columns, in small letters."""
+    with open_regular(path, UnreadableText, MOST_FILE_BYTES) as raw:
+        first = raw.readline(1 << 20).decode("utf-8-sig", "replace")
+    if path.suffix.lower() in JSON_SUFFIXES:
+        said = json.loads(first or "null")
+        return {str(name).casefold() for name in said} if isinstance(said, dict) else set()
+    row = next(csv.reader([first], delimiter=delimiter_of(path, first)), [])
+    return {cell.strip().casefold() for cell in row}
+
+
+def _with_first(head: str, others: Iterator[str]) -> Iterator[str]:
+    if head:
+        yield head
+        yield from others
