@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from blocks.database.audit_tables import Said
-from blocks.shapes import Bounds, Box, Shape
+from blocks.shapes import Bounds
 from infra.annotators.desk import OpenQuestion
 from infra.annotators.people import Mistake
-from infra.annotators.truth import AnnotatorBox, TruePicture
+from infra.annotators.truth import TruePicture
 from tasks.kinds.geometry import RIGHT_IOU, iou_of_all
 from tasks.kinds.outlines.raster import Raster, mask_iou, rasterised
 from tasks.review.questions.kinds.controls import IMAGE
@@ -48,7 +48,7 @@ def answer_outline_check(
         return _pressed(Said.NOTHING, slip, rng)
     seen = rasterised(shown[0].shape)
     there = Raster(seen.left + left, seen.top + top, seen.pixels)
-    overlaps = [(true.class_name, mask_iou(rasterised(_shape_of(true)), there)) for true in picture.boxes]
+    overlaps = [(true.class_name, mask_iou(rasterised(true.seen_shape), there)) for true in picture.boxes]
     return _pressed(_worth(shown[0].class_name, overlaps), slip, rng)
 
 
@@ -72,10 +72,6 @@ def _worth(class_name: str, overlaps: Sequence[tuple[str, float]]) -> Said:
     if max((overlap for name, overlap in overlaps if name == class_name), default=0.0) >= RIGHT_IOU:
         return Said.RIGHT
     return Said.WRONG if max((overlap for _, overlap in overlaps), default=0.0) >= SOMETHING_IOU else Said.NOTHING
-
-
-def _shape_of(true: AnnotatorBox) -> Shape:
-    return true.shape or Box(**dict(zip(("x_min", "y_min", "x_max", "y_max"), true.xyxy, strict=True)))
 
 
 def check_result(question: OpenQuestion, choice: str) -> list[dict[str, Any]]:

@@ -1,8 +1,8 @@
 """How a simulated person answers a page of crops: each frame is compared with the truth, and wrong ones are clicked.
 
-A crop is right if an object of the page's class fills its frame (IoU 0.5 or more), a whole picture if it shows that
-class. A mistake leaves a wrong crop, and
-far more rarely removes a right one: on a page people miss more than they invent.
+A crop is right if an object of the page's class fills its frame or its outline (IoU 0.5 or more), a whole picture if it
+shows that class. A mistake leaves a wrong crop, and far more rarely removes a right one: on a page people miss more
+than they invent.
 """
 
 import re
@@ -14,11 +14,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 
-from blocks.shapes import Bounds
+from blocks.shapes import Bounds, Polygon
 from infra.annotators.boxes import KEEP_IOU, Slips
 from infra.annotators.times import Stopwatch
 from infra.annotators.truth import TruePicture
 from tasks.kinds.geometry import iou_of_all
+from tasks.kinds.outlines.raster import Raster, mask_iou, rasterised
 from tasks.review.questions.kinds.page import PAGE, WRONG
 
 
@@ -31,6 +32,8 @@ class SeenCrop:
     crop: Bounds | None = None
     """None: all of the picture without a frame, or a text."""
     frame: Bounds | None = None
+    outline: Raster | None = None
+    """What its lines go around; None: a frame is shown."""
 
 
 def crops_in(data: Mapping[str, Any]) -> tuple[SeenCrop, ...]:
@@ -90,6 +93,8 @@ def _crop_of(id_: str, html: str) -> SeenCrop:
     if "crop" not in query:
         return SeenCrop(id_, item_id)
     x_min, y_min, x_max, y_max = (float(edge) for edge in query["crop"][0].split(","))
+    if path := re.search(r'<path d="([^"]+)"', html):
+        return SeenCrop(id_, item_id, (x_min, y_min, x_max, y_max), outline=_within(path[1], x_min, y_min))
     left, top, wide, high = (float(share) / 100 for share in re.findall(r":([0-9.]+)%", html))
     across, down = x_max - x_min, y_max - y_min
     start_x, start_y = x_min + left * across, y_min + top * down
@@ -97,7 +102,22 @@ def _crop_of(id_: str, html: str) -> SeenCrop:
     return SeenCrop(id_, item_id, (x_min, y_min, x_max, y_max), frame)
 
 
+def _within(path: str, left: float, top: float) -> Raster:
+    """Return the pixels within the lines of a path, in pixels of the item: what two of them go around is a hole."""
+    rings = [[tuple(map(float, pair.split(","))) for pair in line.split()] for line in re.findall("M([^Z]+)Z", path)]
+    lines = [rasterised(Polygon(points=tuple((x + left, y + top) for x, y in ring))) for ring in rings]
+    start_x, start_y = min(one.left for one in lines), min(one.top for one in lines)
+    size = max(one.bottom for one in lines) - start_y, max(one.right for one in lines) - start_x
+    inside = np.zeros(size, np.bool_)
+    for one in lines:
+        inside[one.top - start_y : one.bottom - start_y, one.left - start_x : one.right - start_x] ^= one.pixels
+    return Raster(start_x, start_y, inside)
+
+
 def _is_right(crop: SeenCrop, class_name: str, picture: TruePicture) -> bool:
+    if crop.outline is not None:
+        there = [rasterised(box.seen_shape) for box in picture.boxes if box.class_name == class_name]
+        return any(mask_iou(one, crop.outline) >= KEEP_IOU for one in there)
     if crop.frame is None:
         return picture.class_name == class_name
     objects = [box.xyxy for box in picture.boxes if box.class_name == class_name]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from blocks.errors import BadTruth
-from blocks.shapes import Bounds, Shape
+from blocks.shapes import Bounds, Box, Shape
 from blocks.storage.outside_files import parse_json, read_bounded
 from tasks.dataset.formats.published import TruthBox, TruthFormat, read_truth
 from tasks.dataset.formats.reading.problems import Problems
@@ -33,6 +33,11 @@ class AnnotatorBox:
     kind: str | None = None
     shape: Shape | None = None
     """Its outline or pixels; None: a box is all that is known."""
+
+    @property
+    def seen_shape(self) -> Shape:
+        """Its shape as far as that is known."""
+        return self.shape or Box(**dict(zip(("x_min", "y_min", "x_max", "y_max"), self.xyxy, strict=True)))
 
 
 @dataclass(frozen=True, slots=True)

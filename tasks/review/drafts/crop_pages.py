@@ -18,7 +18,7 @@ from sqlmodel import col, select
 
 from blocks.database.engine import reading, upsert, writing
 from blocks.database.tables import BatchItem, Outcome, Proposal, Route, Verdict
-from blocks.shapes import PLACED, shape_type
+from blocks.shapes import PLACED, shape_of, shape_type
 from blocks.storage.stores import Store
 from tasks.review.drafts.batch_items import DraftItem, pages_of_items, texts_of
 from tasks.review.drafts.cutting import PartOptions
@@ -27,6 +27,7 @@ from tasks.review.drafts.narrow import narrow_boxes
 from tasks.review.drafts.page_words import ask_singly, read_page_words
 from tasks.review.posting.outbox import Draft
 from tasks.review.questions.kinds.boxes.regions import AnsweredBox
+from tasks.review.questions.kinds.outlines.on_page import rings_of
 from tasks.review.questions.kinds.page import CARD_CHARACTERS, PageCrop, PageOptions, PagePayload
 from tasks.review.questions.queue import Queue
 from tasks.triage.reasons import confirmed_on_page, removed_from_page
@@ -62,7 +63,7 @@ def draft_confirm_pages(
     yield from _filled(sure, queue, batch_id, options.crops, round_)
     if options.doubtful:
         doubtful = (
-            [(box.class_name, _crop_of(place, box)) for place, box in some]
+            [(box.class_name, _crop_of(place, box, proposal)) for place, box, proposal in some]
             for some in narrow_boxes(engine, batch_id, parts)
         )
         yield from _filled(doubtful, queue, batch_id, options.crops, round_)
@@ -136,7 +137,8 @@ def _very_sure(
     for place in places:
         sure = [one for one in accepted[place.item_id] if one.proposal.score >= least_score]
         placed = [one for one in sure if shape_type(one.proposal) in PLACED]
-        yield from ((box.class_name, _crop_of(place, box)) for box in as_answered(place, placed))
+        known = {one.proposal.id: one.proposal for one in placed}
+        yield from ((box.class_name, _crop_of(place, box, known[box.id])) for box in as_answered(place, placed))
         wholes = [one.proposal for one in sure if one not in placed]
         yield from ((one.class_name, _whole(place, one, texts.get(place.item_id))) for one in wholes)
 
@@ -147,12 +149,13 @@ def _whole(place: DraftItem, proposal: Proposal, text: str | None) -> PageCrop:
     return PageCrop(proposal_id=proposal.id, item_id=place.item_id, crop=(0, 0, place.width, place.height))
 
 
-def _crop_of(place: DraftItem, box: AnsweredBox) -> PageCrop:
+def _crop_of(place: DraftItem, box: AnsweredBox, proposal: Proposal) -> PageCrop:
     return PageCrop(
         proposal_id=box.id,
         item_id=place.item_id,
         crop=crop_around(box, place.width, place.height, MARGIN_SHARE),
         box=(box.x_min, box.y_min, box.x_max, box.y_max),
+        rings=rings_of(shape_of(proposal)),
     )
 
 

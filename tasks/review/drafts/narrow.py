@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy import Engine
 
 from blocks.database.engine import reading
-from blocks.database.tables import Outcome, Route
+from blocks.database.tables import Outcome, Proposal, Route
 from blocks.published_times import VERIFY_BOX
 from tasks.review.drafts.batch_items import DraftItem, pages_of_items
 from tasks.review.drafts.cutting import PartOptions
@@ -26,8 +26,8 @@ from tasks.triage.reasons import Why, why_of
 
 def narrow_boxes(
     engine: Engine, batch_id: str, parts: PartOptions | None
-) -> Iterator[list[tuple[DraftItem, AnsweredBox]]]:
-    """Yield the boxes in doubt that come onto pages, items of a page of rows at a time."""
+) -> Iterator[list[tuple[DraftItem, AnsweredBox, Proposal]]]:
+    """Yield the boxes in doubt that come onto pages, items of a page of rows at a time, with the proposals they are."""
     for places in pages_of_items(engine, batch_id, (Route.ASK,)):
         plain = [place for place in places if is_only_in_doubt(place.reasons)]
         with reading(engine) as session:
@@ -38,7 +38,8 @@ def narrow_boxes(
             boxes = proposed[place.item_id]
             doubtful = [one for one in boxes if not one.is_sure]
             if doubtful and is_cheaper_on_pages(ItemToAsk(place.width, place.height, boxes), parts):
-                found += [(place, box) for box in as_answered(place, doubtful)]
+                known = {one.proposal.id: one.proposal for one in doubtful}
+                found += [(place, box, known[box.id]) for box in as_answered(place, doubtful)]
         yield found
 
 

@@ -84,7 +84,8 @@ def page_stops(
         accept: In rounds, the chance from which on something comes onto a page.
         parts: When what pages remove is asked in parts.
     """
-    queue = confirm_page_queue(classes, shown="crop" if label_kind(kind).shapes & PLACED else "item")
+    shapes = label_kind(kind).shapes
+    queue = confirm_page_queue(classes, shown="crop" if "box" in shapes else "outline" if shapes & PLACED else "item")
     if rounds:
         on_pages = PageOptions(least_score=accept, crops=rounds.page_size)
         yield LineQueue(queue=queue, pages=on_pages, stop_below=1 - rounds.max_error_rate)

@@ -227,10 +227,11 @@ def confirm_page_queue(classes: Sequence[str], annotators: Sequence[str] = (), s
     Args:
         classes: Class names; a page shows crops of one of them.
         annotators: E-mails of who should answer; empty means everybody.
-        shown: What a page is of: `crop`, or `item`: a picture or a text, all of which shows the class.
+        shown: What a page is of: `crop`, `outline`, or `item`: a picture or a text, all of which shows the class.
     """
     wrong = {
         "crop": "another object in the frame, none at all, or a frame that does not fit it",
+        "outline": "another object within the line, none at all, or a line that does not follow its edge",
         "item": "another class than the one above, or none that you can tell",
     }
     return Queue(

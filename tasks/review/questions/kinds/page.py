@@ -3,7 +3,7 @@
 The crops are the pictures of checkboxes (`html` of Label Studio's dynamic choices): no canvas, no regions, one click or
 key for each wrong crop, and nothing at all where all are right. Each picture comes by a signed link of its own, as that
 of a name-kind question does, with the machine's box as a frame over it, so that also a box that does not fit is seen.
-Of a label without a place in its picture all of that is shown, and no frame.
+Of an outline its line stands there in place of the frame; of a label without a place all of its picture is shown.
 """
 
 from collections.abc import Sequence
@@ -49,6 +49,8 @@ STYLE = """
 .crop { position: relative; display: inline-block; }
 .crop img { display: block; }
 .crop i { position: absolute; box-sizing: border-box; border: 2px solid #17becf; pointer-events: none; }
+.crop svg { position: absolute; left: 0; top: 0; width: 100%; height: 100%; pointer-events: none; }
+.crop path { fill: none; stroke: #17becf; stroke-width: 2px; vector-effect: non-scaling-stroke; }
 .card { display: inline-block; box-sizing: border-box; width: 240px; height: 140px; padding: 5px; overflow: hidden; }
 .card { border: 1px solid #ccc; border-radius: 3px; font-size: 13px; font-weight: normal; line-height: 16px; }
 .card { white-space: pre-line; overflow-wrap: anywhere; }
@@ -77,6 +79,8 @@ class PageCrop(Frozen):
     """None: it is a text."""
     box: tuple[float, float, float, float] | None = None
     """None: it is about the whole item, and `crop` is all of it."""
+    rings: tuple[tuple[tuple[float, float], ...], ...] = ()
+    """Lines of its outline, those of holes and parts too; none: its box is shown."""
     text: str | None = None
     """The beginning of a text."""
 
@@ -192,6 +196,9 @@ def _picture(server: AnnotationServer, crop: PageCrop) -> str:
     size = f'width="{max(1, round(wide * scale))}" height="{max(1, round(high * scale))}"'
     link = escape(server.image_link(crop.item_id, None if crop.box is None else crop.crop), quote=True)
     frame = f'<i style="{_frame_style(crop.crop, crop.box)}"></i>' if crop.box else ""
+    if crop.rings:
+        lines = "".join(f"M{' '.join(f'{x - x_min:g},{y - y_min:g}' for x, y in ring)}Z" for ring in crop.rings)
+        frame = f'<svg viewBox="0 0 {wide} {high}" preserveAspectRatio="none"><path d="{lines}"/></svg>'
     return f'<span class="crop"><img src="{link}" {size} alt="">{frame}</span>'
 
 

@@ -54,6 +54,7 @@ def test_rows_of_one_payload_for_all_kinds_still_load(name: str) -> None:
     assert kept.pop("still", None) is None  # nor on strips
     assert not kept.pop("tracks", {})  # nor of tracks
     assert not any(crop.pop("text") for crop in kept.get("crops", ()) if name == PAGE)  # nor showed texts
+    assert not any(crop.pop("rings") for crop in kept.get("crops", ()) if name == PAGE)  # nor outlines
     assert kept == {field: OLD[name]["payload"][field] for field in kept}
     lost = {field: value for field, value in OLD[name]["payload"].items() if field not in kept}
     assert not any(lost.values())
