@@ -97,6 +97,7 @@ bench: setup ## Measure posting, thresholds, consensus, choosing, memory and the
 	$(BIN)/python -m tests.bench.thresholds
 	$(BIN)/python -m tests.bench.consensus
 	$(BIN)/python -m tests.bench.risk
+	$(BIN)/python -m tests.bench.risk_choices
 	$(BIN)/python -m tests.bench.choosing
 	$(BIN)/python -m tests.bench.memory
 	$(BIN)/python -m tests.bench.doorbell

@@ -1,27 +1,21 @@
 """The consensus of a question with one choice, such as which kind a box is: Dawid-Skene over people's choices.
 
-"Cannot tell" is no choice: it says nothing about the kind, only that somebody looked.
+What choices cannot tell of the people stays in doubt (`skill/choosing.py`). "Cannot tell" is no choice: it says nothing
+about the kind, only that somebody looked.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
-from pydantic import Field
 
 from blocks.errors import UnknownClass
-from blocks.frozen import Frozen
-from tasks.review.consensus.dawid_skene import (
-    PRIOR_WEIGHT,
-    Choices,
-    Floats,
-    believe_classes,
-    dawid_skene,
-    expected_confusion,
-    learn_confusion,
-)
+from tasks.review.consensus.dawid_skene import Choices
+from tasks.review.consensus.skill.choosing import WeighedChoices, weigh_choices
 
-Matrix = tuple[tuple[float, ...], ...]
+SHOWN = 30
+"""Choices of a ranking, where there are more: at least those that are weighed one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +35,7 @@ class ChoiceConsensus:
     people: tuple[str, ...]
     """Who answered, also who could not tell, in the order of names."""
     ranking: tuple[tuple[str, float], ...]
-    """Every choice with its probability, the most probable first."""
+    """Choices with their probability, the most probable first; where there are very many, not all."""
     cannot_tell: int
     """How many could not tell."""
 
@@ -51,96 +45,67 @@ class ChoiceConsensus:
         return self.ranking[0][0] if self.cannot_tell < len(self.people) else None
 
 
-class Choosers(Frozen):
-    """How the people of one queue choose: all that a consensus needs."""
-
-    options: tuple[str, ...] = Field(min_length=1)
-    confusion: dict[str, Matrix] = Field(default_factory=dict, description="By person; row: true, column: chosen")
-    newcomer: Matrix
-    shares: tuple[float, ...] = Field(description="How frequent each option is")
-
-    def right_share(self, person: str) -> float:
-        """Return how often a person chooses what is true, over all options as frequent as they are."""
-        matrix = np.array(self.confusion.get(person, self.newcomer), float)
-        return float(np.diag(matrix) @ np.array(self.shares))
-
-
-def unknown_choosers(options: Sequence[str]) -> Choosers:
-    """Return people of whom nothing is known yet."""
-    shares = (1 / len(options),) * len(options)
-    return Choosers(options=tuple(options), newcomer=_rows(expected_confusion(len(options))), shares=shares)
-
-
-def learn_choosers(chosen: Sequence[Chosen], options: Sequence[str]) -> Choosers:
-    """Learn who confuses what with what from all choices in one queue.
+def agree_on_choices(
+    chosen: Sequence[Chosen], options: Sequence[str], history: Sequence[Chosen] = ()
+) -> dict[str, ChoiceConsensus]:
+    """Return the consensus of each question, by its id: how people choose is learnt from all of it.
 
     Args:
-        chosen: Any number, also none; several people's to a question, to learn anything.
+        chosen: One per question and person, in any order. May be empty.
         options: What can be chosen, without "cannot tell".
+        history: Of earlier questions, to learn from how people choose.
 
     Raises:
         UnknownClass: A choice is not among the options.
     """
     if not chosen:
-        return unknown_choosers(options)
-    people = sorted({one.person for one in chosen})
-    choices = _collect(chosen, sorted({one.question_id for one in chosen}), people, options)
-    estimate = dawid_skene(choices)
-    _, pooled = learn_confusion(choices, estimate.beliefs, PRIOR_WEIGHT, {})
-    return Choosers(
-        options=tuple(options),
-        confusion={name: _rows(estimate.confusion[index]) for index, name in enumerate(people)},
-        newcomer=_rows(pooled),
-        shares=tuple(estimate.shares.tolist()),
-    )
-
-
-def agree_on_choices(chosen: Sequence[Chosen], choosers: Choosers) -> dict[str, ChoiceConsensus]:
-    """Return the consensus of each question, by its id, given how people choose.
-
-    Args:
-        chosen: One per question and person, in any order. May be empty.
-        choosers: From `learn_choosers`, or `unknown_choosers`.
-
-    Raises:
-        UnknownClass: A choice is not among the options.
-    """
-    questions = sorted({one.question_id for one in chosen})
-    people = sorted({one.person for one in chosen})
-    if not questions:
         return {}
-    choices = _collect(chosen, questions, people, choosers.options)
-    confusion = np.array([choosers.confusion.get(name, choosers.newcomer) for name in people], float)
-    beliefs = believe_classes(choices, confusion, np.array(choosers.shares, float))
-    answered: dict[str, list[Chosen]] = {question: [] for question in questions}
+    answered: dict[str, list[Chosen]] = {one.question_id: [] for one in sorted(chosen, key=lambda one: one.question_id)}
     for one in chosen:
         answered[one.question_id].append(one)
+    every = [*chosen, *(one for one in history if one.question_id not in answered)]
+    questions, people = sorted({one.question_id for one in every}), sorted({one.person for one in every})
+    offered = dict.fromkeys(options)
+    for one in every:
+        if one.choice is not None and one.choice not in offered:
+            raise UnknownClass.named(one.choice, options, f"the choices of question {one.question_id}")
+    said = {one.choice for one in every}
+    named = [name for name in offered if name in said]
+    weighed = weigh_choices(_collect(every, questions, people, named), questions, people, len(offered))
+    rankings: dict[int, tuple[tuple[str, float], ...]] = {}
     agreed = {}
     for index, question in enumerate(questions):
-        shares = zip(choosers.options, beliefs[index].tolist(), strict=True)
-        ranked = sorted(shares, key=lambda pair: (-pair[1], pair[0]))
-        said = answered[question]
-        names = tuple(sorted(one.person for one in said))
-        agreed[question] = ChoiceConsensus(question, names, tuple(ranked), sum(one.choice is None for one in said))
+        if question not in answered:
+            continue
+        sort = int(weighed.sort_of_question[index])
+        if sort not in rankings:
+            rankings[sort] = _ranking(weighed, sort, named, list(offered))
+        mine = answered[question]
+        names = tuple(sorted(one.person for one in mine))
+        agreed[question] = ChoiceConsensus(question, names, rankings[sort], sum(one.choice is None for one in mine))
     return agreed
 
 
+def _ranking(
+    weighed: WeighedChoices, sort: int, named: Sequence[str], options: Sequence[str]
+) -> tuple[tuple[str, float], ...]:
+    carried = {named[column]: share for column, share in weighed.of(sort)}
+    others = len(options) - len(carried)
+    each = float(weighed.elsewhere[sort]) / max(others, 1)
+    first = islice((one for one in options if one not in carried), max(0, SHOWN - len(carried)))
+    return tuple(sorted([*carried.items(), *((one, each) for one in first)], key=lambda pair: (-pair[1], pair[0])))
+
+
 def _collect(
-    chosen: Sequence[Chosen], questions: Sequence[str], people: Sequence[str], options: Sequence[str]
+    chosen: Sequence[Chosen], questions: Sequence[str], people: Sequence[str], named: Sequence[str]
 ) -> Choices:
-    place = {name: index for index, name in enumerate(options)}
+    place = {name: index for index, name in enumerate(named)}
     question_of = {name: index for index, name in enumerate(questions)}
     person_of = {name: index for index, name in enumerate(people)}
-    rows = []
-    for one in sorted(chosen, key=lambda one: (one.question_id, one.person)):
-        if one.choice is None:
-            continue
-        if one.choice not in place:
-            raise UnknownClass.named(one.choice, options, f"the choices of question {one.question_id}")
-        rows.append((question_of[one.question_id], person_of[one.person], place[one.choice]))
-    subject, person, said = np.array(rows, np.int64).reshape(-1, 3).T
-    return Choices(subject, person, said, len(questions), len(people), len(options))
-
-
-def _rows(matrix: Floats) -> Matrix:
-    return tuple(tuple(float(share) for share in row) for row in matrix)
+    rows = [
+        (question_of[one.question_id], person_of[one.person], place[one.choice])
+        for one in chosen
+        if one.choice is not None
+    ]
+    subject, person, said = np.array(sorted(rows), np.int64).reshape(-1, 3).T
+    return Choices(subject, person, said, len(questions), len(people), len(named))

@@ -1,11 +1,12 @@
-"""Dawid-Skene: what is true, and who confuses what with what, from several people's choices alone.
+"""Dawid-Skene: what is true, and who confuses what with what, from several people's choices alone: its two steps.
 
 Each person has a confusion matrix: how often they say one class where another is true. Truth and matrices are
 estimated in turn (expectation maximisation). A person of few answers is drawn towards the mean of all, and that
 towards a plain expectation, so that one answer never makes an expert.
 
-crowd-kit has this algorithm (our tests hold numbers of its version 1.4.2), but brings `transformers` and eight more
-packages with it, knows no priors that pool people, and cannot weigh by how sure an object's existence is.
+crowd-kit has this algorithm (our tests, which take the steps in turn, hold numbers of its version 1.4.2), but brings
+`transformers` and eight more packages with it, knows no priors that pool people, and cannot weigh by how sure an
+object's existence is.
 
 Source:
     Dawid and Skene, "Maximum likelihood estimation of observer error-rates using the EM algorithm", Applied Statistics
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit, logsumexp
+from scipy.special import expit, logit
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -29,9 +30,6 @@ PRIOR_RIGHT = 0.9
 """How often we expect unknown people to name the class that is true."""
 
 TINY = 1e-10
-MOST_ROUNDS = 300
-STILL = 1e-6
-"""When no belief moves by more, the estimate stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,53 +42,6 @@ class Choices:
     subjects: int
     people: int
     classes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """What is true, and how good people are."""
-
-    beliefs: Floats
-    """Shape (subjects, classes): probability that a class is true; rows sum to 1."""
-    confusion: Floats
-    """Shape (people, classes, classes): [person, true, said]; the last axis sums to 1."""
-    shares: Floats
-    """Shape (classes,): how frequent classes are; sums to 1."""
-
-
-def dawid_skene(
-    choices: Choices, *, prior_weight: float = PRIOR_WEIGHT, known: Mapping[int, Floats] | None = None
-) -> Estimate:
-    """Estimate truth and people's confusion matrices from their choices.
-
-    Args:
-        choices: May be empty; a subject nobody chose for gets the shares of the classes.
-        prior_weight: 0 for plain maximum likelihood.
-        known: Confusion matrices, by person, that are given and not estimated (truth, referees).
-    """
-    beliefs = majority(choices)
-    confusion, shares = _people_and_shares(choices, beliefs, prior_weight, known or {})
-    for _ in range(MOST_ROUNDS):
-        before = beliefs
-        beliefs = believe_classes(choices, confusion, shares)
-        confusion, shares = _people_and_shares(choices, beliefs, prior_weight, known or {})
-        if np.abs(beliefs - before).max(initial=0.0) < STILL:
-            break
-    return Estimate(beliefs, confusion, shares)
-
-
-def majority(choices: Choices) -> Floats:
-    """Return each subject's shares of votes, shape (subjects, classes); equal shares where nobody voted."""
-    votes = np.zeros((choices.subjects, choices.classes))
-    np.add.at(votes, (choices.subject, choices.said), 1.0)
-    votes[votes.sum(axis=1) == 0] = 1.0
-    return np.asarray(votes / votes.sum(axis=1, keepdims=True))
-
-
-def believe_classes(choices: Choices, confusion: Floats, shares: Floats) -> Floats:
-    """Return the probability of each class for each subject, shape (subjects, classes), given people's skill."""
-    evidence = class_evidence(choices, confusion, shares)
-    return np.asarray(np.exp(evidence - logsumexp(evidence, axis=1, keepdims=True)))
 
 
 def class_evidence(choices: Choices, confusion: Floats, shares: Floats) -> Floats:
@@ -165,16 +116,6 @@ def shifted(matrix: Floats, apart: Floats) -> Floats:
     at = np.arange(len(matrix))
     matrices[:, at, at] = changed
     return np.asarray(matrices)
-
-
-def _people_and_shares(
-    choices: Choices, beliefs: Floats, prior_weight: float, known: Mapping[int, Floats]
-) -> tuple[Floats, Floats]:
-    confusion, _ = learn_confusion(choices, beliefs, prior_weight, known)
-    seen = beliefs[np.unique(choices.subject)]
-    total = seen.sum(axis=0) + min(prior_weight, 1.0)
-    shares = total / total.sum() if total.sum() > 0 else np.full(choices.classes, 1 / choices.classes)
-    return confusion, shares
 
 
 def _rows_to_one(counts: Floats) -> Floats:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tasks.review.consensus.dawid_skene import Choices, dawid_skene, expected_confusion
+from tasks.review.consensus.dawid_skene import Choices, expected_confusion
+from tests.bench.one_estimate import dawid_skene
 
 # fmt: off
 ANSWERS = [

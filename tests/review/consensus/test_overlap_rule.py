@@ -7,7 +7,7 @@ from blocks.errors import BadOption
 from tasks.review.consensus.annotator_skill import unknown_skills
 from tasks.review.consensus.box_consensus import agree_on_boxes
 from tasks.review.consensus.box_matching import PersonAnswer, match_boxes
-from tasks.review.consensus.choice_consensus import Chosen, agree_on_choices, unknown_choosers
+from tasks.review.consensus.choice_consensus import Chosen, agree_on_choices
 from tasks.review.consensus.overlap_rule import (
     NextStep,
     Slots,
@@ -99,7 +99,7 @@ def test_a_rule_nobody_could_meet_is_refused() -> None:
 def test_choices_settle_go_on_or_go_to_a_referee() -> None:
     def decide(**choices: str | None) -> Step:
         chosen = [Chosen("q", person, choice) for person, choice in choices.items()]
-        consensus = agree_on_choices(chosen, unknown_choosers(["golf", "polo"]))["q"]
+        consensus = agree_on_choices(chosen, ["golf", "polo"])["q"]
         return next_step_of_choice(consensus, Slots(len(choices)), OverlapRule(least=2, most=3)).step
 
     assert decide(ada="golf", ben="golf") is Step.SETTLED

@@ -3,24 +3,16 @@
 Choices are learnt and agreed on class by class: the boxes of a class are all asked with the same options.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
 from tasks.review.consensus.agreement import Statement
 from tasks.review.consensus.answer_groups import Group, SlotAnswer
-from tasks.review.consensus.choice_consensus import (
-    ChoiceConsensus,
-    Choosers,
-    Chosen,
-    agree_on_choices,
-    learn_choosers,
-    unknown_choosers,
-)
-from tasks.review.consensus.comparers.protocol import ENOUGH, Comparer, GoldSaid
+from tasks.review.consensus.choice_consensus import ChoiceConsensus, Chosen, agree_on_choices
+from tasks.review.consensus.comparers.protocol import Comparer, GoldSaid
 from tasks.review.consensus.overlap_rule import NextStep, Slots, next_step_of_choice
 from tasks.review.questions.kinds.choose import AnsweredKind
-from tasks.review.questions.kinds.classes.many import MANY, are_many
 from tasks.review.questions.kinds.classes.missing import key_of_class
 from tasks.review.questions.queue import Queue
 from tasks.review.questions.staffing import GoldRule, OverlapRule
@@ -51,10 +43,11 @@ class ChoiceComparer(Comparer[ChoiceConsensus]):
         self, queue: Queue, answered: Sequence[Group], history: Sequence[Group], gold: Sequence[GoldSaid]
     ) -> dict[str, ChoiceConsensus]:
         """Return the consensus of each question."""
+        options = _options([*answered, *history])
+        chosen, earlier = _by_class(answered), _by_class(history)
         agreed: dict[str, ChoiceConsensus] = {}
-        for class_name, choosers in learn_kind_choosers([*answered, *history]).items():
-            mine = [group for group in answered if _class_of(group) == class_name]
-            agreed.update(agree_on_choices([one for group in mine for one in choices_for(group)], choosers))
+        for name, mine in chosen.items():
+            agreed.update(agree_on_choices(mine, options[name], earlier.get(name, ())))
         return agreed
 
     def next_step(self, opinion: ChoiceConsensus, slots: Slots, rule: OverlapRule) -> NextStep:
@@ -100,23 +93,21 @@ def kind_of(raw: Sequence[dict[str, Any]]) -> AnsweredKind:
     return AnsweredKind.model_validate(entry)
 
 
-def learn_kind_choosers(answered: Sequence[Group]) -> dict[str, Choosers]:
-    """Learn how people choose among the options of each class; by class."""
-    chosen: dict[str, list[Chosen]] = defaultdict(list)
+def _options(groups: Sequence[Group]) -> dict[str, list[str]]:
+    """Return what can be chosen of each class: what is offered, and what people wrote down."""
     options: dict[str, dict[str, None]] = defaultdict(dict)
-    shared: Counter[str] = Counter()
-    for group in answered:
-        name = _class_of(group)
-        options[name].update(dict.fromkeys(_payload_of(group).options))
-        mine = choices_for(group)
-        chosen[name].extend(mine)
-        options[name].update(dict.fromkeys(one.choice for one in mine if one.choice))
-        shared[name] += len({one.person for one in group.counted}) > 1
-    weighed = {name: _weighed(list(options[name]), {one.choice for one in chosen[name]}) for name in options}
-    return {
-        name: learn_choosers(chosen[name], some) if shared[name] >= ENOUGH else unknown_choosers(some)
-        for name, some in weighed.items()
-    }
+    for group in groups:
+        options[_class_of(group)].update(dict.fromkeys(_payload_of(group).options))
+    for name, chosen in _by_class(groups).items():
+        options[name].update(dict.fromkeys(one.choice for one in chosen if one.choice))
+    return {name: list(some) for name, some in options.items()}
+
+
+def _by_class(groups: Sequence[Group]) -> dict[str, list[Chosen]]:
+    chosen: dict[str, list[Chosen]] = defaultdict(list)
+    for group in groups:
+        chosen[_class_of(group)].extend(choices_for(group))
+    return chosen
 
 
 def choices_for(group: Group) -> list[Chosen]:
@@ -140,14 +131,6 @@ def _missing(kind: AnsweredKind) -> str | None:
 
 def _written(group: Group, choice: str) -> AnsweredKind:
     return next(kind for one in group.counted if _missing(kind := kind_of(one.raw)) == choice)
-
-
-def _weighed(options: Sequence[str], chosen: Collection[str | None]) -> list[str]:
-    """Return the options that are weighed: where there are very many, what anybody chose, and some more."""
-    if not are_many(options):
-        return list(options)
-    others = [one for one in options if one not in chosen]
-    return [*(one for one in options if one in chosen), *others[: max(0, MANY - len(chosen))]]
 
 
 def _class_of(group: Group) -> str:

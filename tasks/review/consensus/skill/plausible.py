@@ -161,8 +161,8 @@ def _in_columns(votes: Votes, column: Ints, classes: int) -> Votes:
 
 
 def _prior(number: int, people: Sequence[str], classes: int) -> Prior:
-    common = _drawn("", 3)[number]
-    own = SPREAD_OWN * np.array([_drawn(name, 3 + classes)[number] for name in people]).reshape(-1, 3 + classes)
+    common = drawn_for("", 3)[number]
+    own = SPREAD_OWN * np.array([drawn_for(name, 3 + classes)[number] for name in people]).reshape(-1, 3 + classes)
     return Prior(
         miss=float(expit(logit(EXPECTED_MISS) + SPREAD_MISS * common[0])),
         false=float(EXPECTED_FALSE * np.exp(SPREAD_FALSE * common[1])),
@@ -174,7 +174,7 @@ def _prior(number: int, people: Sequence[str], classes: int) -> Prior:
 
 
 @lru_cache(maxsize=1024)
-def _drawn(name: str, size: int) -> Floats:
+def drawn_for(name: str, size: int) -> Floats:
     """Return what is drawn for a name, shape (crowds, size): each column spread evenly over the normal distribution."""
     chance = np.random.default_rng(crc32(name.encode()))
     ranks = chance.permuted(np.tile(np.arange(CROWDS), (size, 1)), axis=1).T
