@@ -68,6 +68,39 @@ class S3Store:
         self._making_bucket = threading.Lock()
         self._check_names()
 
+    def beside(self, bucket: str) -> "S3Store":
+        """Return a store in another bucket of the same service, by the same keys.
+
+        Raises:
+            BadOption: The bucket's name is malformed.
+        """
+        return S3Store(
+            self.endpoint,
+            self._access_key,
+            self._secret_key,
+            bucket,
+            secure=self.secure,
+            region=self.region,
+            cache=self._cache.parent,
+        )
+
+    def as_block_fields(self) -> dict[str, str | bool]:
+        """Return the fields of an `ObjectStore` block that opens this store: secrets are among them."""
+        return {
+            "endpoint": self.endpoint,
+            "bucket": self.bucket,
+            "access_key": self._access_key,
+            "secret_key": self._secret_key,
+            "secure": self.secure,
+            "region": self.region,
+            "cache_folder": str(self._cache.parent),
+        }
+
+    @property
+    def cache_folder(self) -> Path:
+        """The folder of this machine for what was fetched."""
+        return self._cache.parent
+
     def put(self, key: str, data: bytes | Path, media_type: str = "application/octet-stream") -> None:
         """Store bytes or a file's content under a key; see `Store.put`."""
         check_key(key)

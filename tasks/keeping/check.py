@@ -138,7 +138,7 @@ class _Check:
     def _stored(
         self, pool: ThreadPoolExecutor, after: str
     ) -> Iterator[tuple[str, tuple[ObjectFault, ...], list[Examination]]]:
-        keys = (key for key in _all_keys(self.stores) if key > after)
+        keys = (key for key in all_keys(self.stores) if key > after)
         while page := list(islice(keys, PAGE)):
             counted = [key for key in page if space_of(key).is_counted]
             known = which_are_named(self.engine, counted)
@@ -179,7 +179,7 @@ class _Check:
         self.noted_at = time.monotonic()
 
 
-def _all_keys(stores: Sequence[Store]) -> Iterator[str]:
+def all_keys(stores: Sequence[Store]) -> Iterator[str]:
     """Yield the keys that any of the stores has, in order, each once."""
     last = ""
     for key in merge(*(store.keys() for store in stores)):

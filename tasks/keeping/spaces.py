@@ -7,7 +7,7 @@ are written out: the modules that own them bring torch along, which takes second
 import re
 from dataclasses import dataclass
 
-FROM_BACKUP = "copy it from a backup to its place in the store"
+FROM_BACKUP = "copy it from a backup that is restored to another folder (`LABELLINE_HOME=NEW labelline restore`)"
 
 
 @dataclass(frozen=True, slots=True)

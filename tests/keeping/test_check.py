@@ -24,9 +24,10 @@ from tasks.keeping.report import CheckReport
 from tasks.keeping.spaces import UNKNOWN, digest_in, space_of
 from tasks.suggest.embedders.named.registry import NAMED
 from tasks.suggest.embedders.text_axes import key_of_axes
+from tests.examples import examples
 from tests.keeping.world import keep_items, keep_snapshot, key_of
 
-FLIPS = 40 if os.environ.get("LABELLINE_LONG") else 8
+FLIPS = examples(8, 40)
 
 
 @pytest.fixture(params=["folder", "s3"])

@@ -29,3 +29,42 @@ def fsck(
 
     options = CheckOptions(mb_per_s=rate, for_s=minutes and minutes * 60, mend=mend)
     raise typer.Exit(check(labelline_home(), options, anew=anew, as_json=as_json))
+
+
+PLACE = "A folder on another disk, or s3://BUCKET/PREFIX (LABELLINE_S3_ENDPOINT, AWS_ACCESS_KEY_ID, …)."
+
+
+@keeping_app.command()
+def backup(
+    to: Annotated[str, typer.Argument(help=PLACE)],
+    keep: Annotated[int | None, typer.Option(min=1, help="So many finished backups stay; all where not given.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Back up all that the stack knows, while the line runs; objects that are there already are not copied again.
+
+    The backup holds all secrets of the stack and is closed to other users: guard it as such.
+    """
+    from infra.cli.keeping.backups import take_backup
+
+    raise typer.Exit(take_backup(labelline_home(), to, keep, as_json=as_json))
+
+
+@keeping_app.command("restore")
+def restore_backup(
+    backup_at: Annotated[str, typer.Argument(metavar="FROM", help=PLACE)],
+    name: Annotated[str | None, typer.Option(help="Which backup; the newest finished one where not given.")] = None,
+    manifest: Annotated[str | None, typer.Option(help="SHA-256 that `backup` told: another one is refused.")] = None,
+    catalog: Annotated[
+        str | None, typer.Option(help="An empty PostgreSQL database, for a backup of one; its password in PGPASSWORD.")
+    ] = None,
+    objects: Annotated[str | None, typer.Option(help="s3://BUCKET for the objects, empty; else the folder.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring a backup back into the state folder, which must be empty or not there, and check every object.
+
+    Exit code 0: all of it is back. 4: something of it is missing or damaged.
+    """
+    from infra.cli.keeping.backups import bring_back
+
+    found = bring_back(labelline_home(), backup_at, name, manifest, catalog, objects, as_json=as_json)
+    raise typer.Exit(found)

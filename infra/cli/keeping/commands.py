@@ -36,7 +36,7 @@ def check(home: Path, options: CheckOptions, *, anew: bool, as_json: bool) -> in
     if anew:
         forget_check(plugs.engine, options.bookmark)
     with console.status("looking at objects") as status:
-        tell = status.update if console.is_terminal else _now_and_then(console.print)
+        tell = status.update if console.is_terminal else now_and_then(console.print)
         report = check_objects(plugs.engine, plugs.stores, options, lambda found, at: tell(progress_line(found, at)))
     if as_json:
         print_json(report.model_dump(mode="json") | {"remaining": report.remaining, "mb_per_s": report.mb_per_s})
@@ -80,7 +80,8 @@ def _verdict(report: CheckReport) -> str:
     return f"all objects are whole{f'; {mended:,} were mended' if mended else ''}"
 
 
-def _now_and_then(say: Callable[[str], None]) -> Callable[[str], None]:
+def now_and_then(say: Callable[[str], None]) -> Callable[[str], None]:
+    """Return what says a line at most every few seconds, for a log."""
     told_at = time.monotonic()
 
     def tell(line: str) -> None:

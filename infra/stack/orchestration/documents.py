@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from blocks.servers.annotation_server import AnnotationServer
 from infra.stack.moved import documents_of
+from infra.stack.orchestration.restored import RestoredPlugs, read_restored, restored_path
 from infra.stack.secrets.credentials import write_private
 from infra.stack.servers.services import PLUGS, artifact_root, catalog_url, tracking_uri
 from infra.stack.state import StackState
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from blocks.label_studio import LabelStudio
+
+RESTORED = ("labelline-catalog", "labelline-object-store")
+"""Documents that name the places of the original in a restored state folder."""
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -34,21 +38,24 @@ def save_blocks(state: StackState) -> list[str]:
     """
     marker = documents_of(state.home)
     before = Path(marker.read_text()) if marker.exists() else None
+    restored = read_restored(state.home)
     saved = []
-    for block in _documents(state):
+    for block in _documents(state, restored):
         type(block).register_type_and_schema()
         saved_one = _find(block)
         if block.get_block_type_slug() == "labelline-label-studio":
             stays = saved_one is not None and stays_as_it_is(cast("LabelStudio", saved_one).open(), state)
         else:
             is_led_away = before is None or (before != state.home and _names_files_of(before, saved_one))
-            stays = saved_one is not None and not is_led_away
+            is_restored = restored is not None and block.get_block_type_slug() in RESTORED
+            stays = saved_one is not None and not is_led_away and not is_restored
         if not stays:
             block.save(PLUGS, overwrite=True)
             saved.append(f"{block.get_block_type_slug()}/{PLUGS}")
             if block.get_block_type_slug() == "labelline-label-studio":
                 write_private(fingerprint_path(state), fingerprint_of(state.server))
     marker.write_text(str(state.home))
+    restored_path(state.home).unlink(missing_ok=True)
     return saved
 
 
@@ -94,16 +101,16 @@ def migrate_catalog() -> None:
     catalog.migrate()
 
 
-def _documents(state: StackState) -> list["Block"]:
+def _documents(state: StackState, restored: RestoredPlugs | None = None) -> list["Block"]:
     from blocks.catalog import Catalog
     from blocks.label_studio import LabelStudio
     from blocks.object_store import ObjectStore
     from blocks.tracking import Tracking
 
-    home, server = state.home, state.server
+    home, server, plugs = state.home, state.server, restored or RestoredPlugs()
     return [
-        ObjectStore(folder=str(home / "objects")),
-        Catalog(url=catalog_url(home)),
+        ObjectStore.model_validate(plugs.bucket or {"folder": str(home / "objects")}),
+        Catalog(url=SecretStr(plugs.catalog or catalog_url(home))),
         Tracking(uri=tracking_uri(home), artifact_root=artifact_root(home)),
         LabelStudio(
             url=server.url,

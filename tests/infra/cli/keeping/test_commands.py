@@ -60,7 +60,7 @@ def test_fsck_says_of_each_fault_what_it_means_and_what_to_do(
     shown = labelline(home, "fsck")
     assert shown.exit_code == 4
     assert "its labels are safe" in shown.output
-    assert "to do: copy it from a backup" in shown.output
+    assert "to do: copy it from a backup that is restored" in shown.output
     assert one in shown.output
     assert "orphan: it takes room" in shown.output
     assert "2 objects are missing or damaged" in shown.output

@@ -11,7 +11,9 @@ from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
 from blocks.catalog import Catalog
+from blocks.errors import StackError
 from blocks.label_studio import LabelStudio
+from blocks.object_store import ObjectStore
 from infra.stack.orchestration.documents import (
     fingerprint_of,
     fingerprint_path,
@@ -20,6 +22,7 @@ from infra.stack.orchestration.documents import (
     saved_server,
     stays_as_it_is,
 )
+from infra.stack.orchestration.restored import RestoredPlugs, restored_path, write_restored
 from infra.stack.report import report_stack
 from infra.stack.secrets.credentials import ensure_credentials, secrets_path
 from infra.stack.servers.services import PLUGS
@@ -109,6 +112,31 @@ def test_a_teams_own_servers_outlive_the_next_start(saved: StackState, tmp_path:
         client.delete_block_document(client.read_block_document_by_name(PLUGS, "labelline-label-studio").id)
     assert saved_server() is None
     assert save_blocks(saved) == ["labelline-label-studio/local"]
+
+
+def test_a_restored_folder_never_works_with_the_originals_catalogue_and_objects(
+    saved: StackState, tmp_path: Path
+) -> None:
+    Catalog(url=f"sqlite:///{tmp_path / 'of-the-original.sqlite'}").save(PLUGS, overwrite=True)
+    keys = {"endpoint": "s3.example.org", "access_key": "a", "secret_key": "b", "cache_folder": str(tmp_path)}
+    ObjectStore(bucket="original", **keys).save(PLUGS, overwrite=True)
+    write_restored(saved.home, RestoredPlugs())
+    assert save_blocks(saved) == ["labelline-object-store/local", "labelline-catalog/local"]
+    engine, store = open_saved_catalog(), cast(ObjectStore, ObjectStore.load(PLUGS))
+    assert engine and str(engine.url) == f"sqlite:///{saved.home / 'catalog.sqlite'}"
+    assert (store.folder, store.endpoint) == (str(saved.home / "objects"), None)
+    assert save_blocks(saved) == [], "said once: what a person edits afterwards stays"
+
+    write_restored(saved.home, RestoredPlugs(catalog="sqlite:///elsewhere", bucket={"bucket": "copy", **keys}))
+    assert restored_path(saved.home).stat().st_mode & 0o077 == 0
+    save_blocks(saved)
+    store = cast(ObjectStore, ObjectStore.load(PLUGS))
+    assert (store.folder, store.bucket) == (None, "copy")
+    assert cast(Catalog, Catalog.load(PLUGS)).url.get_secret_value() == "sqlite:///elsewhere"
+    restored_path(saved.home).write_text("{")
+    with pytest.raises(StackError, match="is damaged"):
+        save_blocks(saved)
+    restored_path(saved.home).unlink()
 
 
 def test_a_teams_own_catalogue_outlives_a_move_of_the_state_folder(saved: StackState, tmp_path: Path) -> None:

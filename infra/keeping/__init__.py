@@ -1,0 +1,1 @@
+"""Backups of all that a stack knows, and the way back."""
