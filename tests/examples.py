@@ -5,7 +5,8 @@ import os
 from hypothesis import settings
 
 IS_LONG = os.environ.get("LABELLINE_LONG") == "1"
-USUAL = 100
+USUAL = 50
+"""They are drawn alike each time: as many again would repeat what the long run looks at more closely."""
 
 
 def examples(quick: int, long: int | None = None) -> int:
@@ -15,5 +16,5 @@ def examples(quick: int, long: int | None = None) -> int:
 
 def set_examples() -> None:
     """Let tests that say nothing of it try the usual number; how long one takes is the machine's doing."""
-    settings.register_profile("labelline", deadline=None, max_examples=examples(USUAL))
+    settings.register_profile("labelline", deadline=None, max_examples=examples(USUAL, 2_000))
     settings.load_profile("labelline")

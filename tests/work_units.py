@@ -12,19 +12,29 @@ WHOLE_FOLDERS = ("tests/running/",)
 
 LONGEST = (
     "tests/running/",
-    "tests/infra/test_real_stack.py",
-    "tests/chaos/test_harness.py",
     "tests/review/test_ask.py",
-    "tests/flows/test_people.py",
-    "tests/infra/test_doorbell_load.py",
+    "tests/chaos/test_harness.py",
+    "tests/infra/test_real_stack.py",
     "tests/test_notebooks.py",
     "tests/flows/test_loop.py",
-    "tests/flows/test_lines.py",
     "tests/browser/test_skips.py",
+    "tests/flows/test_rounds.py",
+    "tests/flows/test_lines.py",
+    "tests/flows/test_people.py",
+    "tests/monitor/active_learning/test_label_rounds.py",
+    "tests/browser/test_many_classes.py",
     "tests/train/fitting/test_training.py",
+    "tests/infra/test_doorbell_load.py",
+    "tests/flows/test_confirming.py",
+    "tests/browser/test_suggestions.py",
+    "tests/train/fitting/trainers/test_detector.py",
+    "tests/audit/watching/test_film_round.py",
+    "tests/flows/test_second_look.py",
+    "tests/infra/score/test_room.py",
+    "tests/train/fitting/trainers/test_classifier.py",
     "tests/detect/test_large.py",
 )
-"""Half a minute and more, the longest first."""
+"""Half a minute and more, the longest first, as `make test` with `--durations=300` says."""
 
 
 def work_unit(nodeid: str) -> str:

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -25,6 +26,10 @@ from infra.gateway.patience import Patience, configure
 
 LINK_SECRET, BELL_SECRET = "link-secret", "bell-secret"
 SHORT = Patience(head_s=0.6, body_s=0.8, stalled_s=0.5, answer_s=30, idle_s=1, head_bytes=4_000, connections=60)
+PATIENT = Patience(head_s=60, body_s=60, stalled_s=60, answer_s=60, idle_s=60, head_bytes=4_000, connections=60)
+LIMIT_S = 20.0
+"""How long a busy machine may take to close what has had its time: less than all other limits of a test."""
+
 PATHS = ("/health", "/webhooks/label-studio", "/images/" + "a" * 64)
 
 
@@ -60,9 +65,25 @@ def serving(engine: Engine, store: FolderStore, patience: Patience) -> Iterator[
 
 
 @pytest.fixture
-def port(engine: Engine, store: FolderStore) -> Iterator[int]:
-    with serving(engine, store, SHORT) as opened:
+def patience() -> Patience:
+    """All limits are short, where a test does not say which one."""
+    return SHORT
+
+
+@pytest.fixture
+def port(engine: Engine, store: FolderStore, patience: Patience) -> Iterator[int]:
+    with serving(engine, store, patience) as opened:
         yield opened
+
+
+def only(**limits_s: float) -> pytest.MarkDecorator:
+    """Let nothing but these limits close a connection: that it is closed at all is then their doing."""
+    return pytest.mark.parametrize("patience", [replace(PATIENT, **limits_s)], ids=["+".join(limits_s) or "none"])  # type: ignore[arg-type]
+
+
+def is_closed_after(line: socket.socket, seconds: float, drip: bytes = b"", every_s: float = 0.1) -> bool:
+    """Say whether a connection has its time, and is closed then."""
+    return seconds * 0.8 < seconds_until_closed(line, drip, every_s) < LIMIT_S
 
 
 def connect(port: int, first: bytes = b"", receive_bytes: int | None = None) -> socket.socket:
@@ -76,8 +97,10 @@ def connect(port: int, first: bytes = b"", receive_bytes: int | None = None) -> 
     return line
 
 
-def seconds_until_closed(line: socket.socket, drip: bytes = b"", every_s: float = 0.1, limit_s: float = 5.0) -> float:
-    """Send a little now and then until the other side has had enough; return how long that took."""
+def seconds_until_closed(
+    line: socket.socket, drip: bytes = b"", every_s: float = 0.1, limit_s: float = LIMIT_S
+) -> float:
+    """Send a little now and then until the other side has had enough, or for so long; return how long that took."""
     begun = time.monotonic()
     line.settimeout(every_s)
     while time.monotonic() - begun < limit_s:
@@ -93,6 +116,7 @@ def seconds_until_closed(line: socket.socket, drip: bytes = b"", every_s: float 
     return time.monotonic() - begun
 
 
+@only(head_s=0.6)
 @pytest.mark.parametrize("path", PATHS)
 def test_fifty_that_send_a_header_now_and_then_are_closed(port: int, path: str) -> None:
     begin = f"POST {path} HTTP/1.1\r\nHost: x\r\n".encode()
@@ -100,16 +124,17 @@ def test_fifty_that_send_a_header_now_and_then_are_closed(port: int, path: str) 
         lines = [stack.enter_context(connect(port, begin)) for _ in range(50)]
         begun = time.monotonic()
         left = list(lines)
-        while left and time.monotonic() - begun < 5:
+        while left and time.monotonic() - begun < LIMIT_S:
             for line in list(left):
                 if seconds_until_closed(line, b"X-Slow: y\r\n", every_s=0.001, limit_s=0.002) < 0.002:
                     left.remove(line)
-            assert httpx.get(f"http://127.0.0.1:{port}/health", timeout=2).status_code == 200
+            assert httpx.get(f"http://127.0.0.1:{port}/health", timeout=LIMIT_S).status_code == 200
             time.sleep(0.05)
         assert not left
-        assert SHORT.head_s * 0.9 < time.monotonic() - begun < SHORT.head_s + 3
+        assert time.monotonic() - begun > 0.5
 
 
+@only(head_s=0.6)
 @pytest.mark.parametrize(
     "first",
     [b"", b"\r\n", b"G", b"GET /health", b"GET /health HTTP/1.1\r\nHost: x\r\nX-Long: "],
@@ -118,35 +143,40 @@ def test_fifty_that_send_a_header_now_and_then_are_closed(port: int, path: str) 
 def test_half_a_head_has_its_time(port: int, first: bytes) -> None:
     with connect(port, first) as line:
         drip = b"" if not first else b"\r\n" if first == b"\r\n" else b"a"
-        assert seconds_until_closed(line, drip) == pytest.approx(SHORT.head_s, abs=0.6)
+        assert is_closed_after(line, 0.6, drip)
 
 
+@only(head_s=0.6)
 def test_so_has_the_second_head_of_a_connection(port: int) -> None:
     with connect(port, b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n") as line:
         assert b"200 OK" in line.recv(4096)
-        assert seconds_until_closed(line, b"\r\n") == pytest.approx(SHORT.head_s, abs=0.6)
+        assert is_closed_after(line, 0.6, b"\r\n")
 
 
+@only(body_s=0.8)
 @pytest.mark.parametrize("secret", [BELL_SECRET, "wrong"])
 @pytest.mark.parametrize("path", PATHS)
 def test_half_a_body_has_its_time(port: int, path: str, secret: str) -> None:
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\n{DOORBELL_HEADER}: {secret}\r\nContent-Length: 100000\r\n\r\n"
     with connect(port, head.encode()) as line:
-        assert seconds_until_closed(line, b"x") < SHORT.body_s + 1
+        assert seconds_until_closed(line, b"x") < LIMIT_S
 
 
+@only(body_s=0.8)
 def test_an_endless_body_of_chunks_ends(port: int) -> None:
     head = "GET /health HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     with connect(port, head.encode()) as line:
-        assert seconds_until_closed(line, b"1\r\nx\r\n", every_s=0.01) < SHORT.body_s + 1
+        assert seconds_until_closed(line, b"1\r\nx\r\n", every_s=0.01) < LIMIT_S
 
 
+@only(idle_s=1)
 def test_idle_connections_are_closed_after_a_while(port: int) -> None:
     with connect(port, b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n") as line:
         assert b"200 OK" in line.recv(4096)
-        assert seconds_until_closed(line) == pytest.approx(SHORT.idle_s, abs=0.6)
+        assert is_closed_after(line, 1.0)
 
 
+@only()
 @pytest.mark.parametrize(
     "head",
     [
@@ -166,7 +196,7 @@ def test_a_head_that_is_too_long_is_refused(port: int, head: bytes) -> None:
         except OSError:  # it was closed while we still sent
             answer = b""
         assert answer[:12] in (b"HTTP/1.1 400", b"")
-        assert seconds_until_closed(line) < 1
+        assert seconds_until_closed(line) < LIMIT_S
 
 
 def test_a_long_head_in_small_pieces_is_none_that_is_too_long(port: int) -> None:
