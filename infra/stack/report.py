@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from blocks.errors import StackError
 from infra.stack.orchestration.connection import connected
 from infra.stack.orchestration.documents import open_saved_catalog, saved_server
+from infra.stack.orchestration.going_on import GoingOn, read_going_on
 from infra.stack.servers.health import is_well
 from infra.stack.servers.processes import find_process
 from infra.stack.servers.services import catalog_url, describe_service
@@ -119,6 +120,11 @@ def open_for_reading(state: StackState) -> "tuple[Engine, str]":
     if not has_tables(engine):
         raise StackError(f"the catalogue of {state.home} is empty: `labelline up` makes it")
     return engine, label_studio
+
+
+def going_on_in(state: StackState) -> dict[str, GoingOn]:
+    """Return the run that goes on about each collection; none while Prefect is down, or slow."""
+    return read_going_on(state) if _look_at(ServiceName.PREFECT, state).well else {}
 
 
 def _open_saved(state: StackState) -> "tuple[Engine, str]":

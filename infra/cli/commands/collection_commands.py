@@ -8,9 +8,10 @@ from rich.console import Console
 
 from infra.cli.collections import require_collection
 from infra.cli.json_answer import print_json
-from infra.cli.progress.collections_page import next_step, show_collection, show_collections, show_undecided
+from infra.cli.progress.collections_page import next_step, show_collection, show_collections, show_undecided, urls_of
 from infra.cli.words import this_command
-from infra.stack.report import open_for_reading
+from infra.stack.orchestration.going_on import GoingOn
+from infra.stack.report import going_on_in, open_for_reading
 from infra.stack.state import open_stack
 from infra.stack.waiting import QueueReport, count_questions
 from tasks.monitor.collections import read_collections
@@ -32,15 +33,16 @@ def list_collections(home: Path, *, as_json: bool) -> None:
         StackError: No stack was ever started there.
         CatalogUnavailable: The catalogue cannot be read.
     """
-    engine, _ = open_for_reading(open_stack(home))
+    state = open_stack(home)
+    engine, _ = open_for_reading(state)
     from tasks.audit.missing_classes import count_undecided
 
-    rows, command = read_collections(engine), this_command()
+    rows, command, going_on = read_collections(engine), this_command(), going_on_in(state)
     if as_json:
-        told = [row.model_dump(mode="json") | {"next": next_step(row, command)} for row in rows]
+        told = [row.model_dump(mode="json") | {"next": next_step(row, command, going_on.get(row.name))} for row in rows]
         print_json(told)
     elif rows:
-        show_collections(rows, console, command)
+        show_collections(rows, going_on, console, command)
         show_undecided(count_undecided(engine), console, command)
     else:
         console.print(f"there is no collection yet: `{command} label FOLDER --classes …` makes one", markup=False)
@@ -54,12 +56,14 @@ def show_one(home: Path, collection: str, *, as_json: bool) -> None:
         BadOption: There is no such collection.
         CatalogUnavailable: The catalogue cannot be read.
     """
-    engine, label_studio = open_for_reading(open_stack(home))
+    state = open_stack(home)
+    engine, label_studio = open_for_reading(state)
     name = require_collection(engine, collection)
+    run = going_on_in(state).get(name)
     if as_json:
-        print_json(read_numbers(engine, name, label_studio))
+        print_json(read_numbers(engine, name, label_studio, run))
     else:
-        show_collection(*_read(engine, name, label_studio), console, this_command())
+        show_collection(*_read(engine, name, label_studio), run, console, this_command())
 
 
 def _read(
@@ -76,19 +80,20 @@ def _read(
     return row, by_class, queues, missing_classes(engine, name)
 
 
-def read_numbers(engine: "Engine", name: str, label_studio: str) -> dict[str, object]:
+def read_numbers(engine: "Engine", name: str, label_studio: str, run: GoingOn | None = None) -> dict[str, object]:
     """Return all that is known of one collection as a table, for other programs.
 
     Args:
         engine: The catalogue.
         name: Of the collection.
         label_studio: Address under which people reach it.
+        run: What goes on about it.
     """
     row, by_class, queues, missing = _read(engine, name, label_studio)
     asked = [
         {"queue": q.queue, "open": q.open, "answered": q.answered, "skipped": q.skipped, "urls": q.urls} for q in queues
     ]
-    next_one = next_step(row, this_command())
+    next_one = next_step(row, this_command(), run, urls_of(queues))
     told = {"labels_by_class": by_class, "missing_classes": [one.model_dump(mode="json") for one in missing]}
     return {**row.model_dump(mode="json"), **told, "next": next_one, "queues": asked}
 

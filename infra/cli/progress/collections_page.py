@@ -8,20 +8,25 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from infra.stack.orchestration.going_on import DUE, ENDING, WORKS, GoingOn
 from infra.stack.waiting import QueueReport
 from tasks.audit.missing_classes import MissingClass
 from tasks.dataset.formats.registry import usual_format
 from tasks.monitor.collections import CollectionProgress
 
 
-def next_step(one: CollectionProgress, command: str) -> str:
-    """Return what to do next about a collection: a command, or where people are waited for.
+def next_step(one: CollectionProgress, command: str, run: GoingOn | None = None, urls: Sequence[str] = ()) -> str:
+    """Return what comes next about a collection: what its run does, where people are waited for, or a command.
 
     Args:
         one: The collection.
         command: What starts our command line here.
+        run: What goes on about it.
+        urls: Where its open questions stand.
     """
     name = shlex.quote(one.name)
+    if run is not None:
+        return _while_running(one, f"{command} show {name}", run, urls)
     if one.open_questions:
         return f"people answer {one.open_questions:,} questions: {command} show {name}"
     if one.open_batches or one.unbatched:
@@ -37,6 +42,18 @@ def next_step(one: CollectionProgress, command: str) -> str:
     return export_command(one, command)
 
 
+def _while_running(one: CollectionProgress, shown_by: str, run: GoingOn, urls: Sequence[str]) -> str:
+    where = f"run {run.name}, {run.url}"
+    if run.state == ENDING:
+        return f"a run is being cancelled ({where}), then: {shown_by}"
+    if run.state == DUE:
+        return f"a run is about to begin ({where})"
+    if not one.open_questions:
+        return f"a run works ({where})" if run.state == WORKS else f"a run sleeps until it is woken ({where})"
+    asked = f"people answer {one.open_questions:,} questions: {' '.join(urls) or shown_by}"
+    return f"{asked}, {'while a run works' if run.state == WORKS else 'then its run goes on by itself'} ({where})"
+
+
 def export_command(one: CollectionProgress, command: str) -> str:
     """Return what takes the labels of a collection along, in a format that holds them."""
     fmt = usual_format(one.kind, one.medium)
@@ -44,8 +61,10 @@ def export_command(one: CollectionProgress, command: str) -> str:
     return f"{command} export {shlex.quote(one.name)}{given} --out {shlex.quote(f'{one.name}-{fmt}')}"
 
 
-def show_collections(rows: Sequence[CollectionProgress], console: Console, command: str) -> None:
-    """Print a line for each collection, and under it what comes next."""
+def show_collections(
+    rows: Sequence[CollectionProgress], going_on: Mapping[str, GoingOn], console: Console, command: str
+) -> None:
+    """Print a line for each collection, and under it what goes on, or comes next."""
     named = Column("collection", overflow="fold")
     table = Table(named, "items", "settled", "left out", "asked", "labels", "human time", "s/label")
     for one in rows:
@@ -59,7 +78,7 @@ def show_collections(rows: Sequence[CollectionProgress], console: Console, comma
         )
     console.print(table)
     for one in rows:
-        console.print(f"{one.name}: {next_step(one, command)}", markup=False, highlight=False)
+        console.print(f"{one.name}: {next_step(one, command, going_on.get(one.name))}", markup=False, highlight=False)
 
 
 def show_collection(
@@ -67,6 +86,7 @@ def show_collection(
     by_class: Mapping[str, Mapping[str, int]],
     queues: Iterable[QueueReport],
     missing: Sequence[MissingClass],
+    run: GoingOn | None,
     console: Console,
     command: str,
 ) -> None:
@@ -77,6 +97,7 @@ def show_collection(
         by_class: Labels in force by class and origin.
         queues: Its queues.
         missing: Classes that people wrote down as missing.
+        run: What goes on about it.
         console: Where it is printed.
         command: What starts our command line here.
     """
@@ -98,7 +119,12 @@ def show_collection(
                 queue.queue, *(f"{n:,}" for n in (queue.open, queue.answered, queue.skipped)), "\n".join(queue.urls)
             )
         console.print(table)
-    console.print(f"next: {next_step(one, command)}", markup=False, highlight=False)
+    console.print(f"next: {next_step(one, command, run, urls_of(waiting))}", markup=False, highlight=False)
+
+
+def urls_of(queues: Iterable[QueueReport]) -> list[str]:
+    """Return where the open questions of queues stand."""
+    return [url for queue in queues if queue.open for url in queue.urls]
 
 
 def show_undecided(counts: Mapping[str, int], console: Console, command: str) -> None:

@@ -17,6 +17,11 @@ def runs_of(client: "SyncPrefectClient", collection: str) -> "list[FlowRun]":
 
     Those that Prefect's schedules planned ahead are left out: none is of one collection.
     """
+    return [run for run in unfinished_runs(client) if collection in collections_in(run.parameters)]
+
+
+def unfinished_runs(client: "SyncPrefectClient") -> "list[FlowRun]":
+    """Return the runs of this stack that have not ended, oldest first, but those that schedules planned ahead."""
     from prefect.client.schemas.filters import FlowRunFilter, WorkPoolFilter
 
     found: list[FlowRun] = []
@@ -27,7 +32,7 @@ def runs_of(client: "SyncPrefectClient", collection: str) -> "list[FlowRun]":
         offset=len(found),
     ):
         found += page
-    mine = [run for run in found if not run.auto_scheduled and collection in collections_in(run.parameters)]
+    mine = [run for run in found if not run.auto_scheduled]
     return sorted(mine, key=lambda run: run.created.timestamp() if run.created else 0.0)
 
 

@@ -13,10 +13,14 @@ from blocks.catalog import migrate
 from blocks.database.engine import open_engine, upsert, writing
 from blocks.database.tables import Batch, Source, utc_now
 from blocks.storage.stores import FolderStore
+from infra.cli.commands import collection_commands
 from infra.cli.main import app
+from infra.cli.progress.collections_page import next_step
+from infra.stack.orchestration.going_on import ASLEEP, DUE, ENDING, WORKS, GoingOn
 from infra.stack.secrets.credentials import ensure_credentials
 from infra.stack.servers.services import catalog_url
 from infra.stack.state import ServiceName, StackState
+from tasks.monitor.collections import read_collections
 from tests.dataset.scenes import draw_scene, settle_scenes
 from tests.review.builders import make_batch, write_missed
 
@@ -90,3 +94,38 @@ def test_where_no_label_tells_the_classes_the_next_command_has_a_word_in_their_p
 ) -> None:
     make_batch(catalog, items=2, batch_id="b2", collection="roads", first=10)
     assert "labelline label FOLDER --classes CLASSES --name roads" in labelline(home, "show", "roads").output
+
+
+@pytest.mark.parametrize(
+    ("state", "asked", "told"),
+    [
+        (WORKS, 0, "a run works (run wise-owl, http://prefect/1)"),
+        (ASLEEP, 0, "a run sleeps until it is woken (run wise-owl, http://prefect/1)"),
+        (ASLEEP, 2, "people answer 2 questions: http://ls/7, then its run goes on by itself (run wise-owl, http://pre"),
+        (WORKS, 2, "people answer 2 questions: http://ls/7, while a run works (run wise-owl, http://prefect/1)"),
+        (DUE, 0, "a run is about to begin (run wise-owl, http://prefect/1)"),
+        (ENDING, 2, "a run is being cancelled (run wise-owl, http://prefect/1), then: labelline show lots"),
+    ],
+)
+def test_while_a_run_goes_on_no_command_begins_another(catalog: Engine, state: str, asked: int, told: str) -> None:
+    make_batch(catalog, items=2, batch_id="b2", collection="lots", first=10)
+    if asked:
+        write_missed(catalog, "b2")
+    (row,) = read_collections(catalog)
+    assert next_step(row, "labelline", GoingOn("wise-owl", state, "http://prefect/1"), ["http://ls/7"]).startswith(told)
+    assert "labelline label" in next_step(row, "labelline") or asked
+
+
+def test_what_goes_on_is_shown_where_prefect_tells_it(
+    home: Path, catalog: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_batch(catalog, items=2, batch_id="b2", collection="lots", first=10)
+    run = GoingOn("wise-owl", WORKS, "http://prefect/1")
+    monkeypatch.setattr(collection_commands, "going_on_in", lambda _state: {"lots": run})
+    assert "next: a run works (run wise-owl, http://prefect/1)" in labelline(home, "show", "lots").output
+    assert "lots: a run works (run wise-owl, http://prefect/1)" in labelline(home, "collections").output
+    for told in (
+        json.loads(labelline(home, "show", "lots", "--json").stdout),
+        json.loads(labelline(home, "collections", "--json").stdout)[0],
+    ):
+        assert told["next"] == "a run works (run wise-owl, http://prefect/1)"
