@@ -35,8 +35,8 @@ def intake(
     is alike an item before it is shown, and stays. A folder without any is nothing to do.
 
     Args:
-        folder: The folder on the worker's machine, searched with all its subfolders; one video; a list of
-            addresses of pictures (CSV, JSON lines, or text with one in each line); or a file of texts, likewise.
+        folder: The folder on the worker's machine, searched with all its subfolders; one video; an archive of images;
+            a list of addresses of images (CSV, JSON lines, or one in each line); or a file of texts, likewise.
         collection: The name under which the line will find these images.
         sequence_pattern: A regular expression (RE2's syntax) whose groups, or all that it finds where it has none, name
             the sequence in a file's path. Images of one sequence never part between training and test. Empty: the path

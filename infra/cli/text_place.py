@@ -37,10 +37,11 @@ def parse_texts(
     given = any((column, id_column, encoding))
     if place is None:
         return None
+    from tasks.intake.sources.archives.members import is_archive
     from tasks.intake.sources.urls.lists import is_url_list
     from tasks.intake.video.containers import is_video_name
 
-    is_file = place.is_file() and not is_video_name(place) and not is_url_list(place)
+    is_file = place.is_file() and not (is_video_name(place) or is_url_list(place) or is_archive(place))
     if not (is_file or given or (_may_be_of_texts(label_kind) and _has_texts_alone(place))):
         return None
     return parse_text_options(column, id_column, None, encoding)

@@ -18,6 +18,7 @@ from sqlalchemy import Engine
 from sqlmodel import select, update
 
 from blocks.database.engine import reading, upsert, writing
+from blocks.database.origin_tables import Origin
 from blocks.database.tables import (
     Answer,
     Batch,
@@ -71,6 +72,33 @@ def settled(engine: Engine) -> set[tuple[str, float, float, float, float]]:
     with reading(engine) as session:
         rows = session.exec(select(Label).where(Label.retracted == False)).all()  # noqa: E712 SQL
     return {(row.class_name, row.x_min, row.y_min, row.x_max - row.x_min, row.y_max - row.y_min) for row in rows}
+
+
+def test_who_made_a_picture_leaves_with_it_in_coco_and_json_lines(
+    engine: Engine, store: Store, ids: list[str], tmp_path: Path
+) -> None:
+    facts = {"page_url": None, "title": "A cat", "licence_url": "https://l.org/by"}
+    of = [ids[0], ids[0], ids[1], ids[2]]  # the first picture is offered at two addresses
+    with writing(engine) as session:
+        for n, item_id in enumerate(of):
+            url = f"https://e.org/{n}.jpg"
+            row = {"collection": "lot", "item_id": item_id, "uri": url, "url": url, **facts}
+            upsert(session, Origin, [{**row, "author": f"Ann {n}", "licence": "CC BY"}])
+    take_along(engine, store, "lot", tmp_path / "coco", "coco", "none")
+    made = {}
+    for split in ("train", "val", "test"):
+        data = json.loads((tmp_path / "coco" / "annotations" / f"instances_{split}.json").read_text())
+        licences = {row["id"]: (row["name"], row["url"]) for row in data["licenses"]}
+        credited = [row for row in data["images"] if "coco_url" in row]
+        made |= {row["coco_url"]: (row["author"], licences[row["license"]]) for row in credited}
+        assert all(row["title"] == "A cat" and "page_url" not in row for row in credited)
+        assert read_coco(tmp_path / "coco", split).imgs
+    by = ("CC BY", "https://l.org/by")
+    assert made == {f"https://e.org/{n}.jpg": (f"Ann {n}", by) for n in (0, 2, 3)}
+    take_along(engine, store, "lot", tmp_path / "jsonl", "jsonl", "none")
+    lines = [json.loads(line) for line in (tmp_path / "jsonl" / "labels.jsonl").read_text().splitlines()[1:]]
+    authors = {row["item"]: row.get("credit", {}).get("author") for row in lines}
+    assert authors == {**dict.fromkeys(ids), ids[0]: "Ann 0", ids[1]: "Ann 2", ids[2]: "Ann 3"}
 
 
 def test_pycocotools_reads_what_was_settled(engine: Engine, store: Store, ids: list[str], tmp_path: Path) -> None:

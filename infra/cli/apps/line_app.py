@@ -14,7 +14,7 @@ line_app = typer.Typer()
 
 PLACE = typer.Argument(
     metavar="FOLDER|COLLECTION",
-    help="Images, videos, texts, or a list of their addresses; or what was taken in before.",
+    help="Images, videos, texts, an archive, a list of addresses; or what was taken in before.",
 )
 DETECTOR = typer.Option(help="Weights (.pt, .onnx), a version, the champion, nobody, or suggest.")
 BEGIN_WITH = typer.Option(

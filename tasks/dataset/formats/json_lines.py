@@ -5,6 +5,7 @@ Every line is a JSON table of its own, so the file is read and written as a stre
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 from blocks.errors import BadShape, BadTruth
@@ -97,7 +98,9 @@ def _picture(written: WrittenPicture, name: str) -> dict[str, Any]:
     item = written.item
     facts = {"picture": name, "split": item.split, "width": item.width, "height": item.height, "item": item.id}
     labels = [_label(each) for each in written.labels]
-    return {**facts, "sequence": item.sequence, "labels": labels}
+    made = asdict(written.credit) if written.credit else {}
+    credit = {"credit": {name: value for name, value in made.items() if value}} if made else {}
+    return {**facts, "sequence": item.sequence, **credit, "labels": labels}
 
 
 def _label(each: WrittenLabel) -> dict[str, Any]:

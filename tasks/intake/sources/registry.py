@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from blocks.frozen import Frozen
+from tasks.intake.sources.archive import Archive
 from tasks.intake.sources.files_here import Folder, Texts
 from tasks.intake.sources.protocol import AskedOfSource, SourceKind
 from tasks.intake.sources.url_list import UrlList
 
-SOURCE_KINDS: tuple[SourceKind, ...] = (UrlList(), Texts(), Folder())
+SOURCE_KINDS: tuple[SourceKind, ...] = (UrlList(), Archive(), Texts(), Folder())
 
 
 def source_kind_of(place: Path, asked: AskedOfSource) -> SourceKind:

@@ -61,7 +61,7 @@ class CocoFormat:
             }
             for written in target.pictures():
                 item, name = written.item, target.put_in_split(written)
-                by_split[item.split].add(name.as_posix(), (item.width, item.height), written.labels)
+                by_split[item.split].add(name.as_posix(), (item.width, item.height), written.labels, written.credit)
 
 
 def _take_in(file: str, table: PictureTable, reading: Reading) -> None:

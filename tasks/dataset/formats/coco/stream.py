@@ -6,6 +6,7 @@ from typing import IO, Any
 
 from tasks.dataset.formats.coco.segmentation import segmentation_of
 from tasks.dataset.formats.writing.target import WrittenLabel
+from tasks.intake.credits import Credit
 
 
 class CocoFile:
@@ -23,6 +24,7 @@ class CocoFile:
         self._rest = path.with_suffix(".part")
         self._numbers = {name: number for number, name in enumerate(classes, start=1)}
         self._facts = facts
+        self._licences: dict[tuple[str, str], int] = {}
         self._pictures = self._labels = 0
 
     def __enter__(self) -> "CocoFile":
@@ -30,25 +32,47 @@ class CocoFile:
         self._out: IO[str] = self._path.open("w", encoding="utf-8")
         self._later: IO[str] = self._rest.open("w", encoding="utf-8")
         categories = [{"id": number, "name": name, "supercategory": ""} for name, number in self._numbers.items()]
-        head = {"info": self._facts, "licenses": [], "categories": categories}
+        head = {"info": self._facts, "categories": categories}
         self._out.write(json.dumps(head, ensure_ascii=False)[:-1] + ',\n"images": [\n')
         return self
 
-    def add(self, name: str, size_wh: tuple[int, int], labels: tuple[WrittenLabel, ...]) -> None:
+    def add(
+        self, name: str, size_wh: tuple[int, int], labels: tuple[WrittenLabel, ...], credit: Credit | None = None
+    ) -> None:
         """Write one picture with its labels.
 
         Args:
             name: Path of its file, as COCO's `file_name`.
             size_wh: Pixels, upright.
             labels: What is on it; may be none.
+            credit: Who made it; None: that is not known.
         """
-        picture = {"id": self._pictures + 1, "file_name": name, "width": size_wh[0], "height": size_wh[1]}
+        picture: dict[str, Any] = {
+            "id": self._pictures + 1,
+            "file_name": name,
+            "width": size_wh[0],
+            "height": size_wh[1],
+        }
+        picture |= self._credit(credit) if credit else {}
         self._out.write((",\n" if self._pictures else "") + json.dumps(picture, ensure_ascii=False))
         self._pictures += 1
         for each in labels:
             row = json.dumps(self._row(each, size_wh), ensure_ascii=False)
             self._later.write((",\n" if self._labels else "") + row)
             self._labels += 1
+
+    def _credit(self, credit: Credit) -> dict[str, Any]:
+        """Return COCO's fields for the address and the licence, and beside them what COCO has none for."""
+        own: dict[str, Any] = {
+            "coco_url": credit.url,
+            "page_url": credit.page_url,
+            "title": credit.title,
+            "author": credit.author,
+        }
+        if credit.licence or credit.licence_url:
+            licence = credit.licence or "", credit.licence_url or ""
+            own["license"] = self._licences.setdefault(licence, len(self._licences) + 1)
+        return {name: value for name, value in own.items() if value}
 
     def _row(self, each: WrittenLabel, size_wh: tuple[int, int]) -> dict[str, Any]:
         label = each.label
@@ -72,6 +96,7 @@ class CocoFile:
             self._out.write('\n],\n"annotations": [\n')
             for line in annotations:
                 self._out.write(line)
-        self._out.write("\n]}\n")
+        licences = [{"id": at, "name": name, "url": url} for (name, url), at in self._licences.items()]
+        self._out.write('\n],\n"licenses": ' + json.dumps(licences, ensure_ascii=False) + "}\n")
         self._out.close()
         self._rest.unlink()

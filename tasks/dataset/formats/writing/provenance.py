@@ -1,4 +1,4 @@
-"""Where labels come from, as far as the catalogue knows: which model proposed, who answered, in how many seconds."""
+"""Where labels and pictures come from, as far as the catalogue knows: which model, which person, whose picture."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,8 +10,10 @@ from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col
 
 from blocks.database.engine import reading
+from blocks.database.origin_tables import Origin
 from blocks.database.tables import Answer, Label, Proposal, Question
 from tasks.dataset.manifest import ManifestLabel
+from tasks.intake.credits import CREDITED, Credit
 
 AT_ONCE = 500
 """Ids in one query: well below what any database takes."""
@@ -57,6 +59,21 @@ def provenance_of(engine: Engine, labels: Sequence[ManifestLabel]) -> Mapping[st
         person, seconds, at, queue = answers.get(label.answer_id or "", (None, None, None, None))
         file, line = imports.get(label.id, (None, None))
         found[label.id] = Provenance(score, model, person, seconds, at, queue, file, line)
+    return found
+
+
+def credits_of(engine: Engine, collection: str, item_ids: Sequence[str]) -> Mapping[str, Credit]:
+    """Return who made pictures, by the item's id; those that came from nowhere in the web are absent.
+
+    Of a picture that several addresses gave it is the first one in their order.
+    """
+    wanted = [col(getattr(Origin, name)) for name in ("item_id", "url", *CREDITED)]
+    found: dict[str, Credit] = {}
+    with reading(engine) as session:
+        for part in _parts(item_ids):
+            query = select(*wanted).where(col(Origin.collection) == collection, col(Origin.item_id).in_(part))
+            for item_id, *facts in session.execute(query.order_by(col(Origin.uri))):
+                found.setdefault(item_id, Credit(*facts))
     return found
 
 

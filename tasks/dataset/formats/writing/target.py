@@ -13,10 +13,11 @@ from sqlalchemy import Engine
 from blocks.shapes import Bounds
 from blocks.storage.stores import FolderStore, Store
 from tasks.dataset.formats.writing.fitting import Fitted, fit_labels
-from tasks.dataset.formats.writing.provenance import NOWHERE, Provenance, provenance_of
+from tasks.dataset.formats.writing.provenance import NOWHERE, Provenance, credits_of, provenance_of
 from tasks.dataset.manifest import Manifest, ManifestItem, ManifestLabel
 from tasks.dataset.original_names import Picture, named_pictures, told_apart
 from tasks.dataset.snapshots import SnapshotRef
+from tasks.intake.credits import Credit
 from tasks.intake.texts.media import Medium
 
 Images = Literal["copy", "link", "none"]
@@ -63,12 +64,13 @@ class WrittenLabel:
 
 @dataclass(frozen=True, slots=True)
 class WrittenPicture:
-    """A picture with what is written of it, and under which name."""
+    """A picture with what is written of it, under which name, and who made it where that is known."""
 
     item: ManifestItem
     name: PurePosixPath
     labels: tuple[WrittenLabel, ...]
     picture: Picture
+    credit: Credit | None = None
 
 
 @dataclass(slots=True)
@@ -92,10 +94,11 @@ class Target:
             origins: Mapping[str, Provenance] = {}
             if self.with_provenance:
                 origins = provenance_of(self.engine, [label for each in fitted for label, _ in each.labels])
+            made = credits_of(self.engine, self.manifest.collection, [picture.item.id for picture in chunk])
             for picture, each in zip(chunk, fitted, strict=True):
                 self._note(each)
                 labels = (WrittenLabel(label, box, origins.get(label.id, NOWHERE)) for label, box in each.labels)
-                yield WrittenPicture(picture.item, picture.name, tuple(labels), picture)
+                yield WrittenPicture(picture.item, picture.name, tuple(labels), picture, made.get(picture.item.id))
 
     def put_in_split(self, written: WrittenPicture) -> PurePosixPath:
         """Put a picture into `images/<split>/` under its own name and count it; return the name that it got there."""

@@ -1,0 +1,1 @@
+"""Pictures in archives, read where they are: nothing is unpacked to the disk."""
