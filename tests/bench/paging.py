@@ -3,9 +3,9 @@
 The planning is the product's: what was learnt, how far it is trusted, what comes onto pages, when these stop, the blind
 sample. People are simulated, with times and slips that were published or measured: 1.5 s a single question, 0.4 s an
 item that is glanced at, 1 s a page, 1 s a click; of what is wrong on a page they overlook a fifth, and nothing else.
-Options and constants were chosen on the lots 1 and 2 of SMS and animals; what is reported is of other lots.
+Options and constants were chosen on the lots 1 to 4 of SMS and animals; what is reported is of other lots.
 
-    python -m tests.bench.paging
+    python -m tests.bench.paging     (--only sms animals --lots 15 16 for some of it)
 """
 
 import argparse
@@ -21,13 +21,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.audit.bounds.certify import Promise
-from tasks.audit.bounds.frames import Frame, is_certified, ways_to_certify
+from tasks.audit.bounds.frames import Frame, further_draws, is_certified, ways_to_certify
 from tasks.suggest.embedders.texts import TextEmbedder
 from tasks.suggest.paging.plan import (
+    LIKELY,
+    STAGE,
     OpenItems,
     RoundOptions,
     RoundPlan,
     SaidOfSure,
+    by_lot,
     entropy_of,
     first_wave,
     plan_round,
@@ -37,6 +40,7 @@ from tasks.suggest.suggester import Suggester
 
 SINGLE_S, GLANCE_S, PAGE_S, CLICK_S, OVERLOOKED = 1.5, 0.4, 1.0, 1.0, 0.2
 ITEMS, LOTS = 2_000, (11, 12)
+DATA_SETS = ("sms", "animals", "ag_news", "caltech")
 OPTIONS = RoundOptions()
 LEARNER = "kernel-ridge"
 
@@ -88,31 +92,50 @@ class Labelling:
 
     def ask_round(self) -> None:
         """Plan a round as the line does, and let people answer it."""
-        known, classes, at = self._standing()
+        known, classes, at = self.standing()
         promise = Promise(max_error_rate=self.options.max_error_rate, confidence=self.options.confidence)
         plan = plan_round(known, self.options, partial(ways_to_certify, self.frames, promise=promise))
         singles, answers = {*plan.singles, *plan.drawn}, dict[int, str]()
-        if plan.drawn and self._certify(known, classes, at, plan, promise):
-            answers = self._show(known, classes, at, plan.on_pages)
-            singles |= set(plan.on_pages) - {self.place_of[key] for key in answers}
+        if plan.drawn:
+            drawn, is_shown = self._draw(known, classes, at, plan, promise)
+            singles |= set(drawn)
+            left = [place for place in plan.on_pages if place not in singles]
+            answers = self._show(known, classes, at, left) if is_shown else {}
+            singles |= set(left) - {self.place_of[key] for key in answers} if is_shown else set()
         answers |= {int(at[place]): str(self.names[at[place]]) for place in singles}
         self.seconds += SINGLE_S * len(singles)
+        self.learn(answers)
+
+    def learn(self, answers: dict[int, str]) -> None:
+        """End a round with what was said in it."""
         self.suggester.learn(
             {self._id(place): (name,) for place, name in answers.items()}, self.vectors[list(answers)], "bench"
         )
         self.said |= answers
         self.round += 1
 
-    def _certify(
+    def _draw(
         self, known: OpenItems, classes: tuple[str, ...], at: NDArray[np.intp], plan: RoundPlan, promise: Promise
-    ) -> bool:
-        drawn = list(plan.drawn)
-        wrong = sum(classes[known.best[place]] != self.names[at[place]] for place in drawn)
+    ) -> tuple[list[int], bool]:
+        """Draw from a frame, further where the line would; return what was drawn, and whether the rest is shown."""
+        place_of = {known.item_ids[place]: place for place in plan.on_pages}
+        waiting = [place_of[item_id] for item_id in by_lot(list(place_of), self.options.seed + self.round)]
+        drawn, more, shown = list(plan.drawn), 0, False
+        population = len(drawn) + len(waiting)
+        while True:
+            drawn, waiting = [*drawn, *waiting[:more]], waiting[more:]
+            wrong = sum(classes[known.best[place]] != self.names[at[place]] for place in drawn)
+            frame = Frame(population, len(drawn), wrong)
+            shown = is_certified([*self.frames, frame], promise)
+            further = (
+                None if shown else further_draws(self.frames, frame, promise, self.options.most_drawn, LIKELY, STAGE)
+            )
+            if further is None:
+                break
+            more = further
         self.blind.append(SaidOfSure(self.round, len(drawn), wrong, float((1 - known.chance[drawn]).sum())))
-        frame = Frame(len(drawn) + len(plan.on_pages), len(drawn), wrong)
-        shown = is_certified([*self.frames, frame], promise)
         self.frames.append(replace(frame, is_shown=shown))
-        return shown
+        return drawn, shown
 
     def _show(
         self, known: OpenItems, classes: tuple[str, ...], at: NDArray[np.intp], places: Sequence[int]
@@ -133,7 +156,8 @@ class Labelling:
         self.place_of = {int(at[place]): place for place in places}
         return {int(at[place]): name for place, name in left.items()}
 
-    def _standing(self) -> tuple[OpenItems, tuple[str, ...], NDArray[np.intp]]:
+    def standing(self) -> tuple[OpenItems, tuple[str, ...], NDArray[np.intp]]:
+        """Return what is known of the open items, the classes that their places are of, and which items these are."""
         at = np.array([place for place in range(len(self.names)) if place not in self.said], dtype=np.intp)
         found = self.suggester.suggest(self.vectors[at], "bench")
         some = found.probabilities.any()
@@ -162,7 +186,9 @@ class Labelling:
         return f"{self.lot}-{place}"
 
 
-def measure(data: Path, lots: tuple[int, ...] = LOTS) -> dict[str, dict[str, float] | None]:
+def measure(
+    data: Path, lots: tuple[int, ...] = LOTS, only: tuple[str, ...] = DATA_SETS
+) -> dict[str, dict[str, float] | None]:
     """Return of each data set that is there minutes and shares, each the mean over lots; None where it is missing."""
     readers: dict[str, tuple[Path, Callable[[Path, int], tuple[Vectors, Names]]]] = {
         "sms": (SMS, sms),
@@ -171,7 +197,8 @@ def measure(data: Path, lots: tuple[int, ...] = LOTS) -> dict[str, dict[str, flo
         "caltech": (CALTECH, caltech),
     }
     found: dict[str, dict[str, float] | None] = {}
-    for name, (path, read) in readers.items():
+    for name in only:
+        path, read = readers[name]
         if not (data / path).is_file():
             print(f"pages, {name}: skipped, {data / path} is not there (set LABELLINE_DATA)")
             found[name] = None
@@ -228,8 +255,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("LABELLINE_DATA", "../shared/data")))
     parser.add_argument("--lots", type=int, nargs="*", default=LOTS, help="other lots than are reported")
+    parser.add_argument("--only", nargs="*", default=DATA_SETS, choices=DATA_SETS, help="data sets")
     given = parser.parse_args()
-    print(json.dumps(measure(given.data, tuple(given.lots)), indent=1))
+    print(json.dumps(measure(given.data, tuple(given.lots), tuple(given.only)), indent=1))
 
 
 if __name__ == "__main__":

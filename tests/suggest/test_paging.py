@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tasks.suggest.paging.plan import (
+    STAGE,
     OpenItems,
     RoundOptions,
     SaidOfSure,
@@ -96,6 +97,11 @@ def test_items_of_the_test_split_come_onto_no_page():
 def test_a_frame_that_is_hardly_ever_certified_is_not_tried():
     assert plan(standing([0.999] * 30), ways_to_certify=lambda size, _: [(5, 0.3), (6, 0.6)]).drawn
     assert not plan(standing([0.999] * 30), ways_to_certify=lambda size, _: [(5, 0.3)]).drawn
+
+
+def test_of_a_large_frame_some_are_drawn_first_and_whether_more_is_decided_by_what_is_said():
+    found = plan(standing([0.999] * 600))
+    assert (len(found.drawn), len(found.on_pages)) == (STAGE, 360 - STAGE)
 
 
 def test_every_place_is_asked_once():

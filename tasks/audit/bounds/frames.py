@@ -2,8 +2,8 @@
 
 Each round has a frame, the items from a threshold on, set before any of them is judged. Items of it are drawn at random
 without replacement, and asked singly, without suggestions. What is left comes onto pages if the frames shown so far,
-this one included, are then certified together. Where what was drawn does not do, the line gives the frame up; the bound
-would allow more to be drawn of it. Why the bound holds through all of this:
+this one included, are then certified together. Where what was drawn does not do, more is drawn of the same frame if
+that costs fewer questions than a new one; else it is given up. Why the bound holds through all of this:
 
 - A claim names of each frame of N items how many, W, are wrong. Under it the next draw is wrong with the chance
   (W - x) / (N - i), after i draws with x wrong ones, whatever was met before. So it gives the answers to n draws, X of
@@ -31,7 +31,8 @@ Source:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -171,6 +172,86 @@ def ways_to_certify(
     while len(ways) < MOST_WRONG and (drawn := draws_to_certify(earlier, population, len(ways), promise)) is not None:
         ways.append((drawn, float(binom.cdf(len(ways), drawn, min(wrong_share, 1.0)))))
     return ways
+
+
+class Prospect(NamedTuple):
+    """What drawing from a frame may come to, where one goes on until it is certified or has no way left.
+
+    Attributes:
+        draws: Of the next stage: as few as certify it if no further one of them is wrong.
+        expected: Draws of all stages, on average.
+        chance: That it is certified, 0 to 1.
+    """
+
+    draws: int
+    expected: float
+    chance: float
+
+
+def prospect_of(
+    earlier: Sequence[Frame], population: int, wrong_share: float, promise: Promise, drawn: int = 0, wrong: int = 0
+) -> Prospect | None:
+    """Foresee what it takes to certify a frame in stages: each draws as few as would do if none of them was wrong.
+
+    Looking costs nothing in this proof, so nothing is won by drawing more at once.
+
+    Args:
+        earlier: Frames of the rounds before.
+        population: Items of this one.
+        wrong_share: Expected share of wrong ones, 0 to 1.
+        promise: ε and δ.
+        drawn: How many are drawn by now.
+        wrong: Of these.
+
+    Returns:
+        None where no number of draws would do.
+    """
+    upto: dict[int, int] = {}
+    for met in range(wrong, wrong + MOST_WRONG):
+        needed = draws_to_certify(earlier, population, met, promise, max(drawn, *upto.values(), 0))
+        if needed is None:
+            break
+        upto[met] = needed
+    if not upto:
+        return None
+    states, share = {(drawn, wrong): 1.0}, min(wrong_share, 1.0)
+    expected = chance = 0.0
+    while states:
+        (at, met), weight = states.popitem()
+        more = upto[met] - at
+        expected += weight * more
+        for fresh, part in enumerate(binom.pmf(range(MOST_WRONG), more, share)):
+            if not fresh:
+                chance += weight * part
+            elif met + fresh in upto:
+                state = (upto[met], met + fresh)
+                states[state] = states.get(state, 0.0) + weight * part
+    return Prospect(upto[wrong] - drawn, expected, chance)
+
+
+def further_draws(
+    earlier: Sequence[Frame], frame: Frame, promise: Promise, most_drawn: float, likely: float, at_most: int
+) -> int | None:
+    """Say how many more to draw of a frame that is not certified, or None: to give it up costs fewer questions.
+
+    It is compared with a new frame as large, after this one was given up, in which as much is wrong.
+
+    Args:
+        earlier: Frames of the rounds before.
+        frame: What was drawn of this one, too little for how many were wrong.
+        promise: ε and δ.
+        most_drawn: Share of the frame that may be drawn at most, 0 to 1.
+        likely: With less of a chance nothing is tried, 0 to 1.
+        at_most: So many at a time.
+    """
+    share = (PRIOR[0] + frame.wrong) / (sum(PRIOR) + frame.drawn)
+    on = prospect_of(earlier, frame.population, share, promise, frame.drawn, frame.wrong)
+    if on is None or on.chance < likely or frame.drawn + on.draws > most_drawn * frame.population:
+        return None
+    given_up = [*earlier, replace(frame, is_shown=False)]
+    anew = prospect_of(given_up, frame.population - frame.drawn, share, promise)
+    is_cheaper = anew is None or on.expected / on.chance <= anew.expected / anew.chance
+    return min(on.draws, at_most) if is_cheaper else None
 
 
 def _log_falling(start: NDArray[np.integer], factors: int) -> Floats:

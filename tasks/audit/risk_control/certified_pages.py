@@ -34,6 +34,7 @@ class RoundFrame:
         detector: What proposed.
         accept_from: The chance, 0 to 1, from which on items were in it.
         frame: How many these were, and what was said of those drawn.
+        stages: How many were drawn at a time; empty: all at once.
     """
 
     batch_id: str
@@ -41,6 +42,7 @@ class RoundFrame:
     detector: str
     accept_from: float
     frame: Frame
+    stages: tuple[int, ...] = ()
 
 
 def certify_pages(engine: Engine, one: RoundFrame, promise: Promise) -> bool:
@@ -124,6 +126,7 @@ def _frame(row: CertifiedThreshold) -> Frame:
 def _row(one: RoundFrame, earlier: Sequence[Frame], certified: bool, promise: Promise) -> dict[str, object]:
     frame = one.frame
     met = f"{frame.wrong} of {frame.drawn} randomly sampled items of chance {one.accept_from:.3f} or more are wrong"
+    met += f" (drawn one after another: {', then '.join(map(str, one.stages))})" if one.stages[1:] else ""
     so_many = f"at most {promise.max_error_rate:.1%} of all items on pages with {promise.confidence:.0%} confidence"
     after = [*earlier, replace(frame, is_shown=False)]
     more = None if certified else draws_to_certify(after, frame.population, 0, promise)

@@ -3,9 +3,9 @@
 What a round asks is planned by `tasks/suggest/paging/plan.py`. Here is read what that must know: what the labels teach
 by now, and what people said of earlier pages and of what was drawn from their frames. A round with a frame opens two
 batches at once: one of what is asked singly, what is drawn from the frame among it, and one of the rest of the frame,
-which waits. Once the first is settled the second is decided: its items come onto pages, or it is given up and they are
-free again. Both keep the version of what was learnt, and pages the chance from which on their items are sure, so that a
-run that wakes up asks the same.
+which waits. Once the first is settled the second is decided (`frames_of_rounds.py`): its items come onto pages, or some
+more of them are drawn and asked singly, or it is given up and they are free again. All keep the version of what was
+learnt, and pages the chance from which on their items are sure, so that a run that wakes up asks the same.
 """
 
 import logging
@@ -14,8 +14,8 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from sqlalchemy import Engine, delete
-from sqlmodel import col, func, select
+from sqlalchemy import Engine
+from sqlmodel import col, select
 
 from blocks.database.engine import reading, upsert, writing
 from blocks.database.tables import Audit, Batch, BatchItem, Bookmark, Item
@@ -24,8 +24,8 @@ from blocks.frozen import Frozen
 from blocks.servers.experiments import Experiments
 from blocks.storage.stores import Store
 from tasks.audit.bounds.certify import Promise
-from tasks.audit.bounds.frames import Frame, ways_to_certify
-from tasks.audit.risk_control.certified_pages import RoundFrame, certify_pages, read_frames
+from tasks.audit.bounds.frames import ways_to_certify
+from tasks.audit.risk_control.certified_pages import read_frames
 from tasks.detect.options import TilingOptions
 from tasks.detect.proposers.suggested import embed_items, open_suggested
 from tasks.detect.refs import DetectorRef
@@ -33,8 +33,9 @@ from tasks.detect.tiling.read_ahead import Unseen
 from tasks.intake.batches import BatchRef, unsettled
 from tasks.intake.near_duplicates.find import original_of
 from tasks.monitor.active_learning.choose import free_items
+from tasks.monitor.active_learning.frames_of_rounds import decide_frame
 from tasks.monitor.active_learning.key_rounds import open_key_round
-from tasks.monitor.active_learning.said_in_rounds import prefix_of, read_said, rounds_of, said_of_drawn
+from tasks.monitor.active_learning.said_in_rounds import is_further, prefix_of, read_said, rounds_of
 from tasks.suggest.asked_for import SUGGEST
 from tasks.suggest.paging.plan import NEVER, OpenItems, RoundOptions, RoundPlan, by_lot, entropy_of, plan_round
 from tasks.track.asked_for import propagate_asked
@@ -97,13 +98,13 @@ def open_round(
         BadOption: There is no such learner.
         BadWeights: The weights cannot be used.
     """
-    promise = Promise(max_error_rate=options.max_error_rate, confidence=options.confidence)
     for waiting in [id_ for id_, owner in unsettled(engine, collection).items() if owner == run_id and is_pages(id_)]:
-        if pages := _decide(engine, collection, waiting, promise):
-            return pages
+        accept = accept_of(engine, waiting)
+        if asked_next := decide_frame(engine, waiting.removesuffix(ON_PAGES), waiting, accept, options, run_id):
+            return RoundRef(batch=asked_next, accept=accept if is_pages(asked_next.id) else NEVER)
     with reading(engine) as session:
         free = originals_first(free_items(session, collection), original_of(session, collection))
-    number = len([batch for batch in rounds_of(engine, collection) if not is_pages(batch.id)])
+    number = len([batch for batch in rounds_of(engine, collection) if not (is_pages(batch.id) or is_further(batch.id))])
     batch = BatchRef(id=f"{prefix_of(collection)}{number + 1}", collection=collection, size=0)
     if not free:
         return RoundRef(batch=batch)
@@ -121,6 +122,7 @@ def open_round(
     held_out = frozenset(item_id for item_id, split in free.items() if split == "test")
     tried = tuple(frame.is_shown for frame in read_frames(engine, collection))
     known = replace(_standing(engine, store, collection, pool, taught), round=number, held_out=held_out, tried=tried)
+    promise = Promise(max_error_rate=options.max_error_rate, confidence=options.confidence)
     plan = plan_round(known, options, partial(ways_to_certify, read_frames(engine, collection), promise=promise))
     return _open(engine, batch, taught, known, plan, run_id)
 
@@ -179,26 +181,6 @@ def _open(
         told = f"{len(drawn)} of them drawn to certify {len(plan.on_pages)} more of chance {accept:.3f} for pages"
     log.info("%s: %d asked singly; %s", batch.id, len(singles), told)
     return RoundRef(batch=batch.model_copy(update={"size": len(singles)}))
-
-
-def _decide(engine: Engine, collection: str, batch_id: str, promise: Promise) -> RoundRef | None:
-    """Return a batch of pages that is certified; one that is not is given up, and its items are free again."""
-    asked = batch_id.removesuffix(ON_PAGES)
-    with reading(engine) as session:
-        first = session.get_one(Batch, asked)
-        size = session.exec(select(func.count()).where(BatchItem.batch_id == batch_id)).one()
-    drawn = said_of_drawn(engine, collection, first)
-    if drawn is None:
-        return None
-    accept = accept_of(engine, batch_id)
-    frame = Frame(size + drawn.size, drawn.size, drawn.wrong)
-    if certify_pages(engine, RoundFrame(asked, collection, first.detector or "", accept, frame), promise):
-        return RoundRef(batch=BatchRef(id=batch_id, collection=collection, size=size), accept=accept)
-    with writing(engine) as session:
-        session.exec(delete(BatchItem).where(col(BatchItem.batch_id) == batch_id))
-        session.exec(delete(Batch).where(col(Batch.id) == batch_id))
-    log.warning("%s: %d of %d drawn were wrong: nothing is certified, no page is shown", asked, drawn.wrong, drawn.size)
-    return None
 
 
 def _standing(engine: Engine, store: Store, collection: str, pool: Sequence[Item], taught: DetectorRef) -> OpenItems:

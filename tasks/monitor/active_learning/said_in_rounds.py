@@ -25,6 +25,21 @@ def prefix_of(collection: str) -> str:
     return f"{collection}-round-"
 
 
+FURTHER = "-drawn-"
+"""What stands in the id of a batch that was drawn further from a round's frame, between the round's and a number."""
+
+
+def name_further(round_id: str, number: int) -> str:
+    """Return the id of what is drawn further from a round's frame, for the first time, the second, and so on."""
+    return f"{round_id}{FURTHER}{number}"
+
+
+def is_further(batch_id: str, round_id: str | None = None) -> bool:
+    """Say whether a batch was drawn further from the frame of a round, or of any."""
+    before, found, _ = batch_id.rpartition(FURTHER)
+    return bool(found) and round_id in (None, before)
+
+
 def read_said(engine: Engine, collection: str) -> tuple[tuple[SaidOfSure, ...], tuple[SaidOfSure, ...]]:
     """Return what people said of sure items in the rounds of a collection: on pages, and asked blind."""
     pages: list[SaidOfSure] = []

@@ -44,6 +44,9 @@ what people were asked, which is what was least sure: of the surest far fewer ar
 LIKELY = 0.4
 """With less of a chance that it is certified no frame is tried."""
 
+STAGE = 60
+"""At most so many items of a frame are drawn at a time: where several are wrong it is given up early."""
+
 WRONG_COSTS = 2.5
 """So many times what a glance spares is spent on an item that somebody has to take off a page."""
 
@@ -224,7 +227,7 @@ def _frame(
         for drawn, chance in ways_to_certify(size, expected / size):
             spared = size - WRONG_COSTS * expected - drawn / chance
             if chance >= LIKELY and drawn <= options.most_drawn * size and spared > most:
-                best, most = (size, drawn), spared
+                best, most = (size, min(drawn, STAGE)), spared
     if not most:
         return (), ()
     frame = sure[: best[0]]

@@ -11,7 +11,17 @@ from scipy.stats import binom, hypergeom
 
 from blocks.errors import BadInput
 from tasks.audit.bounds.certify import Promise
-from tasks.audit.bounds.frames import Frame, draws_to_certify, is_certified, ways_to_certify, wrong_on_pages
+from tasks.audit.bounds.frames import (
+    Frame,
+    draws_to_certify,
+    further_draws,
+    is_certified,
+    prospect_of,
+    ways_to_certify,
+    wrong_on_pages,
+)
+from tasks.suggest.paging.plan import STAGE
+from tests.bench.drawing import outcome
 from tests.examples import examples
 
 PROMISE = Promise(max_error_rate=0.03, confidence=0.95)
@@ -148,6 +158,117 @@ def draw_on_and_on(rng):
         if wrong > PROMISE.max_error_rate * shown:
             return True
     return False
+
+
+def stages(earlier, population, wrong):
+    """Return how a frame with so many wrong ones ends where it is drawn from as a line does, each end with its chance.
+
+    The chances are exact. A frame that nobody would draw from ends as None.
+    """
+    first = foreseen(earlier, population)
+    if first is None:
+        return {None: 1.0}
+    ends, states = {}, {(0, 0, min(first.draws, STAGE)): 1.0}
+    while states:
+        (drawn, met, more), weight = states.popitem()
+        for fresh in range(min(more, wrong - met) + 1):
+            part = weight * hypergeom.pmf(fresh, population - drawn, wrong - met, more)
+            frame = Frame(population, drawn + more, met + fresh)
+            is_shown, further = what_next(earlier, frame)
+            if is_shown or further is None:
+                end = replace(frame, is_shown=is_shown)
+                ends[end] = ends.get(end, 0.0) + part
+            else:
+                state = (frame.drawn, frame.wrong, further)
+                states[state] = states.get(state, 0.0) + part
+    return ends
+
+
+@cache
+def foreseen(earlier, population):
+    return prospect_of(list(earlier), population, 0.005, PROMISE)
+
+
+@cache
+def what_next(earlier, frame):
+    return is_certified([*earlier, frame], PROMISE), further_draws(list(earlier), frame, PROMISE, 0.5, 0.4, STAGE)
+
+
+@pytest.mark.parametrize("population", [150, 500, 1140])
+def test_who_draws_on_as_a_line_does_breaks_the_promise_no_oftener_than_it_says(population):
+    """The exact chance of it, for every number of wrong ones about the limit."""
+    chances, drew_on = [], 0.0
+    for wrong in range(1, population // 20):
+        ends = stages((), population, wrong)
+        assert sum(ends.values()) == pytest.approx(1)
+        shown = {frame: chance for frame, chance in ends.items() if frame and frame.is_shown}
+        chances.append(sum(chance for frame, chance in shown.items() if is_too_many(frame, wrong)))
+        drew_on = max(drew_on, sum(chance for frame, chance in shown.items() if frame.wrong))
+    assert max(chances) <= 0.05
+    assert population < 1000 or drew_on > 0.1, "and one that fails narrowly is often saved"
+
+
+@pytest.mark.parametrize(("population", "wrong"), [(570, 0), (570, 4), (1140, 2), (1140, 6), (1140, 12)])
+def test_a_frame_certified_in_stages_takes_fewer_draws_than_at_once(population, wrong):
+    once, staged = (outcome(population, wrong, in_stages=way) for way in (False, True))
+    assert staged.chance >= once.chance - 1e-9
+    assert staged.each <= once.each * (1 + 1e-9) if not wrong else staged.each < 0.98 * once.each
+
+
+def is_too_many(frame, wrong):
+    return wrong - frame.wrong > PROMISE.max_error_rate * frame.on_pages
+
+
+def test_two_frames_that_are_drawn_from_further_break_the_promise_no_oftener_than_it_says():
+    """The exact chance of it, with the first frame at the limit and any number of wrong ones in the second."""
+    first = stages((), 500, 16)
+    for second_wrong in range(0, 30, 2):
+        broken = 0.0
+        for one, chance in first.items():
+            if one.is_shown and is_too_many(one, 16):
+                broken += chance
+                continue
+            for other, part in stages((one,), 300, second_wrong).items():
+                frames = [(frame, wrong) for frame, wrong in ((one, 16), (other, second_wrong)) if frame]
+                on_pages = sum(frame.on_pages for frame, _ in frames)
+                wrong = sum(wrong - frame.wrong for frame, wrong in frames if frame.is_shown)
+                broken += chance * part * (wrong > PROMISE.max_error_rate * on_pages)
+        assert broken <= 0.05, second_wrong
+
+
+def test_the_prospect_of_a_frame_is_what_happens_to_those_who_draw_from_it():
+    rng, share = np.random.default_rng(5), 0.01
+    found, drawn, passed = prospect_of([], 1500, share, PROMISE), [], 0
+    trials = examples(4_000)
+    for _ in range(trials):
+        answers = np.cumsum(rng.random(750) < share)
+        ends = [(upto, met) for met in range(6) if (upto := needed((), 1500, met, 0)) and answers[upto - 1] <= met]
+        passed += bool(ends)
+        at = needed((), 1500, 0, 0)
+        while answers[at - 1] < 6 and (upto := needed((), 1500, int(answers[at - 1]), 0)) and upto > at:
+            at = upto
+        drawn.append(at)
+    assert found.draws == needed((), 1500, 0, 0)
+    assert found.chance == pytest.approx(passed / trials, abs=4 * np.sqrt(0.25 / trials))
+    assert found.expected == pytest.approx(np.mean(drawn), abs=4 * np.std(drawn) / np.sqrt(trials))
+
+
+def test_what_is_hopeless_is_foreseen():
+    assert prospect_of([], 1500, 0.002, PROMISE).chance > 0.9
+    assert prospect_of([], 1500, 0.04, PROMISE).chance < 0.1
+    assert prospect_of([], 100, 0.0, PROMISE) is None
+    more = prospect_of([], 1500, 0.002, PROMISE, drawn=113, wrong=1)
+    assert more.draws == needed((), 1500, 1, 113) - 113 and more.chance < 1
+
+
+def test_one_wrong_answer_is_drawn_on_and_many_are_given_up():
+    narrow, lost = Frame(1140, 114, 1), Frame(1140, 114, 5)
+    further = further_draws([], narrow, PROMISE, 0.5, 0.4, 1_000)
+    assert further == needed((), 1140, 1, 114) - 114
+    assert further_draws([], narrow, PROMISE, 0.5, 0.4, STAGE) == STAGE, "and in stages, so that one may give up"
+    assert is_certified([Frame(1140, 114 + further, 1)], PROMISE)
+    assert further_draws([], lost, PROMISE, 0.5, 0.4, STAGE) is None
+    assert further_draws([], narrow, PROMISE, 0.2, 0.4, STAGE) is None, "no more is drawn than the line allows"
 
 
 def test_more_draws_allow_more_wrong_ones_and_what_is_hopeless_is_unlikely():

@@ -16,22 +16,24 @@ from tasks.detect.plan import plan_tiling
 from tasks.detect.proposals import propose
 from tasks.detect.proposers.suggested import taught_ref
 from tasks.detect.refs import DetectorRef
-from tasks.intake.batches import detector_of, items_of
+from tasks.intake.batches import detector_of, hand_over, items_of, unsettled
 from tasks.intake.folders import take_in
 from tasks.intake.sequences import splits_of
 from tasks.monitor.active_learning.label_rounds import ON_PAGES, RoundRef, accept_of, is_pages, open_round
-from tasks.monitor.active_learning.said_in_rounds import read_said
+from tasks.monitor.active_learning.said_in_rounds import is_further, read_said, rounds_of
 from tasks.review.drafts.items_and_kinds import write_once
 from tasks.review.drafts.line_queue import draft_questions
 from tasks.review.questions.queue import CONFIRM_PAGE
 from tasks.settle.labels import settle
-from tasks.suggest.paging.plan import RoundOptions
+from tasks.suggest.paging.plan import NEVER, RoundOptions
 from tasks.triage.audit import FRAME
 from tasks.triage.decide import decide
 from tests.settle.world import say
 from tests.train.test_teaching import COLOURS, colour_of, draw, names_of
 
 PICTURES = 150
+
+DRAWING_ON = RoundOptions(first=12, singles=8, page_size=8, max_error_rate=0.45, confidence=0.98, most_drawn=0.5)
 
 
 class Rounds:
@@ -48,6 +50,7 @@ class Rounds:
         )
         self.takes_all_out = False
         self.calls_otherwise = False
+        self.called_otherwise: set[str] = set()
 
     def open(self) -> RoundRef:
         options = self.line.rounds
@@ -81,7 +84,8 @@ class Rounds:
                 ]
                 say(self.engine, question.id, words, seconds=4)
             else:
-                name = next(iter(set(COLOURS) - {names[question.item_id]})) if self.calls_otherwise else None
+                is_wrong = self.calls_otherwise or question.item_id in self.called_otherwise
+                name = next(iter(set(COLOURS) - {names[question.item_id]})) if is_wrong else None
                 said = {"kind": name or names[question.item_id], "verdict": "kind"}
                 say(self.engine, question.id, [said], seconds=2)
 
@@ -174,6 +178,75 @@ def test_where_nothing_is_certified_no_page_is_shown_and_singles_go_on(rounds: R
     told = pages_summary("hues", [kept])
     assert "No page was shown" in told and "so no page is shown" in told
     assert pages_summary("hues", []).endswith("so no page is shown: people are asked one by one.")
+
+
+def drawn_of(rounds: Rounds, batch_id: str) -> list[str]:
+    with reading(rounds.engine) as session:
+        return list(session.exec(select(Audit.item_id).where(Audit.batch_id == batch_id, Audit.why == FRAME)))
+
+
+def waiting_of(rounds: Rounds, batch_id: str) -> list[str]:
+    with reading(rounds.engine) as session:
+        return list(session.exec(select(BatchItem.item_id).where(BatchItem.batch_id == batch_id)))
+
+
+def draw_on(rounds: Rounds) -> tuple[RoundRef, RoundRef]:
+    """Label up to a frame with one wrong in its sample; return its round, and what is drawn further, not labelled."""
+    rounds.line = rounds.line.model_copy(update={"rounds": DRAWING_ON})
+    asked = up_to_pages(rounds)
+    rounds.called_otherwise = {drawn_of(rounds, asked.batch.id)[0]}
+    rounds.label(asked)
+    return asked, rounds.open()
+
+
+def test_where_one_is_wrong_more_is_drawn_of_the_same_frame_and_then_it_is_shown(rounds: Rounds) -> None:
+    asked, further = draw_on(rounds)
+    pages = f"{asked.batch.id}{ON_PAGES}"
+    assert further.batch.id == f"{asked.batch.id}-drawn-1" and further.accept == NEVER
+    before, more, left = drawn_of(rounds, asked.batch.id), drawn_of(rounds, further.batch.id), waiting_of(rounds, pages)
+    assert further.batch.size == len(more) > 0 and not {*before, *more} & set(left)
+    assert detector_of(rounds.engine, further.batch.id) == detector_of(rounds.engine, asked.batch.id)
+    assert rounds.open() == further, "a run that wakes up goes on with it"
+    assert not read_page_thresholds(rounds.engine, "hues"), "nothing is decided yet"
+    rounds.label(further)
+    with reading(rounds.engine) as session:
+        routes = session.exec(select(BatchItem.route).where(BatchItem.batch_id == further.batch.id)).all()
+    assert set(routes) == {Route.AUDIT.value}, "nobody sees what is suggested for them"
+    shown = rounds.open()
+    assert shown.batch.id == pages and shown.batch.size == len(left) and shown.accept < 1
+    (kept,) = read_page_thresholds(rounds.engine, "hues")
+    assert (kept.draws, kept.wrong, kept.population) == (
+        len(before) + len(more),
+        1,
+        len(before) + len(more) + len(left),
+    )
+    assert f"drawn one after another: {len(before)}, then {len(more)}" in kept.reason
+    rounds.label(shown)
+    assert rounds.open().batch.id.startswith("hues-round-"), "rounds are counted without what was drawn further"
+    assert len([batch for batch in rounds_of(rounds.engine, "hues") if is_further(batch.id)]) == 1
+
+
+def test_where_what_is_drawn_further_is_wrong_too_the_frame_is_given_up(rounds: Rounds) -> None:
+    asked, further = draw_on(rounds)
+    rounds.calls_otherwise = True
+    rounds.label(further)
+    rounds.calls_otherwise = False
+    following = rounds.open()
+    number = int(asked.batch.id.rpartition("-")[2])
+    assert following.batch.id == f"hues-round-{number + 1}"
+    (kept,) = read_page_thresholds(rounds.engine, "hues")
+    assert kept.standing == "not_enough_evidence" and kept.wrong == 1 + further.batch.size
+    assert waiting_of(rounds, f"{asked.batch.id}{ON_PAGES}") == [], "its items are free again"
+
+
+def test_another_run_goes_on_with_what_is_drawn_further(rounds: Rounds) -> None:
+    asked, further = draw_on(rounds)
+    hand_over(rounds.engine, f"{asked.batch.id}{ON_PAGES}", "other")
+    options = rounds.line.rounds
+    assert options
+    where = (rounds.engine, rounds.store, rounds.experiments, "hues")
+    assert open_round(*where, rounds.line.detector, "classes", options, "other") == further
+    assert unsettled(rounds.engine, "hues")[further.batch.id] == "other"
 
 
 def test_a_bad_page_ends_the_others_of_its_round_and_their_items_are_asked_singly(rounds: Rounds) -> None:
