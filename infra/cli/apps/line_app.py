@@ -88,7 +88,7 @@ def label(
         )
     file = read_line_file(line) if line else None
     chosen = OptionsGiven(context, file)
-    label_kind = label_kind or kind_in(folder)
+    label_kind = label_kind or ("boxes" if web else kind_in(folder))
     known = chosen.of("classes", parsing.parse_classes(classes) if classes else (), lambda one: one.classes)
     kind = chosen.of("label_kind", label_kind, lambda one: one.label_kind)
     proposer = parsing.parse_detector(chosen.of("detector", detector, lambda one: one.detector))
@@ -156,7 +156,7 @@ def loop(
     from infra.cli.text_place import kind_in, parse_texts, parse_urls
 
     folder = parsing.parse_place(place)
-    label_kind = label_kind or kind_in(folder)
+    label_kind = label_kind or ("boxes" if web else kind_in(folder))
     texts = parse_texts(folder, label_kind, text_column, id_column, encoding) if not web else None
     request = LabelRequest(
         folder=folder,

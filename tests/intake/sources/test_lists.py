@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from blocks.errors import BadOption
+from blocks.errors import BadOption, UnreadableText
 from tasks.intake.sources.urls.addresses import address_shown, path_of, plain_address
 from tasks.intake.sources.urls.lists import is_url_list, rows_of_list
 from tasks.intake.sources.urls.options import UrlOptions
@@ -104,3 +104,65 @@ def test_a_look_says_what_is_there_before_anything_is_fetched(tmp_path: Path) ->
         one.refuse_one_sequence()
     with pytest.raises(BadOption, match="none of the first 1 rows"):
         look_into_urls(listed(tmp_path, "n.txt", "ftp://x/y\n"), UrlOptions())
+
+
+def test_a_quote_that_is_not_closed_hides_no_row(tmp_path: Path) -> None:
+    rows = "".join(f"https://e.org/{n}.jpg,t\n" for n in range(3000))
+    path = listed(tmp_path, "l.csv", f'url,title\n{A},"two\nlines"\n{B},"open\n{rows}')
+    offered = list(offered_urls(path, UrlOptions()))
+    assert [each.url for each in offered if each.fault is None] == [A]
+    assert len([each for each in offered if each.fault]) == 3001, "line by line"
+    assert "not closed?" in (offered[1].fault or "")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("l.txt", f"{B}\thttps://e.org\n"),
+        ("l.txt", "https://a\0b.example/x.jpg\n"),
+        ("l.jsonl", '{"url": "https://e.org/\\ud800.jpg"}\n'),
+        ("l.jsonl", '{"url": "https://e\\ud800.org/a.jpg"}\n'),
+    ],
+    ids=["tab", "NUL", "half a sign in a path", "half a sign in a host"],
+)
+def test_signs_that_no_database_keeps_are_a_fault_of_their_row_alone(tmp_path: Path, name: str, text: str) -> None:
+    good = f'"{A}"\n' if name.endswith("jsonl") else f"{A}\n"
+    bad, fine = offered_urls(listed(tmp_path, name, text + good), UrlOptions())
+    assert fine.url == A and bad.fault and bad.fault.isprintable() and bad.uri.isascii()
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("l.jsonl", f'\n{{"text": "a", "url": "{A}"}}\n'.encode()),
+        ("l.jsonl", f'{{broken\n{{"text": "a", "url": "{A}"}}\n'.encode()),
+        ("l.csv", f"text,url\nhello,{A}\n".encode("utf-16")),
+        ("l.txt", A.encode("utf-16")[:-1]),
+        ("l.csv", b"x" * 200_000 + b",url\n"),
+    ],
+    ids=["blank first line", "broken first line", "texts in UTF-16", "half a sign", "an endless name"],
+)
+def test_files_that_are_no_list_are_told_apart_whatever_is_in_them(tmp_path: Path, name: str, data: bytes) -> None:
+    (tmp_path / name).write_bytes(data)
+    assert not is_url_list(tmp_path / name)
+
+
+def test_a_list_in_utf_16_is_read_and_a_torn_one_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "l.txt"
+    path.write_bytes(f"{A}\n{B}\n".encode("utf-16"))
+    assert is_url_list(path) and len(list(rows_of_list(path, UrlOptions()))) == 2
+    path.write_bytes(f"{A}\n{B}".encode("utf-16")[:-1])
+    with pytest.raises(UnreadableText, match="save it as UTF-8"):
+        list(rows_of_list(path, UrlOptions()))
+
+
+def test_what_may_be_a_key_is_hidden_and_what_is_long_is_cut(tmp_path: Path) -> None:
+    shown = address_shown(A + "?key=S1&password=S2&Policy=S3&a=1;token=S4&api-key=S5&w=200")
+    assert not any(f"S{n}" in shown for n in range(1, 6)) and shown.endswith("&w=200")
+    long = [address_shown(f"{A}?x={'y' * 3000}{n}") for n in range(2)]
+    assert max(map(len, long)) <= 1000 and long[0] != long[1]
+
+
+def test_pictures_that_differ_in_their_query_can_be_told_apart(tmp_path: Path) -> None:
+    path = listed(tmp_path, "l.txt", "https://e.org/image.php?id=1\nhttps://e.org/image.php?id=2\n")
+    assert len(look_into_urls(path, UrlOptions(), "(.+)").sequences) == 2

@@ -2,7 +2,10 @@
 
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,7 +21,7 @@ from tasks.intake.reports import IntakeReport
 from tasks.intake.sources.protocol import AskedOfSource
 from tasks.intake.sources.registry import source_kind_of, source_kind_of_shard
 from tasks.intake.sources.urls.fetching import seconds_until
-from tasks.intake.sources.urls.hosts import MOST_MISSES
+from tasks.intake.sources.urls.hosts import MOST_MISSES, Errand, Hosts
 from tasks.intake.sources.urls.options import UrlOptions
 from tests.intake.factories import draw_noise, encoded
 from tests.intake.looks import adds_up, items, reasons, sources
@@ -186,9 +189,52 @@ def test_a_server_that_asks_to_come_back_tomorrow_is_not_waited_for(
 
     with serving(closed) as web:
         options = UrlOptions(per_second=1000, longest_wait_s=0.1)
-        report = take(engine, store, tmp_path, [web.url("/p/0.png")], options)
-        assert web.count("/p/0.png") == 1
-    assert "it asks to come back in 86400 s" in reasons(report)["0.png"]
+        report = take(engine, store, tmp_path, [web.url(path) for path in PICTURES], options)
+        asked = sum(web.count(path) for path in PICTURES)
+    assert all("it asks to come back in 86400 s" in why for why in reasons(report).values())
+    assert asked <= options.per_host, "only those that were under way when it said so"
+
+
+@pytest.mark.usefixtures("loopback")
+def test_a_date_that_no_clock_knows_leaves_nobody_waiting(engine: Engine, store: Store, tmp_path: Path) -> None:
+    odd = "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"
+
+    def odd_dates(path: str, before: int) -> Page:
+        return Page(404) if path == "/robots.txt" else Page(503, headers={"Retry-After": odd})
+
+    with serving(odd_dates) as web, serving(answer) as well:
+        urls = [*(web.url(f"/x{n}.png") for n in range(40)), *(well.url(path, "127.0.0.2") for path in PICTURES)]
+        report = take(engine, store, tmp_path, urls, UrlOptions(per_host=40, per_second=1000, tries=2))
+    assert (report.taken, len(report.set_aside)) == (8, 40)
+
+
+def test_an_errand_that_fails_by_itself_takes_no_thread_with_it() -> None:
+    hosts, done = Hosts(threads=1), threading.Event()
+
+    def fails() -> Callable[[], None]:
+        raise ValueError
+
+    for _ in range(3):
+        hosts.put(Errand("a.org", fails))
+    hosts.put(Errand("b.org", lambda: done.set))
+    assert done.wait(10)
+
+
+@pytest.mark.usefixtures("loopback")
+def test_what_has_come_is_written_while_a_slow_server_is_waited_for(
+    engine: Engine, store: Store, tmp_path: Path
+) -> None:
+    def one_slow(path: str, before: int) -> Page:
+        return Page(404) if path == "/robots.txt" else Page(body=PICTURES[path], wait_s=6.0 * (path == "/p/7.png"))
+
+    with serving(one_slow) as web, ThreadPoolExecutor(1) as pool:
+        options = UrlOptions(per_second=1000, timeout_s=20)
+        taking = pool.submit(take, engine, store, tmp_path, [web.url(path) for path in PICTURES], options)
+        deadline = time.monotonic() + 5
+        while len(sources(engine)) < 7 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert len(sources(engine)) == 7 and not taking.done()
+        assert taking.result().taken == 8
 
 
 @pytest.mark.usefixtures("loopback")
@@ -266,7 +312,14 @@ def test_after_a_kill_what_was_taken_is_not_fetched_again(engine: Engine, store:
 
 @pytest.mark.parametrize(
     ("said", "seconds"),
-    [("", None), ("120", 120.0), ("soon", None), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0), ("9" * 50, 999_999_999.0)],
+    [
+        ("", None),
+        ("120", 120.0),
+        ("soon", None),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+        ("9" * 50, 999_999_999.0),
+        ("Mon, 01 Jan 9999999999999 00:00:00 GMT", None),
+    ],
 )
 def test_when_to_come_back_is_read_as_seconds_or_a_date(said: str, seconds: float | None) -> None:
     assert seconds_until(said) == seconds

@@ -11,7 +11,7 @@ from typing import IO, Generic, TypeVar, cast
 
 from blocks.errors import StoreUnavailable
 from blocks.servers.web_files import MOST_REDIRECTS, NotFetched, WebDoor, check_address, may_reach_as_operated
-from tasks.intake.sources.urls.hosts import HOSTS, LEFT_ALONE_S, After, Errand, Hosts
+from tasks.intake.sources.urls.hosts import HOSTS, After, Errand, Hosts
 from tasks.intake.sources.urls.options import UrlOptions
 from tasks.intake.sources.urls.robots import ROBOTS, RobotRules
 
@@ -19,6 +19,9 @@ T = TypeVar("T")
 
 HELD_BYTES = 2_000_000
 """Of a file that is on its way; what is longer goes on on the disk."""
+
+LONGEST_ALONE_S = 86_400.0
+"""For which a server is believed that it wants to be left alone."""
 
 FIRST_WAIT_S = 1.0
 """Before the second try; twice as long before each later one, give or take a half."""
@@ -108,14 +111,20 @@ class PictureFetcher:
         try:
             host = check_address(wanted.url)
         except NotFetched as error:
-            wanted.done.set_exception(error)
+            _told(wanted, error)()
             return
         options = self._options
         errand = Errand(host, lambda: self._turn(host, wanted), options.per_host, 1 / options.per_second)
         self._hosts.put(errand, wait_s)
 
     def _turn(self, host: str, wanted: _Wanted[T]) -> After:
-        """Ask once, and say what comes of it."""
+        """Ask once, and say what comes of it; whatever happens, who waits is told."""
+        try:
+            return self._asked(host, wanted)
+        except BaseException as error:  # noqa: BLE001  (handed to whoever waits for it, as executors do)
+            return _told(wanted, error)
+
+    def _asked(self, host: str, wanted: _Wanted[T]) -> After:
         if wanted.done.cancelled():
             return _nothing
         file = FileOnItsWay()
@@ -124,9 +133,9 @@ class PictureFetcher:
         except NotFetched as error:
             file.close()
             return self._after_failure(host, wanted, error)
-        except BaseException as error:  # noqa: BLE001  (handed to whoever waits for it, as executors do)
+        except BaseException:
             file.close()
-            return _told(wanted, error)
+            raise
         self._hosts.note(host, answered=True)
         if elsewhere is None:
             return lambda: _look(wanted, file)
@@ -137,8 +146,8 @@ class PictureFetcher:
         return lambda: self._queue(wanted, 0.0)
 
     def _ask(self, host: str, wanted: _Wanted[T], file: FileOnItsWay) -> str | None:
-        if self._hosts.is_left_alone(host):
-            raise NotFetched(f"{host} has not answered many times in a row: not asked again for {LEFT_ALONE_S:.0f} s")
+        if why := self._hosts.why_left_alone(host):
+            raise NotFetched(why)
         if self._options.robots:
             self._hosts.slow_down(host, self._robots.check(wanted.url, self._door.may_reach))
         return self._door.ask(wanted.url, cast(IO[bytes], file), may_be_picture)
@@ -155,7 +164,10 @@ class PictureFetcher:
         if error.status == 429 or asked_s:
             self._hosts.hold(host, min(wait_s, longest))
         if wait_s > longest:
-            return _told(wanted, NotFetched(f"{error}; it asks to come back in {wait_s:.0f} s: run again then"))
+            told = f"{error}; it asks to come back in {wait_s:.0f} s: run again then"
+            if asked_s:
+                self._hosts.leave_alone(host, min(asked_s, LONGEST_ALONE_S), told)
+            return _told(wanted, NotFetched(told))
         if wanted.tries >= self._options.tries:
             return _told(wanted, NotFetched(f"{error} (asked for {wanted.tries} times)") if wanted.tries > 1 else error)
         return lambda: self._queue(wanted, wait_s)
@@ -168,9 +180,9 @@ def seconds_until(retry_after: str) -> float | None:
         return float(text[:9])
     try:
         when = parsedate_to_datetime(text)
-    except (ValueError, TypeError):
+        return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError, OverflowError):
         return None
-    return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
 def _look(wanted: _Wanted[T], file: FileOnItsWay) -> None:

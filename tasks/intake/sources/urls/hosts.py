@@ -5,12 +5,15 @@ asked. Threads come when there are errands, and go when there are none.
 """
 
 import heapq
+import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
+
+LOG = logging.getLogger(__name__)
 
 THREADS = 32
 """That wait for servers; their work on what has come is bounded by the budget of decoding."""
@@ -51,6 +54,7 @@ class _Host:
     gap_s: float = 0.0
     misses: int = 0
     alone_until: float = 0.0
+    why_alone: str = ""
 
 
 class Hosts:
@@ -99,12 +103,21 @@ class Hosts:
             found.misses = 0 if answered else found.misses + 1
             if found.misses >= MOST_MISSES:
                 found.misses, found.alone_until = 0, time.monotonic() + LEFT_ALONE_S
+                found.why_alone = (
+                    f"{host} has not answered many times in a row: not asked again for {LEFT_ALONE_S:.0f} s"
+                )
 
-    def is_left_alone(self, host: str) -> bool:
-        """Whether a server has failed to answer so often that it is not asked for now."""
+    def leave_alone(self, host: str, seconds: float, why: str) -> None:
+        """Ask a server for nothing at all for so long; who wants something of it is told why."""
+        with self._changed:
+            found = self._hosts.setdefault(host, _Host())
+            found.alone_until, found.why_alone = time.monotonic() + seconds, why
+
+    def why_left_alone(self, host: str) -> str:
+        """Return why a server is not asked for now; empty: it may be."""
         with self._changed:
             found = self._hosts.get(host)
-            return found is not None and found.alone_until > time.monotonic()
+            return found.why_alone if found is not None and found.alone_until > time.monotonic() else ""
 
     def _line_up(self, errand: Errand) -> None:
         found = self._hosts.setdefault(errand.host, _Host())
@@ -115,10 +128,13 @@ class Hosts:
     def _work(self) -> None:
         while (errand := self._next()) is not None:
             try:
-                after = errand.turn()
-            finally:
-                self._leave(errand.host)
-            after()
+                try:
+                    after = errand.turn()
+                finally:
+                    self._leave(errand.host)
+                after()
+            except Exception:  # a thread that dies would leave all other errands alone
+                LOG.exception("an errand to %s failed by itself", errand.host)
 
     def _next(self) -> Errand | None:
         """Wait for the next errand; None: there is none, and the thread may go."""

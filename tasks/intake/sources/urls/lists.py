@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import TextIOWrapper
@@ -14,7 +15,7 @@ from blocks.storage.outside_files import open_regular
 from tasks.intake.credits import cut_to_fit
 from tasks.intake.sources.urls.options import UrlOptions
 from tasks.intake.texts.columns import USUAL_NAMES, delimiter_of
-from tasks.intake.texts.letters import encoding_of, start_of, why_unread
+from tasks.intake.texts.letters import encoding_of, start_of
 from tasks.intake.texts.rows import JSON_SUFFIXES, MOST_FILE_BYTES, BoundedLines
 
 TEXT_SUFFIXES = frozenset({".txt", ".urls", ".lst"})
@@ -31,6 +32,10 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 """How columns may be called, in the order in which they are looked for."""
 
 BEGINNINGS = ("http://", "https://")
+
+_HIDDEN = re.compile(r"[\r\n].*https?://", re.DOTALL | re.IGNORECASE)
+"""An address behind a line break."""
+
 LOOKED_AT = 20
 
 
@@ -58,7 +63,7 @@ def is_url_list(path: Path) -> bool:
     try:
         rows = list(islice(rows_of_list(path, UrlOptions()), LOOKED_AT))
         has_texts = path.suffix.lower() not in TEXT_SUFFIXES and bool(_first_names(path) & {*USUAL_NAMES})
-    except (BadInput, OSError):
+    except (BadInput, OSError, ValueError, RecursionError, csv.Error):
         return False
     given = [row.url.lower() for row in rows if row.url]
     return bool(given) and not has_texts and all(url.startswith(BEGINNINGS) for url in given)
@@ -78,12 +83,16 @@ def rows_of_list(path: Path, options: UrlOptions) -> Iterator[ListedUrl]:
         encoding = encoding_of(start_of(path), None)
         with TextIOWrapper(raw, encoding=encoding, errors="surrogateescape", newline="") as file:
             lines = BoundedLines(file)
-            if suffix in TEXT_SUFFIXES:
-                yield from _text_rows(lines)
-            elif suffix in JSON_SUFFIXES:
-                yield from _json_rows(path, lines, options)
-            else:
-                yield from _csv_rows(path, lines, options)
+            try:
+                if suffix in TEXT_SUFFIXES:
+                    yield from _text_rows(lines)
+                elif suffix in JSON_SUFFIXES:
+                    yield from _json_rows(path, lines, options)
+                else:
+                    yield from _csv_rows(path, lines, options)
+            except UnicodeError as error:
+                told = f"{path.name} is no text of {encoding} behind line {lines.read}: save it as UTF-8"
+                raise UnreadableText(told) from error
 
 
 def _text_rows(lines: BoundedLines) -> Iterator[ListedUrl]:
@@ -98,10 +107,7 @@ def _json_rows(path: Path, lines: BoundedLines, options: UrlOptions) -> Iterator
     for line in lines:
         if not line.strip():
             continue
-        try:
-            said = json.loads(line)
-        except (ValueError, RecursionError):
-            said = None
+        said = _parsed(line)
         said = {"url": said} if isinstance(said, str) else said
         if not isinstance(said, dict):
             yield ListedUrl(lines.read, fault="no JSON object, or not all of one")
@@ -125,7 +131,10 @@ def _csv_rows(path: Path, lines: BoundedLines, options: UrlOptions) -> Iterator[
         except StopIteration:
             return
         except csv.Error as error:
-            yield ListedUrl(begins, fault=f"no row of CSV ({error}): is a quote before it not closed?")
+            yield from _lost(begins, rows.line_num, str(error))
+            continue
+        if rows.line_num > begins and any(_HIDDEN.search(cell) for cell in row):
+            yield from _lost(begins, rows.line_num, "an address stands within a cell of several lines")
             continue
         if not places:
             has_names = not any(_is_address(cell) for cell in row)
@@ -136,6 +145,14 @@ def _csv_rows(path: Path, lines: BoundedLines, options: UrlOptions) -> Iterator[
         if any(cell.strip() for cell in row):
             said = dict(zip(names, row, strict=False))
             yield _listed(begins, *_read(said.get, places))
+
+
+def _lost(first: int, last: int, why: str) -> Iterator[ListedUrl]:
+    """Yield each line of a row that is none: with an open quote it swallows those behind it, which are counted too."""
+    for line in range(first, last + 1):
+        yield ListedUrl(
+            line, fault=f"in a row of lines {first} to {last} ({why}): is a quote in line {first} not closed?"
+        )
 
 
 def _places(path: Path, names: Sequence[str], options: UrlOptions, holds_address: Any) -> dict[str, str]:
@@ -154,7 +171,7 @@ def _places(path: Path, names: Sequence[str], options: UrlOptions, holds_address
     if not found["url"]:
         raise BadOption(
             f"{path.name} has the columns {', '.join(names[:20]) or 'none'}: say which one has the addresses "
-            "(--url-column)"
+            "(--web column=NAME)"
         )
     return found
 
@@ -168,8 +185,8 @@ def _read(said: Any, places: Mapping[str, str]) -> tuple[str, dict[str, str]]:
 def _listed(line: int, url: str, credits_: Mapping[str, str]) -> ListedUrl:
     if not url:
         return ListedUrl(line, fault="no address")
-    if why_unread(url, "utf-8"):
-        return ListedUrl(line, fault="an address with letters that are none of UTF-8: save the list as UTF-8")
+    if not url.isprintable():
+        return ListedUrl(line, fault="an address with signs that cannot be seen, or are no letters: write it plainly")
     return ListedUrl(line, url, credits_)
 
 
@@ -180,12 +197,22 @@ def _is_address(value: object) -> bool:
 def _first_names(path: Path) -> set[str]:
     """Return what the first row of a table calls its columns, in small letters."""
     with open_regular(path, UnreadableText, MOST_FILE_BYTES) as raw:
-        first = raw.readline(1 << 20).decode("utf-8-sig", "replace")
+        encoding = encoding_of(start_of(path), None)
+        with TextIOWrapper(raw, encoding=encoding, errors="surrogateescape", newline="") as file:
+            lines = [line for line in islice(BoundedLines(file), LOOKED_AT) if line.strip()]
     if path.suffix.lower() in JSON_SUFFIXES:
-        said = json.loads(first or "null")
-        return {str(name).casefold() for name in said} if isinstance(said, dict) else set()
+        objects = [said for line in lines if isinstance(said := _parsed(line), dict)]
+        return {str(name).casefold() for said in objects for name in said}
+    first = "".join(lines[:1])
     row = next(csv.reader([first], delimiter=delimiter_of(path, first)), [])
     return {cell.strip().casefold() for cell in row}
+
+
+def _parsed(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _with_first(head: str, others: Iterator[str]) -> Iterator[str]:

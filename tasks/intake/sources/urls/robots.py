@@ -1,5 +1,8 @@
 """What servers ask of programs that come by: their robots.txt, read once an hour, and obeyed.
 
+They are read as Python's own reader does: the first rule that fits holds, and `*` or `$` within a path, which RFC 9309
+knows, is not understood.
+
 Source:
     RFC 9309, Robots Exclusion Protocol: what is not there forbids nothing, what cannot be read forbids all.
 """
@@ -15,6 +18,9 @@ from urllib.robotparser import RobotFileParser
 from blocks.servers.web_files import MOST_REDIRECTS, USER_AGENT, IpAddress, NotFetched, WebDoor, host_of
 
 KEPT_S = 3600.0
+FAULT_KEPT_S = 60.0
+"""For which a server whose rules could not be read is not asked for them again."""
+
 KEPT = 10_000
 MOST_BYTES = 500_000
 TIMEOUT_S = 10.0
@@ -52,11 +58,13 @@ class RobotRules:
             mine = self._locks.setdefault(root, threading.Lock())
         with mine:
             rules = self._rules.get(root)
-            if rules is None or rules.fault or time.monotonic() - rules.read_at > KEPT_S:
+            kept_s = FAULT_KEPT_S if rules and rules.fault else KEPT_S
+            if rules is None or time.monotonic() - rules.read_at > kept_s:
                 rules = self._rules[root] = _read(root, may_reach)
         self._forget()
         if rules.fault:
-            raise rules.fault
+            fault = rules.fault  # a new one each time: an error keeps the frames through which it went
+            raise NotFetched(str(fault), may_pass=fault.may_pass, status=fault.status, retry_after=fault.retry_after)
         if rules.said is None:
             return 0.0
         if not rules.said.can_fetch(AGENT, url):
@@ -91,5 +99,5 @@ def _read(root: str, may_reach: Callable[[IpAddress], bool]) -> _Rules:
         fault = NotFetched(told, may_pass=error.may_pass, status=error.status, retry_after=error.retry_after)
         return _Rules(None, fault, time.monotonic())
     said = RobotFileParser()
-    said.parse(text.getvalue().decode("utf-8", "replace").splitlines())
+    said.parse(text.getvalue().decode("utf-8-sig", "replace").splitlines())
     return _Rules(said, None, time.monotonic())

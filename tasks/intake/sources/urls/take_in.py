@@ -7,11 +7,12 @@ at that moment is fetched twice.
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, as_completed
+from concurrent.futures import Future
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 from sqlalchemy import Engine
 
@@ -19,13 +20,13 @@ from blocks.database.tables import utc_now
 from blocks.errors import BadInput
 from blocks.naming.patterns import compile_pattern
 from blocks.storage.stores import Store
-from tasks.intake.credits import Credit
+from tasks.intake.credits import Credit, cut_to_fit
 from tasks.intake.decoding.budget import DECODING
-from tasks.intake.files import LARGE_FILE_BYTES, Examined, Known, take_bytes
+from tasks.intake.files import Examined, Known, take_bytes
 from tasks.intake.reports import IntakeReport
 from tasks.intake.sequences import sequence_of
 from tasks.intake.source_rows import known_sources, write_sources
-from tasks.intake.sources.urls.addresses import path_of
+from tasks.intake.sources.urls.addresses import address_shown, path_of
 from tasks.intake.sources.urls.fetching import FileOnItsWay, PictureFetcher
 from tasks.intake.sources.urls.options import UrlOptions
 from tasks.intake.sources.urls.shards import OfferedUrl
@@ -36,6 +37,9 @@ WRITTEN_AFTER_S = 1.0
 """A row is written when so many have come, or after so long: what a kill takes back is no more than that."""
 
 KNOWN_AT_ONCE = 256
+
+LARGE_BYTES = 8_000_000
+"""Larger files are held in memory one at a time; each thread holds one, so what is smaller takes no more than all."""
 
 SHARDS_AT_ONCE = threading.BoundedSemaphore(4)
 """In this process: their addresses wait in one queue, and more of them would only take memory."""
@@ -71,12 +75,15 @@ def take_in_urls(
     report = IntakeReport()
     with SHARDS_AT_ONCE:
         seen_at, last, found = utc_now(), time.monotonic(), list[Examined]()
-        for examined in _examined(engine, store, collection, offered, fetcher, sequence_pattern):
-            found.append(examined)
-            if len(found) >= WRITTEN_AT_ONCE or time.monotonic() - last > WRITTEN_AFTER_S:
-                report += write_sources(engine, collection, found, seen_at)
-                found, last = [], time.monotonic()
-        return report + write_sources(engine, collection, found, seen_at)
+        try:
+            for examined in _examined(engine, store, collection, offered, fetcher, sequence_pattern):
+                found += [examined] if examined else []
+                if len(found) >= WRITTEN_AT_ONCE or time.monotonic() - last > WRITTEN_AFTER_S:
+                    report += write_sources(engine, collection, found, seen_at)
+                    found, last = [], time.monotonic()
+        finally:  # also where the store is away: what has come is not asked for again
+            report += write_sources(engine, collection, found, seen_at)
+    return report
 
 
 def _examined(
@@ -86,22 +93,30 @@ def _examined(
     offered: Sequence[OfferedUrl],
     fetcher: PictureFetcher,
     pattern: str | None,
-) -> Iterator[Examined]:
-    """Yield what becomes of each address: first what needs no asking, then in the order in which it comes."""
+) -> Iterator[Examined | None]:
+    """Yield what becomes of each address, in the order in which it comes; None where nothing has come for a while."""
     under_way: dict[Future[Examined], OfferedUrl] = {}
-    for start in range(0, len(offered), KNOWN_AT_ONCE):
-        some = offered[start : start + KNOWN_AT_ONCE]
-        known = known_sources(engine, collection, [each.uri for each in some])
-        for each in some:
-            if each.fault is not None:
-                yield Examined(each.uri, reason=each.fault, is_double=each.is_double)
-            elif (before := known.get(each.uri)) and before.item_id:
-                yield Examined(each.uri, before.item_id, credit=_credit(each))
-            else:
-                look = partial(_look, each, known.get(each.uri), store, pattern)
-                under_way[fetcher.fetch(each.url, look)] = each
+    come: SimpleQueue[Future[Examined]] = SimpleQueue()
     try:
-        for done in as_completed(list(under_way)):
+        for start in range(0, len(offered), KNOWN_AT_ONCE):
+            some = offered[start : start + KNOWN_AT_ONCE]
+            known = known_sources(engine, collection, [each.uri for each in some])
+            for each in some:
+                if each.fault is not None:
+                    yield Examined(each.uri, reason=each.fault, is_double=each.is_double)
+                elif (before := known.get(each.uri)) and before.item_id:
+                    yield Examined(each.uri, before.item_id, credit=_credit(each))
+                else:
+                    look = partial(_look, each, known.get(each.uri), store, pattern)
+                    fetched = fetcher.fetch(each.url, look)
+                    under_way[fetched] = each
+                    fetched.add_done_callback(come.put)
+        while under_way:
+            try:
+                done = come.get(timeout=WRITTEN_AFTER_S)
+            except Empty:
+                yield None
+                continue
             yield _outcome(done, under_way.pop(done))
     finally:
         for left in under_way:
@@ -112,19 +127,22 @@ def _outcome(done: "Future[Examined]", offered: OfferedUrl) -> Examined:
     try:
         return done.result()
     except BadInput as error:
-        return Examined(offered.uri, reason=str(error))
+        return Examined(offered.uri, reason=cut_to_fit(str(error)) or "cannot be fetched")
     except MemoryError:
         return Examined(offered.uri, reason="does not fit this machine's memory: cut the picture into parts")
 
 
 def _look(offered: OfferedUrl, known: Known | None, store: Store, pattern: str | None, file: FileOnItsWay) -> Examined:
     path = Path(path_of(offered.url))
-    large = file.size() > LARGE_FILE_BYTES
+    large = file.size() > LARGE_BYTES
     with DECODING.room(DECODING.total) if large else nullcontext():
         sequence = sequence_of(path, pattern)
-        found = take_bytes(offered.uri, file.read(), known, path.name, sequence, store=store)
+        found = take_bytes(
+            offered.uri, file.read(), known, path.name.partition("?")[0] or path.name, sequence, store=store
+        )
     return replace(found, credit=_credit(offered))
 
 
 def _credit(offered: OfferedUrl) -> Credit:
-    return Credit(offered.uri, **offered.credits)
+    pages = {name: address_shown(url) for name, url in offered.credits.items() if name in ("page_url", "licence_url")}
+    return Credit(offered.uri, **{**offered.credits, **pages})
