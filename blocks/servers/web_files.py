@@ -29,8 +29,8 @@ MOST_ADDRESS_CHARS = 4_096
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 USER_AGENT = b"labelline"
 
-NAT64 = ipaddress.ip_network("64:ff9b::/96")
-"""Addresses of version 6 that stand for one of version 4, in their last four bytes."""
+STAND_FOR_V4 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96"))
+"""Addresses of version 6 that stand for one of version 4, in their last four bytes: NAT64, and an older form."""
 
 
 PRIVATE_NETWORKS = "LABELLINE_PRIVATE_NETWORKS"
@@ -64,7 +64,7 @@ def is_public(address: IpAddress) -> bool:
     """Whether an address is one of the public internet, also behind the forms in which version 6 hides one."""
     if isinstance(address, ipaddress.IPv6Address):
         hidden = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
-        if hidden is None and address in NAT64:
+        if hidden is None and any(address in network for network in STAND_FOR_V4):
             hidden = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if hidden is not None:
             return is_public(hidden)

@@ -37,6 +37,8 @@ Answer = Callable[[socket.socket], None]
         ("::ffff:127.0.0.1", False),
         ("::ffff:169.254.169.254", False),
         ("64:ff9b::7f00:1", False),
+        ("::127.0.0.1", False),
+        ("::10.0.0.1", False),
         ("64:ff9b::5db8:d822", True),
         ("2002:7f00:1::", False),
     ],
