@@ -69,7 +69,8 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
             break
         if "xattr" in started.stderr:
             pytest.skip(f"the S3 server cannot keep its data in {folder}: {started.stderr.strip()}")
-        assert attempt < 2 and "taken" in started.stderr, started.stderr
+        # Whoever takes one of its ports after our look and its own makes one of its services end, in many words.
+        assert attempt < 2, started.stderr
     yield server
     stopped = server.run("stop")
     assert stopped.returncode == 0, stopped.stderr
