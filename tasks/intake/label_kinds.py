@@ -22,7 +22,7 @@ def note_label_kind(engine: Engine, collection: str, name: str) -> None:
     """
     kind = label_kind(name)
     with writing(engine) as session:
-        noted = session.get(Bookmark, _bookmark(collection))
+        noted = session.get(Bookmark, kind_bookmark(collection))
         before = noted.value if noted else _kind_of_labels(session, collection, kind)
         if before != name:
             raise BadOption(
@@ -30,13 +30,13 @@ def note_label_kind(engine: Engine, collection: str, name: str) -> None:
                 f"its own, or set its label_kind to {before!r}."
             )
         if noted is None:
-            upsert(session, Bookmark, [{"name": _bookmark(collection), "value": name, "updated_at": utc_now()}])
+            upsert(session, Bookmark, [{"name": kind_bookmark(collection), "value": name, "updated_at": utc_now()}])
 
 
 def change_label_kind(engine: Engine, collection: str, name: str) -> None:
     """Write down that a collection has another kind from now on; its labels are of that kind already."""
     with writing(engine) as session:
-        noted = session.get(Bookmark, _bookmark(collection)) or Bookmark(name=_bookmark(collection), value=name)
+        noted = session.get(Bookmark, kind_bookmark(collection)) or Bookmark(name=kind_bookmark(collection), value=name)
         noted.value, noted.updated_at = label_kind(name).name, utc_now()
         session.add(noted)
 
@@ -48,7 +48,7 @@ def label_kind_of(engine: Engine, collection: str, shapes: set[str]) -> LabelKin
         BadShape: It has a shape that its kind does not have, or shapes of no kind.
     """
     with reading(engine) as session:
-        noted = session.get(Bookmark, _bookmark(collection))
+        noted = session.get(Bookmark, kind_bookmark(collection))
     if noted is None:
         return kind_with_shapes(shapes)
     kind = label_kind(noted.value)
@@ -69,7 +69,7 @@ def noted_kind(engine: Engine, collection: str) -> LabelKind | None:
         BadShape: Its labels have shapes of no kind.
     """
     with reading(engine) as session:
-        noted = session.get(Bookmark, _bookmark(collection))
+        noted = session.get(Bookmark, kind_bookmark(collection))
         found = set() if noted else _types_of_labels(session, collection)
     if noted:
         return label_kind(noted.value)
@@ -78,11 +78,12 @@ def noted_kind(engine: Engine, collection: str) -> LabelKind | None:
 
 def noted_shapes(session: Session, collection: str) -> frozenset[str]:
     """Return the types of shapes that a collection's kind has, as written down; none where it is not."""
-    noted = session.get(Bookmark, _bookmark(collection))
+    noted = session.get(Bookmark, kind_bookmark(collection))
     return label_kind(noted.value).shapes if noted else frozenset()
 
 
-def _bookmark(collection: str) -> str:
+def kind_bookmark(collection: str) -> str:
+    """Name the bookmark that holds which kind of label a collection has."""
     return f"label kind of {collection}"
 
 

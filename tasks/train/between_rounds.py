@@ -7,7 +7,7 @@ there were; once a line asks for others, or another champion is promoted, it pro
 
 import logging
 
-from sqlalchemy import Engine, delete
+from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from blocks.database.engine import reading, upsert, writing
@@ -92,7 +92,7 @@ def learn_between_rounds(
 
 def note_learnt(engine: Engine, collection: str, learnt: Learnt) -> None:
     """Note what was learnt last."""
-    noted = {"name": _name(collection), "value": learnt.model_dump_json(), "updated_at": utc_now()}
+    noted = {"name": learnt_bookmark(collection), "value": learnt.model_dump_json(), "updated_at": utc_now()}
     with writing(engine) as session:
         upsert(session, Bookmark, [noted], update=("value", "updated_at"))
 
@@ -116,15 +116,9 @@ def learnt_by_version(engine: Engine, collection: str, version: str) -> Detector
     return learnt.detector if learnt and learnt.detector.version == version else None
 
 
-def forget_learnt(engine: Engine, collection: str) -> None:
-    """Forget what was learnt: of a collection of the same name that comes later it knows nothing."""
-    with writing(engine) as session:
-        session.exec(delete(Bookmark).where(col(Bookmark.name) == _name(collection)))
-
-
 def _last_learnt(engine: Engine, collection: str) -> Learnt | None:
     with reading(engine) as session:
-        kept = session.get(Bookmark, _name(collection))
+        kept = session.get(Bookmark, learnt_bookmark(collection))
     return Learnt.model_validate_json(kept.value) if kept else None
 
 
@@ -136,5 +130,6 @@ def _is_anything_left(engine: Engine, collection: str) -> bool:
         return session.exec(taken.where(col(Source.item_id).not_in(batched)).limit(1)).first() is not None
 
 
-def _name(collection: str) -> str:
+def learnt_bookmark(collection: str) -> str:
+    """Name the bookmark that holds what was learnt last between a collection's rounds."""
     return f"learnt between the rounds of {collection}"

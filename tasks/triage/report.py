@@ -54,7 +54,7 @@ def triage_report(engine: Engine, batch_id: str) -> TriageReport:
     with reading(engine) as session:
         items, boxes = session.exec(of_items).all(), session.exec(of_boxes).all()
         audits = dict(session.exec(of_audits).all())
-        notes = session.get(Bookmark, _notes_of(batch_id))
+        notes = session.get(Bookmark, notes_bookmark(batch_id))
     return TriageReport(
         batch_id=batch_id,
         items_by_route=_totals(items, [route.value for route in TRIAGED]),
@@ -68,12 +68,13 @@ def triage_report(engine: Engine, batch_id: str) -> TriageReport:
 
 def keep_notes(engine: Engine, batch_id: str, notes: Sequence[str]) -> None:
     """Write down what could not be judged of a batch, over what an interrupted triage wrote."""
-    row = {"name": _notes_of(batch_id), "value": json.dumps(list(notes)), "updated_at": utc_now()}
+    row = {"name": notes_bookmark(batch_id), "value": json.dumps(list(notes)), "updated_at": utc_now()}
     with writing(engine) as session:
         upsert(session, Bookmark, [row], update=("value", "updated_at"))
 
 
-def _notes_of(batch_id: str) -> str:
+def notes_bookmark(batch_id: str) -> str:
+    """Name the bookmark that holds what triage could not judge of a batch."""
     return f"triage of {batch_id} could not judge"
 
 

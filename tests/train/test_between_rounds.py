@@ -16,13 +16,14 @@ from tasks.detect.models import open_detector
 from tasks.detect.options import TilingOptions
 from tasks.detect.proposers.propagated import open_propagated, read_known
 from tasks.detect.refs import DetectorRef
+from tasks.monitor.forgetting import forget_bookmarks_named
 from tasks.settle.in_force import news_of
 from tasks.suggest.paging.plan import RoundOptions
 from tasks.train.between_rounds import (
     Learnt,
-    forget_learnt,
     learn_between_rounds,
     learnt_between_rounds,
+    learnt_bookmark,
     note_learnt,
 )
 from tasks.train.options import TrainOptions
@@ -131,9 +132,9 @@ def test_what_is_settled_on_pages_goes_along_for_a_detector_that_need_not_look_t
 def test_what_was_learnt_is_forgotten_with_its_collection(
     engine: Engine, base: DetectorRef, learnt: DetectorRef
 ) -> None:
-    forget_learnt(engine, "other")
+    forget_bookmarks_named(engine, [learnt_bookmark("other")])
     assert learnt_between_rounds(engine, "lot", f"propagate:{base.version}", base) == learnt
-    forget_learnt(engine, "lot")
+    forget_bookmarks_named(engine, [learnt_bookmark("lot")])
     assert learnt_between_rounds(engine, "lot", f"propagate:{base.version}", base) is None
 
 

@@ -36,9 +36,9 @@ def delete_collection(home: Path, collection: str, *, sure: bool) -> dict[str, o
         LabelStudioUnavailable: Label Studio does not answer: run again, nothing of the catalogue is gone.
     """
     from tasks.audit.watching.film_round import films_of
+    from tasks.monitor.forgetting import bookmarks_of, forget_bookmarks_named
     from tasks.review.posting.stop import remove_projects
     from tasks.review.receiving.poll import read_all_changes
-    from tasks.train.between_rounds import forget_learnt
 
     state = running_stack(home, console.print)
     with connected(state) as client:
@@ -54,8 +54,9 @@ def delete_collection(home: Path, collection: str, *, sure: bool) -> dict[str, o
         kept = _keep(engine, home, collection)
         projects = remove_projects(engine, server, collection)
         films = films_of(engine, collection)
+        noted = bookmarks_of(engine, collection)
         keys = delete_rows(engine, collection)
-        forget_learnt(engine, collection)
+        forget_bookmarks_named(engine, noted)
         for key in (*keys, *films):
             store.delete(key)
     console.print(f"{collection} is deleted: {len(keys):,} pictures that no other collection has, {projects} projects")

@@ -125,13 +125,18 @@ def is_open(engine: Engine, look: Look) -> bool:
 def claim_round(engine: Engine, collection: str, id_: str) -> int:
     """Return the round in which a look asks: its own, whoever looks at the same time."""
     for round_ in count(REVIEW_ROUND):
-        name = f"audit look {collection} round {round_}"
+        name = look_bookmark(collection, round_)
         with writing(engine) as session:
             if upsert(session, Bookmark, [{"name": name, "value": id_}]):
                 return round_
             if read_bookmarks(session, [name])[name] == id_:
                 return round_
     raise AssertionError("rounds never end")
+
+
+def look_bookmark(collection: str, round_: int | str) -> str:
+    """Name the bookmark that holds which look asks in a round of a collection."""
+    return f"audit look {collection} round {round_}"
 
 
 def look_of_run(engine: Engine, run_id: str) -> str | None:

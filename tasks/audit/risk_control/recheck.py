@@ -152,7 +152,11 @@ def recheck_thresholds(
 def note_risk_control(engine: Engine, of: RiskControlRef) -> None:
     """Keep by which options a batch is certified, so that it can be watched after its run; the first ones stay."""
     with writing(engine) as session:
-        upsert(session, Bookmark, [{"name": _name(of.scope), "value": of.model_dump_json(), "updated_at": utc_now()}])
+        upsert(
+            session,
+            Bookmark,
+            [{"name": proof_bookmark(of.scope), "value": of.model_dump_json(), "updated_at": utc_now()}],
+        )
 
 
 def watch_again(engine: Engine, collection: str) -> dict[str, tuple[str, ...]]:
@@ -168,7 +172,7 @@ def watch_again(engine: Engine, collection: str) -> dict[str, tuple[str, ...]]:
             continue
         before = _in_force(engine, of)
         recheck_thresholds(engine, of.scope, of.classes, of.triage, of.risk_control)
-        row = {"name": _name(of.scope), "value": of.model_dump_json(), "updated_at": began}
+        row = {"name": proof_bookmark(of.scope), "value": of.model_dump_json(), "updated_at": began}
         with writing(engine) as session:
             upsert(session, Bookmark, [row], update=("updated_at",))
         if lost := before - _in_force(engine, of):
@@ -188,7 +192,7 @@ def _in_force_of(engine: Engine, collection: str) -> list[RiskControlRef]:
         .distinct()
     )
     with reading(engine) as session:
-        kept = [session.get(Bookmark, _name(Scope(*row))) for row in sorted(session.exec(certified).all())]
+        kept = [session.get(Bookmark, proof_bookmark(Scope(*row))) for row in sorted(session.exec(certified).all())]
     return [RiskControlRef.model_validate_json(one.value) for one in kept if one is not None]
 
 
@@ -204,7 +208,7 @@ def _has_news(engine: Engine, of: RiskControlRef) -> bool:
         .where(Question.batch_id == of.batch_id)
     )
     with reading(engine) as session:
-        heard, looked = session.exec(newest).one(), session.get_one(Bookmark, _name(of.scope)).updated_at
+        heard, looked = session.exec(newest).one(), session.get_one(Bookmark, proof_bookmark(of.scope)).updated_at
         gone = deleted_since(session, looked)
         is_taken_back = bool(gone) and not gone.keys().isdisjoint(session.exec(known))
     return is_taken_back or (heard is not None and heard > looked)
@@ -214,5 +218,6 @@ def _in_force(engine: Engine, of: RiskControlRef) -> set[str]:
     return {name for name, threshold in read_thresholds(engine, of.scope).items() if threshold.accept_from is not None}
 
 
-def _name(scope: Scope) -> str:
+def proof_bookmark(scope: Scope) -> str:
+    """Name the bookmark that holds what was certified of a batch."""
     return f"audit proof {scope.batch_id}|{scope.detector}|{scope.recipe}"

@@ -102,17 +102,18 @@ def note_network(engine: Engine, collection: str, network: NamedNetwork | None) 
     """Note which network outlines what is clicked in a collection's questions; None: colours do."""
     with writing(engine) as session:
         if network is None:
-            session.execute(delete(Bookmark).where(col(Bookmark.name) == _bookmark(collection)))
+            session.execute(delete(Bookmark).where(col(Bookmark.name) == outlines_bookmark(collection)))
             return
-        row = {"name": _bookmark(collection), "value": str(network), "updated_at": utc_now()}
+        row = {"name": outlines_bookmark(collection), "value": str(network), "updated_at": utc_now()}
         upsert(session, Bookmark, [row], update=("value", "updated_at"))
 
 
 def noted_network(session: Session, collection: str) -> NamedNetwork | None:
     """Return which network outlines what is clicked in a collection's questions; None: colours do."""
-    noted = session.get(Bookmark, _bookmark(collection))
+    noted = session.get(Bookmark, outlines_bookmark(collection))
     return NamedNetwork.of(noted.value) if noted else None
 
 
-def _bookmark(collection: str) -> str:
+def outlines_bookmark(collection: str) -> str:
+    """Name the bookmark that holds which network outlines what is clicked in a collection's questions."""
     return f"outlines of {collection}"

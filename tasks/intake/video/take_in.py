@@ -69,7 +69,7 @@ def take_in_video(
     """
     uri = uri_of(path)
     try:
-        name, said = _bookmark(collection, uri), _state_of(path, options, sequence_pattern)
+        name, said = video_bookmark(collection, uri), _state_of(path, options, sequence_pattern)
         known = _known(engine, collection, uri, name, said)
         if known is not None:
             return known
@@ -147,7 +147,8 @@ def _kept(store: Store, uri: str, path: Path, sequence: str, shown: Shown) -> Ex
     return Examined(f"{uri}#frame={shown.number:06d}", item_id, item=item, notes=(KEPT_AS, *shown.notes))
 
 
-def _bookmark(collection: str, uri: str) -> str:
+def video_bookmark(collection: str, uri: str) -> str:
+    """Name the bookmark that holds what was said of a video of a collection as it was taken in."""
     return f"video of {collection}: {uri}"
 
 

@@ -128,7 +128,7 @@ def open_round(
 
 
 def _noted(engine: Engine, batch: BatchRef, accept: float) -> RoundRef:
-    noted = {"name": _accept_name(batch.id), "value": str(accept), "updated_at": now()}
+    noted = {"name": accept_bookmark(batch.id), "value": str(accept), "updated_at": now()}
     with writing(engine) as session:
         upsert(session, Bookmark, [noted], update=("value", "updated_at"))
     return RoundRef(batch=batch, accept=accept)
@@ -142,7 +142,7 @@ def originals_first(free: Mapping[str, str | None], originals: Mapping[str, str]
 def accept_of(engine: Engine, batch_id: str) -> float:
     """Return from which chance on the items of a round's batch come onto pages; never, where it was not noted."""
     with reading(engine) as session:
-        kept = session.get(Bookmark, _accept_name(batch_id))
+        kept = session.get(Bookmark, accept_bookmark(batch_id))
     return float(kept.value) if kept else NEVER
 
 
@@ -169,7 +169,7 @@ def _open(
     ]
     framed = known.chance[[*plan.drawn, *plan.on_pages]]
     accept = max(float(framed.min()) - ROUNDING, 0.0) if plan.on_pages else NEVER
-    noted = {"name": _accept_name(pages), "value": str(accept), "updated_at": now()}
+    noted = {"name": accept_bookmark(pages), "value": str(accept), "updated_at": now()}
     with writing(engine) as session:
         for id_ in ids:
             upsert(session, Batch, [{"id": id_, "created_at": now(), **row}])
@@ -212,5 +212,6 @@ def _items(engine: Engine, item_ids: Sequence[str]) -> list[Item]:
     return [found[item_id] for item_id in item_ids]
 
 
-def _accept_name(batch_id: str) -> str:
+def accept_bookmark(batch_id: str) -> str:
+    """Name the bookmark that holds from which chance on a round's batch comes onto pages."""
     return f"round {batch_id} onto pages from"

@@ -18,7 +18,7 @@ _ROUNDS = TypeAdapter(tuple[Round, ...])
 def read_rounds(engine: Engine, collection: str) -> tuple[Round, ...]:
     """Return the rounds of a collection so far, in order; none for one without a loop."""
     with reading(engine) as session:
-        kept = session.get(Bookmark, _name(collection))
+        kept = session.get(Bookmark, rounds_bookmark(collection))
     return _ROUNDS.validate_json(kept.value) if kept else ()
 
 
@@ -30,7 +30,7 @@ def note_round(engine: Engine, collection: str, ended: Round) -> tuple[Round, ..
         rounds = tuple(ended if one.batch_id == ended.batch_id else one for one in earlier)
     else:
         rounds = (*earlier, ended)
-    row = {"name": _name(collection), "value": _ROUNDS.dump_json(rounds).decode(), "updated_at": utc_now()}
+    row = {"name": rounds_bookmark(collection), "value": _ROUNDS.dump_json(rounds).decode(), "updated_at": utc_now()}
     with writing(engine) as session:
         upsert(session, Bookmark, [row], update=("value", "updated_at"))
     return rounds
@@ -88,5 +88,6 @@ def curve_uri(curves: dict[str, list[tuple[float, float]]], goal: float | None =
     return figure_uri(figure)
 
 
-def _name(collection: str) -> str:
+def rounds_bookmark(collection: str) -> str:
+    """Name the bookmark that holds the rounds of a collection."""
     return f"monitor loop {collection}"

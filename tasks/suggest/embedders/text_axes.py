@@ -55,7 +55,7 @@ def axes_of_texts(engine: Engine, store: Store, collection: str) -> str | None:
         collection: Whose.
     """
     texts = select(col(Source.item_id)).where(Source.collection == collection, col(Source.item_id).is_not(None))
-    name = f"text axes of {collection}"
+    name = axes_bookmark(collection)
     with reading(engine) as session:
         count = int(
             session.exec(select(func.count(func.distinct(Source.item_id))).where(Source.collection == collection)).one()
@@ -96,3 +96,8 @@ def texts_by(store: Store, version: str) -> KeptTexts:
         ObjectMissing: The store does not have them.
     """
     return KeptTexts(f"texts-{version}", TextEmbedder.from_bytes(store.get(key_of_axes(version))))
+
+
+def axes_bookmark(collection: str) -> str:
+    """Name the bookmark that holds which axes the vectors of a collection's texts have."""
+    return f"text axes of {collection}"
