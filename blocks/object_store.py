@@ -1,11 +1,13 @@
 """The object store as a Prefect block: a folder of this machine, or a bucket of any S3 service."""
 
 from pathlib import Path
+from typing import cast
 
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
 from blocks.errors import BadOption
+from blocks.storage.mirrored import MirroredStore
 from blocks.storage.s3_store import S3Store
 from blocks.storage.stores import FolderStore, Store
 
@@ -34,13 +36,35 @@ class ObjectStore(Block):
     secure: bool = Field(default=True, description="Use https")
     region: str = Field(default="us-east-1", description="Region of the bucket")
     cache_folder: str | None = Field(default=None, description="Local folder for fetched objects; each is fetched once")
+    second: str | None = Field(
+        default=None,
+        description="Name of another block of this type, which keeps every object a second time; empty: one copy",
+    )
 
     def open(self) -> Store:
-        """Return the store.
+        """Return the store; with `second`, one that writes to both.
 
         Raises:
-            BadOption: Neither a folder nor all that S3 needs is given, or both are.
+            BadOption: Neither a folder nor all that S3 needs is given, or both are; `second` names no other place.
         """
+        first = self._open_one()
+        return MirroredStore(first, self._open_second()) if self.second else first
+
+    def _open_second(self) -> Store:
+        assert self.second
+        try:
+            other = cast(ObjectStore, ObjectStore.load(self.second))
+        except ValueError as error:  # Prefect's word for "no such document"
+            raise BadOption(
+                f"the second copy of objects is in the ObjectStore block {self.second!r}, which is not there: save it, "
+                "or take `second` out"
+            ) from error
+        place, others = ((one.folder, one.endpoint, one.bucket) for one in (self, other))
+        if place == others:
+            raise BadOption(f"the ObjectStore block {self.second!r} names the same place: a second copy wants another")
+        return other._open_one()
+
+    def _open_one(self) -> Store:
         if self.folder and not self.endpoint:
             return FolderStore(Path(self.folder))
         missing = [

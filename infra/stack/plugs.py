@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from blocks.storage.mirrored import copies_of
 from blocks.storage.stores import FolderStore, Store
 from infra.stack.orchestration.connection import connected
 from infra.stack.report import open_for_reading
@@ -32,7 +33,7 @@ class OpenPlugs:
     @property
     def stores(self) -> tuple[Store, ...]:
         """Where each object is kept: the first is what the line reads."""
-        return (self.store,)
+        return copies_of(self.store)
 
 
 def open_plugs(state: StackState, say: Callable[[str], object]) -> OpenPlugs:

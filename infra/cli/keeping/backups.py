@@ -41,7 +41,7 @@ def take_backup(home: Path, to: str, keep: int | None, *, as_json: bool) -> int:
             f"the stack in {home} is down, and its Prefect knows where data are: `{this_command()} up` first "
             "(or copy the whole folder while it is down)"
         )
-    place = open_place(to, plugs.store)
+    place = open_place(to, plugs.stores[0])
     source = BackupSource(home, plugs.engine, plugs.stores, tuple(_elsewhere(state)))
     with console.status("backing up") as status:
         done = back_up(source, place, _teller(console, status.update), keep)

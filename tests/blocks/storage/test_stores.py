@@ -14,15 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blocks.errors import BadInput, ObjectMissing, StoreUnavailable
+from blocks.storage.mirrored import MirroredStore
 from blocks.storage.stores import FolderStore, Store, check_key, is_key
 from tests.unprivileged import as_nobody
 
 
-@pytest.fixture(params=["folder", "s3"])
+@pytest.fixture(params=["folder", "mirrored", "s3"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     """An empty store of each kind."""
     if request.param == "folder":
         return FolderStore(tmp_path / "objects")
+    if request.param == "mirrored":
+        return MirroredStore(FolderStore(tmp_path / "objects"), FolderStore(tmp_path / "second"))
     return request.getfixturevalue("open_s3")()  # type: ignore[no-any-return]
 
 
