@@ -20,6 +20,8 @@ from tasks.intake.sequences import readable, sequence_of
 LARGE_FILE_BYTES = 64_000_000
 """Larger files are taken in one at a time: held while they are hashed, they count as memory that pictures take."""
 
+BACK = "was lost from the store, and is back"
+
 CLOCK_GRAIN = timedelta(seconds=2)
 """FAT, the coarsest file system in use, keeps times to two seconds."""
 
@@ -45,11 +47,21 @@ _NO_FILE = {
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the catalogue says of a source that was seen before."""
+    """What the catalogue says of a source that was seen before, and of its item, where it has one."""
 
     item_id: str | None
     size_bytes: int | None
     seen_at: datetime
+    key: str | None
+    media_type: str | None
+
+    def is_kept(self, store: Store) -> bool:
+        """Say whether a store has the item still; what it has lost is taken in again.
+
+        Raises:
+            StoreUnavailable: The store cannot be reached.
+        """
+        return self.key is not None and store.has(self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +99,8 @@ def examine(path: Path, known: Known | None, relative: Path, *, store: Store, se
 
     Args:
         path: The file.
-        known: What the catalogue says of it; a file that has not changed since is not read again.
+        known: What the catalogue says of it; a file that has not changed since is not read again, unless the store
+            has lost its bytes.
         relative: Its path as `sequence_of` takes it.
         store: Where its bytes go.
         sequence_pattern: See `sequence_of`.
@@ -97,7 +110,7 @@ def examine(path: Path, known: Known | None, relative: Path, *, store: Store, se
     """
     uri = uri_of(path)
     try:
-        if known and known.item_id and is_unchanged(path, known):
+        if known and known.item_id and is_unchanged(path, known) and known.is_kept(store):
             return Examined(uri, known.item_id)
         large = path.lstat().st_size > LARGE_FILE_BYTES
         with DECODING.room(DECODING.total) if large else nullcontext():
@@ -131,8 +144,11 @@ def take_bytes(uri: str, data: bytes, known: Known | None, name: str, sequence: 
         StoreUnavailable: The store cannot be reached or written.
     """
     item_id = hashlib.sha256(data).hexdigest()
-    if known and known.item_id == item_id:
-        return Examined(uri, item_id)
+    if known and known.item_id == item_id and known.key is not None:
+        if known.is_kept(store):
+            return Examined(uri, item_id)
+        store.put(known.key, data, known.media_type or "application/octet-stream")
+        return Examined(uri, item_id, notes=(BACK,))
     facts = inspect_image(data)
     key = f"items/{item_id[:2]}/{item_id}{_SUFFIXES.get(facts.media_type, '')}"
     if not store.has(key):

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
@@ -21,16 +22,26 @@ TAKEN = "taken"
 DUPLICATE = "duplicate"
 SET_ASIDE = "set_aside"
 
+_OF_KNOWN: tuple[Any, ...] = (
+    Source.uri,
+    Source.item_id,
+    Item.size_bytes,
+    Source.seen_at,
+    Item.key,
+    Item.media_type,
+)
+"""Columns of `Known`, after the uri."""
+
 
 def known_sources(engine: Engine, collection: str, uris: Sequence[str]) -> dict[str, Known]:
     """Return what the catalogue knows of sources, by uri; those never seen are absent."""
     query = (
-        select(Source.uri, Source.item_id, Item.size_bytes, Source.seen_at)
+        sqlalchemy.select(*_OF_KNOWN)
         .join(Item, col(Item.id) == col(Source.item_id), isouter=True)
-        .where(Source.collection == collection, col(Source.uri).in_(uris))
+        .where(col(Source.collection) == collection, col(Source.uri).in_(uris))
     )
     with reading(engine) as session:
-        return {uri: Known(item_id, size_bytes, seen) for uri, item_id, size_bytes, seen in session.exec(query)}
+        return {uri: Known(*facts) for uri, *facts in session.execute(query)}
 
 
 def write_sources(engine: Engine, collection: str, examined: Sequence[Examined], seen_at: datetime) -> IntakeReport:

@@ -1,5 +1,6 @@
 """Fixtures of the tests of keeping."""
 
 from tests.blocks.conftest import open_s3
+from tests.intake.sources.conftest import loopback
 
-__all__ = ["open_s3"]
+__all__ = ["loopback", "open_s3"]

@@ -2,13 +2,14 @@
 
 A frame is kept as a JPEG picture; equal frames have equal bytes, so they are one item. The frames of a video are one
 sequence, whatever else is said: they never part between training and test. What was taken in of a video is written
-down, so that a file that has not changed is not decoded again.
+down, so that a file that has not changed is not decoded again, unless the store has lost a frame.
 """
 
 import hashlib
 import json
 import logging
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
@@ -32,6 +33,9 @@ LOG = logging.getLogger(__name__)
 
 AT_ONCE = 64
 """Frames that are kept, and then written in one transaction."""
+
+AT_ONCE_IN_STORE = 8
+"""Frames that are looked for side by side: a bucket takes milliseconds for each."""
 
 MOST_FRAMES = 100_000
 """Taken of one video; what comes after is left out, and said."""
@@ -70,7 +74,7 @@ def take_in_video(
     uri = uri_of(path)
     try:
         name, said = video_bookmark(collection, uri), _state_of(path, options, sequence_pattern)
-        known = _known(engine, collection, uri, name, said)
+        known = _known(engine, store, collection, uri, name, said)
         if known is not None:
             return known
         report = _take(engine, store, collection, path, sequence_of_video(relative, sequence_pattern), options)
@@ -157,7 +161,7 @@ def _state_of(path: Path, options: VideoOptions, pattern: str | None) -> str:
     return json.dumps([now.st_size, now.st_mtime_ns, now.st_ctime_ns, options.frames, pattern])
 
 
-def _known(engine: Engine, collection: str, uri: str, bookmark: str, said: str) -> IntakeReport | None:
+def _known(engine: Engine, store: Store, collection: str, uri: str, bookmark: str, said: str) -> IntakeReport | None:
     """Return the report on a video that is as it was when all of it was taken in; None: it must be read."""
     frames = (Source.collection == collection, col(Source.uri).startswith(f"{uri}#", autoescape=True))
     with reading(engine) as session:
@@ -169,6 +173,10 @@ def _known(engine: Engine, collection: str, uri: str, bookmark: str, said: str) 
             return None
         aside = select(Source).where(*frames, Source.state == SET_ASIDE)
         set_aside = tuple(RejectedFile(uri=row.uri, reason=row.reason or "") for row in session.exec(aside))
+        keys = session.exec(select(Item.key).join(Source, col(Source.item_id) == col(Item.id)).where(*frames)).all()
+    with ThreadPoolExecutor(AT_ONCE_IN_STORE) as pool:
+        if not all(pool.map(store.has, set(keys))):
+            return None
     return IntakeReport(
         offered=sum(counts.values()),
         taken=counts.get(TAKEN, 0),

@@ -1,7 +1,7 @@
 """Addresses into a collection: each that is offered ends as one source row, with its reason, as files do.
 
 What was taken in before is not asked for again, so a run that was killed goes on where it was: only what was under way
-at that moment is fetched twice.
+at that moment is fetched twice. What the store has lost since is fetched again, and is back if it is the same still.
 """
 
 import threading
@@ -40,6 +40,8 @@ KNOWN_AT_ONCE = 256
 
 LARGE_BYTES = 8_000_000
 """Larger files are held in memory one at a time; each thread holds one, so what is smaller takes no more than all."""
+
+NOT_BACK = "is lost from the store, and its address does not give the same picture any more"
 
 SHARDS_AT_ONCE = threading.BoundedSemaphore(4)
 """In this process: their addresses wait in one queue, and more of them would only take memory."""
@@ -96,6 +98,7 @@ def _examined(
 ) -> Iterator[Examined | None]:
     """Yield what becomes of each address, in the order in which it comes; None where nothing has come for a while."""
     under_way: dict[Future[Examined], OfferedUrl] = {}
+    lost: dict[str, str] = {}
     come: SimpleQueue[Future[Examined]] = SimpleQueue()
     try:
         for start in range(0, len(offered), KNOWN_AT_ONCE):
@@ -104,12 +107,13 @@ def _examined(
             for each in some:
                 if each.fault is not None:
                     yield Examined(each.uri, reason=each.fault, is_double=each.is_double)
-                elif (before := known.get(each.uri)) and before.item_id:
+                elif (before := known.get(each.uri)) and before.item_id and before.is_kept(store):
                     yield Examined(each.uri, before.item_id, credit=_credit(each))
                 else:
                     look = partial(_look, each, known.get(each.uri), store, pattern)
                     fetched = fetcher.fetch(each.url, look)
                     under_way[fetched] = each
+                    lost |= {each.uri: before.item_id} if before and before.item_id else {}
                     fetched.add_done_callback(come.put)
         while under_way:
             try:
@@ -117,7 +121,11 @@ def _examined(
             except Empty:
                 yield None
                 continue
-            yield _outcome(done, under_way.pop(done))
+            offer = under_way.pop(done)
+            found, item_id = _outcome(done, offer), lost.get(offer.uri)
+            if item_id and found.item_id != item_id:  # its labels and its place in batches stay
+                found = Examined(offer.uri, item_id, notes=(NOT_BACK,), credit=_credit(offer))
+            yield found
     finally:
         for left in under_way:
             left.cancel()
