@@ -20,14 +20,14 @@ from pathlib import Path
 import psutil
 from sqlalchemy import Engine
 
-from blocks.errors import BadOption
+from blocks.errors import BadInput, BadOption
 from blocks.storage.s3_store import S3Store
 from blocks.storage.stores import FolderStore, Store
 from infra.keeping import databases
 from infra.keeping.manifest import FORMAT, BackupManifest, KeptCatalog, KeptFile, KeptObjects
 from infra.keeping.objects import Progress, keep_objects
-from infra.keeping.place import BackupPlace
-from infra.keeping.retention import drop_old
+from infra.keeping.place import NAME_FORMAT, BackupPlace
+from infra.keeping.retention import drop_old, drop_rotten
 from infra.keeping.state_files import state_files
 from infra.stack.secrets.private_files import private_files
 
@@ -59,6 +59,8 @@ class BackupDone:
         copied_bytes: Of objects, copied now; what was there already is not.
         dropped: Names of backups that were dropped, as more than wanted are kept.
         freed: How many bytes of the pool, by hash, went with them.
+        rotten: Hashes of bytes of the pool that were damaged, and were dropped to be copied anew.
+        all_stay: Why no older backup was dropped though more than wanted are kept; empty: nothing was in the way.
     """
 
     manifest: BackupManifest
@@ -66,16 +68,21 @@ class BackupDone:
     copied_bytes: int
     dropped: list[str] = field(default_factory=list)
     freed: int = 0
+    rotten: tuple[str, ...] = ()
+    all_stay: str = ""
 
 
-def back_up(source: BackupSource, place: BackupPlace, tell: Progress, keep: int | None = None) -> BackupDone:
+def back_up(
+    source: BackupSource, place: BackupPlace, tell: Progress, keep: int | None = None, *, verify: bool = False
+) -> BackupDone:
     """Take a backup; the line may go on meanwhile.
 
     Args:
         source: Of what.
         place: Where to.
         tell: Told of each thing that is done.
-        keep: How many finished backups stay; None: all of them.
+        keep: How many finished backups stay; None: all of them, as where this one could not keep something.
+        verify: Whether what the pool has already is read and hashed first; what is damaged is copied anew.
 
     Raises:
         BadOption: The place is in the state folder or the store, or another backup to it goes on.
@@ -86,13 +93,24 @@ def back_up(source: BackupSource, place: BackupPlace, tell: Progress, keep: int 
     with private_files():
         begun = datetime.now(UTC)
         name = _begin(place, begun)
+        rotten = drop_rotten(place, tell) if verify else ()
         with tempfile.TemporaryDirectory(prefix="labelline-backup-") as folder:
             manifest, copied = _Backup(source, place, Path(folder), tell).take(name, begun)
             text = manifest.to_bytes()
             place.write(name, text)
         place.drop(name, "begun")
-        dropped, freed = drop_old(place, keep) if keep else ([], 0)
-    return BackupDone(manifest, hashlib.sha256(text).hexdigest(), copied, dropped, freed)
+        dropped, freed, all_stay = _drop_old(place, keep, manifest) if keep else ([], 0, "")
+    return BackupDone(manifest, hashlib.sha256(text).hexdigest(), copied, dropped, freed, rotten, all_stay)
+
+
+def _drop_old(place: BackupPlace, keep: int, newest: BackupManifest) -> tuple[list[str], int, str]:
+    """Drop older backups, but none while one that would stay is not whole: an older one may be the last."""
+    if newest.problems:
+        return [], 0, f"something could not be kept in {newest.name}"
+    try:
+        return *drop_old(place, keep), ""
+    except BadInput as error:
+        return [], 0, str(error)
 
 
 class _Backup:
@@ -196,12 +214,14 @@ def _begin(place: BackupPlace, begun: datetime) -> str:
                 f"begun/{other}.json there when it was broken off"
             )
         place.drop(other, "begun")
-    name = begun.strftime("%Y%m%dT%H%M%SZ")
-    if name in place.names():
-        raise BadOption(f"there is a backup {name} in {place.where} already: wait a second")
+    name = begun.strftime(NAME_FORMAT)
     me = psutil.Process()
     told = {"host": socket.gethostname(), "pid": os.getpid(), "created": me.create_time()}
     place.write(name, json.dumps(told).encode(), "begun")
+    if others := [other for other in place.names("begun") if other != name]:
+        # Two that began at once see each other now: both give way, rather than that one drops what the other copies.
+        place.drop(name, "begun")
+        raise BadOption(f"another backup to {place.where} began at the same time ({others[0]}): run one again")
     return name
 
 
@@ -213,7 +233,7 @@ def _runs(pid: int, created: float) -> bool:
 
 
 def _time_of(name: str) -> datetime:
-    return datetime.strptime(name, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    return datetime.strptime(name, NAME_FORMAT).replace(tzinfo=UTC)
 
 
 def _refuse_within(source: BackupSource, place: BackupPlace) -> None:

@@ -1,17 +1,19 @@
-"""How many backups stay, and what of the pool goes with the others."""
+"""How many backups stay, and what of the pool goes: with the others, or since it is damaged."""
 
 import sqlite3
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 
 from infra.keeping.manifest import parse_manifest
-from infra.keeping.objects import read_listing
+from infra.keeping.objects import AT_ONCE, PAGE, Progress, read_listing
 from infra.keeping.place import BackupPlace
 
 
 def drop_old(place: BackupPlace, keep: int) -> tuple[list[str], int]:
-    """Drop all finished backups but the newest, and the bytes that none of those names.
+    """Drop all finished backups but the newest, and the bytes that none of those names, if all of those can be read.
 
     Args:
         place: Where they lie; no backup to it goes on.
@@ -21,12 +23,10 @@ def drop_old(place: BackupPlace, keep: int) -> tuple[list[str], int]:
         The names of those that were dropped, and how many bytes by hash went.
 
     Raises:
-        BadInput: A manifest or list of one that stays cannot be read: nothing of the pool was dropped.
+        BadInput: A manifest or list of one that stays cannot be read: nothing was dropped.
     """
     names = place.names()
     dropped = names[: -max(keep, 1)]
-    for name in dropped:
-        place.drop(name)  # first: a backup without its bytes would look finished
     freed = 0
     with (
         tempfile.TemporaryDirectory(prefix="labelline-backup-") as folder,
@@ -37,11 +37,32 @@ def drop_old(place: BackupPlace, keep: int) -> tuple[list[str], int]:
         named.execute("BEGIN")
         for number, name in enumerate(set(names) - set(dropped)):
             _note(place, name, Path(folder) / str(number), named)
+        for name in dropped:
+            place.drop(name)  # before its bytes: without them it would look finished
         for sha in place.pool():
             if named.execute("SELECT 1 FROM named WHERE sha = ?", (sha,)).fetchone() is None:
                 place.drop_bytes(sha)
                 freed += 1
     return dropped, freed
+
+
+def drop_rotten(place: BackupPlace, tell: Progress) -> tuple[str, ...]:
+    """Read all bytes of the pool, and drop those that are not what their name says: the next backup copies them anew.
+
+    A backup that needs them could not be restored whole from them either.
+    """
+    rotten: list[str] = []
+    checked, read = 0, 0
+    shas = place.pool()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        while page := list(islice(shas, PAGE)):
+            for sha, (size, is_whole) in zip(page, pool.map(place.verify_bytes, page), strict=True):
+                checked, read = checked + 1, read + size
+                if not is_whole:
+                    place.drop_bytes(sha)
+                    rotten.append(sha)
+            tell(f"{checked:,} entries of the pool read again, {read / 1e9:.2f} GB, {len(rotten):,} damaged")
+    return tuple(rotten)
 
 
 def _note(place: BackupPlace, name: str, listing: Path, named: sqlite3.Connection) -> None:

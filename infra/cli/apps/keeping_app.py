@@ -38,15 +38,20 @@ PLACE = "A folder on another disk, or s3://BUCKET/PREFIX (LABELLINE_S3_ENDPOINT,
 def backup(
     to: Annotated[str, typer.Argument(help=PLACE)],
     keep: Annotated[int | None, typer.Option(min=1, help="So many finished backups stay; all where not given.")] = None,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="First read and hash what is there; what is damaged is copied anew."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Back up all that the stack knows, while the line runs; objects that are there already are not copied again.
 
-    The backup holds all secrets of the stack and is closed to other users: guard it as such.
+    The backup holds all secrets of the stack and is closed to other users: guard it as such. Exit code 4: something
+    could not be kept, was damaged, or stands in the way of dropping older backups.
     """
     from infra.cli.keeping.backups import take_backup
 
-    raise typer.Exit(take_backup(labelline_home(), to, keep, as_json=as_json))
+    raise typer.Exit(take_backup(labelline_home(), to, keep, verify=verify, as_json=as_json))
 
 
 @keeping_app.command("restore")

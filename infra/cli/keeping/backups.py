@@ -26,7 +26,7 @@ from infra.stack.state import StackState, open_stack
 SHOWN = 20
 
 
-def take_backup(home: Path, to: str, keep: int | None, *, as_json: bool) -> int:
+def take_backup(home: Path, to: str, keep: int | None, *, verify: bool, as_json: bool) -> int:
     """Take a backup, and say what is in it and what is not.
 
     Raises:
@@ -44,10 +44,11 @@ def take_backup(home: Path, to: str, keep: int | None, *, as_json: bool) -> int:
     place = open_place(to, plugs.stores[0])
     source = BackupSource(home, plugs.engine, plugs.stores, tuple(_elsewhere(state)))
     with console.status("backing up") as status:
-        done = back_up(source, place, _teller(console, status.update), keep)
+        done = back_up(source, place, _teller(console, status.update), keep, verify=verify)
     manifest = done.manifest
     if as_json:
         numbers = {"sha256": done.sha256, "copied_bytes": done.copied_bytes, "dropped": done.dropped}
+        numbers |= {"rotten": done.rotten, "all_stay": done.all_stay}
         print_json({**numbers, **manifest.model_dump(mode="json", exclude={"files"}), "files": len(manifest.files)})
     seconds = (manifest.ended_at - manifest.begun_at).total_seconds()
     console.print(
@@ -58,9 +59,16 @@ def take_backup(home: Path, to: str, keep: int | None, *, as_json: bool) -> int:
     console.print("it holds the secrets of this stack (secrets.json, databases): guard it as such")
     _list(console, "not in it", manifest.left_out)
     _list(console, "COULD NOT BE KEPT", manifest.problems)
+    if done.rotten:
+        console.print(
+            f"{len(done.rotten):,} entries of the pool were damaged, and were dropped; what the stack has of them was "
+            "copied anew, older backups may lack the others: look at that disk"
+        )
+    if done.all_stay:
+        console.print(f"NO OLDER BACKUP WAS DROPPED, {done.all_stay}: one of them may be the last that is whole")
     if done.dropped:
         console.print(f"dropped: {', '.join(done.dropped)}, and {done.freed:,} entries of the pool with them")
-    return REMAINS if manifest.problems else 0
+    return REMAINS if manifest.problems or done.rotten or done.all_stay else 0
 
 
 def bring_back(

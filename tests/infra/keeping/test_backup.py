@@ -26,12 +26,14 @@ from blocks.database.tables import Item
 from blocks.errors import BadInput, BadOption
 from blocks.storage.s3_store import S3Store
 from blocks.storage.stores import FolderStore
+from infra.keeping.backup import back_up
 from infra.keeping.manifest import BackupManifest, parse_manifest
-from infra.keeping.place import BackupPlace, open_place
+from infra.keeping.place import NAME_FORMAT, BackupPlace, open_place
 from infra.stack.orchestration.restored import read_restored
 from infra.stack.servers.services import catalog_url
+from tasks.keeping.spaces import digest_in
 from tests.examples import examples
-from tests.infra.keeping.world import CONTENTS, hashes, make_home, restored, taken
+from tests.infra.keeping.world import CONTENTS, hashes, make_home, restored, silent, taken
 from tests.keeping.world import keep_items, key_of
 from tests.postgres_server import PostgresServer
 
@@ -111,6 +113,53 @@ def test_only_so_many_backups_stay_and_nothing_of_them_goes(tmp_path: Path, plac
         assert (back.problems, back.check.remaining) == ((), 0)
 
 
+def flipped(place: BackupPlace, sha: str) -> None:
+    place.store.put(f"{place.prefix}pool/{sha[:2]}/{sha}", b"rotten")
+
+
+def test_no_older_backup_is_dropped_while_one_that_stays_is_not_whole(
+    tmp_path: Path, place: BackupPlace, clock: None
+) -> None:
+    source = make_home(tmp_path / "home")
+    names = [taken(source, place).manifest.name for _ in range(2)]
+    keep_items(source.engine, source.stores[0], [b"four"])
+    source.stores[0].put(key_of(b"four"), b"FOUR")
+    done = taken(source, place, keep=1)
+    assert (done.dropped, done.manifest.name in done.all_stay) == ([], True)
+    source.stores[0].put(key_of(b"four"), b"four")
+    place.write(names[1], b"{}")
+    done = taken(source, place, keep=3)
+    assert (done.dropped, done.freed, names[1] in done.all_stay) == ([], 0, True)
+    assert restored(place, tmp_path / "again", names[0]).check.remaining == 0
+
+
+def test_what_rotted_in_the_pool_is_found_and_copied_anew(tmp_path: Path, place: BackupPlace, clock: None) -> None:
+    source = make_home(tmp_path / "home")
+    sha = digest_in(key_of(b"one"))
+    taken(source, place)
+    flipped(place, sha)
+    assert taken(source, place).rotten == ()
+    assert back_up(source, place, silent, verify=True).rotten == (sha,)
+    assert restored(place, tmp_path / "again").check.remaining == 0
+    assert back_up(source, place, silent, verify=True).rotten == ()
+
+
+def test_of_two_backups_that_begin_at_once_none_drops_what_the_other_copies(
+    tmp_path: Path, place: BackupPlace, clock: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, written = make_home(tmp_path / "home"), place.write
+
+    def both(name: str, text: bytes, kind: str = "backups") -> None:
+        monkeypatch.undo()
+        written(name, text, kind)
+        written("20260101T000000.000001Z", text, kind)
+
+    monkeypatch.setattr(BackupPlace, "write", lambda _self, *given: both(*given))
+    with pytest.raises(BadOption, match="began at the same time"):
+        taken(source, place)
+    assert place.names() == []
+
+
 def test_a_damaged_object_is_told_and_an_older_whole_one_stays(tmp_path: Path, place: BackupPlace, clock: None) -> None:
     source = make_home(tmp_path / "home")
     taken(source, place)
@@ -140,12 +189,12 @@ def test_two_backups_to_one_place_do_not_meet(tmp_path: Path, clock: None) -> No
     (name,) = place.names("begun")
     other = {"host": "another-machine", "pid": 1, "created": 0}
     place.write(name, json.dumps(other).encode(), "begun")
-    place.write("20200101T000000Z", json.dumps(other).encode(), "begun")
+    place.write("20200101T000000.000000Z", json.dumps(other).encode(), "begun")
     with pytest.raises(BadOption, match="another-machine"):
         place.drop(name, "begun")
-        place.write(datetime(2026, 1, 1, tzinfo=UTC).strftime("%Y%m%dT%H%M%SZ"), json.dumps(other).encode(), "begun")
+        place.write(datetime(2026, 1, 1, tzinfo=UTC).strftime(NAME_FORMAT), json.dumps(other).encode(), "begun")
         taken(source, place)
-    place.drop("20260101T000000Z", "begun")
+    place.drop("20260101T000000.000000Z", "begun")
     taken(source, place)
     assert place.names("begun") == [], "what began years ago is over"
 
@@ -154,14 +203,14 @@ def test_an_unfinished_backup_is_refused_by_name_and_passed_over(tmp_path: Path,
     source = make_home(tmp_path / "home")
     with pytest.raises(BadInput, match="no finished backup"):
         restored(place, tmp_path / "again")
-    place.write("29990101T000000Z", b"{}", "begun")
+    place.write("29990101T000000.000000Z", b"{}", "begun")
     with pytest.raises(BadInput, match="only one that was broken off"):
         restored(place, tmp_path / "again")
-    place.drop("29990101T000000Z", "begun")
+    place.drop("29990101T000000.000000Z", "begun")
     done = taken(source, place)
-    place.write("29990101T000000Z", b"{}", "begun")
+    place.write("29990101T000000.000000Z", b"{}", "begun")
     with pytest.raises(BadInput, match="broken off before its end"):
-        restored(place, tmp_path / "again", "29990101T000000Z")
+        restored(place, tmp_path / "again", "29990101T000000.000000Z")
     assert restored(place, tmp_path / "again").manifest.name == done.manifest.name
 
 

@@ -95,7 +95,7 @@ def test_a_place_that_is_none_is_named(tmp_path: Path, arguments: tuple[str, ...
         ("--catalog", "?", "is no address"),
         ("--objects", "s3://bucket/prefix", "without a prefix"),
         ("--objects", "folder", "expected s3://BUCKET"),
-        ("--name", "20200101T000000Z", "no finished backup"),
+        ("--name", "20200101T000000.000000Z", "no finished backup"),
     ],
 )
 def test_an_option_that_cannot_be_is_named(kept: Path, tmp_path: Path, option: str, value: str, told: str) -> None:
