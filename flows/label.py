@@ -49,6 +49,7 @@ def label_batch(batch: BatchRef, line: LineOptions, plugs: str) -> LineReport:
     """Take one batch through the line."""
     if not batch.size:
         return LineReport.nothing_new(line.collection)
+    choose_outlines(batch, line.outlines_by, plugs)  # before any work: a file that is no such network is refused
     learns = bool(line.rounds and line.rounds.learn)
     detector = choose_detector(batch, line.detector, plugs, line.label_kind, learns=learns)
     scan = plan_scan(batch, detector, line.tiling, line.classes, plugs, line.label_kind)  # one for all below
@@ -57,7 +58,6 @@ def label_batch(batch: BatchRef, line: LineOptions, plugs: str) -> LineReport:
         scan, line.triage, certify_thresholds(scan, line)
     )  # what the line promises, people prove first
 
-    choose_outlines(batch, line.outlines_by, plugs)
     for stop in line.queues:  # pages of sure crops, whole items, exact kinds: the run sleeps while people answer
         for wave in range(stop.waves):
             ask(stop.queue, write_questions(scan, stop, round_=wave), line.until, plugs)

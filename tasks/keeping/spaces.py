@@ -80,6 +80,13 @@ SPACES = (
     KeySpace(
         "named/", _named_by(r"named/.+/HEX12(?:\.\w+)*"), False, _MODEL_LOSS, "delete it and name the model again"
     ),
+    KeySpace(
+        "outlining/",
+        _named_by(r"outlining/\w[\w.]*/HEX12\.pt"),
+        False,
+        "what people click is outlined by colours, and a line that names this network does not begin",
+        "name the network's file again (`outlines_by: NAME@FILE`): it is written anew",
+    ),
     KeySpace("embedders/", _named_by(r"embedders/HEX12\.npz"), False, "texts have no vectors", _ANEW),
     KeySpace("propagate/", _named_by(r"propagate/HEX12\.json"), False, "what was followed is lost", FROM_BACKUP),
     KeySpace("listings/", re.compile(r"listings/([0-9a-f]{32})\.json"), False, "an intake begins again", _ANEW),

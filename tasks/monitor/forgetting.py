@@ -27,13 +27,15 @@ OF_QUEUE = re.compile("review (?:questions|progress|gone) [^ ]+ (.+) [0-9]+(?: w
 
 def bookmarks_of(engine: Engine, collection: str) -> list[str]:
     """Return the names of the bookmarks of a collection and of its batches, as long as these are there."""
-    whole = {
-        name(collection) for name in (kind_bookmark, outlines_bookmark, axes_bookmark, learnt_bookmark, rounds_bookmark)
-    }
+    whole = {name(collection) for name in (kind_bookmark, axes_bookmark, learnt_bookmark, rounds_bookmark)}
     of_round, of_video = look_bookmark(collection, ""), video_bookmark(collection, "")
     with reading(engine) as session:
         batches = set(session.exec(select(Batch.id).where(Batch.collection == collection)))
-        whole |= {name(batch) for batch in batches for name in (accept_bookmark, notes_bookmark, chosen_name)}
+        whole |= {
+            name(batch)
+            for batch in batches
+            for name in (accept_bookmark, notes_bookmark, outlines_bookmark, chosen_name)
+        }
         proofs = tuple(proof_bookmark(Scope(batch, "", "")).removesuffix("|") for batch in batches)
         begins = (of_round, of_video, proof_bookmark(Scope("", "", "")).rstrip("|"), "review ")
         name = col(Bookmark.name)

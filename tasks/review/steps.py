@@ -15,7 +15,7 @@ from blocks.plugs import open_catalog, open_server, open_store
 from blocks.retries import WAITS_S, only_for
 from blocks.servers.annotation_server import AnnotationServer
 from blocks.servers.crashed_runs import restart_crashed
-from tasks.detect.prompted.named import keep_network, note_network
+from tasks.detect.prompted.named import keep_again, note_network
 from tasks.detect.refs import ScanRef
 from tasks.intake.batches import BatchRef
 from tasks.intake.texts.media import medium_of
@@ -63,10 +63,11 @@ class AskReport(BaseModel):
 
 @task(retries=len(WAITS_S), retry_delay_seconds=WAITS_S, retry_condition_fn=AWAY, cache_policy=NO_CACHE)
 def choose_outlines(batch: BatchRef, given: str = "", plugs: str = "local") -> str:
-    """Note which network outlines what people click in a collection's questions; empty: colours do."""
-    network = keep_network(open_store(plugs), given) if given else None
-    note_network(open_catalog(plugs), batch.collection, network)
-    LOG.info("what is clicked in %s is outlined by %s", batch.collection, network or "colours")
+    """Note which network outlines what people click in a batch's questions; empty: colours do."""
+    engine = open_catalog(plugs)
+    network = keep_again(engine, open_store(plugs), given) if given else None
+    note_network(engine, batch.id, network)
+    LOG.info("what is clicked in batch %s is outlined by %s", batch.id, network or "colours")
     return str(network or "")
 
 

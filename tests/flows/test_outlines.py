@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine
 
+from blocks.errors import BadWeights
 from blocks.servers.annotation_server import AnnotationServer
 from blocks.servers.experiments import Experiments
 from blocks.storage.stores import FolderStore
@@ -91,6 +92,25 @@ def test_dishes_become_outlines_and_exports_say_what_was_drawn(
     take_along(engine, store, name, tmp_path / "yolo", "yolo", "copy", convert_to="polygons")
     for read in (read_by_pycocotools(tmp_path / "coco"), read_by_opencv(tmp_path / "yolo")):
         assert alike(read, dishes) > 0.85
+
+
+def test_a_network_whose_file_is_not_there_is_refused_before_any_work(
+    engine: Engine, label_studio: AnnotationServer, prefect_api: str, tmp_path: Path
+) -> None:
+    name, store = f"polygons-{uuid4().hex[:8]}", FolderStore(tmp_path / "objects")
+    save_plugs(name, engine, label_studio, tmp_path)
+    assert intake(str(draw_dishes(tmp_path / "dishes", 1, 3).images), name, plugs=name).taken == 1
+    line = LineOptions(
+        collection=name,
+        label_kind="polygons",
+        classes=CLASSES,
+        detector="nobody",
+        annotator_pool=AnnotatorPool(drawing="extreme_points"),
+        outlines_by=f"mobile_sam@{tmp_path / 'nowhere.pt'}",
+    )
+    with pytest.raises(BadWeights, match="there are no weights at"):
+        label(line, name)
+    assert not list(store.keys("plans/")), "nothing was proposed, and so nobody was asked to prove anything"
 
 
 ACTS = {"draw": 7.0, "outline": 79.2}

@@ -1,7 +1,9 @@
 """`fsck` on real stores: what is flipped, lost, cut short, left behind or foreign is found, and nothing else."""
 
+import ast
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +18,7 @@ from blocks.database.engine import reading, writing
 from blocks.database.tables import Bookmark, Item
 from blocks.errors import StoreUnavailable
 from blocks.storage.stores import FolderStore, Store
+from tasks.detect.prompted.named import NamedNetwork
 from tasks.detect.refs import IMPORTED, PROPAGATED, TAUGHT
 from tasks.intake.video.playable import key_of as film_key
 from tasks.keeping import named_objects
@@ -27,6 +30,7 @@ from tasks.suggest.embedders.text_axes import key_of_axes
 from tests.examples import examples
 from tests.keeping.world import keep_items, keep_snapshot, key_of
 
+ROOT = Path(__file__).parents[2]
 FLIPS = examples(8, 40)
 
 
@@ -255,9 +259,31 @@ def test_a_dead_store_ends_the_check_and_a_bad_sector_does_not(engine: Engine, s
         check_objects(engine, [failing])
 
 
+NO_KEYS = {"api/", "audio/", "images/", "machine/", "metrics/", "val/", "video/"}
+"""What texts of the line begin with that is an address, a media type, a folder of an export or a metric."""
+
+
+def beginnings(source: Path) -> Iterator[tuple[str, str]]:
+    """Yield what texts of a module begin with that may be a key's: a folder, and something that is filled in."""
+    for node in ast.walk(ast.parse(source.read_text())):
+        text = node.values[0] if isinstance(node, ast.JoinedStr) and node.values else node
+        value = text.value if isinstance(text, ast.Constant) else None
+        is_whole = not isinstance(node, ast.JoinedStr)
+        told = re.match("[a-z_]+/", value) if isinstance(value, str) else None
+        if told and (told[0] == value or not is_whole):
+            yield told[0], source.stem
+
+
+def test_every_folder_that_a_module_of_the_line_writes_out_is_a_space() -> None:
+    found = {one for source in (ROOT / "tasks").rglob("*.py") for one in beginnings(source)}
+    assert {"items/", "weights/", "heat/", "outlining/"} <= {place for place, _ in found}
+    assert [one for one in sorted(found) if space_of(one[0]) is UNKNOWN and one[0] not in NO_KEYS] == []
+
+
 def test_every_space_of_the_line_is_known() -> None:
     places = (TAUGHT, PROPAGATED, NAMED, IMPORTED, film_key("a.mp4"), key_of_axes("0123456789ab"))
     assert [place for place in places if space_of(place) is UNKNOWN] == []
+    assert digest_in(NamedNetwork("sam2.1_t", "0123456789ab").key) == "0123456789ab"
     assert digest_in(key_of_axes("0123456789ab")) == "0123456789ab"
     assert digest_in("weights/0123456789ab.pt") == "0123456789ab"
     assert digest_in("weights/0123456789ab.cfg") == "", "a version of several files is the hash of them all"

@@ -41,7 +41,7 @@ def fill(engine: Engine, collection: str) -> str:
     with writing(engine) as session:
         upsert(session, Batch, [{"id": batch, "collection": collection}])
     note_label_kind(engine, collection, "tracks")
-    note_network(engine, collection, NamedNetwork("mobile_sam", "0123456789ab"))
+    note_network(engine, batch, NamedNetwork("mobile_sam", "0123456789ab"))
     note_learnt(engine, collection, Learnt(spec="propagate", base_version="v", detector=DetectorRef.nobody("nobody")))
     for look in ("a", "b"):
         claim_round(engine, collection, look)

@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from blocks.database.engine import reading
-from blocks.database.tables import Batch, Question
+from blocks.database.tables import Question
 from blocks.errors import BadInput
 from blocks.storage.links import Box
 from blocks.storage.stores import Store
@@ -62,8 +62,7 @@ class ClickedOutlines:
         """
         with reading(self._engine) as session:
             question = session.get(Question, question_id)
-            batch = session.get(Batch, question.batch_id) if question else None
-            named = noted_network(session, batch.collection) if batch else None
+            named = noted_network(session, question.batch_id) if question else None
         if question is None:
             return None
         payload = read_payload(question.payload)

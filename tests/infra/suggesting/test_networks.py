@@ -50,7 +50,7 @@ def wait_until_embedded(live: LiveSuggestions) -> None:
 
 def named(engine: Engine, store: FolderStore, weights: Path) -> NamedNetwork:
     network = keep_network(store, f"mobile_sam@{weights}")
-    note_network(engine, "cells", network)
+    note_network(engine, "b", network)
     return network
 
 
@@ -80,7 +80,7 @@ def test_a_named_network_outlines_and_sees_each_picture_once(
         assert one.clicks is not None and one.clicks.by == str(network)
         assert mask_iou(rasterised(one.shape), Raster(0, 0, cell(SEED).inside)) > 0.8
     assert seen == [(SIZE[1], SIZE[0], 3)]
-    note_network(engine, "cells", None)
+    note_network(engine, "b", None)
     (one,) = outlined(predict(asking, question_id, clicked(POINTS)))
     assert one.clicks is not None and one.clicks.by == "grabcut", "the line wants colours again"
 
