@@ -8,30 +8,29 @@ labelled blind as an audit are seen and not asked: what people say of them besid
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy import Engine, true
 from sqlmodel import Session, col, func, select
 
 from blocks.database.engine import reading, writing
-from blocks.database.tables import Answer, AnswerState, Batch, BatchItem, Item, Label, Question, QuestionState
+from blocks.database.tables import Answer, AnswerState, Batch, BatchItem, Item, Question, QuestionState
 from blocks.errors import BadOption
 from blocks.storage.stores import Store
 from tasks.audit.label_errors.record import LookScope, claim_round
 from tasks.audit.label_errors.settled_labels import find_settled
 from tasks.audit.open_films import OPEN
+from tasks.audit.watching.film_parts import FilmPart, drafts_of, parts_to_ask
 from tasks.audit.watching.options import Watched, WatchOptions, WatchReport
-from tasks.detect.proposers.propagated import frames_of, sequences_of
+from tasks.detect.proposers.propagated import sequences_of
 from tasks.detect.settled_evidence import triaged_by
 from tasks.intake.label_kinds import noted_kind
-from tasks.intake.video.playable import Film, key_of, make_film
+from tasks.intake.video.playable import key_of
 from tasks.review.drafts.items_and_kinds import write_once
-from tasks.review.posting.outbox import Draft, write_questions, write_rows
+from tasks.review.posting.outbox import write_questions, write_rows
 from tasks.review.questions.asked import note_asked
 from tasks.review.questions.bookmarks import questions_written, read_bookmarks
-from tasks.review.questions.kinds.boxes.strip import StillPlace
-from tasks.review.questions.kinds.films.shown import WatchedBox, WatchPayload
 from tasks.review.questions.kinds.registry import kinds_that_settle
 from tasks.review.questions.queue import MOST_TOGETHER, Queue
 from tasks.review.questions.queues.films import WATCH_TRACKS, watch_queue
@@ -40,7 +39,6 @@ from tasks.review.steps import QuestionsWritten
 from tasks.settle.identities import settle_tracks_again
 from tasks.settle.in_force import labels_in_force
 from tasks.settle.labels import settle
-from tasks.triage.boxes import in_shards
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +61,7 @@ def ask_to_watch(engine: Engine, store: Store, options: WatchOptions, run_id: st
     round_ = claim_round(engine, options.collection, f"watch {run_id}")
     names = sequences_to_watch(engine, options, round_)
     homes = _homes(engine, options.collection)
-    found = (part for name in names for part in _parts_to_ask(engine, store, options.collection, name, homes))
+    found = (part for name in names for part in parts_to_ask(engine, store, options.collection, name, homes))
     parts = [replace(part, start=place * MOST_TOGETHER) for place, part in enumerate(found)]
     if not parts:
         raise BadOption(
@@ -71,13 +69,13 @@ def ask_to_watch(engine: Engine, store: Store, options: WatchOptions, run_id: st
             f"it first (`labelline label`)"
         )
     queue = watch_queue(_classes(engine, options, parts), options.annotators)
-    batches = sorted({part.homes[item.id] for part in parts for _, item in part.asked})
+    batches = sorted({part.homes[item_id] for part in parts for _, item_id in part.asked})
     _open(engine, options.collection, names, queue, batches, parts, round_)
     with reading(engine) as session:
         over = read_bookmarks(session, [questions_written(queue.name, one, round_) for one in batches])
     left = {one for one in batches if questions_written(queue.name, one, round_) not in over}
     for part in parts:
-        write_questions(engine, queue, [one for one in _drafts(engine, part, round_) if one.batch_id in left])
+        write_questions(engine, queue, [one for one in drafts_of(engine, part, round_) if one.batch_id in left])
     asked = [_written(engine, queue, batch_id, round_) for batch_id in batches]
     frames = sum(len(part.asked) for part in parts)
     log.info("%s: %d frames of %d sequences can be watched", options.collection, frames, len(names))
@@ -199,34 +197,6 @@ def _homes(engine: Engine, collection: str) -> dict[str, str]:
     return {row[0]: row[4] for row in rows}
 
 
-@dataclass(frozen=True, slots=True)
-class FilmPart:
-    """A part of a sequence, as one film.
-
-    Attributes:
-        collection: Whose labels are shown.
-        film: Made already.
-        asked: The frames that may be mended, one or more, each with its place in the film.
-        homes: The batch of each.
-        start: How many frames may stand before it in the order in which people watch.
-    """
-
-    collection: str
-    film: Film
-    asked: tuple[tuple[int, Item], ...]
-    homes: Mapping[str, str]
-    start: int = 0
-
-
-def _parts_to_ask(
-    engine: Engine, store: Store, collection: str, sequence: str, homes: Mapping[str, str]
-) -> Iterator[FilmPart]:
-    for part in in_shards(frames_of(engine, collection, sequence), MOST_TOGETHER):
-        asked = tuple((number, item) for number, item in enumerate(part) if item.id in homes)
-        if asked:
-            yield FilmPart(collection, make_film(store, part), asked, homes)
-
-
 def _open(
     engine: Engine,
     collection: str,
@@ -237,8 +207,8 @@ def _open(
     round_: int,
 ) -> None:
     """Write the first question of each sequence, unless somebody else has asked while the films were made."""
-    first = {part.asked[0][1].sequence: part for part in reversed(parts)}
-    drafts = [_drafts(engine, replace(part, asked=part.asked[:1]), round_)[0] for part in first.values()]
+    first = {part.sequence: part for part in reversed(parts)}
+    drafts = [drafts_of(engine, replace(part, asked=part.asked[:1]), round_)[0] for part in first.values()]
     mine = select(Batch.id).where(Batch.collection == collection).order_by(col(Batch.id))
     with writing(engine) as session:
         session.exec(mine.with_for_update()).all()  # whoever asks as well waits here, and then sees these questions
@@ -249,47 +219,10 @@ def _open(
             write_rows(session, queue, drafts)
 
 
-def _drafts(engine: Engine, part: FilmPart, round_: int) -> list[Draft]:
-    """Return the questions of a part: they are written before those of the next are made, since they are large."""
-    labels = labels_in_force(engine, [item.id for _, item in part.asked], part.collection)
-    found = []
-    for number, item in part.asked:
-        payload = _payload(item, number, part.film, labels[item.id]).model_dump(mode="json")
-        found.append(Draft(part.homes[item.id], item.id, payload, round=round_, priority=-float(part.start + number)))
-    return found
-
-
-def _payload(item: Item, number: int, film: Film, labels: Sequence[Label]) -> WatchPayload:
-    boxes = [
-        WatchedBox(
-            id=one.region,
-            class_name=one.class_name,
-            score=1.0,
-            x_min=one.x_min,
-            y_min=one.y_min,
-            x_max=one.x_max,
-            y_max=one.y_max,
-            track=one.track,
-        )
-        for one in labels
-        if one.x_min is not None
-    ]
-    return WatchPayload(
-        width=item.width or 1,
-        height=item.height or 1,
-        prefill=[box.id for box in boxes],
-        boxes=boxes,
-        still=StillPlace(strip=film.name, number=number),
-        film=film.name,
-        frames=film.frames,
-        rate=film.rate,
-    )
-
-
 def _classes(engine: Engine, options: WatchOptions, parts: Sequence[FilmPart]) -> tuple[str, ...]:
     named: set[str] = set()
     for part in parts:
-        labels = labels_in_force(engine, [item.id for _, item in part.asked], part.collection)
+        labels = labels_in_force(engine, [item_id for _, item_id in part.asked], part.collection)
         named |= {one.class_name for some in labels.values() for one in some if one.x_min is not None}
     return tuple(dict.fromkeys((*options.classes, *sorted(named)))) or ("object",)
 

@@ -29,7 +29,7 @@ from tasks.detect.proposers.tracked import tracked_boxes
 from tasks.detect.refs import PROPAGATED, DetectorRef
 from tasks.detect.tiling.read_ahead import Unseen, read_ahead, stored_images
 from tasks.intake.images import Pixels
-from tasks.intake.sequences import frame_order
+from tasks.intake.video.sequence_frames import frame_ids_of, read_frames
 from tasks.track.asked_for import PROPAGATE
 from tasks.track.clip import FollowedBox, KeyBox, KeyFrame, Seen
 from tasks.track.joined import SeenBox, join_seen
@@ -261,14 +261,8 @@ def sequences_of(engine: Engine, collection: str) -> list[str]:
 
 
 def frames_of(engine: Engine, collection: str, sequence: str) -> list[Item]:
-    """Return the frames of a sequence in the order in which they are shown: by number, or by name where they have none.
-
-    Names are ordered as people count: `shot2.jpg` is before `shot10.jpg`.
-    """
-    taken = select(Source.item_id).where(Source.collection == collection, col(Source.item_id).is_not(None))
-    with reading(engine) as session:
-        items = session.exec(select(Item).where(Item.sequence == sequence, col(Item.id).in_(taken))).all()
-    return sorted(items, key=lambda item: frame_order(item.frame, item.name, item.id))
+    """Return the frames of a sequence in the order in which they are shown; see `frame_ids_of`."""
+    return read_frames(engine, frame_ids_of(engine, collection, sequence))
 
 
 def cuts_of(store: Store, frames: Sequence[Item], options: TilingOptions) -> list[int]:

@@ -1,13 +1,11 @@
 """Films of a labelled clip: what people mend is a further revision of the frames that it changes, and of no other."""
 
 import copy
-import gc
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from blocks.database.engine import reading, upsert, writing
@@ -25,9 +23,8 @@ from tasks.intake.video.playable import Film, make_film
 from tasks.kinds.geometry import edges_of
 from tasks.review.posting.duplicates import list_tasks
 from tasks.review.posting.gone import ask_gone_again
-from tasks.review.posting.outbox import Draft, post_questions
+from tasks.review.posting.outbox import post_questions
 from tasks.review.questions.kinds.boxes.strip import stills_in
-from tasks.review.questions.kinds.films.shown import WatchPayload
 from tasks.review.questions.queues.films import WATCH_TRACKS
 from tasks.review.receiving.poll import read_all_changes
 from tasks.settle.in_force import labels_in_force
@@ -93,33 +90,14 @@ def test_of_two_that_ask_about_a_sequence_at_the_same_time_one_is_refused(
 
     def slowly(store: Store, items: Sequence[Item]) -> Film:
         if not asked:  # meanwhile somebody else asks
-            monkeypatch.setattr("tasks.audit.watching.film_round.make_film", make_film)
+            monkeypatch.setattr("tasks.audit.watching.film_parts.make_film", make_film)
             asked.append(ask_to_watch(labelled.engine, labelled.store, ALL, "run-2"))
         return make_film(store, items)
 
-    monkeypatch.setattr("tasks.audit.watching.film_round.make_film", slowly)
+    monkeypatch.setattr("tasks.audit.watching.film_parts.make_film", slowly)
     with pytest.raises(BadOption, match="stands open to be watched already"):
         ask_to_watch(labelled.engine, labelled.store, ALL, "run-1")
     assert {one.round for one in asked_of(labelled)} == {asked[0].round}
-
-
-def test_questions_are_written_part_by_part_and_not_kept(labelled: KeyRounds, monkeypatch: pytest.MonkeyPatch) -> None:
-    def kept() -> int:
-        gc.collect()
-        return sum(issubclass(type(one), Draft | WatchPayload) for one in gc.get_objects())  # never asks a lazy proxy
-
-    most = of_other_tests = kept()
-
-    def counted(engine: Engine, item_ids: Sequence[str], collection: str) -> dict[str, list[Label]]:
-        nonlocal most
-        most = max(most, kept())
-        return labels_in_force(engine, item_ids, collection)
-
-    monkeypatch.setattr("tasks.audit.watching.film_round.MOST_TOGETHER", 10)
-    monkeypatch.setattr("tasks.audit.watching.film_round.labels_in_force", counted)
-    watched = ask_to_watch(labelled.engine, labelled.store, ALL, "run-1")
-    assert sum(one.count for one in watched.asked) == len(asked_of(labelled)) > 40
-    assert most - of_other_tests <= 11
 
 
 def test_what_cannot_be_watched_is_refused_before_a_film_is_made(clip: KeyRounds) -> None:
