@@ -16,17 +16,21 @@ from tasks.intake.label_kinds import kind_bookmark
 from tasks.intake.video.take_in import video_bookmark
 from tasks.monitor.active_learning.label_rounds import accept_bookmark
 from tasks.monitor.active_learning.rounds import rounds_bookmark
+from tasks.review.questions.bookmarks import names_of_project, projects_of_only
 from tasks.suggest.embedders.text_axes import axes_bookmark
 from tasks.train.between_rounds import learnt_bookmark
 from tasks.triage.boxes import in_shards
 from tasks.triage.report import notes_bookmark
 
-OF_QUEUE = re.compile("review (?:questions|progress|gone) [^ ]+ (.+) [0-9]+(?: written| looked for up to)?")
-"""Names of bookmarks of a queue, a batch and a round, as `tasks.review.questions.bookmarks` has them."""
+OF_QUEUE = re.compile("review (?:questions|asked|progress|gone) [^ ]+ (.+) [0-9]+(?: written| looked for up to)?")
+"""Names of bookmarks of a queue, a batch and a round: see `bookmarks.py` and `asked.py` of `tasks.review.questions`."""
 
 
 def bookmarks_of(engine: Engine, collection: str) -> list[str]:
-    """Return the names of the bookmarks of a collection and of its batches, as long as these are there."""
+    """Return the names of the bookmarks of a collection, of its batches and of its own Label Studio projects.
+
+    They are known only as long as its batches and questions are there.
+    """
     whole = {name(collection) for name in (kind_bookmark, axes_bookmark, learnt_bookmark, rounds_bookmark)}
     of_round, of_video = look_bookmark(collection, ""), video_bookmark(collection, "")
     with reading(engine) as session:
@@ -36,6 +40,7 @@ def bookmarks_of(engine: Engine, collection: str) -> list[str]:
             for batch in batches
             for name in (accept_bookmark, notes_bookmark, outlines_bookmark, chosen_name)
         }
+        whole |= {name for number in projects_of_only(session, collection) for name in names_of_project(number)}
         proofs = tuple(proof_bookmark(Scope(batch, "", "")).removesuffix("|") for batch in batches)
         begins = (of_round, of_video, proof_bookmark(Scope("", "", "")).rstrip("|"), "review ")
         name = col(Bookmark.name)

@@ -21,6 +21,7 @@ from tasks.review.posting.duplicates import find_tasks
 from tasks.review.posting.gone import is_gone
 from tasks.review.posting.outbox import note_posted
 from tasks.review.posting.withdraw import take_back
+from tasks.review.questions.bookmarks import projects_of_only
 
 CHUNK_SIZE = 100
 """Questions that are noted as taken back at once: so many at most are looked for anew after a crash."""
@@ -120,12 +121,9 @@ def remove_projects(engine: Engine, server: AnnotationServer, collection: str) -
     Returns:
         How many were there.
     """
-    mine = select(Batch.id).where(Batch.collection == collection)
-    posted = select(Question.project_id).where(col(Question.project_id).is_not(None)).distinct()
     with reading(engine) as session:
-        ours = set(session.exec(posted.where(col(Question.batch_id).in_(mine))))
-        others = set(session.exec(posted.where(col(Question.batch_id).not_in(mine))))
-    there = [id_ for id_ in sorted(filter(None, ours - others)) if not is_gone(server, id_)]
+        ours = projects_of_only(session, collection)
+    there = [id_ for id_ in sorted(ours) if not is_gone(server, id_)]
     for project_id in there:
         server.call("DELETE", f"api/projects/{project_id}/", absent_ok=True)
     return len(there)

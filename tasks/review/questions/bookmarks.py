@@ -33,6 +33,11 @@ def gone_projects(session: Session) -> set[int]:
     return {int(name.split(" ")[2]) for name in names}
 
 
+def names_of_project(project_id: int) -> tuple[str, ...]:
+    """Name all bookmarks of a project."""
+    return queue_of_project(project_id), read_up_to(project_id), gone_project(project_id)
+
+
 def looked_for_up_to(queue: str, batch_id: str, round_: int) -> str:
     """Name the bookmark that holds up to which task the open questions of a round have been looked for."""
     return f"review gone {queue} {batch_id} {round_} looked for up to"
@@ -148,3 +153,12 @@ def projects_of_queue(session: Session, queue: str, collection: str) -> dict[int
     for project_id, name in session.exec(asked):
         found.setdefault(int(project_id or 0), set()).add(name)
     return {project_id: names for project_id, names in found.items() if collection in names}
+
+
+def projects_of_only(session: Session, collection: str) -> set[int]:
+    """Return the projects in which a collection was asked about, and no other one."""
+    mine = select(Batch.id).where(Batch.collection == collection)
+    posted = select(Question.project_id).where(col(Question.project_id).is_not(None)).distinct()
+    ours = session.exec(posted.where(col(Question.batch_id).in_(mine))).all()
+    others = session.exec(posted.where(col(Question.batch_id).not_in(mine))).all()
+    return {int(project_id) for project_id in {*ours} - {*others} if project_id is not None}
