@@ -32,6 +32,9 @@ BOOKMARK_S = 2.0
 UNREADABLE_AT_MOST = 20
 """Objects one after the other that cannot be read, before the store itself is taken for dead: a disk loses some."""
 
+UNREADABLE = "nobody knows whether it is whole: the store did not give it"
+LOOK_AT_STORE = "delete nothing: look at the disk or the network, and check again"
+
 IN_STORE = "store"
 
 Progress = Callable[[CheckReport, str], None]
@@ -129,7 +132,8 @@ class _Check:
         for last, named in read_named(self.engine, table, after):
             looked_at = list(pool.map(self._examine, named))
             self._refuse_dead_store(looked_at)
-            wrong = [(each, found) for each, found in zip(named, looked_at, strict=True) if found.fault]
+            wrong = [(each, self._once_more(each, found)) for each, found in zip(named, looked_at, strict=True)]
+            wrong = [(each, found) for each, found in wrong if found.fault]
             # A collection may have been deleted since its rows were read.
             gone = self._gone([each for each, found in wrong if not found.mended]) if wrong else set()
             faults = tuple(_fault(found, f"{each.of}: ") for each, found in wrong if each.key not in gone)
@@ -147,13 +151,16 @@ class _Check:
             looked_at = list(pool.map(self._examine, others))
             self._refuse_dead_store(looked_at)
             # What was deleted or written anew meanwhile is no fault: it is looked at once more.
-            again = [self._examine(each) for each, found in zip(others, looked_at, strict=True) if found.fault]
-            wrong = [found for found in looked_at if found.mended]
-            wrong += [found for found in again if found.fault and not (found.mended or found.is_lost)]
+            again = [self._once_more(each, found) for each, found in zip(others, looked_at, strict=True)]
+            wrong = [found for found in again if found.mended or (found.fault and not found.is_lost)]
             yield page[-1], (*orphans, *(_fault(found, "") for found in wrong)), looked_at
 
     def _examine(self, each: NamedObject) -> Examination:
         return examine(self.stores, each.key, each.digest, each.size_bytes, self.rate, mend=self.options.mend)
+
+    def _once_more(self, each: NamedObject, found: Examination) -> Examination:
+        """Look again at what looks wrong: a network has its moments, and objects are deleted and written anew."""
+        return self._examine(each) if found.fault and not found.mended else found
 
     def _gone(self, objects: list[NamedObject]) -> set[str]:
         """Return the keys of those that the catalogue does not name any more; imports are not deleted."""
@@ -190,20 +197,19 @@ def all_keys(stores: Sequence[Store]) -> Iterator[str]:
 
 def _fault(found: Examination, whose: str) -> ObjectFault:
     what: What = "mended" if found.mended else "missing" if found.is_lost else "damaged"
+    if found.unreachable and not found.mended:
+        return ObjectFault(
+            key=found.key, what="unreadable", told=f"{whose}{found.fault}", means=UNREADABLE, do=LOOK_AT_STORE
+        )
     fault = ObjectFault.of(found.key, what, f"{whose}{found.fault}", space_of(found.key))
     return fault.model_copy(update={"means": "", "do": ""}) if found.mended else fault
 
 
 def _orphan(key: str) -> ObjectFault:
-    if space_of(key) is UNKNOWN:
+    space = space_of(key)
+    if space is UNKNOWN:
         return ObjectFault.of(key, "unknown", "is no object of the line", UNKNOWN)
-    return ObjectFault(
-        key=key,
-        what="orphan",
-        told="no row of the catalogue names it",
-        means="it takes room, and nothing is lost: its collection was deleted, or an intake was broken off",
-        do="",
-    )
+    return ObjectFault(key=key, what="orphan", told="no row of the catalogue names it", means=space.orphan, do="")
 
 
 def _without_named(engine: Engine, report: CheckReport) -> CheckReport:

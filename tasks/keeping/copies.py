@@ -147,15 +147,15 @@ def _mend(source: Store, target: Store, key: str, digest: str, rate: RateLimit) 
     """Write an object of one store into another; say whether it has arrived whole."""
     with tempfile.TemporaryDirectory(prefix="labelline-mend-") as folder:
         file, hashed = Path(folder) / "object", hashlib.sha256()
-        with file.open("wb") as out:
-            for piece in source.pieces(key):
-                rate.take(len(piece))
-                hashed.update(piece)
-                out.write(piece)
-        if hashed.hexdigest() != digest:  # it was changed meanwhile
-            return False
         try:
+            with file.open("wb") as out:
+                for piece in source.pieces(key):
+                    rate.take(len(piece))
+                    hashed.update(piece)
+                    out.write(piece)
+            if hashed.hexdigest() != digest:  # it was changed meanwhile
+                return False
             target.put(key, file)
             return _read(target, key, digest, None, rate).fault == ""
-        except StoreUnavailable:
+        except (ObjectMissing, StoreUnavailable):
             return False

@@ -10,7 +10,12 @@ from tasks.keeping.spaces import KeySpace
 MOST_LISTED = 500
 """Faults that are listed one by one; the others are counted."""
 
-What = Literal["missing", "damaged", "mended", "orphan", "unknown"]
+What = Literal["missing", "damaged", "unreadable", "mended", "orphan", "unknown"]
+"""What is wrong; unreadable is what the store did not give, and so nobody knows."""
+
+
+REMAINING: tuple[What, ...] = ("missing", "damaged", "unreadable")
+"""After which a check has not ended well."""
 
 
 class ObjectFault(Frozen):
@@ -40,8 +45,8 @@ class CheckReport(Frozen):
 
     @property
     def remaining(self) -> int:
-        """How many objects are missing or damaged still."""
-        return self.counts.get("missing", 0) + self.counts.get("damaged", 0)
+        """How many objects are missing or damaged still, or cannot be read."""
+        return sum(self.counts.get(what, 0) for what in REMAINING)
 
     @property
     def mb_per_s(self) -> float:

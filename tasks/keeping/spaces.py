@@ -20,6 +20,7 @@ class KeySpace:
         is_counted: Whether the catalogue names each: what it does not name is an orphan.
         loss: What it means when one is lost or damaged.
         way_out: What to do then, where there is no second copy.
+        orphan: What it means that the catalogue does not name one.
     """
 
     prefix: str
@@ -27,6 +28,7 @@ class KeySpace:
     is_counted: bool
     loss: str
     way_out: str
+    orphan: str = "it takes room, and nothing is lost: its collection was deleted, or an intake was broken off"
 
     def digest_in(self, key: str) -> str:
         """Return the first hex digits of what the bytes' SHA-256 must be; empty where the key does not tell."""
@@ -60,6 +62,7 @@ SPACES = (
         True,
         "this dataset version cannot be trained on or exported",
         f"{FROM_BACKUP}, or delete what is left of it and take the snapshot again: unchanged labels give the same one",
+        "nothing is lost: training between two rounds keeps what it learned from so, and takes no snapshot",
     ),
     KeySpace(
         "certificates/",
@@ -100,7 +103,9 @@ SPACES = (
     _derived("heat/", "a picture of where a surface is odd is not shown"),
 )
 
-UNKNOWN = KeySpace("", None, True, "no part of the line reads it", "look at what it is; the line does without it")
+UNKNOWN = KeySpace(
+    "", None, True, "no part of the line reads it", "look at what it is; another program or version has put it there"
+)
 """What lies in the store and is none of ours."""
 
 

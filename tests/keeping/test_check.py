@@ -253,7 +253,8 @@ def test_a_dead_store_ends_the_check_and_a_bad_sector_does_not(engine: Engine, s
     failing = Failing(store.root)
     failing.bad = frozenset(keys[:1])
     report = check_objects(engine, [failing])
-    assert (told(report), "Input/output error" in report.faults[0].told) == ({keys[0]: "damaged"}, True)
+    assert (told(report), "Input/output error" in report.faults[0].told) == ({keys[0]: "unreadable"}, True)
+    assert (report.remaining, report.faults[0].do.startswith("delete nothing")) == (1, True)
     failing.bad = frozenset(keys)
     with pytest.raises(StoreUnavailable):
         check_objects(engine, [failing])

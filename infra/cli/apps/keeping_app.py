@@ -22,7 +22,7 @@ def fsck(
 ) -> None:
     """Check every object of the store against the catalogue, and back; broken off it goes on where it was.
 
-    Exit code 0: all objects are whole, or were mended. 4: some are missing or damaged still.
+    Exit code 0: all objects are whole, or were mended. 4: some are missing, damaged or unreadable still.
     """
     from infra.cli.keeping.commands import check
     from tasks.keeping.check import CheckOptions

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,7 +11,7 @@ from sqlalchemy.exc import ArgumentError
 
 from blocks.errors import BadInput, BadOption, StackError
 from infra.cli.json_answer import print_json
-from infra.cli.keeping.commands import REMAINS, now_and_then, show_check
+from infra.cli.keeping.commands import REMAINS, show_check, teller
 from infra.cli.words import this_command
 from infra.keeping.backup import BackupSource, back_up
 from infra.keeping.place import open_bucket, open_place
@@ -44,7 +43,7 @@ def take_backup(home: Path, to: str, keep: int | None, *, verify: bool, as_json:
     place = open_place(to, plugs.stores[0])
     source = BackupSource(home, plugs.engine, plugs.stores, tuple(_elsewhere(state)))
     with console.status("backing up") as status:
-        done = back_up(source, place, _teller(console, status.update), keep, verify=verify)
+        done = back_up(source, place, teller(console, status), keep, verify=verify)
     manifest = done.manifest
     if as_json:
         numbers = {"sha256": done.sha256, "copied_bytes": done.copied_bytes, "dropped": done.dropped}
@@ -99,7 +98,7 @@ def bring_back(
     bucket = open_bucket(_bucket_of(objects), None) if objects else None
     target = RestoreTarget(home.resolve(), _with_password(catalog), bucket)
     with console.status("restoring") as status:
-        done = restore(place, manifest, target, _teller(console, status.update))
+        done = restore(place, manifest, target, teller(console, status))
     if as_json:
         told = done.check.model_dump(mode="json") | {"remaining": done.check.remaining}
         print_json({"name": manifest.name, "objects": done.objects, "problems": list(done.problems), "check": told})
@@ -162,10 +161,6 @@ def _with_password(catalog: str | None) -> str | None:
 
 def _console(as_json: bool) -> Console:
     return Console(soft_wrap=True, markup=False, emoji=False, highlight=False, stderr=as_json)
-
-
-def _teller(console: Console, update: Callable[[str], None]) -> Callable[[str], None]:
-    return update if console.is_terminal else now_and_then(console.print)
 
 
 def _list(console: Console, what: str, lines: tuple[str, ...]) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
+from rich.status import Status
+from rich.text import Text
 
 from infra.cli.json_answer import print_json
 from infra.cli.words import this_command
@@ -36,7 +38,7 @@ def check(home: Path, options: CheckOptions, *, anew: bool, as_json: bool) -> in
     if anew:
         forget_check(plugs.engine, options.bookmark)
     with console.status("looking at objects") as status:
-        tell = status.update if console.is_terminal else now_and_then(console.print)
+        tell = teller(console, status)
         report = check_objects(plugs.engine, plugs.stores, options, lambda found, at: tell(progress_line(found, at)))
     if as_json:
         print_json(report.model_dump(mode="json") | {"remaining": report.remaining, "mb_per_s": report.mb_per_s})
@@ -75,9 +77,14 @@ def _verdict(report: CheckReport) -> str:
     if not report.is_whole:
         return f"not at its end yet: `{this_command()} fsck` goes on"
     if report.remaining:
-        return f"{report.remaining:,} objects are missing or damaged"
+        return f"{report.remaining:,} objects are missing or damaged, or cannot be read"
     mended = report.counts.get("mended", 0)
     return f"all objects are whole{f'; {mended:,} were mended' if mended else ''}"
+
+
+def teller(console: Console, status: Status) -> Callable[[str], None]:
+    """Return what tells how far something is: beside a spinner, or now and then in a log."""
+    return (lambda line: status.update(Text(line))) if console.is_terminal else now_and_then(console.print)
 
 
 def now_and_then(say: Callable[[str], None]) -> Callable[[str], None]:
