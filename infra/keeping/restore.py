@@ -156,6 +156,11 @@ def _safe_path(file: KeptFile) -> Path:
 
 def _refuse_filled(manifest: BackupManifest, target: RestoreTarget) -> None:
     home = target.home
+    if home.is_mount():  # what is put together beside it could not be moved there in one step
+        raise BadOption(
+            f"{home} is a disk of its own: let it come back into a folder on it, such as {home / 'labelline'}, and set "
+            "LABELLINE_HOME to that"
+        )
     if home.is_symlink() or (home.exists() and (not home.is_dir() or any(home.iterdir()))):
         raise BadOption(f"{home} is not empty: a backup comes back into an empty or a new folder only")
     is_postgres = manifest.catalog.kind == "postgresql"

@@ -388,3 +388,9 @@ def test_migrating_is_what_a_restored_catalogue_needs_no_more(tmp_path: Path) ->
     taken(make_home(tmp_path / "home"), tmp_path / "backups")
     restored(tmp_path / "backups", tmp_path / "again")
     migrate(catalog_url(tmp_path / "again"))
+
+
+def test_a_disk_of_its_own_is_refused_before_anything_is_copied(tmp_path: Path) -> None:
+    taken(make_home(tmp_path / "home"), tmp_path / "backups")
+    with pytest.raises(BadOption, match="a disk of its own"):
+        restored(tmp_path / "backups", Path("/proc"))
