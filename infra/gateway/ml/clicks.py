@@ -8,7 +8,6 @@ Source:
 """
 
 import logging
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -19,16 +18,16 @@ from sqlalchemy import Engine
 from blocks.database.engine import reading
 from blocks.database.tables import Question
 from blocks.errors import BadInput
-from blocks.storage.links import Box
 from blocks.storage.stores import Store
-from infra.gateway.ml.networks import OutlineNetworks, window_around
+from infra.gateway.ml.networks import OutlineNetworks
+from infra.gateway.ml.windows import ClickedPicture, surroundings
 from infra.gateway.pictures import ItemPictures, KnownItem
 from tasks.detect.prompted.named import NamedNetwork, noted_network
 from tasks.kinds.outlines.moving import moved_polygon
 from tasks.review.questions.kinds.registry import kind_named, read_payload
 from tasks.review.questions.task import MODEL_VERSION
 from tasks.suggest.outlining.extremes import CLICKS, Extremes
-from tasks.suggest.outlining.grab import AROUND_LEAST_PX, AROUND_SHARE, Grown, grow
+from tasks.suggest.outlining.grab import Grown, grow
 
 log = logging.getLogger(__name__)
 
@@ -74,11 +73,10 @@ class ClickedOutlines:
             by_class = kind.clicked(payload, clicked)
             if not by_class or any(len(points) % CLICKS for points in by_class.values()):
                 for points in by_class.values():  # at the first click, so that it is there at the fourth
-                    around = _surroundings(points[len(points) - len(points) % CLICKS :] or points)
-                    self._pictures.around(item, around)
-                    if named is not None:
-                        window = window_around((item.width, item.height), around)
-                        self._networks.look_ahead(named, item.id, window, partial(self._pictures.around, item))
+                    begun = points[len(points) - len(points) % CLICKS :]
+                    self._pictures.around(item, surroundings(begun or points))
+                    if named is not None and begun:
+                        self._networks.look_ahead(named, self._shown(item), begun)
                 return None
             regions = [
                 region
@@ -105,21 +103,12 @@ class ClickedOutlines:
         return found
 
     def _by_network(self, item: KnownItem, named: NamedNetwork | None, clicked: Extremes) -> Grown | None:
-        if named is None:
-            return None
-        window = window_around((item.width, item.height), _surroundings(clicked.points))
-        return self._networks.grow(named, item.id, window, partial(self._pictures.around, item), clicked)
+        return None if named is None else self._networks.grow(named, self._shown(item), clicked)
+
+    def _shown(self, item: KnownItem) -> ClickedPicture:
+        return ClickedPicture(item.id, (item.width, item.height), partial(self._pictures.around, item))
 
     def _by_colours(self, item: KnownItem, clicked: Extremes) -> Grown:
-        picture, (left, top) = self._pictures.around(item, _surroundings(clicked.points))
+        picture, (left, top) = self._pictures.around(item, surroundings(clicked.points))
         grown = grow(picture, Extremes(*((x - left, y - top) for x, y in clicked.points)))
         return replace(grown, polygon=moved_polygon(grown.polygon, left, top)) if (left, top) != (0, 0) else grown
-
-
-def _surroundings(points: Sequence[tuple[float, float]]) -> Box:
-    """Return what is looked at around some clicks, in whole pixels of their item."""
-    across, down = zip(*points, strict=True)
-    side = max(max(across) - min(across), max(down) - min(down))
-    pad = math.ceil(max(AROUND_LEAST_PX, AROUND_SHARE * side)) + 1
-    low_x, low_y = math.floor(min(across)) - pad, math.floor(min(down)) - pad
-    return low_x, low_y, math.ceil(max(across)) + pad, math.ceil(max(down)) + pad

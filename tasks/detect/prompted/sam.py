@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from blocks.errors import BadWeights
+from blocks.storage.links import Box
 from tasks.detect.backends.safe_weights import check_archive, quiet_ultralytics
 from tasks.intake.images import Pixels
 from tasks.kinds.geometry import Flags
@@ -65,12 +66,16 @@ class PromptedNetwork:
             shown = self._predictor.preprocess([np.ascontiguousarray(picture)])
             return Embedded(self._predictor.get_im_features(shown), (picture.shape[1], picture.shape[0]))
 
-    def find(self, embedded: Embedded, extremes: Extremes) -> Flags:
-        """Return which pixels of a picture are the object between four clicks, shape (height, width).
+    def find(self, embedded: Embedded, extremes: Extremes, box: Box) -> Flags:
+        """Return which pixels of a box are the object between four clicks, shape (height, width).
+
+        A box of more than `SIDE_PX` is divided into that many cells along its longer side, as square as they can be: a
+        network tells no finer what it sees.
 
         Args:
             embedded: The picture.
             extremes: The clicks, in its pixels.
+            box: Around the clicks, in its pixels, inside of it.
         """
         width, height = embedded.size_wh
         prompts = self._predictor._prepare_prompts(
@@ -86,7 +91,7 @@ class PromptedNetwork:
             large = resized(logits[None, :1].float(), (SIDE_PX, SIDE_PX), mode="bilinear", align_corners=False)
             gain = min(SIDE_PX / height, SIDE_PX / width)
             shown = large[..., : max(1, round(height * gain)), : max(1, round(width * gain))]
-            found = resized(shown, (height, width), mode="bilinear", align_corners=False)[0, 0]
+            found = _part_of(shown[0, 0], (width, height), box)
             return np.asarray((found > self._predictor.model.mask_threshold).cpu().numpy(), np.bool_)
 
     def try_out(self) -> None:
@@ -97,7 +102,7 @@ class PromptedNetwork:
         """
         try:
             embedded = self.embed(np.full((64, 96, 3), 127, np.uint8))
-            self.find(embedded, Extremes((48, 10), (80, 32), (48, 54), (16, 32)))
+            self.find(embedded, Extremes((48, 10), (80, 32), (48, 54), (16, 32)), (0, 0, 96, 64))
         except RAISED as error:
             raise BadWeights(f"the network does not run ({type(error).__name__}: {str(error)[:200]})") from error
 
@@ -109,6 +114,24 @@ def inside_of(extremes: Extremes) -> list[tuple[float, float]]:
     down = min(max(INWARDS_SHARE * (y_max - y_min), INWARDS_LEAST_PX), (y_max - y_min) / 2)
     steps = ((0.0, down), (-right, 0.0), (0.0, -down), (right, 0.0))
     return [(x + by_x, y + by_y) for (x, y), (by_x, by_y) in zip(extremes.points, steps, strict=True)]
+
+
+def _part_of(shown: "torch.Tensor", size_wh: tuple[int, int], box: Box) -> "torch.Tensor":
+    """Return what `interpolate` (bilinear) makes of a box of a picture, without the rest of the picture."""
+    import torch
+
+    sides = box[2] - box[0], box[3] - box[1]
+    scale = min(1.0, SIDE_PX / max(sides))
+
+    def between(rows: torch.Tensor, begin: int, side: int, length: int) -> torch.Tensor:
+        cells = max(1, round(side * scale))
+        middles = begin + (torch.arange(cells, device=rows.device) + 0.5) * (side / cells)
+        at = (middles * (len(rows) / length) - 0.5).clamp(0, len(rows) - 1)
+        low = at.floor().long()
+        return torch.lerp(rows[low], rows[(low + 1).clamp(max=len(rows) - 1)], (at - low)[:, None])
+
+    down = between(shown, box[1], sides[1], size_wh[1])
+    return between(down.T, box[0], sides[0], size_wh[0]).T
 
 
 def open_sam(weights: Path, name: str) -> PromptedNetwork:

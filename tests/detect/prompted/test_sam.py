@@ -10,7 +10,7 @@ import torch
 
 from blocks.errors import BadWeights
 from tasks.detect.prompted.outline import outline_of
-from tasks.detect.prompted.sam import PromptedNetwork, inside_of, open_sam
+from tasks.detect.prompted.sam import SIDE_PX, Embedded, PromptedNetwork, inside_of, open_sam
 from tasks.kinds.outlines.raster import Raster, mask_iou, rasterised
 from tasks.kinds.outlines.simplify import corners_of
 from tasks.suggest.outlining.extremes import Extremes
@@ -34,29 +34,40 @@ def by_ultralytics(network: PromptedNetwork, picture: Any, extremes: Extremes) -
 def test_what_is_found_is_what_ultralytics_finds(tmp_path: Path, name: str) -> None:
     network = open_sam(save_blank(tmp_path / "weights.pt", name), name)
     picture = np.random.default_rng(0).integers(0, 255, (300, 500, 3), np.uint8)
-    found = network.find(network.embed(picture), SMALL)
+    found = network.find(network.embed(picture), SMALL, (0, 0, 500, 300))
     assert found.shape == (300, 500)
     expected = by_ultralytics(network, picture, SMALL)
     assert 0.02 < expected.mean() < 0.98, "nothing to compare"
     assert (found == expected).mean() > 0.99
+    left, top, right, bottom = box = (190, 50, 430, 270)
+    assert (network.find(network.embed(picture), SMALL, box) == found[top:bottom, left:right]).all()
+    large = Embedded(network.embed(picture).features, (50_000, 30_000))
+    clicks = Extremes(*((100 * x, 100 * y) for x, y in SMALL.points))
+    cells = network.find(large, clicks, (0, 0, 50_000, 30_000))
+    assert cells.shape == (614, SIDE_PX), "no more than a network tells, of however many pixels"
+    assert abs(cells.mean() - found.mean()) < 0.02
 
 
 def test_a_network_that_knows_an_object_outlines_it_from_four_clicks_in_few_corners(taught_weights: Path) -> None:
     network = open_sam(taught_weights, "mobile_sam")
     one, extremes = clicked_cell()
+    box = (0, 0, one.inside.shape[1], one.inside.shape[0])
     embedded = network.embed(one.picture)
-    outline = outline_of(network.find(embedded, extremes), extremes)
+    outline = outline_of(network.find(embedded, extremes, box), extremes, box)
     assert outline is not None
     assert mask_iou(rasterised(outline), Raster(0, 0, one.inside)) > 0.8
     assert corners_of(outline) <= MOST_CORNERS and len(outline.pieces) == 1
-    assert (network.find(embedded, extremes) == network.find(embedded, extremes)).all(), "asked again, the same"
+    assert (network.find(embedded, extremes, box) == network.find(embedded, extremes, box)).all(), (
+        "asked again, the same"
+    )
 
 
 def test_a_network_of_random_numbers_outlines_nothing(blank_weights: Path) -> None:
     network = open_sam(blank_weights, "mobile_sam")
     network.try_out()
     one, extremes = clicked_cell()
-    assert outline_of(network.find(network.embed(one.picture), extremes), extremes) is None
+    box = (0, 0, one.inside.shape[1], one.inside.shape[0])
+    assert outline_of(network.find(network.embed(one.picture), extremes, box), extremes, box) is None
 
 
 class Runs:

@@ -17,7 +17,6 @@ from flows.options import LineOptions
 from infra.cli.rounds import keep_outlines
 from infra.gateway.ml import networks
 from infra.gateway.ml.live import LiveSuggestions
-from infra.gateway.ml.networks import WHOLE_PX, window_around
 from tasks.detect.prompted.named import NamedNetwork, keep_network, note_network
 from tasks.detect.prompted.sam import Embedded, PromptedNetwork
 from tasks.kinds.outlines.raster import Raster, mask_iou, rasterised
@@ -43,7 +42,7 @@ def outlined(found: Any) -> list[AnsweredOutline]:
 
 def wait_until_embedded(live: LiveSuggestions) -> None:
     deadline = time.monotonic() + 120
-    while not all(one.done() for one in live.clicks._networks._seen.values()):
+    while not all(one.embedded.done() for one in live.clicks._networks._seen.values()):
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
@@ -133,6 +132,10 @@ def test_a_network_that_takes_its_time_or_dies_leaves_clicks_to_colours(
     assert (slow.clicks.by, dead.clicks.by) == ("grabcut", "grabcut")
     assert "is not through with a picture yet" in caplog.text and "out of memory" in caplog.text
     assert len(tries) == 1, "what has failed is not tried at every click"
+    monkeypatch.setattr(networks, "AGAIN_S", 0.0)
+    predict(asking, question_id, clicked(POINTS[:1]))
+    wait_until_embedded(live)
+    assert len(tries) == 2, "and yet after a while: the store was away, or memory was short"
 
 
 @pytest.mark.parametrize("harm", ["gone", "overwritten"])
@@ -168,20 +171,3 @@ def test_what_a_file_of_a_line_names_is_checked_and_kept_before_the_work(
     assert keep_outlines(store, drawn) == drawn
     with pytest.raises(BadWeights, match=r"there are no weights at mobile_sam\.pt"):
         keep_outlines(store, {**drawn, "outlines_by": "mobile_sam@mobile_sam.pt"})
-
-
-@pytest.mark.parametrize(
-    ("size", "box", "window"),
-    [
-        ((WHOLE_PX, 600), (10, 10, 40, 40), (0, 0, WHOLE_PX, 600)),
-        ((4000, 3000), (1100, 1100, 1140, 1140), (768, 768, 1792, 1792)),
-        ((4000, 3000), (-8, -8, 40, 40), (0, 0, 768, 768)),
-        ((4000, 3000), (3980, 2980, 4010, 3010), (3328, 2304, 4000, 3000)),
-        ((4000, 3000), (100, 100, 3000, 2000), (0, 0, 4000, 3000)),
-    ],
-    ids=["small", "large", "corner", "end", "large-object"],
-)
-def test_of_a_large_picture_a_network_sees_a_window(
-    size: tuple[int, int], box: tuple[int, int, int, int], window: tuple[int, int, int, int]
-) -> None:
-    assert window_around(size, box) == window
