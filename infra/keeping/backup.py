@@ -24,6 +24,7 @@ from blocks.errors import BadInput, BadOption
 from blocks.storage.s3_store import S3Store
 from blocks.storage.stores import FolderStore, Store
 from infra.keeping import databases
+from infra.keeping.completeness import missing_objects
 from infra.keeping.manifest import FORMAT, BackupManifest, KeptCatalog, KeptFile, KeptObjects
 from infra.keeping.objects import Progress, keep_objects
 from infra.keeping.place import NAME_FORMAT, BackupPlace
@@ -124,6 +125,7 @@ class _Backup:
         files = self._keep_files()
         listing = self.scratch / "objects.jsonl.gz"
         count, copied, problems = keep_objects(self.source.stores, self.place, listing, self.tell)
+        problems += missing_objects(self.source.engine, self.source.stores, listing, self.place.where)
         manifest = BackupManifest(
             format=FORMAT,
             name=name,

@@ -41,7 +41,12 @@ def take_backup(home: Path, to: str, keep: int | None, *, verify: bool, as_json:
             "(or copy the whole folder while it is down)"
         )
     place = open_place(to, plugs.stores[0])
-    source = BackupSource(home, plugs.engine, plugs.stores, tuple(_elsewhere(state)))
+    elsewhere = _elsewhere(state)
+    if len(plugs.stores) > 1:
+        elsewhere.append(
+            "that objects are kept twice: name the second place again in the block `local` after a restore"
+        )
+    source = BackupSource(home, plugs.engine, plugs.stores, tuple(elsewhere))
     with console.status("backing up") as status:
         done = back_up(source, place, teller(console, status), keep, verify=verify)
     manifest = done.manifest
@@ -120,7 +125,10 @@ def _elsewhere(state: StackState) -> list[str]:
         tracking = _tracking_of()
     told = []
     if server is not None and server.url != state.server.url:
-        told.append(f"Label Studio at {server.url}: answers not read yet, drafts, accounts; back it up there")
+        told.append(
+            f"Label Studio at {server.url}: answers not read yet, drafts, accounts; back it up there. What is restored "
+            "works with that same one: never let it run beside the original"
+        )
     if tracking and tracking != tracking_uri(state.home):
         told.append(f"MLflow at {urlsplit(tracking).hostname or 'another place'}: trainings, models; back it up there")
     return told

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 from typer.testing import CliRunner
 
+from blocks.object_store import ObjectStore
 from blocks.storage.stores import FolderStore
 from blocks.tracking import Tracking
 from infra.cli.main import app
@@ -48,6 +49,20 @@ def test_a_backup_says_what_is_in_it_and_comes_back(kept: Path, store: FolderSto
     assert "all objects are whole" in back.output
     assert FolderStore(again / "objects").get(key_of(b"one")) == b"one"
     assert labelline(again, "restore", to).exit_code == 1, "it is not empty any more"
+
+
+def test_that_objects_were_kept_twice_is_said_since_a_restored_stack_keeps_them_once(
+    kept: Path, tmp_path: Path
+) -> None:
+    local = ObjectStore.load(PLUGS)
+    assert isinstance(local, ObjectStore)
+    ObjectStore(folder=str(tmp_path / "second")).save("second")
+    try:
+        local.model_copy(update={"second": "second"}).save(PLUGS, overwrite=True)
+        shown = labelline(kept, "backup", str(tmp_path / "backups"))
+    finally:
+        local.save(PLUGS, overwrite=True)
+    assert "not in it: that objects are kept twice" in shown.output
 
 
 def test_what_could_not_be_kept_is_the_exit_code(kept: Path, store: FolderStore, tmp_path: Path) -> None:
