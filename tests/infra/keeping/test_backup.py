@@ -133,6 +133,21 @@ def test_no_older_backup_is_dropped_while_one_that_stays_is_not_whole(
     assert restored(place, tmp_path / "again", names[0]).check.remaining == 0
 
 
+def test_a_store_that_is_not_mounted_is_no_whole_backup_and_drops_none(
+    tmp_path: Path, place: BackupPlace, clock: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make_home(tmp_path / "home")
+    whole = taken(source, place).manifest.name
+    (source.home / "objects").rename(tmp_path / "unmounted")
+    (source.home / "objects").mkdir()
+    monkeypatch.setattr("infra.keeping.completeness.MOST_TOLD", 3)
+    done = taken(source, place, keep=1)
+    assert (done.manifest.objects.count, len(done.manifest.problems), done.dropped) == (0, 4, [])
+    assert "is its disk mounted?" in done.manifest.problems[0]
+    assert done.manifest.problems[-1] == "and 1 more that are not there"
+    assert restored(place, tmp_path / "again", whole).check.remaining == 0
+
+
 def test_what_rotted_in_the_pool_is_found_and_copied_anew(tmp_path: Path, place: BackupPlace, clock: None) -> None:
     source = make_home(tmp_path / "home")
     sha = digest_in(key_of(b"one"))

@@ -51,9 +51,7 @@ def test_a_backup_says_what_is_in_it_and_comes_back(kept: Path, store: FolderSto
     assert labelline(again, "restore", to).exit_code == 1, "it is not empty any more"
 
 
-def test_that_objects_were_kept_twice_is_said_since_a_restored_stack_keeps_them_once(
-    kept: Path, tmp_path: Path
-) -> None:
+def test_that_objects_were_kept_twice_is_said_as_restored_they_are_not(kept: Path, tmp_path: Path) -> None:
     local = ObjectStore.load(PLUGS)
     assert isinstance(local, ObjectStore)
     ObjectStore(folder=str(tmp_path / "second")).save("second")
