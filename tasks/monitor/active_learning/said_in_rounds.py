@@ -1,5 +1,6 @@
 """What people said of sure items in a collection's rounds: on pages, and one by one of those drawn from a frame."""
 
+import re
 from collections.abc import Sequence
 
 from sqlalchemy import Engine
@@ -36,8 +37,8 @@ def name_further(round_id: str, number: int) -> str:
 
 def is_further(batch_id: str, round_id: str | None = None) -> bool:
     """Say whether a batch was drawn further from the frame of a round, or of any."""
-    before, found, _ = batch_id.rpartition(FURTHER)
-    return bool(found) and round_id in (None, before)
+    before = re.escape(round_id) if round_id else r".+-round-\d+"
+    return re.fullmatch(rf"{before}{FURTHER}\d+", batch_id) is not None
 
 
 def read_said(engine: Engine, collection: str) -> tuple[tuple[SaidOfSure, ...], tuple[SaidOfSure, ...]]:

@@ -39,10 +39,10 @@ DRAWING_ON = RoundOptions(first=12, singles=8, page_size=8, max_error_rate=0.45,
 class Rounds:
     """A line that asks in rounds, run by its plain functions; people know the colour, and may be unfair to pages."""
 
-    def __init__(self, engine: Engine, store: Store, experiments: Experiments) -> None:
-        self.engine, self.store, self.experiments = engine, store, experiments
+    def __init__(self, engine: Engine, store: Store, experiments: Experiments, collection: str = "hues") -> None:
+        self.engine, self.store, self.experiments, self.collection = engine, store, experiments, collection
         self.line = LineOptions(
-            collection="hues",
+            collection=collection,
             classes=tuple(COLOURS),
             label_kind="classes",
             detector="suggest",
@@ -55,7 +55,7 @@ class Rounds:
     def open(self) -> RoundRef:
         options = self.line.rounds
         assert options
-        where = (self.engine, self.store, self.experiments, "hues")
+        where = (self.engine, self.store, self.experiments, self.collection)
         return open_round(*where, self.line.detector, "classes", options, "run")
 
     def label(self, round_: RoundRef) -> None:
@@ -63,7 +63,7 @@ class Rounds:
         found = taught_ref(self.store, detector_of(self.engine, batch.id) or "")
         ref = found or DetectorRef.nobody("suggest")
         planned = plan_tiling(
-            self.engine, self.store, batch.id, "hues", ref.version, line.classes, line.tiling, "classes"
+            self.engine, self.store, batch.id, self.collection, ref.version, line.classes, line.tiling, "classes"
         )
         propose(self.engine, self.store, items_of(self.engine, batch.id), ref, line.classes, planned, "classes")
         recipe = planned.recipe(line.classes)
@@ -103,6 +103,21 @@ class Rounds:
 def rounds(engine: Engine, store: Store, experiments: Experiments, tmp_path: Path) -> Rounds:
     take_in(engine, store, "hues", draw(tmp_path / "pictures", PICTURES))
     return Rounds(engine, store, experiments)
+
+
+def test_rounds_of_a_collection_whose_name_is_like_that_of_a_further_draw_are_counted(
+    engine: Engine, store: Store, experiments: Experiments, tmp_path: Path
+) -> None:
+    for name in ("hand-drawn-shapes", "hand-drawn-1"):
+        take_in(engine, store, name, draw(tmp_path / name, 40))
+        shapes = Rounds(engine, store, experiments, name)
+        for number in (1, 2):
+            asked = shapes.open()
+            assert asked.batch.id == f"{name}-round-{number}"
+            assert not is_further(asked.batch.id)
+            assert is_further(f"{asked.batch.id}-drawn-2") and is_further(f"{asked.batch.id}-drawn-2", asked.batch.id)
+            assert not is_further(f"{asked.batch.id}-drawn-2", f"{name}-round-9")
+            shapes.label(asked)
 
 
 def test_rounds_end_when_all_is_labelled_and_ask_each_item_once(rounds: Rounds) -> None:
