@@ -96,8 +96,9 @@ def agree_by_one_estimate(chosen: Sequence[Chosen], options: Sequence[str]) -> d
     else:
         size = len(options)
         beliefs = believe_classes(choices, np.array([expected_confusion(size)] * len(people)), np.full(size, 1 / size))
-    best = beliefs.argmax(axis=1)
+    best = [options[at] for at in beliefs.argmax(axis=1)]
+    sure = beliefs.max(axis=1).tolist()
     return {
-        name: ChoiceConsensus(name, tuple(people), ((options[best[at]], float(beliefs[at, best[at]])),), 0)
-        for at, name in enumerate(questions)
+        name: ChoiceConsensus(name, tuple(people), ((what, share),), 0, frozenset({what}))
+        for name, what, share in zip(questions, best, sure, strict=True)
     }

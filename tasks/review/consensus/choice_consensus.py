@@ -38,11 +38,18 @@ class ChoiceConsensus:
     """Choices with their probability, the most probable first; where there are very many, not all."""
     cannot_tell: int
     """How many could not tell."""
+    named: frozenset[str]
+    """What people chose."""
 
     @property
     def choice(self) -> str | None:
-        """The most probable choice; None where nobody could tell."""
-        return self.ranking[0][0] if self.cannot_tell < len(self.people) else None
+        """The most probable choice of those that people named; None where nobody could tell."""
+        return next((name for name, _ in self.ranking if name in self.named), None)
+
+    @property
+    def wrong(self) -> float:
+        """How probable it is that this choice is wrong: more than half, where what nobody named is more probable."""
+        return 1 - dict(self.ranking).get(self.choice or "", 0.0)
 
 
 def agree_on_choices(
@@ -82,7 +89,8 @@ def agree_on_choices(
             rankings[sort] = _ranking(weighed, sort, named, list(offered))
         mine = answered[question]
         names = tuple(sorted(one.person for one in mine))
-        agreed[question] = ChoiceConsensus(question, names, rankings[sort], sum(one.choice is None for one in mine))
+        told = [one.choice for one in mine if one.choice is not None]
+        agreed[question] = ChoiceConsensus(question, names, rankings[sort], len(mine) - len(told), frozenset(told))
     return agreed
 
 

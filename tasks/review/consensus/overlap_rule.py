@@ -78,7 +78,7 @@ def next_step_of_choice(consensus: ChoiceConsensus, slots: Slots, rule: OverlapR
     if consensus.choice is None:
         return decide_by(1.0, ("nobody could tell",) if slots.answered else (), slots, rule)
     rivals = ", ".join(f"{name} {share:.0%}" for name, share in consensus.ranking[:3] if share >= WORTH_A_REASON)
-    wrong = 1 - consensus.ranking[0][1]
+    wrong = consensus.wrong
     return decide_by(wrong, (f"it may be: {rivals}",) if wrong > rule.tolerated else (), slots, rule)
 
 

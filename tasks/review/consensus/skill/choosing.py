@@ -9,6 +9,10 @@ A person is right about a class more or less often; who is wrong names what look
 people together, and of each from their own choices. Only those classes are carried for a question that were named for
 it, or together with what was named for it. All others are one more possibility: that everybody was wrong.
 
+How people choose is learnt from questions that two or more have answered, and from nothing else: one answer alone fits
+people who are right as well as people who are wrong. Choices fit as well with all classes exchanged, too: so classes
+that nobody named for a question never teach more than those that were named, and that fit has nothing to live on.
+
 Source:
     Dawid and Skene, "Maximum likelihood estimation of observer error-rates using the EM algorithm", Applied Statistics
     1979; randomised maximum likelihood and the Bayesian bootstrap: see `plausible.py`. That people who are wrong agree:
@@ -93,8 +97,10 @@ class _Fits:
 
     def __init__(self, cases: Cases, weights: Floats, people: Sequence[str], options: int) -> None:
         choices = cases.choices
-        self.cases, self.weights, self.classes, self.options = cases, weights, choices.classes, options
+        self.cases, self.classes, self.options = cases, choices.classes, options
         sizes = np.bincount(cases.sort_of_question, minlength=choices.subjects)
+        votes = np.bincount(choices.subject, minlength=choices.subjects)
+        self.weights = weights = weights * (votes > 1)[:, None]
         self.of_one = (weights / sizes[:, None])[cases.sort]
         self.others = max(options - 1, 1)
         case, vote = votes_of_cases(cases)
@@ -114,11 +120,12 @@ class _Fits:
         self.pair_is_right = (pairs // self.classes == pairs % self.classes)[:, None]
         same = numbered(case * self.classes + said)[1]
         self.same = np.bincount(same)[same][:, None]
+        self.is_named = np.bincount(case, self.is_right[:, 0], len(cases.truth))[:, None] > 0
         self.against = np.bincount(case, ~self.is_right[:, 0], len(cases.truth))[case][:, None]
         self.asked = csr_array(
             (np.ones(len(choices.subject)), (choices.subject, choices.person)), shape=(choices.subjects, choices.people)
         )
-        self.by_class = sums(cases.truth, self.classes)
+        self.by_class, self.by_sort = sums(cases.truth, self.classes), sums(cases.sort, choices.subjects)
         self.by_chance = _agree_by_chance(choices, ALIKE / self.others)[:, None]
         self.taken_for = self._draw_lookalikes(pairs)
         self._draw_people(people)
@@ -145,10 +152,17 @@ class _Fits:
         beliefs: Floats = np.zeros((len(self.cases.truth), CROWDS))
         elsewhere: Floats = np.zeros((self.cases.choices.subjects, CROWDS))
         for _ in range(ROUNDS):
-            before, (beliefs, elsewhere) = beliefs, self._believe(beliefs, elsewhere)
+            before, (beliefs, elsewhere) = beliefs, self._believe(*self._anchored(beliefs, elsewhere))
             if np.abs(beliefs - before).max(initial=0.0) < STILL:
                 break
         return beliefs.mean(axis=1), elsewhere.mean(axis=1)
+
+    def _anchored(self, beliefs: Floats, elsewhere: Floats) -> tuple[Floats, Floats]:
+        """Return what may be learnt from: of each sort, classes that nobody named count no more than those named."""
+        named = self.by_sort @ (beliefs * self.is_named)
+        unnamed = self.by_sort @ (beliefs * ~self.is_named) + elsewhere
+        kept = np.minimum(1.0, named / np.maximum(unnamed, EDGE))
+        return beliefs * np.where(self.is_named, 1.0, kept[self.cases.sort]), elsewhere * kept
 
     def _learn(self, beliefs: Floats, elsewhere: Floats) -> tuple[Floats, Floats]:
         """Return the log of how often people say what they said, per vote and possibility, and that of the classes."""
