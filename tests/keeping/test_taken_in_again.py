@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 import tasks.intake.files
+import tasks.intake.sources.archives.take_in
 from blocks.database.engine import reading
 from blocks.database.tables import Item, Source
 from blocks.storage.stores import FolderStore, Store
@@ -23,6 +24,7 @@ from tasks.intake.sources.urls.take_in import NOT_BACK
 from tasks.intake.video.options import VideoOptions
 from tasks.keeping.check import check_objects
 from tests.intake.factories import draw_noise, encoded, write_images
+from tests.intake.sources.test_archives import packed
 from tests.intake.sources.web import Page, serving
 from tests.intake.video.films import draw_frames, write_film
 
@@ -103,6 +105,21 @@ def test_what_a_bucket_has_lost_is_back_whatever_the_cache_of_this_machine_has(
     assert check_objects(engine, [mine]).remaining == 3
     take_in(engine, mine, "lots", paths)
     assert check_objects(engine, [mine]).faults == ()
+
+
+@pytest.mark.parametrize("name", ["p.zip", "p.tar"])
+def test_lost_pictures_are_back_from_the_same_archive(
+    engine: Engine, store: FolderStore, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks.intake.sources.archives.take_in, "CLOCK_GRAIN", -timedelta(hours=1))
+    place = packed(tmp_path / name, {f"{n}.png": encoded(draw_noise(n)) for n in range(3)})
+    take_place(engine, store, place)
+    before = rows(engine)
+    lose_one_as_told(engine, store)
+    report = take_place(engine, store, place)
+    assert (report.taken, report.changed, report.notes) == (3, 0, {BACK: 1})
+    assert rows(engine) == before
+    assert check_objects(engine, [store]).faults == ()
 
 
 def test_lost_frames_are_back_from_the_same_video(engine: Engine, store: FolderStore, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import gzip
 import io
 import lzma
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -22,6 +23,7 @@ from blocks.errors import BadOption, ImageTooLarge, UnreadableImage
 from tasks.intake.files import uri_of
 from tasks.intake.folders import SIDECARS
 from tasks.intake.images import MAX_FILE_BYTES
+from tasks.intake.sources.archives.headers import Header, refuse_more_behind_the_end
 from tasks.intake.video.containers import is_video_name
 
 ZIPS = (".zip",)
@@ -35,7 +37,10 @@ MOST_TIMES = 100
 FREE_BYTES = 64_000_000
 """That may come of whatever little."""
 
-FAULTS = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError)
+FAULTS = (
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, EOFError),
+    *(NotImplementedError, RuntimeError, ValueError, OverflowError, IndexError, KeyError),
+)
 """What the standard library raises over broken archives; `RuntimeError`, where a password is asked for."""
 
 
@@ -87,19 +92,20 @@ def members_of_tar(place: Path) -> Iterator[Member]:
     """Yield the files of a tar that may be pictures, in order; each is read before the next one is asked for.
 
     Raises:
-        UnreadableImage: It is broken, or unpacks to too many times its size; what came before it is good.
+        UnreadableImage: It is broken, unpacks to too many times its size, or goes on behind its end; what came before
+            is good.
     """
     found = _Named(place)
     try:
-        with place.open("rb") as raw, tarfile.open(fileobj=_unpacked(place, raw), mode="r|") as archive:
+        with place.open("rb") as raw, _open_tar(place, raw) as archive:
             for count, info in enumerate(archive):
                 if count >= MOST_MEMBERS:
                     raise UnreadableImage(f"more than {MOST_MEMBERS:,} members: cut the archive into several")
                 archive.members = []  # type: ignore[attr-defined]  # else it keeps every header that it has seen
                 if info.isdir() or not _may_be_picture(info.name):
                     continue
-                fault = None if info.isreg() else "a link, a pipe or a device, and no file: pack the file itself"
-                yield found.member(info.name, info.size, _reader(archive.extractfile, info), fault)
+                yield found.member(info.name, info.size, _reader(archive.extractfile, info), _fault_in_tar(info))
+            refuse_more_behind_the_end(archive)
     except (*FAULTS, OSError) as error:
         raise UnreadableImage(f"the archive cannot be read further: {error}") from error
 
@@ -112,8 +118,18 @@ def open_zip(place: Path) -> zipfile.ZipFile:
     """
     try:
         return zipfile.ZipFile(place)
-    except (*FAULTS, OSError, ValueError) as error:
+    except (*FAULTS, OSError) as error:
         raise BadOption(f"{place} is no zip that can be read ({error}): pack it again") from error
+
+
+def _open_tar(place: Path, raw: IO[bytes]) -> tarfile.TarFile:
+    return tarfile.open(fileobj=_unpacked(place, raw), mode="r|", tarinfo=Header)
+
+
+def _fault_in_tar(info: tarfile.TarInfo) -> str | None:
+    if info.issparse():  # whose holes are zeros without end, at the cost of a line
+        return "a sparse file: pack it without --sparse"
+    return None if info.isreg() else "a link, a pipe or a device, and no file: pack the file itself"
 
 
 def _unpacked(place: Path, raw: IO[bytes]) -> IO[bytes]:

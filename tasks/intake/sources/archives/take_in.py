@@ -62,7 +62,7 @@ def look_into_archive(place: Path, pattern: str | None) -> FolderLook:
     sequences: dict[str, None] = {}
     count = unmatched = 0
     with ExitStack() as opened, _as_option(place):
-        found = _members(place, opened)
+        found = _until_a_fault(_members(place, opened))
         for member in islice(found, LOOK_AT_MOST):
             count += 1
             if compiled is not None and compiled.search(readable(member.name.as_posix())) is None:
@@ -119,7 +119,7 @@ def _examine(member: Member, known: Known | None, *, store: Store, touched: date
     if member.fault is not None:
         return Examined(member.uri, reason=member.fault)
     is_as_it_was = known and known.size_bytes == member.size_bytes and touched < known.seen_at - CLOCK_GRAIN
-    if known and known.item_id and is_as_it_was:
+    if known and known.item_id and is_as_it_was and known.is_kept(store):
         return Examined(member.uri, known.item_id)
     large = member.size_bytes > LARGE_FILE_BYTES
     try:
@@ -137,6 +137,18 @@ def _members(place: Path, opened: ExitStack) -> Iterator[Member]:
     if not is_zip(place):
         return members_of_tar(place)
     return members_of_zip(place, opened.enter_context(open_zip(place)))
+
+
+def _until_a_fault(members: Iterator[Member]) -> Iterator[Member]:
+    """Yield what intake takes of an archive whose rest cannot be read, of which intake tells; the first one must be."""
+    is_begun = False
+    try:
+        for member in members:
+            is_begun = True
+            yield member
+    except UnreadableImage:
+        if not is_begun:
+            raise
 
 
 def _with_rest(place: Path, opened: ExitStack) -> Iterator[Member]:
