@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from blocks.errors import BadOption
 from blocks.storage.stores import Store
 from tasks.intake.reports import IntakeReport
-from tasks.intake.sources.archives import members
+from tasks.intake.sources.archives import members, take_in
 from tasks.intake.sources.protocol import AskedOfSource
 from tasks.intake.sources.registry import source_kind_of, source_kind_of_shard
 from tests.intake.factories import draw_noise, encoded
@@ -84,6 +84,44 @@ def test_two_members_of_one_name_are_two(engine: Engine, store: Store, tmp_path:
             data = encoded(draw_noise(n))
             tar.addfile(tar_info("a.png", len(data)), io.BytesIO(data))
     assert take(engine, store, place).taken == 2
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_zip_of_many_members_is_cut_into_few_shards_that_number_equal_names_alike(
+    engine: Engine, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(take_in, "MOST_SHARDS", 3)
+    place = tmp_path / "p.zip"
+    with zipfile.ZipFile(place, "w") as archive:
+        for n in range(10):
+            archive.writestr("a.png" if n % 3 == 0 else f"{n}.png", encoded(draw_noise(n)))
+            archive.writestr(f"{n}.txt", b"0 0.5 0.5 1 1")
+    assert [(shard.start, shard.stop) for shard in take_in.list_archive(place, 1)] == [(0, 4), (4, 8), (8, 12)]
+    assert take(engine, store, place, size=1).taken == 10
+    equal = {uri.rpartition("/")[2] for uri in (row.uri for row in sources(engine).values()) if "a.png" in uri}
+    assert equal == {"a.png", "a.png#2", "a.png#3", "a.png#4"}
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        ("a.png", True),
+        ("../a.png", True),
+        ("./a.png", True),
+        ("/a", True),
+        ("a.b/c", True),
+        ("txt", True),
+        ("", True),
+        ("a.TXT", False),
+        ("a.txt/", False),
+        (".a/b.png", False),
+        ("a/.b.png", False),
+        ("..a", False),
+        ("__MACOSX/a.png", False),
+    ],
+)
+def test_what_is_hidden_or_lies_beside_pictures_does_not_count(name: str, counts: bool) -> None:
+    assert members._may_be_picture(name) == counts
 
 
 def test_links_and_devices_are_set_aside(engine: Engine, store: Store, tmp_path: Path) -> None:

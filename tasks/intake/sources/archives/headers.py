@@ -29,7 +29,7 @@ _DESCRIBING = (XHDTYPE, XGLTYPE, SOLARIS_XHDTYPE, GNUTYPE_LONGNAME, GNUTYPE_LONG
 _AT_ONCE = 1_000_000
 
 
-class Header(TarInfo):
+class TarHeader(TarInfo):
     """A header that says why it is none; only a block of zeros is the end."""
 
     @classmethod

@@ -15,7 +15,9 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath
+from posixpath import splitext
 from typing import IO, Any, cast
 from urllib.parse import quote
 
@@ -23,7 +25,7 @@ from blocks.errors import BadOption, ImageTooLarge, UnreadableImage
 from tasks.intake.files import uri_of
 from tasks.intake.folders import SIDECARS
 from tasks.intake.images import MAX_FILE_BYTES
-from tasks.intake.sources.archives.headers import Header, refuse_more_behind_the_end
+from tasks.intake.sources.archives.headers import TarHeader, refuse_more_behind_the_end
 from tasks.intake.video.containers import is_video_name
 
 ZIPS = (".zip",)
@@ -73,12 +75,15 @@ def is_zip(place: Path) -> bool:
     return place.name.lower().endswith(ZIPS)
 
 
-def members_of_zip(place: Path, archive: zipfile.ZipFile) -> Iterator[Member]:
-    """Yield the files of a zip that may be pictures, in the order in which they are listed."""
+def members_of_zip(place: Path, archive: zipfile.ZipFile, start: int = 0) -> Iterator[Member]:
+    """Yield the files of a zip that may be pictures, in the order in which they are listed, from one on."""
     found = _Named(place)
-    for info in archive.infolist()[:MOST_MEMBERS]:
-        if info.is_dir() or not _may_be_picture(info.filename):
-            continue
+    offered = (
+        each for each in archive.infolist()[:MOST_MEMBERS] if not each.is_dir() and _may_be_picture(each.filename)
+    )
+    for info in islice(offered, start):
+        found.skip(info.filename)
+    for info in offered:
         mode = info.external_attr >> 16
         fault = "a link: links are not followed; pack the file itself" if stat.S_ISLNK(mode) else None
         if info.flag_bits & 1:
@@ -123,7 +128,7 @@ def open_zip(place: Path) -> zipfile.ZipFile:
 
 
 def _open_tar(place: Path, raw: IO[bytes]) -> tarfile.TarFile:
-    return tarfile.open(fileobj=_unpacked(place, raw), mode="r|", tarinfo=Header)
+    return tarfile.open(fileobj=_unpacked(place, raw), mode="r|", tarinfo=TarHeader)
 
 
 def _fault_in_tar(info: tarfile.TarInfo) -> str | None:
@@ -168,6 +173,10 @@ class _Named:
         self._root = uri_of(place)
         self._seen: Counter[str] = Counter()
 
+    def skip(self, name: str) -> None:
+        """Count a member that others see to."""
+        self._seen[name] += 1
+
     def member(self, name: str, size_bytes: int, read: Callable[[], bytes], fault: str | None) -> Member:
         """Return a member, or why it is not read."""
         path = PurePosixPath(name)
@@ -178,16 +187,16 @@ class _Named:
         elif is_video_name(Path(name)):
             fault = "a video in an archive: unpack it, and label its folder"
         uri = f"{self._root}/{quote(name.encode('utf-8', 'surrogateescape'), safe='/')}"
-        self._seen[uri] += 1
-        times = self._seen[uri]
+        self._seen[name] += 1
+        times = self._seen[name]
         return Member(uri if times == 1 else f"{uri}#{times}", path, size_bytes, read, fault)
 
 
 def _may_be_picture(name: str) -> bool:
     """Whether a file counts, by the rules for folders: not hidden, and not what lies beside pictures."""
-    path = PurePosixPath(name)
-    is_hidden = any(part.startswith(".") and part not in (".", "..") for part in path.parts)
-    return not is_hidden and path.suffix.lower() not in SIDECARS and "__MACOSX" not in path.parts
+    parts = name.rstrip("/").split("/")  # each shard asks this of all members before its own, so no path is made of it
+    is_hidden = any(part.startswith(".") and part not in (".", "..") for part in parts)
+    return not is_hidden and splitext(parts[-1])[1].lower() not in SIDECARS and "__MACOSX" not in parts
 
 
 def _reader(open_: Callable[[Any], Any], info: Any) -> Callable[[], bytes]:

@@ -26,6 +26,9 @@ from tasks.intake.source_rows import known_sources, write_sources
 from tasks.intake.sources.archives.members import Member, is_zip, members_of_tar, members_of_zip, open_zip
 from tasks.intake.texts.media import refuse_other_medium
 
+MOST_SHARDS = 64
+"""Of a zip; each of them reads its whole table of contents again."""
+
 
 class ArchiveShard(Frozen):
     """A run of members of an archive: what one intake step works on."""
@@ -38,6 +41,10 @@ class ArchiveShard(Frozen):
 def list_archive(place: Path, size: int) -> list[ArchiveShard]:
     """Cut an archive into shards; a tar is one, as it can only be read from its beginning.
 
+    Args:
+        place: The archive.
+        size: Members in a shard; of a zip that would be more than `MOST_SHARDS`, more.
+
     Raises:
         BadOption: It cannot be read.
         NoImages: It has no file that may be a picture.
@@ -49,6 +56,7 @@ def list_archive(place: Path, size: int) -> list[ArchiveShard]:
         raise NoImages(f"the archive {place} holds no images: pack images, or name the archive that has them")
     if not is_zip(root):
         return [ArchiveShard(archive=str(root))]
+    size = max(size, -(-count // MOST_SHARDS))
     return [ArchiveShard(archive=str(root), start=at, stop=at + size) for at in range(0, count, size)]
 
 
@@ -92,7 +100,8 @@ def take_in_archive(
     touched = datetime.fromtimestamp(place.stat().st_ctime, UTC) if place.is_file() else utc_now()
     report = IntakeReport()
     with ExitStack() as opened, ThreadPoolExecutor(THREADS, thread_name_prefix="intake") as pool:
-        members = islice(_with_rest(place, opened), shard.start, shard.stop)
+        count = None if shard.stop is None else shard.stop - shard.start
+        members = islice(_with_rest(place, opened, shard.start), count)
         at_once = CHUNK if is_zip(place) else 1
         chunk: list[Examined] = []
         seen_at = utc_now()
@@ -132,11 +141,11 @@ def _examine(member: Member, known: Known | None, *, store: Store, touched: date
         return Examined(member.uri, reason="does not fit this machine's memory: cut the picture into parts")
 
 
-def _members(place: Path, opened: ExitStack) -> Iterator[Member]:
-    """Yield the members; those of a zip can be read as long as it is open."""
+def _members(place: Path, opened: ExitStack, start: int = 0) -> Iterator[Member]:
+    """Yield the members from one on; those of a zip can be read as long as it is open."""
     if not is_zip(place):
-        return members_of_tar(place)
-    return members_of_zip(place, opened.enter_context(open_zip(place)))
+        return islice(members_of_tar(place), start, None)
+    return members_of_zip(place, opened.enter_context(open_zip(place)), start)
 
 
 def _until_a_fault(members: Iterator[Member]) -> Iterator[Member]:
@@ -151,10 +160,10 @@ def _until_a_fault(members: Iterator[Member]) -> Iterator[Member]:
             raise
 
 
-def _with_rest(place: Path, opened: ExitStack) -> Iterator[Member]:
+def _with_rest(place: Path, opened: ExitStack, start: int) -> Iterator[Member]:
     """Yield the members, and one for all that cannot be read behind a fault."""
     try:
-        yield from _members(place, opened)
+        yield from _members(place, opened, start)
     except BadOption:
         raise
     except (BadInput, OSError) as error:
