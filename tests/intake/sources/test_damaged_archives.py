@@ -149,3 +149,12 @@ def test_a_header_of_any_length_is_not_read_into_memory(engine: Engine, store: S
         tar.addfile(tar_info("long", size, tarfile.GNUTYPE_LONGNAME), io.BytesIO(bytes(size)))
     report = take(engine, store, place)
     assert report.taken == 1 and f"a header of {size:,} bytes" in " ".join(reasons(report).values())
+
+
+def test_a_size_that_no_disk_has_is_not_read_up_to(engine: Engine, store: Store, tmp_path: Path) -> None:
+    place = tmp_path / "p.tar"
+    with tarfile.open(place, "w", format=tarfile.GNU_FORMAT) as tar:
+        tar.addfile(tar_info("a.png", len(PICTURES["a/0.png"])), io.BytesIO(PICTURES["a/0.png"]))
+        tar.addfile(tar_info("b.png", 2**60))
+    report = take(engine, store, place)
+    assert report.taken == 1 and REST in " ".join(reasons(report).values())

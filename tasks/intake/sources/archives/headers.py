@@ -4,6 +4,7 @@ The standard library takes a broken header that is not the first one for the end
 behind the end; what stands there would be lost without a word.
 """
 
+from io import RawIOBase
 from tarfile import (  # type: ignore[attr-defined]  # whose stubs lack two of them
     GNUTYPE_LONGLINK,
     GNUTYPE_LONGNAME,
@@ -17,7 +18,7 @@ from tarfile import (  # type: ignore[attr-defined]  # whose stubs lack two of t
     TarFile,
     TarInfo,
 )
-from typing import Self
+from typing import IO, Self
 
 from blocks.errors import UnreadableImage
 
@@ -25,6 +26,8 @@ MOST_HEADER_BYTES = 16_000_000
 """Of what describes one member: it is read into memory at once, whatever length it says of itself."""
 
 _DESCRIBING = (XHDTYPE, XGLTYPE, SOLARIS_XHDTYPE, GNUTYPE_LONGNAME, GNUTYPE_LONGLINK)
+
+MOST_TIMES_BEHIND_THE_END = 100
 
 _AT_ONCE = 1_000_000
 
@@ -60,6 +63,26 @@ class TarHeader(TarInfo):
             raise ReadError("it is cut off, as its end is missing") from error
         except HeaderError as error:
             raise ReadError(f"a header is broken or cut off: {error}") from error
+
+
+class EndingOnce(RawIOBase):
+    """A stream that is not read for ever: `tarfile` reads on behind the end, up to whatever size is written down."""
+
+    def __init__(self, stream: IO[bytes] | RawIOBase) -> None:
+        self._stream = stream
+        self._times = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Return some of it.
+
+        Raises:
+            EOFError: It has ended, and more was asked for again and again.
+        """
+        data = self._stream.read(size)
+        self._times = 0 if data else self._times + 1
+        if self._times > MOST_TIMES_BEHIND_THE_END:
+            raise EOFError("it is cut off, or a size in it is wrong")
+        return data
 
 
 def refuse_more_behind_the_end(archive: TarFile) -> None:

@@ -25,7 +25,7 @@ from blocks.errors import BadOption, ImageTooLarge, UnreadableImage
 from tasks.intake.files import uri_of
 from tasks.intake.folders import SIDECARS
 from tasks.intake.images import MAX_FILE_BYTES
-from tasks.intake.sources.archives.headers import TarHeader, refuse_more_behind_the_end
+from tasks.intake.sources.archives.headers import EndingOnce, TarHeader, refuse_more_behind_the_end
 from tasks.intake.video.containers import is_video_name
 
 ZIPS = (".zip",)
@@ -139,8 +139,8 @@ def _fault_in_tar(info: tarfile.TarInfo) -> str | None:
 
 def _unpacked(place: Path, raw: IO[bytes]) -> IO[bytes]:
     if place.name.lower().endswith(".tar"):
-        return raw
-    return cast(IO[bytes], _Counted(gzip.GzipFile(fileobj=raw), raw))
+        return cast(IO[bytes], EndingOnce(raw))
+    return cast(IO[bytes], EndingOnce(_Counted(gzip.GzipFile(fileobj=raw), raw)))
 
 
 class _Counted(io.RawIOBase):
