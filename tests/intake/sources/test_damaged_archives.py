@@ -132,6 +132,14 @@ def test_a_local_name_that_is_no_text_sets_one_member_aside(engine: Engine, stor
     assert report.taken == 2 and "broken in the archive" in " ".join(reasons(report).values())
 
 
+def test_a_member_without_a_name_is_set_aside(engine: Engine, store: Store, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "odd.zip", "w") as archive:
+        archive.writestr(zipfile.ZipInfo(""), b"nobody")
+        archive.writestr("one.png", encoded(draw_noise(1)))
+    report = take(engine, store, tmp_path / "odd.zip")
+    assert (report.offered, report.taken, len(report.set_aside)) == (2, 1, 1)
+
+
 def test_sparse_members_are_set_aside_unread(engine: Engine, store: Store, tmp_path: Path) -> None:
     said = {"GNU.sparse.major": "0", "GNU.sparse.minor": "1", "GNU.sparse.map": "0,512", "GNU.sparse.name": "a/x.png"}
     place = with_pax(tmp_path / "p.tar", "a/x.png", 512, **said, **{"GNU.sparse.size": str(2**29)})

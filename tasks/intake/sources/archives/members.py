@@ -79,7 +79,9 @@ def members_of_zip(place: Path, archive: zipfile.ZipFile, start: int = 0) -> Ite
     """Yield the files of a zip that may be pictures, in the order in which they are listed, from one on."""
     found = _Named(place)
     offered = (
-        each for each in archive.infolist()[:MOST_MEMBERS] if not each.is_dir() and _may_be_picture(each.filename)
+        each
+        for each in archive.infolist()[:MOST_MEMBERS]
+        if not each.filename.endswith("/") and _may_be_picture(each.filename)  # `is_dir` fails where a name is empty
     )
     for info in islice(offered, start):
         found.skip(info.filename)
