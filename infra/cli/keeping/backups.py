@@ -18,7 +18,7 @@ from infra.keeping.place import open_bucket, open_place
 from infra.keeping.restore import RestoreTarget, choose_backup, restore
 from infra.stack.orchestration.connection import connected
 from infra.stack.orchestration.documents import saved_server
-from infra.stack.plugs import open_plugs
+from infra.stack.plugs import open_plugs, refuse_empty
 from infra.stack.servers.services import tracking_uri
 from infra.stack.state import StackState, open_stack
 
@@ -30,6 +30,7 @@ def take_backup(home: Path, to: str, keep: int | None, *, verify: bool, as_json:
 
     Raises:
         StackError: No stack was ever started there, or Prefect, which knows where data are, is down.
+        StoreUnavailable: The store has nothing of what the catalogue names.
         BadOption: The place cannot be used.
     """
     console = _console(as_json)
@@ -40,6 +41,7 @@ def take_backup(home: Path, to: str, keep: int | None, *, verify: bool, as_json:
             f"the stack in {home} is down, and its Prefect knows where data are: `{this_command()} up` first "
             "(or copy the whole folder while it is down)"
         )
+    refuse_empty(plugs, state)
     place = open_place(to, plugs.stores[0])
     elsewhere = _elsewhere(state)
     if len(plugs.stores) > 1:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from infra.cli.json_answer import print_json
 from infra.cli.words import this_command
-from infra.stack.plugs import open_plugs
+from infra.stack.plugs import open_plugs, refuse_empty
 from infra.stack.state import open_stack
 from tasks.keeping.check import CheckOptions, check_objects, forget_check
 from tasks.keeping.report import CheckReport, ObjectFault
@@ -34,7 +34,9 @@ def check(home: Path, options: CheckOptions, *, anew: bool, as_json: bool) -> in
         StoreUnavailable: The store cannot be read: run again, it goes on.
     """
     console = Console(soft_wrap=True, markup=False, emoji=False, highlight=False, stderr=as_json)
-    plugs = open_plugs(open_stack(home), console.print)
+    state = open_stack(home)
+    plugs = open_plugs(state, console.print)
+    refuse_empty(plugs, state)
     if anew:
         forget_check(plugs.engine, options.bookmark)
     with console.status("looking at objects") as status:

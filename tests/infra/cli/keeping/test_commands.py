@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import psutil
 import pytest
 from click.testing import Result
 from sqlalchemy import Engine
@@ -14,7 +15,7 @@ from blocks.storage.stores import FolderStore
 from infra.cli.main import app
 from infra.stack.secrets.credentials import ensure_credentials
 from infra.stack.servers.services import catalog_url
-from infra.stack.state import ServiceName, StackState
+from infra.stack.state import ProcessRecord, ServiceName, StackState
 from tests.keeping.world import keep_items, key_of
 
 
@@ -67,6 +68,26 @@ def test_fsck_says_of_each_fault_what_it_means_and_what_to_do(
     told = labelline(home, "fsck", "--json")
     found = json.loads(told.stdout)
     assert (told.exit_code, found["remaining"], found["counts"]) == (4, 2, {"damaged": 1, "missing": 1, "orphan": 1})
+
+
+def test_a_prefect_that_does_not_answer_is_not_taken_for_one_that_is_down(
+    home: Path, catalog: Engine, objects: FolderStore
+) -> None:
+    keep_items(catalog, objects, [b"a"])
+    me = psutil.Process()
+    prefect = {ServiceName.PREFECT: ProcessRecord(pid=me.pid, created=me.create_time())}
+    StackState(home=home, ports=dict.fromkeys(ServiceName, 9), processes=prefect).save()
+    shown = labelline(home, "fsck")
+    assert (shown.exit_code, "which knows where data are, is not answering" in shown.output) == (1, True)
+
+
+def test_a_store_with_nothing_in_it_is_not_told_picture_by_picture(
+    home: Path, catalog: Engine, objects: FolderStore
+) -> None:
+    for key in keep_items(catalog, objects, [b"a", b"b"]):
+        objects.delete(key)
+    shown = labelline(home, "fsck")
+    assert (shown.exit_code, "only Prefect knows of another" in shown.output) == (1, True)
 
 
 def test_an_orphan_alone_is_no_damage(home: Path, objects: FolderStore) -> None:
