@@ -14,7 +14,6 @@ from tasks.review.drafts import stops
 from tasks.review.drafts.cutting import PartOptions
 from tasks.review.drafts.line_queue import LineQueue
 from tasks.review.questions.kinds.page import PageOptions
-from tasks.review.questions.queue import name_kind_queue
 from tasks.review.questions.staffing import AnnotatorPool
 from tasks.suggest.paging.plan import RoundOptions
 from tasks.train.options import TrainOptions
@@ -104,8 +103,8 @@ class LineOptions(Renamed):
         how = {"live": self.live_suggestions, "missing": self.missing_classes}
         whole = stops.items_queue(kind, classes, self.annotator_pool, self.detector, stills=self.stills, **how)
         found.append(LineQueue(queue=whole, first=self.ask_first, parts=parts))
-        if self.kinds:  # other people, another skill
-            found.append(LineQueue(queue=name_kind_queue(self.kinds).with_pool(self.expert_pool)))
+        if self.kinds:
+            found.append(stops.kinds_stop(kind, self.kinds, self.expert_pool))
         return tuple(found)
 
     @model_validator(mode="after")

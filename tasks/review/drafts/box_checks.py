@@ -23,7 +23,7 @@ from tasks.review.drafts.batch_items import PAGE_ITEMS
 from tasks.review.drafts.items_and_kinds import crop_around
 from tasks.review.posting.outbox import Draft
 from tasks.review.questions.kinds.boxes.regions import AnsweredBox, ShownBox
-from tasks.review.questions.kinds.outlines.outline import ShownOutline
+from tasks.review.questions.kinds.outlines.outline import OUTLINED, ShownOutline
 from tasks.review.questions.kinds.outlines.verify_outline import VERIFY_OUTLINE, VerifyOutlinePayload
 from tasks.review.questions.kinds.verify import VERIFY, VerifyPayload
 from tasks.review.questions.queue import Queue
@@ -35,9 +35,6 @@ the errors that are looked for, so the second word counts. A slip of both people
 ones, 3 to 6 with people who slip 3 times in 100."""
 
 CONFIRM_QUEUES = (CONFIRM_BOX, CONFIRM_AGAIN)
-
-OUTLINED = frozenset({"polygon", "mask"})
-"""Types of shapes of which a box does not tell whether they are right."""
 
 MARGIN_SHARE = 0.5
 """How much of the box's longer side the crop shows around it."""

@@ -9,6 +9,7 @@ import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from sqlalchemy import Engine, func
 from sqlmodel import Session, col, select
@@ -16,7 +17,7 @@ from sqlmodel import Session, col, select
 from blocks.database.engine import reading, writing
 from blocks.database.tables import Outcome, Proposal, Question, Route, Verdict
 from blocks.errors import BadRegion
-from blocks.shapes import Bounds
+from blocks.shapes import Bounds, read_shape
 from blocks.storage.links import Box
 from blocks.storage.stores import Store
 from tasks.kinds.geometry import bounds_of
@@ -32,6 +33,7 @@ from tasks.review.questions.kinds.boxes.part import is_middle_in
 from tasks.review.questions.kinds.boxes.regions import AnsweredBox, ShownBox
 from tasks.review.questions.kinds.choose import ChoosePayload
 from tasks.review.questions.kinds.correct import shown_boxes
+from tasks.review.questions.kinds.outlines.outline import OUTLINED, ShownOutline
 from tasks.review.questions.kinds.protocol import ItemToAsk, SaidLabel, ToShow
 from tasks.review.questions.kinds.registry import kind_named
 from tasks.review.questions.queue import Queue
@@ -125,7 +127,12 @@ def draft_missed(
 
 
 def draft_kinds(
-    engine: Engine, batch_id: str, kinds: Mapping[str, Sequence[str]], margin_share: float = 0.5, round_: int = 0
+    engine: Engine,
+    batch_id: str,
+    kinds: Mapping[str, Sequence[str]],
+    margin_share: float = 0.5,
+    round_: int = 0,
+    outlined: bool = False,
 ) -> Iterator[list[Draft]]:
     """Yield pages of questions about single boxes: what people left in the first queue, and what machines accepted.
 
@@ -135,6 +142,7 @@ def draft_kinds(
         kinds: Class name to finer kinds; boxes of other classes are not asked about.
         margin_share: How much of the box's longer side the crop shows around it.
         round_: Of which round the questions are.
+        outlined: Whether the outlines of what has one are shown, and not boxes around them.
     """
     for page in pages_of_items(engine, batch_id, tuple(Route)):
         ids = [place.item_id for place in page]
@@ -144,13 +152,15 @@ def draft_kinds(
             settling = [place.item_id for place in page if place.route != Route.AUDIT]
             accepted = proposed_of(session, batch_id, settling, (Outcome.ACCEPT,))
         known = {
-            place.item_id: _left(said[place.item_id].get("items", []), as_answered(place, accepted[place.item_id]))
-            for place in page
+            place.item_id: _left(said[place.item_id].get("items", []), place, accepted[place.item_id]) for place in page
         }
         yield [
-            replace(_draft_box(batch_id, place, box, kinds[box.class_name], margin_share), round=round_)
+            replace(
+                _draft_box(batch_id, place, box, shape if outlined else None, kinds[box.class_name], margin_share),
+                round=round_,
+            )
             for place in page
-            for box in known[place.item_id]
+            for box, shape in known[place.item_id]
             if box.class_name in kinds
         ]
 
@@ -179,21 +189,27 @@ def proposed_of(
     return boxes
 
 
-def _left(said: Sequence[QuestionSoFar], accepted: Sequence[AnsweredBox]) -> Sequence[AnsweredBox]:
+_Left = tuple[AnsweredBox, Mapping[str, Any] | None]
+"""A box, and its shape where that is another one."""
+
+
+def _left(said: Sequence[QuestionSoFar], place: DraftItem, accepted: Sequence[ToShow]) -> Sequence[_Left]:
     """Return the boxes that people left on an item, and what was accepted where nobody answered."""
+    shapes = {one.proposal.id: one.proposal.shape for one in accepted}
+    proposed = [(box, shapes[box.id]) for box in as_answered(place, accepted)]
     try:
         about = answer_about(said)
     except BadRegion as error:
         LOG.warning("no exact kinds are asked of an item: %s", error)
         return ()
     if about.asked is not WholeItemQuestion.ANSWERED:
-        return accepted
-    left = [_as_box(label, label.box_px) for label in about.labels if label.box_px is not None]
+        return proposed
+    left = [(_as_box(label, label.box_px), label.shape) for label in about.labels if label.box_px is not None]
     if not about.is_partial:
         return left
-    known = {box.id for box in left} | about.shown
-    unasked = [box for box in accepted if not any(is_middle_in(part, bounds_of(box)) for part in about.by_part)]
-    return [*left, *(box for box in unasked if box.id not in known)]
+    known = {box.id for box, _ in left} | about.shown
+    unasked = [one for one in proposed if not any(is_middle_in(part, bounds_of(one[0])) for part in about.by_part)]
+    return [*left, *(one for one in unasked if one[0].id not in known)]
 
 
 def _as_box(label: SaidLabel, bounds: Bounds) -> AnsweredBox:
@@ -252,13 +268,24 @@ def _spread(item_id: str) -> float:
     return int(hashlib.sha256(item_id.encode()).hexdigest()[:8], 16) / 0xFFFFFFFF
 
 
-def _draft_box(batch_id: str, place: DraftItem, box: AnsweredBox, kinds: Sequence[str], margin_share: float) -> Draft:
+def _draft_box(
+    batch_id: str,
+    place: DraftItem,
+    box: AnsweredBox,
+    shape: Mapping[str, Any] | None,
+    kinds: Sequence[str],
+    margin_share: float,
+) -> Draft:
+    outlines = list[ShownOutline]()
+    if shape is not None and shape["type"] in OUTLINED:
+        outlines.append(ShownOutline(id=box.id, class_name=box.class_name, score=1.0, shape=read_shape(shape)))
     payload = ChoosePayload(
         width=place.width,
         height=place.height,
         crop=crop_around(box, place.width, place.height, margin_share),
         class_name=box.class_name,
         boxes=[ShownBox(score=1.0, **box.model_dump(exclude={"untouched"}))],  # which object is meant
+        outlines=outlines,
         kinds=list(kinds),
     )
     # Boxes of one item follow each other: the eye stays in one scene.

@@ -88,7 +88,7 @@ def _pages_of_crops(engine: Engine, batch_id: str, asked: LineQueue, round_: int
 
 
 def _exact_kinds(engine: Engine, batch_id: str, asked: LineQueue, round_: int, _store: Store | None) -> Drafts:
-    return draft_kinds(engine, batch_id, asked.queue.kinds, asked.margin_share, round_)
+    return draft_kinds(engine, batch_id, asked.queue.kinds, asked.margin_share, round_, asked.queue.outlined)
 
 
 _DRAFTERS: dict[str, Callable[[Engine, str, LineQueue, int, Store | None], Drafts]] = {

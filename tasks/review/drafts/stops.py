@@ -13,9 +13,10 @@ from tasks.kinds.registry import label_kind
 from tasks.review.drafts.cutting import PartOptions
 from tasks.review.drafts.line_queue import LineQueue
 from tasks.review.questions.kinds.boxes.strip import MOST_STILLS
+from tasks.review.questions.kinds.outlines.outline import OUTLINED
 from tasks.review.questions.kinds.page import PageOptions
 from tasks.review.questions.kinds.registry import kind_named
-from tasks.review.questions.queue import Queue, check_kinds, confirm_page_queue
+from tasks.review.questions.queue import Queue, check_kinds, confirm_page_queue, name_kind_queue
 from tasks.review.questions.queues.registry import ABOUT_ITEMS
 from tasks.review.questions.queues.strips import on_strips
 from tasks.review.questions.staffing import AnnotatorPool
@@ -91,6 +92,17 @@ def page_stops(
         yield LineQueue(queue=queue, pages=on_pages, stop_below=1 - rounds.max_error_rate)
     elif confirm:
         yield LineQueue(queue=queue, pages=confirm, parts=parts)
+
+
+def kinds_stop(kind: str, kinds: Mapping[str, Sequence[str]], experts: AnnotatorPool) -> LineQueue:
+    """Return the stop at which other people, of another skill, name exact kinds, of outlines by their lines.
+
+    Raises:
+        BadOption: The experts are to draw, or to do what nobody weighs.
+    """
+    outlined = bool(label_kind(kind).shapes & OUTLINED)
+    queue = name_kind_queue(kinds).model_copy(update={"outlined": outlined})
+    return LineQueue(queue=queue.with_pool(experts))
 
 
 def items_queue(

@@ -2,8 +2,8 @@
 
 "mark-missed" shows a whole item with the machine's boxes, to be corrected; "mark-spans" a text with its spans;
 "choose-class" asks which class a whole item shows; "name-kind" which finer kind one box is; "confirm-page" shows many
-crops of one class, of which people remove the wrong ones. Those of outlines, and of several
-classes an item, are in `queues/`. A queue is small and frozen: it travels between steps as a parameter.
+crops of one class, of which people remove the wrong ones. Those of outlines, and of several classes an item, are in
+`queues/`. A queue is small and frozen: it travels between steps as a parameter.
 """
 
 from collections.abc import Mapping, Sequence
@@ -67,6 +67,7 @@ class Queue(Frozen):
     keeps_points: bool = Field(
         default=False, description="Boxes were drawn by extreme points in its project before: their control stays"
     )
+    outlined: bool = Field(default=False, description="Whether single objects are shown by their outlines")
     stills: int = Field(
         default=1, ge=1, le=MOST_TOGETHER, description="Questions of a sequence in one task, at most; 1: each alone"
     )
@@ -153,9 +154,9 @@ class Queue(Frozen):
         missing = tuple(name for name in earlier.classes if name not in self.classes)
         points = earlier.keeps_points or "extreme_points" in (earlier.drawing, self.drawing)
         shows = "texts" if "texts" in (earlier.shows, self.shows) else self.shows
-        may_miss = self.missing_classes or earlier.missing_classes
+        either = {name: getattr(self, name) or getattr(earlier, name) for name in ("missing_classes", "outlined")}
         changes = {"classes": self.classes + missing, "keeps_points": points, "shows": shows}
-        return self.model_copy(update={**changes, "missing_classes": may_miss})
+        return self.model_copy(update={**changes, **either})
 
 
 def check_kinds(kinds: Mapping[str, Sequence[str]]) -> None:

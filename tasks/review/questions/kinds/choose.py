@@ -1,4 +1,7 @@
-"""Choose: one choice about one box in a crop, such as which finer kind it is, with two ways out."""
+"""Choose: one choice about one object in a crop, such as which finer kind it is, with two ways out.
+
+Which object is meant is shown by its outline where it has one, else by its box.
+"""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
@@ -11,6 +14,10 @@ from blocks.frozen import Frozen
 from blocks.servers.annotation_server import AnnotationServer
 from tasks.review.questions.kinds.controls import HOTKEYS, IMAGE, add_frame, add_picture
 from tasks.review.questions.kinds.crops import CropPayload, crop_data, region_in_crop
+from tasks.review.questions.kinds.outlines.brush_regions import BRUSH
+from tasks.review.questions.kinds.outlines.outline import ShownOutline
+from tasks.review.questions.kinds.outlines.polygon_regions import POLYGON
+from tasks.review.questions.kinds.outlines.verify_outline import add_outline, outline_in_crop
 from tasks.review.questions.kinds.protocol import Asking, ParsedAnswer, QuestionKind
 
 KIND = "kind"
@@ -49,6 +56,8 @@ class ChoosePayload(CropPayload):
 
     type: Literal["kind"] = "kind"
     kinds: list[str] = Field(default_factory=list)
+    outlines: list[ShownOutline] = Field(default_factory=list)
+    """Its outline, where it has one: it is shown in place of the box."""
 
     @property
     def way_out(self) -> str:
@@ -67,6 +76,7 @@ class Choose(QuestionKind[ChoosePayload]):
     name = "kind"
     payload = ChoosePayload
     control = KIND
+    other_controls = (POLYGON, BRUSH)
     compared_as = "choice"
     settles: ClassVar[Literal["items", "kinds"] | None] = "kinds"
     answers_are = "kinds"
@@ -76,6 +86,8 @@ class Choose(QuestionKind[ChoosePayload]):
         ElementTree.SubElement(view, "Header", value="$question", size="4")
         add_picture(view)
         add_frame(view, queue.classes)
+        if queue.outlined:
+            add_outline(view, queue.classes)
         attributes = {"name": KIND, "toName": IMAGE, "value": "$choices", "choice": "single", "showInLine": "true"}
         ElementTree.SubElement(view, "Choices", attributes, required="true")
 
@@ -88,6 +100,8 @@ class Choose(QuestionKind[ChoosePayload]):
 
     def shown(self, payload: ChoosePayload) -> list[dict[str, Any]]:
         """Return which object is meant; nothing where the question does not say."""
+        if payload.crop is not None and payload.outlines:
+            return outline_in_crop(payload.outlines[0], payload.crop)
         return [region_in_crop(payload)] if payload.boxes else []
 
     def parse(self, payload: ChoosePayload, result: Sequence[Any], queue: Asking) -> ParsedAnswer:

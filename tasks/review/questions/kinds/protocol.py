@@ -70,6 +70,10 @@ class Asking(Protocol):
         """How many questions of a sequence stand on one strip at most; 1: each stands alone."""
 
     @property
+    def outlined(self) -> bool:
+        """Whether single objects that it asks about are shown by their outlines."""
+
+    @property
     def keeps_points(self) -> bool:
         """Whether boxes were drawn by extreme points in its project before: the control must stay."""
 
@@ -271,12 +275,7 @@ class QuestionKind(Protocol[Shape]):
         return payload
 
     def offering(self, payload: Shape, classes: Sequence[str]) -> Shape:
-        """Return a question that stands open as its form offers it now, such as with a class that is new since.
-
-        Args:
-            payload: As it was posted.
-            classes: What the form of its project offers.
-        """
+        """Return a posted question with the classes that the form of its project offers now, some of them new since."""
         return payload
 
     def looks_as(self, queue: Asking, other: Asking) -> bool:

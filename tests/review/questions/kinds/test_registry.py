@@ -53,6 +53,7 @@ def test_rows_of_one_payload_for_all_kinds_still_load(name: str) -> None:
     assert kept.pop("part", None) is None  # nobody asked in parts then
     assert kept.pop("still", None) is None  # nor on strips
     assert not kept.pop("tracks", {})  # nor of tracks
+    assert name != CHOOSE.name or not kept.pop("outlines")  # nor showed the outline of what is named
     assert not any(crop.pop("text") for crop in kept.get("crops", ()) if name == PAGE)  # nor showed texts
     assert not any(crop.pop("rings") for crop in kept.get("crops", ()) if name == PAGE)  # nor outlines
     assert kept == {field: OLD[name]["payload"][field] for field in kept}

@@ -5,6 +5,9 @@ from pydantic import Field
 from blocks.frozen import Frozen
 from blocks.shapes import Edge, Shape
 
+OUTLINED = frozenset({"polygon", "mask"})
+"""Types of the shapes of which a box does not tell whether they are right."""
+
 
 class ShownOutline(Frozen):
     """An object as a question shows it; pixels of the upright item."""

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 from pydantic import Field
 
 from blocks.shapes import Bounds, Polygon, Shape
+from blocks.storage.links import Box as CropBox
 from tasks.kinds.outlines.moving import moved_polygon
 from tasks.kinds.outlines.raster import Raster, mask_iou, rasterised
 from tasks.kinds.outlines.simplify import LEAST_IOU, MOST_CORNERS, corners_of, simplified
@@ -46,19 +47,10 @@ class VerifyOutline(Verify, QuestionKind[VerifyPayload]):
 
     def add_mark(self, view: ElementTree.Element, classes: Sequence[str]) -> None:
         """Show the outline, and nothing to draw with."""
-        hidden = ElementTree.SubElement(view, "View", style="display:none")
-        look = {"strokeWidth": "3", "opacity": "0", "pointSize": "small"}
-        control = ElementTree.SubElement(hidden, "PolygonLabels", {"name": POLYGON, "toName": IMAGE, **look})
-        for position, name in enumerate((*classes, HOLE)):
-            ElementTree.SubElement(control, "Label", value=name, background=COLORS[position % len(COLORS)])
-        brush = ElementTree.SubElement(hidden, "BrushLabels", {"name": BRUSH, "toName": IMAGE})
-        for position, name in enumerate(classes):
-            ElementTree.SubElement(brush, "Label", value=name, background=COLORS[position % len(COLORS)])
+        add_outline(view, classes)
 
     def shown(self, payload: VerifyPayload) -> list[dict[str, Any]]:
-        """Return the outline ring by ring, or as pixels, in the crop; without a score: people answer blind to it.
-
-        Nothing is shown of pixels that lie outside of the crop.
+        """Return the outline in the crop: see `outline_in_crop`.
 
         Raises:
             ValueError: The question has no crop, or not exactly one outline.
@@ -66,22 +58,42 @@ class VerifyOutline(Verify, QuestionKind[VerifyPayload]):
         assert isinstance(payload, VerifyOutlinePayload)
         if payload.crop is None or len(payload.outlines) != 1:
             raise ValueError(f"a question about a crop has one outline (got {len(payload.outlines)} outlines)")
-        left, top, right, bottom = payload.crop
-        one, size_wh = payload.outlines[0], (right - left, bottom - top)
-        line = as_line(one.shape)
-        if line is not None:
-            seen = one.model_copy(update={"shape": moved_polygon(line, -left, -top)})
-            regions = to_polygon_regions([seen], size_wh)
-        else:
-            pixels = _inside(rasterised(one.shape), payload.crop)
-            shown = [one.model_copy(update={"shape": mask_of(pixels)})] if pixels.pixels.any() else []
-            regions = to_brush_regions(shown, size_wh)
-        for region in regions:
-            del region["score"]
-        return regions
+        return outline_in_crop(payload.outlines[0], payload.crop)
 
 
 VERIFY_OUTLINE = VerifyOutline()
+
+
+def add_outline(view: ElementTree.Element, classes: Sequence[str]) -> None:
+    """Let a crop show which object is meant by its outline, with nothing to draw with."""
+    hidden = ElementTree.SubElement(view, "View", style="display:none")
+    look = {"strokeWidth": "3", "opacity": "0", "pointSize": "small"}
+    control = ElementTree.SubElement(hidden, "PolygonLabels", {"name": POLYGON, "toName": IMAGE, **look})
+    for position, name in enumerate((*classes, HOLE)):
+        ElementTree.SubElement(control, "Label", value=name, background=COLORS[position % len(COLORS)])
+    brush = ElementTree.SubElement(hidden, "BrushLabels", {"name": BRUSH, "toName": IMAGE})
+    for position, name in enumerate(classes):
+        ElementTree.SubElement(brush, "Label", value=name, background=COLORS[position % len(COLORS)])
+
+
+def outline_in_crop(one: ShownOutline, crop: CropBox) -> list[dict[str, Any]]:
+    """Return an outline ring by ring, or as pixels, in a crop; without a score: people answer blind to it.
+
+    Nothing is shown of pixels that lie outside of the crop.
+    """
+    left, top, right, bottom = crop
+    size_wh = right - left, bottom - top
+    line = as_line(one.shape)
+    if line is not None:
+        seen = one.model_copy(update={"shape": moved_polygon(line, -left, -top)})
+        regions = to_polygon_regions([seen], size_wh)
+    else:
+        pixels = _inside(rasterised(one.shape), crop)
+        shown = [one.model_copy(update={"shape": mask_of(pixels)})] if pixels.pixels.any() else []
+        regions = to_brush_regions(shown, size_wh)
+    for region in regions:
+        del region["score"]
+    return regions
 
 
 def as_line(shape: Shape) -> Polygon | None:
