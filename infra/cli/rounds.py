@@ -45,7 +45,9 @@ def check_can_learn(engine: "Engine", collection: str, look: "SourceLook | None"
         BadOption: All pictures are one sequence, in the folder and in the collection.
     """
     if look is not None and not has_splits(engine, collection):
-        look.refuse_one_sequence()
+        from tasks.intake.sources.protocol import refuse_one_sequence
+
+        refuse_one_sequence(look)
 
 
 def warn_of_one_sequence(engine: "Engine", collection: str, look: "SourceLook | None") -> str:

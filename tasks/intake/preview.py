@@ -51,16 +51,6 @@ class FolderLook:
     unmatched: int = 0
     videos: int = 0
 
-    def refuse_one_sequence(self) -> None:
-        """Refuse pictures of which none could be held out for testing.
-
-        Raises:
-            BadOption: All are one sequence.
-        """
-        told = self.about_one_sequence()
-        if told:
-            raise BadOption(f"{told} Without any model: --detector nobody.")
-
     def about_one_sequence(self) -> str:
         """Say that none could be held out for testing, and what to do about it; empty: some could be."""
         if not self.is_all or len(self.sequences) != 1 or self.unmatched:

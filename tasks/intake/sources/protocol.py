@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Engine
 
+from blocks.errors import BadOption
 from blocks.frozen import Frozen
 from blocks.storage.stores import Store
 from tasks.intake.reports import IntakeReport
@@ -33,14 +34,21 @@ class AskedOfSource(Frozen):
 class SourceLook(Protocol):
     """What a quick look into a place shows, in words."""
 
-    def refuse_one_sequence(self) -> None:
-        """Refuse items of which none could be held out for testing."""
-
     def about_one_sequence(self) -> str:
         """Say that none could be held out for testing; empty: some could be."""
 
     def about_sequences(self) -> str:
         """Say what was found."""
+
+
+def refuse_one_sequence(look: SourceLook) -> None:
+    """Refuse items of which none could be held out for testing.
+
+    Raises:
+        BadOption: All are one sequence.
+    """
+    if told := look.about_one_sequence():
+        raise BadOption(f"{told} Without any model: --detector nobody.")
 
 
 class SourceKind(Protocol):

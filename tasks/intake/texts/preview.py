@@ -32,16 +32,6 @@ class TextsLook:
     first: str
     faults: tuple[str, ...]
 
-    def refuse_one_sequence(self) -> None:
-        """Refuse texts of which none could be held out.
-
-        Raises:
-            BadOption: They are one sequence.
-        """
-        told = self.about_one_sequence()
-        if told:
-            raise BadOption(f"{told} Without any model: --detector nobody.")
-
     def about_one_sequence(self) -> str:
         """Say that none could be held out for testing; empty: some could be."""
         if not self.is_all or len(self.sequences) != 1:

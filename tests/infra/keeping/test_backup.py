@@ -27,6 +27,7 @@ from blocks.errors import BadInput, BadOption
 from blocks.storage.s3_store import S3Store
 from blocks.storage.stores import FolderStore
 from infra.keeping.backup import back_up
+from infra.keeping.databases import revision_of
 from infra.keeping.manifest import BackupManifest, parse_manifest
 from infra.keeping.place import NAME_FORMAT, BackupPlace, open_place
 from infra.stack.orchestration.restored import read_restored
@@ -402,7 +403,10 @@ def test_a_bucket_is_reached_by_what_the_environment_names(tmp_path: Path, open_
 def test_migrating_is_what_a_restored_catalogue_needs_no_more(tmp_path: Path) -> None:
     taken(make_home(tmp_path / "home"), tmp_path / "backups")
     restored(tmp_path / "backups", tmp_path / "again")
-    migrate(catalog_url(tmp_path / "again"))
+    url = catalog_url(tmp_path / "again")
+    restored_as = revision_of(open_engine(url))
+    migrate(url)
+    assert revision_of(open_engine(url)) == restored_as
 
 
 def test_a_disk_of_its_own_is_refused_before_anything_is_copied(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from blocks.errors import BadOption, UnreadableText
+from tasks.intake.sources.protocol import refuse_one_sequence
 from tasks.intake.sources.urls.addresses import address_shown, path_of, plain_address
 from tasks.intake.sources.urls.lists import is_url_list, rows_of_list
 from tasks.intake.sources.urls.options import UrlOptions
@@ -101,7 +102,7 @@ def test_a_look_says_what_is_there_before_anything_is_fetched(tmp_path: Path) ->
     assert told.startswith("5 addresses at example.org (2), other.org (1), in 3 sequences; 1 are named twice; 1 cannot")
     one = look_into_urls(listed(tmp_path, "m.txt", "https://e.org/1.jpg\nhttps://e.org/2.jpg\n"), UrlOptions())
     with pytest.raises(BadOption, match="add --sequences"):
-        one.refuse_one_sequence()
+        refuse_one_sequence(one)
     with pytest.raises(BadOption, match="none of the first 1 rows"):
         look_into_urls(listed(tmp_path, "n.txt", "ftp://x/y\n"), UrlOptions())
 

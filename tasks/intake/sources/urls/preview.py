@@ -37,16 +37,6 @@ class UrlsLook:
     doubles: int
     faults: tuple[str, ...]
 
-    def refuse_one_sequence(self) -> None:
-        """Refuse pictures of which none could be held out for testing.
-
-        Raises:
-            BadOption: All are one sequence.
-        """
-        told = self.about_one_sequence()
-        if told:
-            raise BadOption(f"{told} Without any model: --detector nobody.")
-
     def about_one_sequence(self) -> str:
         """Say that none could be held out for testing, and what to do about it; empty: some could be."""
         if not self.is_all or len(self.sequences) != 1:
